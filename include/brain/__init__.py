@@ -1,0 +1,1 @@
+"""Brain: one model per asset and horizon, served as a table."""

@@ -1,0 +1,1 @@
+"""What every step shares: settings, catalogue, keys, errors."""

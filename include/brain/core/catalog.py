@@ -1,0 +1,284 @@
+"""The catalogue: which assets, which horizons, and how to treat them. One YAML file, validated by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from brain.core.errors import CatalogueError
+
+HORIZONS = (1, 2, 3, 4, 5, 10, 20, 21, 25, 63, 161)
+ASSET_NAME_LIMIT = 63  # PostgreSQL truncates longer identifiers
+
+Horizon = Annotated[int, Field(ge=1, le=2520)]
+Severity = Literal["warn", "fail", "off"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SectionT = TypeVar("SectionT", bound=_Section)
+
+
+class TrainingSettings(_Section):
+    """How models are searched, refreshed and gated."""
+
+    min_rows: int = Field(500, ge=100, description="Labelled rows below which no model is trained.")
+    trials: int = Field(12, ge=1, description="Search budget for each model, in trials.")
+    seconds: float | None = Field(None, gt=0, description="Search budget for each model, in seconds.")
+    folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds.")
+    seed: int = Field(7, ge=0)
+    max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
+
+
+class QualitySettings(_Section):
+    """What the quality gate looks at."""
+
+    min_rows: int = Field(100, ge=1)
+
+
+class ExtractionSettings(_Section):
+    """How a table is read."""
+
+    batch_rows: int = Field(50_000, ge=1_000, description="Rows fetched at a time.")
+
+
+class RetentionSettings(_Section):
+    """What is kept, and for how long."""
+
+    keep: str | None = Field(None, pattern=r"^[1-9][0-9]*[dwmy]$", description="Age of rows kept in the lake: 15y.")
+    model_versions: int = Field(5, ge=1, description="Versions kept for each model besides the champion.")
+
+
+class JoinedSource(_Section):
+    """Another table of the source schema, aligned onto the asset's dates."""
+
+    table: str
+    prefix: str | None = None
+
+    @property
+    def column_prefix(self) -> str:
+        return self.prefix if self.prefix is not None else f"{self.table}_"
+
+
+def _named(value: object) -> object:
+    return {"table": value} if isinstance(value, str) else value
+
+
+class AssetSpec(_Section):
+    """One asset, defaults merged in."""
+
+    name: str = Field(min_length=1, max_length=ASSET_NAME_LIMIT)
+    table: str = Field(min_length=1, max_length=ASSET_NAME_LIMIT)
+    horizons: tuple[Horizon, ...] = Field(HORIZONS, min_length=1)
+    leave_out: tuple[str, ...] = Field((), description="Feature columns not to train on.")
+    sources: tuple[Annotated[JoinedSource, BeforeValidator(_named)], ...] = ()
+    description: str = ""
+    training: TrainingSettings = TrainingSettings()
+    quality: QualitySettings = QualitySettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    retention: RetentionSettings = RetentionSettings()
+
+    @field_validator("horizons")
+    @classmethod
+    def _ordered(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(horizons)) != len(horizons):
+            raise ValueError("a horizon is named twice")
+        return tuple(sorted(horizons))
+
+
+class SourceSettings(_Section):
+    """Where the asset tables are."""
+
+    schema_name: str | None = Field(None, alias="schema", description="Schema of the tables; the default one if empty.")
+    discover: bool = Field(False, description="Take every table of the schema that has the standard columns.")
+
+
+class Catalogue(_Section):
+    """The validated catalogue."""
+
+    source: SourceSettings = SourceSettings()
+    assets: tuple[AssetSpec, ...] = ()
+    defaults: Mapping[str, Any] = {}
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Every horizon of every asset, ascending."""
+        return tuple(sorted({horizon for asset in self.assets for horizon in asset.horizons}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(asset.name for asset in self.assets)
+
+    def asset(self, name: str) -> AssetSpec:
+        """The asset called `name`.
+
+        Raises:
+            CatalogueError: No such asset.
+        """
+        for asset in self.assets:
+            if asset.name == name:
+                return asset
+        raise CatalogueError(
+            name,
+            found="no asset of that name in the catalogue",
+            expected=f"one of {', '.join(self.names) or '(none)'}",
+            remedy="Add it under `assets:` or correct the name.",
+        )
+
+    def only(self, names: Iterable[str], horizons: Iterable[int] = ()) -> Catalogue:
+        """The same catalogue narrowed to some assets and horizons; no name or horizon means all."""
+        assets = [self.asset(name) for name in names] or list(self.assets)
+        wanted = set(horizons)
+        narrowed = [
+            asset.model_copy(update={"horizons": tuple(h for h in asset.horizons if not wanted or h in wanted)})
+            for asset in assets
+        ]
+        return self.model_copy(update={"assets": tuple(asset for asset in narrowed if asset.horizons)})
+
+    def with_tables(self, tables: Iterable[str]) -> Catalogue:
+        """Add discovered tables that no asset names yet, with the defaults."""
+        taken = {asset.table for asset in self.assets}
+        found = tuple(
+            AssetSpec.model_validate({**self.defaults, "name": table, "table": table})
+            for table in sorted(tables)
+            if table not in taken
+        )
+        return self.model_copy(update={"assets": self.assets + found})
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read and validate the catalogue.
+
+    Raises:
+        CatalogueError: The file is missing or wrong; the message names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CatalogueError(
+            str(path),
+            found=error.strerror or "an unreadable file",
+            expected="a YAML catalogue",
+            remedy="Set BRAIN_CATALOGUE, or start from the catalogue.yaml in the repository.",
+        ) from None
+    return parse_catalogue(text, str(path))
+
+
+def parse_catalogue(text: str, origin: str = "catalogue") -> Catalogue:
+    """Validate the catalogue's text; `origin` is how error messages call it.
+
+    Raises:
+        CatalogueError: With the line of the first mistake and every mistake's reason.
+    """
+    root = _compose(text, origin)
+    document = yaml.safe_load(text) or {}
+    if not isinstance(document, dict):
+        raise _wrong(origin, 1, "a document that is not a mapping")
+    unknown = set(document) - {"source", "defaults", "assets"}
+    if unknown:
+        name = sorted(map(str, unknown))[0]
+        raise _wrong(origin, _line(root, (name,)), f"the unknown section {name!r}")
+    source = _validated(SourceSettings, document.get("source") or {}, origin, root, [("source",)])
+    defaults = document.get("defaults") or {}
+    _validated(AssetSpec, {"name": "defaults", "table": "defaults", **defaults}, origin, root, [("defaults",)])
+    assets = tuple(
+        _validated(AssetSpec, _merged(name, entry, defaults), origin, root, [("assets", name), ("defaults",)])
+        for name, entry in _asset_entries(document.get("assets") or {}, origin, root)
+    )
+    if not assets and not source.discover:
+        raise _wrong(origin, 1, "no asset")
+    return Catalogue(source=source, assets=assets, defaults=defaults)
+
+
+def _compose(text: str, origin: str) -> yaml.Node | None:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise _wrong(origin, line, f"malformed YAML ({error.problem})") from None
+    _refuse_duplicates(root, origin)
+    return root
+
+
+def _refuse_duplicates(node: yaml.Node | None, origin: str) -> None:
+    """YAML silently lets the last of two equal keys win; here the second is an error."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise _wrong(origin, key.start_mark.line + 1, f"{key.value!r} twice")
+            seen.add(key.value)
+            _refuse_duplicates(value, origin)
+
+
+def _asset_entries(assets: object, origin: str, root: yaml.Node | None) -> list[tuple[str, Any]]:
+    if isinstance(assets, list):
+        assets = dict.fromkeys(assets)
+    if not isinstance(assets, dict):
+        raise _wrong(origin, _line(root, ("assets",)), "`assets` that is neither a list nor a mapping")
+    for name, entry in assets.items():
+        if not isinstance(name, str):
+            raise _wrong(origin, _line(root, ("assets", str(name))), f"the asset name {name!r}, which is not text")
+        if entry is not None and not isinstance(entry, dict):
+            raise _wrong(origin, _line(root, ("assets", name)), f"the asset {name!r} without a mapping of settings")
+    return list(assets.items())
+
+
+def _merged(name: str, entry: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {"name": name, "table": name, **defaults}
+    for field, value in (entry or {}).items():
+        base = merged.get(field)
+        merged[field] = {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _validated(
+    kind: type[SectionT], value: Any, origin: str, root: yaml.Node | None, places: Sequence[tuple[str, ...]]
+) -> SectionT:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        path = tuple(str(part) for part in details[0]["loc"])
+        line = max((_line(root, (*place, *path)), -index) for index, place in enumerate(places))[0]
+        where = ".".join((*places[0], *path))
+        reasons = "; ".join(f"{'.'.join(map(str, d['loc']))}: {d['msg']} (got {d['input']!r})" for d in details)
+        raise _wrong(origin, line, f"at {where}: {reasons}") from None
+
+
+def _line(root: yaml.Node | None, path: Sequence[str]) -> int:
+    """Line of the deepest part of `path` that the document has; 1 where it has none of it."""
+    node, line = root, 1
+    for part in path:
+        child = _child(node, part)
+        if child is None:
+            break
+        line, node = child
+    return line
+
+
+def _child(node: yaml.Node | None, part: str) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            if str(index) == part or value.value == part:
+                return value.start_mark.line + 1, value
+    return None
+
+
+def _wrong(origin: str, line: int, found: str) -> CatalogueError:
+    return CatalogueError(
+        f"{origin}, line {line}",
+        found=found,
+        expected="what docs/catalogue.md describes",
+        remedy=f"Correct line {line} and run `brain doctor`.",
+    )

@@ -1,0 +1,122 @@
+"""Every error Brain raises on purpose, in one tree.
+
+::
+
+    BrainError
+    ├── Transient                 a retry may help
+    │   ├── ServerUnreachable       nothing answers at the address, or the connection was cut
+    │   └── StorageUnavailable      the lake cannot be read or written just now
+    └── Terminal                  a retry cannot help; somebody has to act
+        ├── SettingsError           a setting is missing or malformed
+        ├── CredentialsRejected     the server answers but refuses the login
+        ├── CatalogueError          the YAML catalogue is wrong; the message names the line
+        ├── SourceTableError        an asset's table is missing, empty or of the wrong shape
+        ├── QualityError            rows failed the quality gate and were quarantined
+        ├── LakeError               a snapshot or manifest is missing or does not match its hash
+        ├── TrainingError           no honest model can be trained for a cell
+        │   └── LeakageError          a target looks backward, or a feature forward
+        ├── StoreError              the model store refuses a document
+        │   ├── ModelNotFound         no version under this key
+        │   └── ArtifactRejected      an artifact failed verification and was not loaded
+        ├── ScoringError            a champion cannot score the newest row
+        └── PublishError            the rows about to be published failed a check; nothing was published
+
+Orchestration maps the two branches onto Airflow's retry rules, once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class BrainError(Exception):
+    """What was found, what was expected, and what to do next.
+
+    Args:
+        subject: What the error is about: an asset, a model key, a file, a server (never a secret).
+        found: What was found.
+        expected: What was expected instead.
+        remedy: The next thing for a person to do, as a sentence.
+    """
+
+    def __init__(self, subject: str, *, found: str, expected: str, remedy: str) -> None:
+        self.subject = subject
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(f"{subject}: found {found}; expected {expected}. {remedy}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.subject, self.found, self.expected, self.remedy)
+
+
+def _rebuild(kind: type[BrainError], subject: str, found: str, expected: str, remedy: str) -> BrainError:
+    return kind(subject, found=found, expected=expected, remedy=remedy)
+
+
+class Transient(BrainError):
+    """A retry may help."""
+
+
+class ServerUnreachable(Transient):
+    """Nothing answers at the address, or the connection was cut."""
+
+
+class StorageUnavailable(Transient):
+    """The lake cannot be read or written just now."""
+
+
+class Terminal(BrainError):
+    """A retry cannot help; somebody has to act."""
+
+
+class SettingsError(Terminal):
+    """A setting is missing or malformed."""
+
+
+class CredentialsRejected(Terminal):
+    """The server answers but refuses the login."""
+
+
+class CatalogueError(Terminal):
+    """The YAML catalogue is wrong; the message names the line."""
+
+
+class SourceTableError(Terminal):
+    """An asset's table is missing, empty or of the wrong shape."""
+
+
+class QualityError(Terminal):
+    """Rows failed the quality gate and were quarantined."""
+
+
+class LakeError(Terminal):
+    """A snapshot or manifest is missing or does not match its hash."""
+
+
+class TrainingError(Terminal):
+    """No honest model can be trained for a cell."""
+
+
+class LeakageError(TrainingError):
+    """A target looks backward, or a feature forward."""
+
+
+class StoreError(Terminal):
+    """The model store refuses a document."""
+
+
+class ModelNotFound(StoreError):
+    """No version under this key."""
+
+
+class ArtifactRejected(StoreError):
+    """An artifact failed verification and was not loaded."""
+
+
+class ScoringError(Terminal):
+    """A champion cannot score the newest row."""
+
+
+class PublishError(Terminal):
+    """The rows about to be published failed a check; nothing was published."""

@@ -1,0 +1,110 @@
+"""Where the servers, the lake and the keys are: validated once, at the edge."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from brain.core.errors import SettingsError
+
+HOME_VARIABLE = "BRAIN_HOME"
+CONNECTIONS_FILE = "connections.json"
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
+
+
+class Settings(BaseModel):
+    """Everything a step needs to reach the outside world.
+
+    Secrets are `SecretStr`: they do not show in a repr, a log line or a traceback.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    home: Path = Field(description="Folder for local state (`.brain`); logs and reports go below it.")
+    source_url: SecretStr = Field(alias="BRAIN_SOURCE_URL", description="SQLAlchemy URL of the asset tables.")
+    warehouse_url: SecretStr = Field(alias="BRAIN_WAREHOUSE_URL", description="PostgreSQL URL to publish into.")
+    mongo_url: SecretStr = Field(alias="BRAIN_MONGO_URL", description="MongoDB URL, database name in the path.")
+    lake_url: str = Field(alias="BRAIN_LAKE_URL", description="Folder or fsspec URL for snapshots.")
+    catalogue_path: Path = Field(alias="BRAIN_CATALOGUE", description="The YAML catalogue.")
+    signing_keys: Keys = Field(
+        alias="BRAIN_SIGNING_KEYS",
+        description="Comma-separated secrets; the first signs model artifacts, all of them verify (rotation).",
+    )
+    encryption_keys: Keys = Field(
+        alias="BRAIN_ENCRYPTION_KEYS",
+        description="Comma-separated Fernet keys; the first encrypts stored URLs, all of them decrypt.",
+    )
+    source_ref: str = Field(
+        default="brain_source",
+        alias="BRAIN_SOURCE_REF",
+        description="The name under which model documents refer to the source connection.",
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None) -> Settings:
+        """Settings from `overrides`, then the environment, then the embedded servers of this checkout.
+
+        Args:
+            environ: Environment variables; the process environment by default.
+            overrides: Values by variable name that win over both (Airflow Connections).
+
+        Raises:
+            SettingsError: A value is missing or malformed; the message names the variable.
+        """
+        environ = os.environ if environ is None else environ
+        home = find_home(environ)
+        values: dict[str, object] = {"home": home, **read_connections(home)}
+        values |= {name: value for name, value in environ.items() if name.startswith("BRAIN_") and value}
+        values |= overrides or {}
+        values.setdefault("BRAIN_LAKE_URL", str(home / "lake"))
+        values.setdefault("BRAIN_CATALOGUE", str(home.parent / "catalogue.yaml"))
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _explain(error, home) from None
+
+
+def find_home(environ: Mapping[str, str]) -> Path:
+    """`BRAIN_HOME`, or the nearest `.brain` at or above the working folder, or `.brain` here."""
+    if named := environ.get(HOME_VARIABLE):
+        return Path(named).absolute()
+    here = Path.cwd()
+    found = next((folder for folder in (here, *here.parents) if (folder / ".brain").is_dir()), here)
+    return found / ".brain"
+
+
+def read_connections(home: Path) -> dict[str, str]:
+    """What the embedded servers wrote down for later commands: values by variable name."""
+    path = home / CONNECTIONS_FILE
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise SettingsError(
+            str(path), found=f"malformed JSON ({error})", expected="what `brain up` writes", remedy="Run `brain up`."
+        ) from None
+    return {str(name): str(value) for name, value in content.items()}
+
+
+def _explain(error: ValidationError, home: Path) -> SettingsError:
+    details = error.errors(include_input=False, include_url=False)
+    names = ", ".join(str(detail["loc"][0]) for detail in details if detail["loc"])
+    reasons = "; ".join(f"{detail['loc'][0] if detail['loc'] else ''}: {detail['msg']}" for detail in details)
+    return SettingsError(
+        names,
+        found=reasons,
+        expected="a value from the environment, an Airflow Connection or the embedded servers",
+        remedy=f"Set the variable, or start the embedded servers with `brain up` (looked in {home}).",
+    )

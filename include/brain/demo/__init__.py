@@ -1,0 +1,1 @@
+"""Real market data, loaded into the source database."""

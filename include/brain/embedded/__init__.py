@@ -1,0 +1,1 @@
+"""PostgreSQL, MongoDB and Airflow on one machine, from pip-installed binaries."""

@@ -1,0 +1,1 @@
+"""From source tables to immutable snapshots in the lake."""

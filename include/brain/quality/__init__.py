@@ -1,0 +1,1 @@
+"""The gate rows must pass before training and before publishing."""

@@ -1,0 +1,1 @@
+"""From champions and the newest rows to probabilities."""

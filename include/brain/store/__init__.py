@@ -1,0 +1,1 @@
+"""The model store: versioned documents and verified artifacts in MongoDB."""

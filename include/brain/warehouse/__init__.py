@@ -1,0 +1,1 @@
+"""From probabilities to the published tables, in one transaction."""

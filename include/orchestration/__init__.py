@@ -1,0 +1,1 @@
+"""The only package below dags/ that knows Airflow."""
