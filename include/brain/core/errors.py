@@ -5,7 +5,8 @@
     BrainError
     ├── Transient                 a retry may help
     │   ├── ServerUnreachable       nothing answers at the address, or the connection was cut
-    │   └── StorageUnavailable      the lake cannot be read or written just now
+    │   ├── StorageUnavailable      the lake cannot be read or written just now
+    │   └── TableBusy               another session holds a lock on a published table
     └── Terminal                  a retry cannot help; somebody has to act
         ├── SettingsError           a setting is missing or malformed
         ├── CredentialsRejected     the server answers but refuses the login
@@ -64,6 +65,10 @@ class ServerUnreachable(Transient):
 
 class StorageUnavailable(Transient):
     """The lake cannot be read or written just now."""
+
+
+class TableBusy(Transient):
+    """Another session holds a lock on a published table."""
 
 
 class Terminal(BrainError):
