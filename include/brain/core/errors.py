@@ -9,10 +9,12 @@
     │   └── TableBusy               another session holds a lock on a published table
     └── Terminal                  a retry cannot help; somebody has to act
         ├── SettingsError           a setting is missing or malformed
+        ├── ExtraNotInstalled       an optional part of Brain is not installed
         ├── CredentialsRejected     the server answers but refuses the login
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line
         ├── SourceTableError        an asset's table is missing, empty or of the wrong shape
         ├── QualityError            rows failed the quality gate and were quarantined
+        ├── EmbeddedServerError     a server of this machine cannot be started, set up or stopped
         ├── LakeError               a snapshot or manifest is missing or does not match its hash
         ├── TrainingError           no honest model can be trained for a cell
         │   └── LeakageError          a target looks backward, or a feature forward
@@ -79,6 +81,10 @@ class SettingsError(Terminal):
     """A setting is missing or malformed."""
 
 
+class ExtraNotInstalled(Terminal):
+    """An optional part of Brain is not installed."""
+
+
 class CredentialsRejected(Terminal):
     """The server answers but refuses the login."""
 
@@ -93,6 +99,10 @@ class SourceTableError(Terminal):
 
 class QualityError(Terminal):
     """Rows failed the quality gate and were quarantined."""
+
+
+class EmbeddedServerError(Terminal):
+    """A server of this machine cannot be started, set up or stopped."""
 
 
 class LakeError(Terminal):

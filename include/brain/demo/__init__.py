@@ -1,1 +1,1 @@
-"""Real market data, loaded into the source database."""
+"""Real daily prices of 26 assets, read from pip packages: nothing is generated, nothing is downloaded."""
