@@ -1,0 +1,50 @@
+"""Whenever champions change: score the newest rows and replace the published tables in one transaction."""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from orchestration.datasets import CHAMPIONS, PROBABILITIES
+from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
+
+
+@dag(
+    **DAG_SETTINGS,
+    schedule=[CHAMPIONS],
+    params={"tolerated_share": FAILED_SHARE_PARAM},
+)
+def publish_probabilities() -> None:
+    """Score the newest rows and replace the published tables in one transaction.
+
+    Scores the newest row of every asset through its champions, checks the result with Great Expectations and
+    replaces `Probabilities` and `probability_details` in one transaction; `probability_history` gains what
+    changed. A cell that cannot be scored keeps its last published value, marked stale, and `report` says why.
+    """
+
+    @task
+    def plan() -> list[list[str]]:
+        from orchestration.runs import plan_scoring
+
+        return plan_scoring()
+
+    @task(map_index_template="{{ chunk_name }}")
+    def score(names: list[str]) -> list[dict]:
+        from orchestration.runs import score_chunk
+
+        return score_chunk(names)
+
+    @task(outlets=[PROBABILITIES], trigger_rule="all_done")
+    def publish(planned: list[list[str]], outlet_events=None) -> dict:
+        from orchestration.runs import publish_scores
+        from orchestration.tasks import current_interval, hand_on
+
+        outlet_events[PROBABILITIES].extra = hand_on(current_interval())
+        return publish_scores(planned)
+
+    planned = plan()
+    outcomes = score.expand(names=planned)
+    outcomes >> publish(planned)
+    report(planned, outcomes)
+
+
+publish_probabilities()

@@ -1,0 +1,65 @@
+"""Whenever snapshots change: train, refresh or skip every model, then judge the whole grid's skill."""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from orchestration.datasets import CHAMPIONS, SNAPSHOTS
+from orchestration.tasks import (
+    ASSETS_PARAM,
+    DAG_SETTINGS,
+    FAILED_SHARE_PARAM,
+    FORCE_PARAM,
+    HORIZONS_PARAM,
+    report,
+)
+
+
+@dag(
+    **DAG_SETTINGS,
+    schedule=[SNAPSHOTS],
+    params={
+        "assets": ASSETS_PARAM,
+        "horizons": HORIZONS_PARAM,
+        "force": FORCE_PARAM,
+        "tolerated_share": FAILED_SHARE_PARAM,
+    },
+)
+def train_models() -> None:
+    """Train, refresh or skip every model, then judge the whole grid's skill.
+
+    Decides for each asset and horizon whether to search, refresh or skip, and records the reason; a candidate
+    replaces its champion only when it is not worse on the same recent window. `judge` then controls the false
+    discovery rate over the whole grid: a model without proven skill publishes the base rate.
+
+    **Starts** `publish_probabilities` by updating the dataset *champions*, also when some assets failed: those
+    keep their champions. **Force full training** in the trigger form searches anew.
+    """
+
+    @task
+    def plan(params: dict) -> list[list[str]]:
+        from orchestration.runs import plan_training
+
+        return plan_training(params["assets"])
+
+    @task(map_index_template="{{ chunk_name }}")
+    def train(names: list[str], params: dict) -> list[dict]:
+        from orchestration.runs import train_chunk
+
+        return train_chunk(names, params["horizons"], params["force"])
+
+    @task(outlets=[CHAMPIONS], trigger_rule="all_done")
+    def judge(outlet_events=None) -> dict:
+        from orchestration.runs import judge_grid
+        from orchestration.tasks import current_interval, hand_on
+
+        outlet_events[CHAMPIONS].extra = hand_on(current_interval())
+        return judge_grid()
+
+    planned = plan()
+    outcomes = train.expand(names=planned)
+    outcomes >> judge()
+    report(planned, outcomes)
+
+
+train_models()

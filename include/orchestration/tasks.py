@@ -1,0 +1,118 @@
+"""What every task of every DAG shares: retries by error class, the data interval, chunks, and how failures are told."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from brain.core.errors import Terminal, Transient
+from brain.core.keys import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+RETRY_BY_ERROR = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception=Terminal, action=RetryAction.FAIL, reason="Trying again cannot help: see the message."),
+        RetryRule(
+            exception=Transient,
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=30),
+            reason="A server or the lake did not answer; it may next time.",
+        ),
+    ]
+)
+
+DEFAULTS: dict[str, Any] = {
+    "owner": "brain",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_policy": RETRY_BY_ERROR,
+    "execution_timeout": timedelta(hours=2),
+}
+
+DAG_SETTINGS: dict[str, Any] = {
+    "start_date": START,
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": DEFAULTS,
+    "tags": ["brain"],
+}
+
+ASSETS_PARAM = Param(
+    [], type="array", items={"type": "string"}, title="Assets", description="One a line; none means all."
+)
+HORIZONS_PARAM = Param(
+    [], type="array", items={"type": "integer"}, title="Horizons", description="Rows ahead; none means all."
+)
+FORCE_PARAM = Param(
+    False, type="boolean", title="Force full training", description="Search anew even where the champion is fresh."
+)
+FAILED_SHARE_PARAM = Param(
+    0.0,
+    type="number",
+    minimum=0,
+    maximum=1,
+    title="Tolerated share of failed assets",
+    description="The report fails when more than this share of the assets failed.",
+)
+
+
+def current_interval() -> Interval:
+    """The interval this run is about.
+
+    A run started by datasets takes over the interval of the run that produced them, so that all three DAGs speak of the
+    same day and a cleared run gives the same rows again.
+    """
+    context = get_current_context()
+    handed_on = [
+        event.extra["interval_end"]
+        for events in context["triggering_asset_events"].values()
+        for event in events
+        if "interval_end" in event.extra
+    ]
+    if handed_on:
+        return Interval.until(max(datetime.fromisoformat(end) for end in handed_on))
+    run = context["dag_run"]
+    return Interval.until(run.data_interval_end or run.logical_date or run.run_after)
+
+
+def hand_on(interval: Interval) -> dict[str, str]:
+    """What a dataset event carries, for `current_interval` of the run it starts."""
+    return {"interval_end": interval.end.isoformat()}
+
+
+def chunks(names: Sequence[str], count: int, largest: int) -> list[list[str]]:
+    """Deal `names` into about `count` chunks of at most `largest`, so that neighbours land in different chunks."""
+    number = max(min(count, len(names)), -(-len(names) // largest))
+    return [list(names[start::number]) for start in range(number)]
+
+
+def chunk_label(names: Sequence[str]) -> str:
+    """A readable name for a mapped task."""
+    return f"{names[0]} … {names[-1]} ({len(names)})" if len(names) > 2 else ", ".join(names)
+
+
+@task(trigger_rule="all_done", retries=0)
+def report(planned: list[list[str]], outcomes: list[list[dict[str, Any]]], params: dict[str, Any]) -> None:
+    """Say which assets failed and why; fail when they are more than the tolerated share."""
+    told = [outcome for chunk in outcomes for outcome in chunk]
+    silent = {name for chunk in planned for name in chunk} - {outcome["asset"] for outcome in told}
+    failed = [outcome for outcome in told if not outcome["ok"]]
+    failed += [{"asset": name, "reason": "its chunk died; see the log of that task"} for name in sorted(silent)]
+    total = len(told) + len(silent)
+    for outcome in failed:
+        log.error("%s failed: %s", outcome["asset"], outcome["reason"])
+    log.info("%d of %d assets went through", total - len(failed), total)
+    if len(failed) > params["tolerated_share"] * total:
+        names = ", ".join(outcome["asset"] for outcome in failed)
+        message = f"{len(failed)} of {total} assets failed ({names}); the log above says why each."
+        raise AirflowFailException(message)
