@@ -34,6 +34,9 @@ class Settings(BaseModel):
     home: Path = Field(description="Folder for local state (`.brain`); logs and reports go below it.")
     source_url: SecretStr = Field(alias="BRAIN_SOURCE_URL", description="SQLAlchemy URL of the asset tables.")
     warehouse_url: SecretStr = Field(alias="BRAIN_WAREHOUSE_URL", description="PostgreSQL URL to publish into.")
+    reader_url: SecretStr | None = Field(
+        default=None, alias="BRAIN_READER_URL", description="Read-only PostgreSQL URL for `brain sql` and BI tools."
+    )
     mongo_url: SecretStr = Field(alias="BRAIN_MONGO_URL", description="MongoDB URL, database name in the path.")
     lake_url: str = Field(alias="BRAIN_LAKE_URL", description="Folder or fsspec URL for snapshots.")
     catalogue_path: Path = Field(alias="BRAIN_CATALOGUE", description="The YAML catalogue.")

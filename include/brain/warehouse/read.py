@@ -10,6 +10,8 @@ from brain.warehouse.connection import transaction
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from brain.core.settings import Settings
+
 WIDE_TABLE = "SELECT * FROM Probabilities ORDER BY AssetName"
 GOLD_ANSWER = """SELECT "5_Day_Probability", "20_Day_Probability", "161_Day_Probability"
 FROM Probabilities WHERE AssetName = 'GOLD'"""
@@ -23,6 +25,11 @@ class Answer:
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+
+
+def reader_url(settings: Settings) -> SecretStr:
+    """The read-only login where one is set, else the publisher's own."""
+    return settings.reader_url or settings.warehouse_url
 
 
 def ask(url: SecretStr, query: str) -> Answer:
