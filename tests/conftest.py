@@ -1,0 +1,103 @@
+"""Real servers for the tests: started once in a home of their own, fresh databases for every test that asks.
+
+`settings` is what most tests want: Settings on an empty source database (read as `brain_source`), an empty warehouse
+database, an empty Mongo database and an empty lake. `demo_url` writes into the same source database and
+`reader_url` is what a BI tool would use. `servers` gives the running servers themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import psycopg2.extensions
+import pytest
+from psycopg2 import sql
+
+from brain.core.settings import Settings
+from brain.embedded import servers as embedded
+from brain.embedded.databases import OWNERS, READERS, limit_database
+from brain.embedded.servers import Servers
+
+CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
+HOME_PREFIX = f"brain-tests-{os.getuid()}-"
+
+
+def _remove_abandoned_homes() -> None:
+    """Stop and delete what test runs that were killed left behind; a home's name holds the process that made it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
+        if not psutil.pid_exists(int(folder.name.removeprefix(HOME_PREFIX).split("-")[0])):
+            embedded.remove(folder / ".brain")
+            folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Running PostgreSQL and MongoDB on free ports, removed at the end of the session."""
+    _remove_abandoned_homes()
+    folder = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
+    folder.chmod(0o711)  # PostgreSQL runs under another account when the tests run as root
+    home = folder / ".brain"
+    try:
+        yield embedded.up(home, durable=False)
+    finally:
+        embedded.remove(home)
+        folder.rmdir()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty `.brain` folder."""
+    folder = tmp_path / ".brain"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def connections(servers: Servers) -> Iterator[dict[str, str]]:
+    """The BRAIN_* variables of fresh, empty databases, dropped afterwards."""
+    suffix = uuid.uuid4().hex[:12]
+    source, warehouse, models = f"market_{suffix}", f"warehouse_{suffix}", f"brain_{suffix}"
+    with closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            _copy_database(cursor, "market", source)
+            _copy_database(cursor, "warehouse", warehouse)
+            yield servers.connections(source, warehouse, models)
+            for name in (source, warehouse):
+                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with servers.mongo.administrator(servers.mongo_port) as client:
+        client.drop_database(models)
+
+
+@pytest.fixture
+def settings(connections: dict[str, str], home: Path) -> Settings:
+    """Settings on fresh databases and an empty lake."""
+    overrides = {**connections, "BRAIN_LAKE_URL": str(home / "lake"), "BRAIN_CATALOGUE": str(CATALOGUE)}
+    return Settings.load({"BRAIN_HOME": str(home)}, overrides)
+
+
+@pytest.fixture
+def demo_url(connections: dict[str, str]) -> str:
+    """The source database as the role that may write it."""
+    return connections["BRAIN_DEMO_URL"]
+
+
+@pytest.fixture
+def reader_url(connections: dict[str, str]) -> str:
+    """The warehouse database as `bi_reader`."""
+    return connections["BRAIN_READER_URL"]
+
+
+def _copy_database(cursor: psycopg2.extensions.cursor, template: str, name: str) -> None:
+    cursor.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy").format(
+            sql.Identifier(name), sql.Identifier(template), sql.Identifier(OWNERS[template])
+        )
+    )
+    limit_database(cursor, name, READERS[template])
