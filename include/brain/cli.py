@@ -1,0 +1,229 @@
+"""The `brain` command."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from brain.core.errors import BrainError
+from brain.core.keys import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from brain.steps import Outcome, Workspace
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="One model per asset and horizon, kept in MongoDB, served as a table in PostgreSQL.",
+)
+console = Console()
+
+Assets = Annotated[list[str] | None, typer.Argument(help="Assets by name; all of the catalogue if none is named.")]
+Horizons = Annotated[list[int] | None, typer.Option("--horizon", "-n", help="Rows ahead; may be repeated.")]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="End of the data interval, in UTC [now]."),
+]
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except BrainError as error:
+        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded PostgreSQL and MongoDB, and remember where they are."""
+    from brain.embedded import servers
+
+    servers.up(_home())
+    status()
+
+
+@app.command()
+def down() -> None:
+    """Stop Airflow and the embedded servers; data stays."""
+    from brain.embedded import one_machine
+
+    stopped = one_machine.down(_home())
+    console.print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command()
+def status() -> None:
+    """Show what runs on this machine, where, and where it logs."""
+    from brain.embedded import one_machine
+
+    table = Table("server", "running", "address", "log")
+    for line in one_machine.status(_home()):
+        table.add_row(line.name, "[green]yes[/]" if line.running else "[red]no[/]", line.address, str(line.log))
+    console.print(table)
+
+
+@app.command()
+def demo(
+    assets: Assets = None,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Load only what was known that day.")
+    ] = None,
+) -> None:
+    """Load real market data into the source database."""
+    from brain.core.settings import read_connections
+    from brain.demo.load import load_demo
+
+    url = read_connections(_home()).get("BRAIN_DEMO_URL")
+    if url is None:
+        raise typer.BadParameter("the embedded servers are not set up here; run `brain up` first")
+    loaded = load_demo(url, as_of=as_of.date() if as_of else None, assets=assets or None)
+    table = Table("asset", "rows", "written", "removed", "last day")
+    for line in loaded:
+        table.add_row(line.asset, str(line.rows), str(line.written), str(line.removed), str(line.last_day))
+    console.print(table)
+
+
+@app.command()
+def extract(assets: Assets = None, until: Until = None) -> None:
+    """Read what is new in the asset tables into the lake, through the quality gate."""
+    from brain import steps
+
+    workspace = _workspace()
+    _tell(steps.extract(workspace, _names(workspace, assets), _interval(until)))
+
+
+@app.command()
+def train(
+    assets: Assets = None,
+    horizons: Horizons = None,
+    until: Until = None,
+    force: Annotated[bool, typer.Option("--force", help="Search anew even where the champion is fresh.")] = False,
+) -> None:
+    """Train, refresh or skip models, then judge the whole grid's skill."""
+    from brain import steps
+
+    workspace, interval = _workspace(), _interval(until)
+    names = _names(workspace, assets)
+    outcomes = steps.train(workspace, names, interval, horizons=horizons or (), force=force)
+    console.print(steps.judge(workspace, interval))
+    _tell(outcomes)
+
+
+@app.command()
+def score(assets: Assets = None, until: Until = None) -> None:
+    """Score the newest rows through their champions; nothing is published yet."""
+    from brain import steps
+
+    workspace = _workspace()
+    _tell(steps.score(workspace, _names(workspace, assets), _interval(until)))
+
+
+@app.command()
+def publish(until: Until = None) -> None:
+    """Score everything and replace the published tables in one transaction."""
+    from brain import steps
+
+    workspace, interval = _workspace(), _interval(until)
+    outcomes = steps.score(workspace, workspace.catalogue.names, interval)
+    console.print(steps.publish(workspace, [workspace.catalogue.names], interval))
+    _tell(outcomes)
+
+
+@app.command()
+def run(until: Until = None) -> None:
+    """Run every step once, without Airflow."""
+    from brain import steps
+    from brain.progress import bar
+
+    workspace, interval = _workspace(), _interval(until)
+    with bar(console) as show:
+        outcomes = steps.run_all(workspace, interval, show)
+    _show_published(workspace)
+    _tell(outcomes)
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="One SQL query; the wide table if omitted.")] = "") -> None:
+    """Ask the published tables, as the read-only user where there is one."""
+    from brain.core.settings import Settings
+    from brain.warehouse.read import WIDE_TABLE, ask, reader_url
+
+    answer = ask(reader_url(Settings.load()), query or WIDE_TABLE)
+    _show(answer.columns, answer.rows)
+
+
+@app.command()
+def doctor() -> None:
+    """Check every setting and connection, and say what to do about what is wrong."""
+    from brain.doctor import examine
+
+    table = Table("check", "", "what was found")
+    findings = list(examine(_home()))
+    for finding in findings:
+        table.add_row(finding.subject, "[green]ok[/]" if finding.ok else "[red]wrong[/]", finding.message)
+    console.print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _home() -> Path:
+    import os
+
+    from brain.core.settings import find_home
+
+    return find_home(os.environ)
+
+
+def _workspace() -> Workspace:
+    from brain.core.settings import Settings
+    from brain.steps import open_workspace
+
+    return open_workspace(Settings.load())
+
+
+def _names(workspace: Workspace, assets: Sequence[str] | None) -> tuple[str, ...]:
+    return workspace.catalogue.only(assets or ()).names
+
+
+def _interval(until: datetime | None) -> Interval:
+    return Interval.until(until.replace(tzinfo=UTC) if until else datetime.now(UTC))
+
+
+def _tell(outcomes: Iterable[Outcome]) -> None:
+    """One line for each asset; exit code 1 when any of them failed."""
+    table = Table("asset", "", "what happened")
+    told = list(outcomes)
+    for outcome in told:
+        table.add_row(outcome.asset, "[green]ok[/]" if outcome.ok else "[red]failed[/]", outcome.reason)
+    console.print(table)
+    if not all(outcome.ok for outcome in told):
+        raise typer.Exit(1)
+
+
+def _show_published(workspace: Workspace) -> None:
+    from brain.warehouse.read import WIDE_TABLE, ask, reader_url
+
+    answer = ask(reader_url(workspace.settings), WIDE_TABLE)
+    _show(answer.columns, answer.rows)
+
+
+def _show(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
