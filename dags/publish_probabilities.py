@@ -1,4 +1,9 @@
-"""Whenever champions change: score the newest rows and replace the published tables in one transaction."""
+"""Score the newest rows and replace the published tables in one transaction.
+
+Scores the newest row of every asset through its champions, checks the result with Great Expectations and
+replaces `Probabilities` and `probability_details` in one transaction; `probability_history` gains what
+changed. A cell that cannot be scored keeps its last published value, marked stale, and `report` says why.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +15,11 @@ from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
 
 @dag(
     **DAG_SETTINGS,
+    doc_md=__doc__,
     schedule=[CHAMPIONS],
     params={"tolerated_share": FAILED_SHARE_PARAM},
 )
-def publish_probabilities() -> None:
-    """Score the newest rows and replace the published tables in one transaction.
-
-    Scores the newest row of every asset through its champions, checks the result with Great Expectations and
-    replaces `Probabilities` and `probability_details` in one transaction; `probability_history` gains what
-    changed. A cell that cannot be scored keeps its last published value, marked stale, and `report` says why.
-    """
-
+def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
     @task
     def plan() -> list[list[str]]:
         from orchestration.runs import plan_scoring

@@ -1,4 +1,12 @@
-"""Whenever snapshots change: train, refresh or skip every model, then judge the whole grid's skill."""
+"""Train, refresh or skip every model, then judge the whole grid's skill.
+
+Decides for each asset and horizon whether to search, refresh or skip, and records the reason; a candidate
+replaces its champion only when it is not worse on the same recent window. `judge` then controls the false
+discovery rate over the whole grid: a model without proven skill publishes the base rate.
+
+**Starts** `publish_probabilities` by updating the dataset *champions*, also when some assets failed: those
+keep their champions. **Force full training** in the trigger form searches anew.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +25,7 @@ from orchestration.tasks import (
 
 @dag(
     **DAG_SETTINGS,
+    doc_md=__doc__,
     schedule=[SNAPSHOTS],
     params={
         "assets": ASSETS_PARAM,
@@ -25,17 +34,7 @@ from orchestration.tasks import (
         "tolerated_share": FAILED_SHARE_PARAM,
     },
 )
-def train_models() -> None:
-    """Train, refresh or skip every model, then judge the whole grid's skill.
-
-    Decides for each asset and horizon whether to search, refresh or skip, and records the reason; a candidate
-    replaces its champion only when it is not worse on the same recent window. `judge` then controls the false
-    discovery rate over the whole grid: a model without proven skill publishes the base rate.
-
-    **Starts** `publish_probabilities` by updating the dataset *champions*, also when some assets failed: those
-    keep their champions. **Force full training** in the trigger form searches anew.
-    """
-
+def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
     @task
     def plan(params: dict) -> list[list[str]]:
         from orchestration.runs import plan_training
