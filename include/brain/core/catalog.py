@@ -16,6 +16,9 @@ ASSET_NAME_LIMIT = 63  # PostgreSQL truncates longer identifiers
 
 Horizon = Annotated[int, Field(ge=1, le=2520)]
 Severity = Literal["warn", "fail", "off"]
+Classifier = Literal[
+    "logistic", "sgd", "forest", "extra_trees", "boosting", "svc", "bagged_svc", "naive_bayes", "neighbours"
+]
 
 
 class _Section(BaseModel):
@@ -30,10 +33,19 @@ class TrainingSettings(_Section):
 
     min_rows: int = Field(500, ge=100, description="Labelled rows below which no model is trained.")
     trials: int = Field(12, ge=1, description="Search budget for each model, in trials.")
-    seconds: float | None = Field(None, gt=0, description="Search budget for each model, in seconds.")
-    folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds.")
+    seconds: float | None = Field(
+        None, gt=0, description="Search budget for each model, in seconds; results then depend on the machine's speed."
+    )
+    classifiers: tuple[Classifier, ...] = Field(
+        ("logistic", "boosting"), min_length=1, description="Kinds of model the search may choose from."
+    )
+    folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds on which skill is measured.")
+    embargo: int = Field(5, ge=0, description="Rows left out between training and test beyond the horizon.")
     seed: int = Field(7, ge=0)
     max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Share of cells said to have skill that may have none, over the whole grid."
+    )
 
 
 class QualitySettings(_Section):

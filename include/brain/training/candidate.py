@@ -46,6 +46,41 @@ class TrainingWindow:
 
 
 @dataclass(frozen=True)
+class Incumbent:
+    """The champion in brief, as the store's lean summaries give it: enough to decide, and to fit it again.
+
+    Args:
+        searched_at: The end of the data interval of its last full search.
+        degraded: Why it is thought worse than when it was promoted; empty if it is not.
+    """
+
+    version: int
+    parameters: Mapping[str, Any]
+    features: tuple[str, ...]
+    searched_at: datetime
+    trained_at: datetime
+    snapshot: Sha256
+    degraded: str = ""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A model that needs no training now."""
+
+    key: ModelKey
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A model that could not be trained honestly; the others of the asset go on."""
+
+    key: ModelKey
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A freshly trained version, not yet stored.
 
@@ -76,3 +111,6 @@ class Candidate:
     proofs: tuple[Mapping[str, Any], ...] = ()
     description: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Candidate | Skipped | Failed

@@ -1,0 +1,146 @@
+"""One asset at one horizon: rows, labels, folds, and fitting a pipeline to some of them."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from brain.core.errors import TrainingError
+from brain.core.keys import ModelKey
+from brain.training import search_space
+from brain.training.calibration import log_odds
+from brain.training.splits import Fold, WalkForward, thinned, walk_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+    from sklearn.pipeline import Pipeline
+
+    from brain.core.catalog import TrainingSettings
+    from brain.training.dataset import AssetDataset
+
+WITHOUT_WEIGHTS = {"neighbours", "bagged_svc", "svc"}
+ROWS_FOR_SLOW = {"svc": 1500, "bagged_svc": 1500, "neighbours": 4000}  # newest rows these are fitted to
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What training sees of one asset at one horizon."""
+
+    key: ModelKey
+    horizon: int
+    dates: NDArray[np.datetime64]
+    features: tuple[str, ...]
+    X: NDArray[np.float64]
+    labels: NDArray[np.float64]
+    folds: WalkForward
+
+    @cached_property
+    def rows(self) -> NDArray[np.intp]:
+        """Positions of the labelled rows."""
+        return np.flatnonzero(~np.isnan(self.labels))
+
+
+def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings) -> Cell:
+    """The cell of one horizon.
+
+    Raises:
+        TrainingError: The horizon was refused, or its rows are too few for purged folds of both outcomes.
+    """
+    if horizon in dataset.refused:
+        raise dataset.refused[horizon]
+    labels = dataset.labels[horizon]
+    key = ModelKey.direction(dataset.asset, horizon)
+    try:
+        folds = walk_forward(~np.isnan(labels), horizon, settings.folds, settings.embargo)
+    except ValueError as error:
+        raise TrainingError(
+            str(key),
+            found=str(error),
+            expected="room for purged walk-forward folds",
+            remedy="Wait for more rows, use fewer training.folds, or take the horizon out of the catalogue.",
+        ) from None
+    _require_outcomes(key, labels, folds)
+    return Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, folds)
+
+
+def _require_outcomes(key: ModelKey, labels: NDArray[np.float64], folds: WalkForward) -> None:
+    for number, fold in enumerate(folds.all, 1):
+        ups = labels[thinned(fold.train, key.horizon)[0]].sum()
+        if not len(fold.test) or not 0 < ups < len(thinned(fold.train, key.horizon)[0]):
+            raise TrainingError(
+                str(key),
+                found=f"only one outcome before fold {number} of {len(folds.all)}, or no labelled row in it",
+                expected="ups and downs in every training fold",
+                remedy="Wait for more rows, or take the horizon out of the catalogue.",
+            )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A pipeline fitted to some rows, and the mean log-odds it gives them: where its evidence is zero."""
+
+    pipeline: Pipeline
+    center: float
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of an up by row, shape (n,)."""
+        probability: NDArray[np.float64] = self.pipeline.predict_proba(X)[:, 1]
+        return probability
+
+
+def fit(cell: Cell, parameters: Mapping[str, Any], train: NDArray[np.intp]) -> Fitted:
+    """Fit the pipeline of `parameters` to the rows at `train`, thinned and weighted for overlapping labels."""
+    rows, weight = thinned(train, cell.horizon)
+    classifier = parameters["classifier"]
+    rows = rows[-ROWS_FOR_SLOW.get(classifier, len(rows)) :]
+    X, y = cell.X[rows], cell.labels[rows].astype(np.int64)
+    pipeline = search_space.build(parameters, *X.shape)
+    weights = {} if classifier in WITHOUT_WEIGHTS else {"classifier__sample_weight": np.full(len(rows), weight)}
+    pipeline.fit(X, y, **weights)
+    return Fitted(pipeline, float(log_odds(pipeline.predict_proba(X)[:, 1]).mean()))
+
+
+@dataclass(frozen=True)
+class FoldForecast:
+    """What was said about a fold's test rows by those who knew only its training rows.
+
+    Args:
+        fold: The fold.
+        raw: The model's probabilities, shape (test rows,).
+        evidence: Its log-odds beyond their mean over the training rows, shape (test rows,).
+    """
+
+    fold: Fold
+    raw: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+
+
+def forecast(cell: Cell, parameters: Mapping[str, Any], fold: Fold) -> FoldForecast:
+    """Fit to the fold's training rows and predict its test rows."""
+    fitted = fit(cell, parameters, fold.train)
+    raw = fitted.predict(cell.X[fold.test])
+    return FoldForecast(fold, raw, log_odds(raw) - fitted.center)
+
+
+@contextmanager
+def quiet_single_thread() -> Iterator[None]:
+    """Fit many small models fast: one thread, inputs already checked, and known harmless warnings kept out of logs."""
+    with (
+        threadpool_limits(1),
+        sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
+        np.errstate(divide="ignore", invalid="ignore"),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="Features .* are constant", category=UserWarning)
+        yield

@@ -1,0 +1,152 @@
+"""A recipe's out-of-sample record: what would have been published, fold by fold, and whether it beat the base rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from brain.training.base_rate import LONG_RUN, best_window, log_loss, share_of_ups, windows_for
+from brain.training.calibration import Calibration, blend_slope, log_odds
+from brain.training.cell import Cell, forecast
+from brain.training.gate import SkillTest, skill_test
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from brain.training.cell import Fitted
+
+    Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a recipe said out of sample, over selection and evidence folds in time order, shapes (n,).
+
+    Args:
+        rows: Positions of the test rows.
+        outcome: 0 or 1.
+        raw: The model's probabilities.
+        evidence: Its log-odds beyond their mean in training.
+        base: By window of the base rate, what it was before the row's fold.
+        blend: What would have been published if the cell had skill; NaN on the selection folds.
+        rate: The base rate that would have been published otherwise; NaN on the selection folds.
+    """
+
+    cell: Cell
+    rows: NDArray[np.intp]
+    outcome: Values
+    raw: Values
+    evidence: Values
+    base: Mapping[int, Values]
+    blend: Values
+    rate: Values
+
+    @property
+    def proven(self) -> NDArray[np.bool_]:
+        """Which rows belong to the evidence folds."""
+        return ~np.isnan(self.blend)
+
+    def losses(self, probability: Values) -> Values:
+        """Log loss on the evidence rows, shape (evidence rows,)."""
+        return log_loss(self.outcome[self.proven], probability[self.proven])
+
+    def test(self, seed: int) -> SkillTest:
+        """The blend against the base rate, on the evidence rows."""
+        return skill_test(self.losses(self.rate), self.losses(self.blend), self.cell.horizon, seed)
+
+    def recent_loss(self) -> float:
+        """Mean log loss of the blend on the last evidence fold: the window on which recipes are compared."""
+        last = np.isin(self.rows, self.cell.folds.evidence[-1].test)
+        return float(log_loss(self.outcome[last], self.blend[last]).mean())
+
+
+def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
+    """Forecast every fold from its past, then blend each evidence fold by what the folds before it had shown."""
+    said = [forecast(cell, parameters, fold) for fold in cell.folds.all]
+    rows = np.concatenate([part.fold.test for part in said])
+    lengths = [len(part.fold.test) for part in said]
+    windows = windows_for(cell.horizon, len(cell.folds.all[0].train))
+    base = {
+        window: np.repeat([share_of_ups(cell.labels[f.train], cell.horizon, window) for f in cell.folds.all], lengths)
+        for window in windows
+    }
+    raw = np.concatenate([part.raw for part in said])
+    evidence = np.concatenate([part.evidence for part in said])
+    unjudged = np.full(len(rows), np.nan)
+    whole = Record(cell, rows, cell.labels[rows], raw, evidence, base, unjudged, unjudged.copy())
+    for fold in cell.folds.evidence:
+        now = np.isin(rows, fold.test)
+        rule = calibrate(whole, fold.train)
+        whole.rate[now] = rule.base_rate
+        whole.blend[now] = expit(logit(rule.base_rate) + rule.slope * evidence[now])
+    return whole
+
+
+def calibrate(whole: Record, known: NDArray[np.intp], fitted: Fitted | None = None) -> Calibration:
+    """The calibration one would have chosen when the labels of the rows at `known` were known.
+
+    Args:
+        whole: The record; only its forecasts of rows up to the last known one are used.
+        known: Positions of labelled rows, ascending.
+        fitted: The model to be calibrated, for its center.
+    """
+    past = whole.rows <= known[-1]
+    horizon = whole.cell.horizon
+    window = best_window({w: log_loss(whole.outcome[past], b[past]) for w, b in whole.base.items()}, horizon)
+    slope = blend_slope(whole.evidence[past], whole.outcome[past], logit(whole.base[window][past]), 1 / horizon)
+    rate = share_of_ups(whole.cell.labels[known], horizon, window)
+    return Calibration(rate, slope, center=fitted.center if fitted else 0.0)
+
+
+def metrics(whole: Record, seed: int) -> dict[str, Any]:
+    """The record as plain JSON, measured on the evidence rows."""
+    proven, outcome = whole.proven, whole.outcome[whole.proven]
+    test = whole.test(seed)
+    slope, intercept = calibration_line(whole.blend[proven], outcome)
+    return {
+        "log_loss": float(whole.losses(whole.blend).mean()),
+        "base_log_loss": float(whole.losses(whole.rate).mean()),
+        "long_run_log_loss": float(whole.losses(whole.base[LONG_RUN]).mean()),
+        "raw_log_loss": float(whole.losses(np.clip(whole.raw, 1e-6, 1 - 1e-6)).mean()),
+        "brier": float(((whole.blend[proven] - outcome) ** 2).mean()),
+        "base_brier": float(((whole.rate[proven] - outcome) ** 2).mean()),
+        "skill": test.skill,
+        "skill_low": test.low,
+        "skill_high": test.high,
+        "p_value": test.p_value,
+        "blocks": test.blocks,
+        "calibration_slope": slope,
+        "calibration_intercept": intercept,
+        "rows": int(proven.sum()),
+        "recent_log_loss": whole.recent_loss(),
+    }
+
+
+def calibration_line(probability: Values, outcome: Values) -> tuple[float | None, float | None]:
+    """Slope and intercept of the outcome on the log-odds said (Cox 1958): 1 and 0 where probabilities are calibrated.
+
+    None, None where all probabilities are the same or the line runs off to infinity.
+    """
+    design = np.column_stack([log_odds(probability), np.ones(len(outcome))])
+    if np.ptp(design[:, 0]) < 1e-9 or np.ptp(outcome) == 0:
+        return None, None
+    line = np.array([1.0, 0.0])
+    for _ in range(30):
+        chance = expit(design @ line)
+        curvature = (design * (chance * (1 - chance))[:, None]).T @ design
+        step = np.linalg.lstsq(curvature, design.T @ (chance - outcome), rcond=None)[0]
+        line -= np.clip(step, -5, 5)
+        if np.abs(step).max() < 1e-8:
+            return float(line[0]), float(line[1])
+    return None, None
+
+
+def proofs(cell: Cell) -> tuple[dict[str, str], ...]:
+    """Per fold, that the last training label ended before the first test date."""
+    ends = [(cell.dates[fold.train[-1] + cell.horizon], cell.dates[fold.test[0]]) for fold in cell.folds.all]
+    return tuple({"last_training_label_end": str(end), "first_test": str(first)} for end, first in ends)

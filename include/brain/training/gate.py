@@ -1,0 +1,88 @@
+"""Which cells may claim skill: a block test in each cell, then false discovery control over the grid."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from numpy.typing import NDArray
+
+Key = TypeVar("Key", bound="Hashable")
+
+LEAST_BLOCKS = 8  # fewer blocks prove nothing: the p-value is then 1
+LEAST_BLOCK_ROWS = 10
+CONFIDENCE = 0.9
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class SkillTest:
+    """Skill against the base rate, out of sample, with its interval and p-value.
+
+    Args:
+        skill: 1 - log loss / log loss of the base rate.
+        low: Lower end of the two-sided block-bootstrap interval at `CONFIDENCE`.
+        high: Its upper end.
+        p_value: One-sided, of "no gain in log loss", by a t-test on block means.
+        blocks: Number of blocks, each at least two horizons long.
+    """
+
+    skill: float
+    low: float
+    high: float
+    p_value: float
+    blocks: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], horizon: int, seed: int) -> SkillTest:
+    """Test out-of-sample losses of a model against those of the base rate.
+
+    Losses of rows closer than `horizon` share returns, so rows are grouped in blocks of two horizons: block means are
+    then nearly independent (only neighbours share a horizon's rows).
+
+    Args:
+        base_loss: Log loss of the base rate by row in time order, shape (n,).
+        model_loss: Log loss of the model, same rows.
+        horizon: Rows over which labels overlap.
+        seed: Of the bootstrap.
+    """
+    rows = len(base_loss)
+    blocks = max(1, rows // max(2 * horizon, LEAST_BLOCK_ROWS))
+    base = np.array([part.sum() for part in np.array_split(base_loss, blocks)])
+    gain = base - np.array([part.sum() for part in np.array_split(model_loss, blocks)])
+    skill = float(gain.sum() / base.sum())
+    if blocks < 2 or not gain.std():
+        return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks)
+    drawn = np.random.default_rng(seed).integers(blocks, size=(RESAMPLES, blocks))
+    resampled = gain[drawn].sum(axis=1) / base[drawn].sum(axis=1)
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    t_value = gain.mean() / (gain.std(ddof=1) / np.sqrt(blocks))
+    p_value = float(stats.t.sf(t_value, blocks - 1)) if blocks >= LEAST_BLOCKS else 1.0
+    return SkillTest(skill, float(low), float(high), p_value, blocks)
+
+
+def control_fdr(p_values: Mapping[Key, float], level: float, *, dependent: bool = False) -> dict[Key, bool]:
+    """Which cells of a grid may claim skill, so that at most `level` of the claims is expected to be false.
+
+    Benjamini & Hochberg (1995); with `dependent`, Benjamini & Yekutieli (2001), valid under any dependence. Cells of
+    one asset are positively dependent, for which the former is valid too (ibid.).
+
+    Args:
+        p_values: By cell; all cells of the grid, not only the promising ones.
+        level: Expected share of false claims.
+    """
+    count = len(p_values)
+    ordered = sorted(p_values, key=lambda key: p_values[key])
+    penalty = sum(1 / rank for rank in range(1, count + 1)) if dependent else 1.0
+    passed = [rank for rank, key in enumerate(ordered, 1) if p_values[key] <= level * rank / (count * penalty)]
+    claims = set(ordered[: max(passed, default=0)])
+    return {key: key in claims for key in p_values}

@@ -1,0 +1,56 @@
+"""Train, refresh or skip: decided per model, with the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brain.training.candidate import Decision
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from brain.core.catalog import TrainingSettings
+    from brain.core.keys import Sha256
+    from brain.training.candidate import Incumbent
+
+
+def decide(
+    incumbent: Incumbent | None,
+    *,
+    features: tuple[str, ...],
+    snapshot: Sha256,
+    now: datetime,
+    settings: TrainingSettings,
+    force: bool = False,
+) -> Decision:
+    """What to do for one model.
+
+    Args:
+        incumbent: The champion, if there is one.
+        features: Feature columns of the snapshot at hand.
+        snapshot: Its hash.
+        now: The end of the data interval.
+        settings: Gives the age at which a champion is searched anew.
+        force: Search whatever the state.
+    """
+    if force:
+        return Decision("search", "forced")
+    if incumbent is None:
+        return Decision("search", "no champion")
+    if changes := _changes(incumbent.features, features):
+        return Decision("search", f"schema changed: {changes}")
+    if incumbent.parameters.get("classifier") not in settings.classifiers:
+        return Decision("search", f"{incumbent.parameters.get('classifier')} is no longer in training.classifiers")
+    if (age := (now - incumbent.searched_at).days) > settings.max_age_days:
+        return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
+    if incumbent.degraded:
+        return Decision("search", f"degraded: {incumbent.degraded}")
+    if incumbent.snapshot != snapshot:
+        return Decision("refresh", "new rows")
+    return Decision("skip", "nothing new")
+
+
+def _changes(old: tuple[str, ...], new: tuple[str, ...]) -> str:
+    added, gone = sorted(set(new) - set(old)), sorted(set(old) - set(new))
+    parts = [f"{word} {', '.join(names)}" for word, names in (("new", added), ("without", gone)) if names]
+    return "; ".join(parts) or ("another order" if old != new else "")

@@ -1,0 +1,109 @@
+"""Bayesian search for a cell's pipeline by log loss on the selection folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brain.core.errors import TrainingError
+from brain.training.base_rate import log_loss
+from brain.training.calibration import log_odds
+from brain.training.cell import Cell, forecast
+from brain.training.search_space import FIRST_TRIALS, suggest, trial_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+
+    from brain.core.catalog import TrainingSettings
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The best parameters and how they were found."""
+
+    parameters: dict[str, Any]
+    log_loss: float
+    trials: int
+    pruned: int
+    failed: int
+
+
+def search(cell: Cell, settings: TrainingSettings, warm_starts: Sequence[Mapping[str, Any]] = ()) -> SearchResult:
+    """Search the space of `settings.classifiers` within the budget.
+
+    Tries `warm_starts` and then `FIRST_TRIALS` before it asks the sampler (TPE). A trial is pruned after its first fold
+    when it is worse there than the median of the trials before it. Deterministic for a seed unless a budget in seconds
+    cuts it short.
+
+    Raises:
+        TrainingError: Every trial failed; the last reason is given.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=settings.seed, n_startup_trials=5, multivariate=False),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+    )
+    for parameters in _starts(settings, warm_starts):
+        study.enqueue_trial(trial_values(parameters), skip_if_exists=True)
+    study.optimize(
+        _objective(cell, settings),
+        n_trials=settings.trials,
+        timeout=settings.seconds,
+        catch=(ValueError, ArithmeticError, np.linalg.LinAlgError),
+    )
+    return _result(cell, study)
+
+
+def _starts(settings: TrainingSettings, warm_starts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    first = [{"classifier": name, **FIRST_TRIALS[name]} for name in settings.classifiers if name in FIRST_TRIALS]
+    allowed = [start for start in warm_starts if start["classifier"] in settings.classifiers]
+    return [*allowed, *first]
+
+
+def _objective(cell: Cell, settings: TrainingSettings) -> Any:
+    import optuna
+
+    def objective(trial: optuna.Trial) -> float:
+        parameters = {**suggest(trial, settings.classifiers), "seed": settings.seed}
+        trial.set_user_attr("parameters", parameters)
+        total = rows = 0.0
+        for step, fold in enumerate(cell.folds.selection):
+            said = forecast(cell, parameters, fold)
+            base = log_odds(np.asarray(cell.labels[fold.train].mean()))
+            loss = log_loss(cell.labels[fold.test], 1 / (1 + np.exp(-(base + said.evidence))))
+            total, rows = total + float(loss.sum()), rows + len(loss)
+            trial.report(total / rows, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return total / rows
+
+    return objective
+
+
+def _result(cell: Cell, study: optuna.Study) -> SearchResult:
+    import optuna
+
+    states = [trial.state for trial in study.trials]
+    failed = states.count(optuna.trial.TrialState.FAIL)
+    if optuna.trial.TrialState.COMPLETE not in states:
+        reasons = [trial.system_attrs.get("fail_reason", "unknown") for trial in study.trials]
+        raise TrainingError(
+            str(cell.key),
+            found=f"{failed} trials of which every one failed, the last with: {reasons[-1] if reasons else 'no trial'}",
+            expected="at least one pipeline that can be fitted",
+            remedy="Look at the asset's features, or widen training.classifiers and training.trials.",
+        )
+    best = study.best_trial
+    return SearchResult(
+        best.user_attrs["parameters"],
+        study.best_value,
+        len(states),
+        states.count(optuna.trial.TrialState.PRUNED),
+        failed,
+    )

@@ -1,0 +1,199 @@
+"""Trains the models of one asset: decide, search or refit, measure, calibrate, fit on everything known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brain.core.errors import TrainingError
+from brain.core.keys import ModelKey
+from brain.training.candidate import Candidate, Decision, Failed, Outcome, Skipped, TrainingWindow
+from brain.training.cell import Cell, cut_cell, fit, quiet_single_thread
+from brain.training.dataset import prepare
+from brain.training.evidence import Record, calibrate, metrics, proofs, record
+from brain.training.gate import control_fdr
+from brain.training.policy import decide
+from brain.training.search import SearchResult, search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
+
+    import pandas as pd
+
+    from brain.core.catalog import AssetSpec
+    from brain.training.candidate import DataReference, Incumbent
+    from brain.training.dataset import AssetDataset
+
+CHECK_ROWS = 256
+NEIGHBOURS = 2  # horizons before this one whose best parameters the search starts from
+
+
+def train_asset(
+    frame: pd.DataFrame,
+    spec: AssetSpec,
+    data: DataReference,
+    incumbents: Mapping[int, Incumbent],
+    *,
+    interval_end: datetime,
+    force: bool = False,
+) -> list[Outcome]:
+    """One outcome for each horizon of the asset, in the order of its horizons; a failure leaves the others untouched.
+
+    Args:
+        frame: The snapshot, one row a day, ascending.
+        spec: The asset's catalogue entry.
+        data: Which snapshot it is.
+        incumbents: The champions in brief, by horizon.
+        interval_end: The end of the data interval; the models' time.
+        force: Search every model anew.
+    """
+    try:
+        dataset = prepare(frame, spec)
+    except TrainingError as error:
+        return [_failed(ModelKey.direction(spec.name, horizon), error) for horizon in spec.horizons]
+    outcomes: list[Outcome] = []
+    with quiet_single_thread():
+        for horizon in spec.horizons:
+            found = [o.parameters for o in outcomes if isinstance(o, Candidate)][-NEIGHBOURS:]
+            job = _Job(dataset, spec, data, interval_end, horizon, incumbents.get(horizon), found)
+            outcomes.append(job.run(force))
+    return outcomes
+
+
+def with_grid_gate(candidates: Iterable[Candidate], level: float) -> list[Candidate]:
+    """The candidates of a whole grid, `calibration.has_skill` decided by false discovery control over all."""
+    cells = list(candidates)
+    claims = control_fdr({cell.key: cell.metrics["p_value"] for cell in cells}, level)
+    return [replace(c, calibration=replace(c.calibration, has_skill=claims[c.key])) for c in cells]
+
+
+def _failed(key: ModelKey, error: TrainingError) -> Failed:
+    return Failed(key, f"found {error.found}; expected {error.expected}", error.remedy)
+
+
+class _Job:
+    """One model's training."""
+
+    def __init__(
+        self,
+        dataset: AssetDataset,
+        spec: AssetSpec,
+        data: DataReference,
+        interval_end: datetime,
+        horizon: int,
+        incumbent: Incumbent | None,
+        neighbours: list[Mapping[str, Any]],
+    ) -> None:
+        self.dataset = dataset
+        self.settings = spec.training
+        self.data = data
+        self.now = interval_end
+        self.horizon = horizon
+        self.incumbent = incumbent
+        self.neighbours = neighbours
+
+    def run(self, force: bool) -> Outcome:
+        key = ModelKey.direction(self.dataset.asset, self.horizon)
+        decision = decide(
+            self.incumbent,
+            features=self.dataset.features,
+            snapshot=self.data.snapshot,
+            now=self.now,
+            settings=self.settings,
+            force=force,
+        )
+        if decision.action == "skip":
+            return Skipped(key, decision)
+        try:
+            cell = cut_cell(self.dataset, self.horizon, self.settings)
+            return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
+        except TrainingError as error:
+            return _failed(key, error)
+
+    def _refreshed(self, cell: Cell, decision: Decision) -> Candidate:
+        assert self.incumbent is not None
+        parameters = dict(self.incumbent.parameters)
+        return self._candidate(cell, record(cell, parameters), parameters, decision, {}, self.incumbent.searched_at)
+
+    def _searched(self, cell: Cell, decision: Decision) -> Candidate:
+        champion = self._champion_parameters()
+        found = search(cell, self.settings, [*champion, *self.neighbours])
+        best = record(cell, found.parameters)
+        extra = _search_metrics(found)
+        if champion and champion[0] != found.parameters:
+            held = record(cell, champion[0])
+            comparison = compare(held, best)
+            extra |= comparison
+            if not comparison["candidate_replaces"]:
+                decision = replace(decision, reason=f"{decision.reason}; the champion's parameters held")
+                return self._candidate(cell, held, champion[0], decision, extra, self.now)
+        return self._candidate(cell, best, found.parameters, decision, extra, self.now)
+
+    def _champion_parameters(self) -> list[dict[str, Any]]:
+        usable = self.incumbent and self.incumbent.parameters.get("classifier") in self.settings.classifiers
+        return [dict(self.incumbent.parameters)] if self.incumbent and usable else []
+
+    def _candidate(
+        self,
+        cell: Cell,
+        whole: Record,
+        parameters: Mapping[str, Any],
+        decision: Decision,
+        extra: Mapping[str, Any],
+        searched_at: datetime,
+    ) -> Candidate:
+        fitted = fit(cell, parameters, cell.rows)
+        return Candidate(
+            key=cell.key,
+            pipeline=fitted.pipeline,
+            parameters=parameters,
+            features=cell.features,
+            calibration=calibrate(whole, cell.rows, fitted),
+            metrics={**metrics(whole, self.settings.seed), **extra},
+            window=_window(cell),
+            data=self.data,
+            decision=decision,
+            seed=self.settings.seed,
+            trained_at=self.now,
+            searched_at=searched_at,
+            check_rows=cell.X[cell.rows[-CHECK_ROWS:]],
+            proofs=proofs(cell),
+            extra={"dropped": dict(self.dataset.dropped)},
+        )
+
+
+def compare(champion: Record, candidate: Record) -> dict[str, Any]:
+    """Both recipes on the same recent purged window, each fitted before it; ties keep the champion."""
+    held, new = champion.recent_loss(), candidate.recent_loss()
+    test = candidate.cell.folds.evidence[-1].test
+    dates = candidate.cell.dates[test]
+    return {
+        "champion_log_loss": held,
+        "candidate_log_loss": new,
+        "candidate_replaces": new < held,
+        "compared_from": str(dates[0]),
+        "compared_to": str(dates[-1]),
+    }
+
+
+def _search_metrics(found: SearchResult) -> dict[str, Any]:
+    return {
+        "trials": found.trials,
+        "trials_pruned": found.pruned,
+        "trials_failed": found.failed,
+        "search_log_loss": found.log_loss,
+    }
+
+
+def _window(cell: Cell) -> TrainingWindow:
+    last = cell.rows[-1]
+    end = min(last + cell.horizon, len(cell.dates) - 1)
+    return TrainingWindow(_day(cell.dates[cell.rows[0]]), _day(cell.dates[last]), _day(cell.dates[end]), len(cell.rows))
+
+
+def _day(date64: np.datetime64) -> date:
+    day: date = date64.astype("datetime64[D]").item()
+    return day
