@@ -1,0 +1,123 @@
+"""The DAG files load quickly, only wire, and are chained as the README says."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+HEAVY = ("pandas", "numpy", "sklearn", "great_expectations", "optuna", "lightgbm", "pymongo", "sqlalchemy.dialects")
+
+# Loaded in a process of its own: Airflow configures itself at import, for good.
+DESCRIBE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)  # Airflow itself is not ours to keep light
+bag = DagBag(dag_folder=sys.argv[1])
+print(json.dumps({
+    "errors": bag.import_errors,
+    "loaded": sorted(set(sys.modules) - before),
+    "dags": {
+        dag.dag_id: {
+            "doc": dag.doc_md or "", "tags": sorted(dag.tags), "params": sorted(dag.params),
+            "catchup": dag.catchup, "active": dag.max_active_runs, "schedule": getattr(dag.timetable, "expression", ""),
+            "waits_for": [asset.name for asset in getattr(dag.timetable.asset_condition, "objects", ())],
+            "tasks": {
+                task.task_id: {
+                    "outlets": [outlet.name for outlet in task.outlets], "rule": str(task.trigger_rule.value),
+                    "mapped": type(task).__name__, "retries": task.retries,
+                    "policy": type(task.retry_policy).__name__,
+                    "label": str(task.map_index_template or ""),
+                } for task in dag.tasks
+            },
+        } for dag in bag.dags.values()
+    },
+}), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    environ = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [sys.executable, "-c", DESCRIBE, str(DAGS)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    described: dict[str, Any] = json.loads(done.stderr.strip().splitlines()[-1])
+    return described
+
+
+def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
+    assert bag["errors"] == {}
+    assert sorted(bag["dags"]) == ["extract_assets", "publish_probabilities", "train_models"]
+    assert sorted(path.stem for path in DAGS.glob("*.py")) == sorted(bag["dags"])
+
+
+def test_nothing_heavy_is_imported_at_parse_time(bag: dict[str, Any]) -> None:
+    assert [name for name in bag["loaded"] if name.startswith(HEAVY)] == []
+
+
+def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
+    made = {
+        name: [outlet for task in dag["tasks"].values() for outlet in task["outlets"]]
+        for name, dag in bag["dags"].items()
+    }
+    assert made == {
+        "extract_assets": ["snapshots"],
+        "train_models": ["champions"],
+        "publish_probabilities": ["probabilities"],
+    }
+    assert bag["dags"]["extract_assets"]["schedule"] == "0 6 * * *"
+    assert bag["dags"]["train_models"]["waits_for"] == ["snapshots"]
+    assert bag["dags"]["publish_probabilities"]["waits_for"] == ["champions"]
+
+
+def test_every_dag_is_documented_tagged_and_never_catches_up(bag: dict[str, Any]) -> None:
+    for name, dag in bag["dags"].items():
+        assert len(dag["doc"]) > 200, name
+        assert "\n    " not in dag["doc"], f"{name}: indented text shows as code in the UI"
+        assert dag["tags"] == ["brain"]
+        assert (dag["catchup"], dag["active"]) == (False, 1)
+
+
+def test_the_forms_offer_what_a_person_may_choose(bag: dict[str, Any]) -> None:
+    assert bag["dags"]["extract_assets"]["params"] == ["assets", "tolerated_share"]
+    assert bag["dags"]["train_models"]["params"] == ["assets", "force", "horizons", "tolerated_share"]
+    assert bag["dags"]["publish_probabilities"]["params"] == ["tolerated_share"]
+
+
+def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[str, Any]) -> None:
+    mapped = {
+        name: [key for key, task in dag["tasks"].items() if "Mapped" in task["mapped"]]
+        for name, dag in bag["dags"].items()
+    }
+    assert mapped == {"extract_assets": ["extract"], "train_models": ["train"], "publish_probabilities": ["score"]}
+    for dag in bag["dags"].values():
+        for key, task in dag["tasks"].items():
+            assert task["policy"] == "ExceptionRetryPolicy"
+            assert task["retries"] == (0 if key == "report" else 3)
+            assert task["label"] == ("{{ chunk_name }}" if "Mapped" in task["mapped"] else "")
+
+
+def test_a_failed_chunk_stops_neither_the_next_dag_nor_the_report(bag: dict[str, Any]) -> None:
+    for dag in bag["dags"].values():
+        assert dag["tasks"]["report"]["rule"] == "all_done"
+        assert all(task["rule"] == "all_done" for task in dag["tasks"].values() if task["outlets"])
+
+
+def test_dag_files_only_wire() -> None:
+    """No class, no loop, no comprehension: what a DAG file does beyond wiring belongs below include/."""
+    forbidden = (ast.ClassDef, ast.For, ast.While, ast.comprehension, ast.Try)
+    for path in DAGS.glob("*.py"):
+        strange = [type(node).__name__ for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, forbidden)]
+        assert strange == [], path.name
