@@ -1,0 +1,143 @@
+"""What `brain doctor` looks at: every setting and connection, each with what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from brain.core.catalog import Catalogue, load_catalogue
+from brain.core.errors import BrainError
+from brain.core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PROBE = "doctor.probe"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check and what came of it."""
+
+    subject: str
+    ok: bool
+    message: str
+
+
+def examine(home: Path) -> Iterator[Finding]:
+    """Check everything that can be checked; what depends on a broken part is left out."""
+    yield Finding("home", True, str(home))
+    try:
+        settings = Settings.load()
+    except BrainError as error:
+        yield Finding("settings", False, str(error))
+        return
+    yield Finding("settings", True, "every variable is set")
+    yield _checked("encryption keys", lambda: _encryption_keys(settings))
+    yield from _source_and_catalogue(settings)
+    yield _checked("lake", lambda: _lake(settings))
+    yield _checked("models (MongoDB)", lambda: _models(settings))
+    yield _checked("warehouse", lambda: _warehouse(settings))
+    yield _checked("reader", lambda: _reader(settings))
+
+
+def _checked(subject: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, True, check())
+    except BrainError as error:
+        return Finding(subject, False, str(error))
+
+
+def _encryption_keys(settings: Settings) -> str:
+    from cryptography.fernet import Fernet
+
+    from brain.core.errors import SettingsError
+
+    for number, key in enumerate(settings.encryption_keys, start=1):
+        try:
+            Fernet(key.get_secret_value())
+        except ValueError:
+            raise SettingsError(
+                "BRAIN_ENCRYPTION_KEYS",
+                found=f"key {number} is not a Fernet key",
+                expected="32 bytes in URL-safe base64",
+                remedy="Make one with cryptography's Fernet.generate_key().",
+            ) from None
+    return f"{len(settings.encryption_keys)} for encryption, {len(settings.signing_keys)} for signing"
+
+
+def _source_and_catalogue(settings: Settings) -> Iterator[Finding]:
+    try:
+        catalogue = load_catalogue(settings.catalogue_path)
+    except BrainError as error:
+        yield Finding("catalogue", False, str(error))
+        return
+    yield Finding("catalogue", True, f"{settings.catalogue_path}: {len(catalogue.assets)} assets named")
+    yield _checked("source", lambda: _source(settings, catalogue))
+
+
+def _source(settings: Settings, catalogue: Catalogue) -> str:
+    from brain.core.errors import SourceTableError
+    from brain.extract.source import open_source
+
+    source = open_source(settings, catalogue.source.schema_name)
+    try:
+        tables = source.discover()
+    finally:
+        source.close()
+    missing = [asset.name for asset in catalogue.assets if asset.table not in tables]
+    if missing:
+        raise SourceTableError(
+            ", ".join(missing),
+            found=f"no table with Date and Close in schema {catalogue.source.schema_name or '(default)'}",
+            expected="a table for each asset of the catalogue",
+            remedy="Create it, correct `table:`, or load the demo data with `brain demo`.",
+        )
+    return f"{len(tables)} asset tables"
+
+
+def _lake(settings: Settings) -> str:
+    from brain.extract.lake import Lake
+
+    lake = Lake(settings.lake_url)
+    lake.storage.write(PROBE, b"written by brain doctor")
+    lake.storage.delete(PROBE)
+    return f"{settings.lake_url}: writable, {len(lake.assets())} assets"
+
+
+def _models(settings: Settings) -> str:
+    from brain.store.connection import database, explained
+
+    with explained():
+        models = database(settings.mongo_url)
+        told = models.client.admin.command("hello")
+        version = models.client.server_info()["version"]
+        count = models["models"].estimated_document_count()
+    kind = f"replica set {told['setName']}" if "setName" in told else "standalone: no transactions"
+    return f"MongoDB {version}, {kind}, {count} model versions"
+
+
+def _warehouse(settings: Settings) -> str:
+    from brain.core.errors import PublishError
+    from brain.warehouse.read import ask
+
+    query = "SELECT current_setting('server_version'), has_schema_privilege(current_schema(), 'CREATE')"
+    version, may_create = ask(settings.warehouse_url, query).rows[0]
+    if not may_create:
+        raise PublishError(
+            "BRAIN_WAREHOUSE_URL",
+            found="a role that may not create tables in its schema",
+            expected="a role that may create the published tables and add columns to them",
+            remedy="GRANT CREATE ON SCHEMA … TO that role.",
+        )
+    return f"PostgreSQL {version}"
+
+
+def _reader(settings: Settings) -> str:
+    from brain.warehouse.read import ask
+
+    if settings.reader_url is None:
+        return "BRAIN_READER_URL is not set: `brain sql` uses the publisher's login"
+    (found,) = ask(settings.reader_url, "SELECT to_regclass('probabilities') IS NOT NULL").rows[0]
+    return "can log in" + ("" if found else "; nothing is published yet")
