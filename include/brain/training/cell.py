@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from brain.core.errors import TrainingError
 from brain.core.keys import ModelKey
 from brain.training import search_space
 from brain.training.calibration import log_odds
@@ -34,7 +33,12 @@ ROWS_FOR_SLOW = {"svc": 1500, "bagged_svc": 1500, "neighbours": 4000}  # newest 
 
 @dataclass(frozen=True)
 class Cell:
-    """What training sees of one asset at one horizon."""
+    """What training sees of one asset at one horizon.
+
+    Args:
+        folds: Empty where the history is thin.
+        thin: Why the history is too short to prove or disprove skill; empty if it is not.
+    """
 
     key: ModelKey
     horizon: int
@@ -43,6 +47,7 @@ class Cell:
     X: NDArray[np.float64]
     labels: NDArray[np.float64]
     folds: WalkForward
+    thin: str = ""
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
@@ -54,35 +59,30 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings) ->
     """The cell of one horizon.
 
     Raises:
-        TrainingError: The horizon was refused, or its rows are too few for purged folds of both outcomes.
+        TrainingError: The horizon was refused when the dataset was prepared.
     """
     if horizon in dataset.refused:
         raise dataset.refused[horizon]
     labels = dataset.labels[horizon]
     key = ModelKey.direction(dataset.asset, horizon)
+    whole = Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, WalkForward((), ()))
+    independent = len(whole.rows) / horizon
+    if independent <= len(dataset.features):
+        reason = f"{len(whole.rows)} rows hold {independent:.0f} independent labels, {len(dataset.features)} features"
+        return replace(whole, thin=f"{reason} need more than one each")
     try:
         folds = walk_forward(~np.isnan(labels), horizon, settings.folds, settings.embargo)
     except ValueError as error:
-        raise TrainingError(
-            str(key),
-            found=str(error),
-            expected="room for purged walk-forward folds",
-            remedy="Wait for more rows, use fewer training.folds, or take the horizon out of the catalogue.",
-        ) from None
-    _require_outcomes(key, labels, folds)
-    return Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, folds)
+        return replace(whole, thin=str(error))
+    return replace(whole, folds=folds, thin=_one_sided(labels, horizon, folds))
 
 
-def _require_outcomes(key: ModelKey, labels: NDArray[np.float64], folds: WalkForward) -> None:
+def _one_sided(labels: NDArray[np.float64], horizon: int, folds: WalkForward) -> str:
     for number, fold in enumerate(folds.all, 1):
-        ups = labels[thinned(fold.train, key.horizon)[0]].sum()
-        if not len(fold.test) or not 0 < ups < len(thinned(fold.train, key.horizon)[0]):
-            raise TrainingError(
-                str(key),
-                found=f"only one outcome before fold {number} of {len(folds.all)}, or no labelled row in it",
-                expected="ups and downs in every training fold",
-                remedy="Wait for more rows, or take the horizon out of the catalogue.",
-            )
+        known = labels[thinned(fold.train, horizon)[0]]
+        if not len(fold.test) or not 0 < known.sum() < len(known):
+            return f"only one outcome before fold {number} of {len(folds.all)}, or no labelled row in it"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Fitted:
 
 def fit(cell: Cell, parameters: Mapping[str, Any], train: NDArray[np.intp]) -> Fitted:
     """Fit the pipeline of `parameters` to the rows at `train`, thinned and weighted for overlapping labels."""
-    rows, weight = thinned(train, cell.horizon)
+    rows, weight = (train, 1 / cell.horizon) if cell.thin else thinned(train, cell.horizon)
     classifier = parameters["classifier"]
     rows = rows[-ROWS_FOR_SLOW.get(classifier, len(rows)) :]
     X, y = cell.X[rows], cell.labels[rows].astype(np.int64)

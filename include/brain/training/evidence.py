@@ -118,6 +118,7 @@ def metrics(whole: Record, seed: int) -> dict[str, Any]:
         "skill": test.skill,
         "skill_low": test.low,
         "skill_high": test.high,
+        "skill_error": test.standard_error,
         "p_value": test.p_value,
         "blocks": test.blocks,
         "calibration_slope": slope,

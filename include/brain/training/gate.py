@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ class SkillTest:
         high: Its upper end.
         p_value: One-sided, of "no gain in log loss", by a t-test on block means.
         blocks: Number of blocks, each at least two horizons long.
+        standard_error: Of `skill`, from the spread of block means; 0 where there is nothing to measure.
     """
 
     skill: float
@@ -38,6 +40,13 @@ class SkillTest:
     high: float
     p_value: float
     blocks: int
+    standard_error: float
+
+    def lower_bound(self, level: float) -> float:
+        """Lower end of the one-sided interval of `skill` at confidence 1 - `level`, by the same t distribution."""
+        if self.blocks < LEAST_BLOCKS:
+            return -math.inf
+        return self.skill - float(stats.t.isf(level, self.blocks - 1)) * self.standard_error
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,13 +70,13 @@ def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], 
     gain = base - np.array([part.sum() for part in np.array_split(model_loss, blocks)])
     skill = float(gain.sum() / base.sum())
     if blocks < 2 or not gain.std():
-        return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks)
+        return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks, 0.0)
     drawn = np.random.default_rng(seed).integers(blocks, size=(RESAMPLES, blocks))
     resampled = gain[drawn].sum(axis=1) / base[drawn].sum(axis=1)
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    t_value = gain.mean() / (gain.std(ddof=1) / np.sqrt(blocks))
-    p_value = float(stats.t.sf(t_value, blocks - 1)) if blocks >= LEAST_BLOCKS else 1.0
-    return SkillTest(skill, float(low), float(high), p_value, blocks)
+    spread = gain.std(ddof=1) / np.sqrt(blocks)
+    p_value = float(stats.t.sf(gain.mean() / spread, blocks - 1)) if blocks >= LEAST_BLOCKS else 1.0
+    return SkillTest(skill, float(low), float(high), p_value, blocks, float(spread / base.mean()))
 
 
 def control_fdr(p_values: Mapping[Key, float], level: float, *, dependent: bool = False) -> dict[Key, bool]:
@@ -76,13 +85,21 @@ def control_fdr(p_values: Mapping[Key, float], level: float, *, dependent: bool 
     Benjamini & Hochberg (1995); with `dependent`, Benjamini & Yekutieli (2001), valid under any dependence. Cells of
     one asset are positively dependent, for which the former is valid too (ibid.).
 
+    A cell that passes is one whose one-sided interval at confidence 1 - `adjusted_level` lies above zero skill
+    (Benjamini & Yekutieli 2005, false coverage rate).
+
     Args:
         p_values: By cell; all cells of the grid, not only the promising ones.
         level: Expected share of false claims.
     """
-    count = len(p_values)
-    ordered = sorted(p_values, key=lambda key: p_values[key])
-    penalty = sum(1 / rank for rank in range(1, count + 1)) if dependent else 1.0
-    passed = [rank for rank, key in enumerate(ordered, 1) if p_values[key] <= level * rank / (count * penalty)]
-    claims = set(ordered[: max(passed, default=0)])
-    return {key: key in claims for key in p_values}
+    threshold = adjusted_level(p_values.values(), level, dependent=dependent)
+    return {key: p_value <= threshold for key, p_value in p_values.items()}
+
+
+def adjusted_level(p_values: Iterable[float], level: float, *, dependent: bool = False) -> float:
+    """The p-value up to which cells of a grid pass `control_fdr`; 0 where none does."""
+    ordered = np.sort(np.fromiter(p_values, dtype=np.float64))
+    ranks = np.arange(1, len(ordered) + 1)
+    penalty = (1 / ranks).sum() if dependent else 1.0
+    thresholds = level * ranks / (max(1, len(ordered)) * penalty)
+    return float(max(thresholds[ordered <= thresholds], default=0.0))

@@ -102,6 +102,9 @@ FIRST_TRIALS: dict[str, Parameters] = {
     },
 }
 
+# What stands behind a cell whose history is too short for a search: in effect a constant.
+CONSTANT: Parameters = {"classifier": "logistic", "scale": "standard", "select": "none", "C": 1e-6, "penalty": "l2"}
+
 
 def suggest(trial: Trial, classifiers: tuple[str, ...]) -> Parameters:
     """Ask the sampler for the parameters of one pipeline, as plain JSON; ones without effect are not asked for."""
@@ -153,12 +156,12 @@ def build(parameters: Mapping[str, Any], rows: int, features: int) -> Pipeline:
     steps: list[tuple[str, Any]] = []
     if classifier != "boosting":  # LightGBM has its own way with missing values
         steps.append(("impute", SimpleImputer(strategy="mean", keep_empty_features=True)))
-    steps += _scaler(parameters.get("scale", "none"))
+    steps += _scaler(parameters.get("scale", "none"), rows)
     steps += _selector(parameters, max(1, round(parameters.get("share", 1.0) * features)))
     return Pipeline([*steps, ("classifier", _classifier({**parameters, "rows": rows}))])
 
 
-def _scaler(name: str) -> list[tuple[str, Any]]:
+def _scaler(name: str, rows: int) -> list[tuple[str, Any]]:
     from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler
 
     scalers = {
@@ -166,7 +169,7 @@ def _scaler(name: str) -> list[tuple[str, Any]]:
         "robust": RobustScaler,
         "min_max": MinMaxScaler,
         "power": PowerTransformer,
-        "quantile": lambda: QuantileTransformer(n_quantiles=100, random_state=0),
+        "quantile": lambda: QuantileTransformer(n_quantiles=min(100, rows), random_state=0),
     }
     return [] if name == "none" else [("scale", scalers[name]())]
 

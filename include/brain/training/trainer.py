@@ -9,13 +9,16 @@ import numpy as np
 
 from brain.core.errors import TrainingError
 from brain.core.keys import ModelKey
+from brain.training.base_rate import share_of_ups
+from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, Decision, Failed, Outcome, Skipped, TrainingWindow
-from brain.training.cell import Cell, cut_cell, fit, quiet_single_thread
+from brain.training.cell import Cell, Fitted, cut_cell, fit, quiet_single_thread
 from brain.training.dataset import prepare
 from brain.training.evidence import Record, calibrate, metrics, proofs, record
 from brain.training.gate import control_fdr
 from brain.training.policy import decide
 from brain.training.search import SearchResult, search
+from brain.training.search_space import CONSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from brain.training.dataset import AssetDataset
 
 CHECK_ROWS = 256
+UNPROVEN: dict[str, Any] = {"skill": 0.0, "skill_low": 0.0, "skill_high": 0.0, "skill_error": 0.0, "p_value": 1.0}
 NEIGHBOURS = 2  # horizons before this one whose best parameters the search starts from
 
 
@@ -109,9 +113,21 @@ class _Job:
             return Skipped(key, decision)
         try:
             cell = cut_cell(self.dataset, self.horizon, self.settings)
+            if cell.thin:
+                return self._constant(cell, decision)
             return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
         except TrainingError as error:
             return _failed(key, error)
+
+    def _constant(self, cell: Cell, decision: Decision) -> Candidate:
+        """Too little history to prove anything: a model that only knows the base rate, and says why."""
+        parameters = {**CONSTANT, "seed": self.settings.seed}
+        fitted = fit(cell, parameters, cell.rows)
+        rate = share_of_ups(cell.labels[cell.rows], cell.horizon)
+        unproven = {**UNPROVEN, "reason": cell.thin}
+        decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
+        calibration = Calibration(rate, slope=0.0, center=fitted.center)
+        return self._assembled(cell, fitted, parameters, calibration, unproven, decision, self.now)
 
     def _refreshed(self, cell: Cell, decision: Decision) -> Candidate:
         assert self.incumbent is not None
@@ -146,13 +162,28 @@ class _Job:
         searched_at: datetime,
     ) -> Candidate:
         fitted = fit(cell, parameters, cell.rows)
+        measured = {**metrics(whole, self.settings.seed), **extra}
+        return self._assembled(
+            cell, fitted, parameters, calibrate(whole, cell.rows, fitted), measured, decision, searched_at
+        )
+
+    def _assembled(
+        self,
+        cell: Cell,
+        fitted: Fitted,
+        parameters: Mapping[str, Any],
+        calibration: Calibration,
+        measured: Mapping[str, Any],
+        decision: Decision,
+        searched_at: datetime,
+    ) -> Candidate:
         return Candidate(
             key=cell.key,
             pipeline=fitted.pipeline,
             parameters=parameters,
             features=cell.features,
-            calibration=calibrate(whole, cell.rows, fitted),
-            metrics={**metrics(whole, self.settings.seed), **extra},
+            calibration=calibration,
+            metrics=measured,
             window=_window(cell),
             data=self.data,
             decision=decision,
