@@ -63,7 +63,7 @@ class Mongo:
             recorded = int((self.data / "mongod.lock").read_text().strip() or 0)
         except FileNotFoundError:
             return None
-        return recorded if process.is_running(recorded, str(self.data)) else None
+        return recorded if process.is_running(recorded, self.data) else None
 
     def start(self, port: int) -> int:
         """Start the server, unless it runs on `port`, there or, if that is taken, on another port.
@@ -123,7 +123,7 @@ class Mongo:
         pid = process.spawn(command, self.log)
         process.wait_for(
             lambda: self.pid() == pid and self._answers(port),
-            lambda: process.is_running(pid, str(self.data)),
+            lambda: process.is_running(pid, self.data),
             name="MongoDB",
             log=self.log,
             seconds=START_SECONDS,

@@ -94,7 +94,7 @@ class Postgres:
     def pid(self) -> int | None:
         """The running postmaster's process id; None when there is none, whatever a stale pid file says."""
         recorded = self._recorded_pid()
-        return recorded if process.is_running(recorded, str(self.data)) else None
+        return recorded if process.is_running(recorded, self.data) else None
 
     def start(self, port: int) -> int:
         """Start the server, unless it runs, on `port` or, if that is taken, on another one.
@@ -181,7 +181,7 @@ class Postgres:
         pid = process.spawn(command, self.log, account=self.account, folder=self.base)
         process.wait_for(
             self._ready,
-            lambda: process.is_running(pid, str(self.data)),
+            lambda: process.is_running(pid, self.data),
             name="PostgreSQL",
             log=self.log,
             seconds=START_SECONDS,

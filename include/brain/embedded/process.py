@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,8 @@ import psutil
 from brain.core.errors import EmbeddedServerError
 from brain.embedded import ports
 from brain.embedded.account import Account
+
+KILL_SECONDS = 5.0
 
 # Popen objects of servers that outlive the call that started them; polled, so that no zombie looks alive.
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
@@ -50,16 +52,25 @@ def spawn(
     return child.pid
 
 
-def is_running(pid: int | None, token: str) -> bool:
-    """Whether `pid` is alive and its command line mentions `token`: process ids are reused, command lines tell."""
+def is_running(pid: int | None, folder: Path) -> bool:
+    """Whether `pid` is alive and works in `folder`: process ids are reused, so the number alone says nothing."""
     if not pid:
         return False
     if pid in _CHILDREN:  # ours for certain; its command line may not be readable yet, just after the start
         return _CHILDREN[pid].poll() is None
     try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and any(token in part for part in process.cmdline())
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return _works_in(psutil.Process(pid), folder)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    """Its command line names the folder, or it is its working folder (a process may rewrite its command line)."""
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return False
+    try:
+        return any(str(folder) in part for part in process.cmdline()) or process.cwd() == str(folder)
+    except psutil.AccessDenied:  # another user's process
         return False
 
 
@@ -114,32 +125,34 @@ def stop(pid: int, *, request: signal.Signals, seconds: float) -> None:
     _reap(pid)
 
 
-def stop_group(pid: int, *, seconds: float) -> None:
-    """End the process group of `pid`, its descendants included, politely first."""
-    members = _group(pid)
-    for process in members:
-        _signal(process, signal.SIGTERM)
-    deadline = time.monotonic() + seconds
-    while members and time.monotonic() < deadline:
-        _reap(pid)
-        time.sleep(0.05)
-        members = _group(pid, members)
-    for process in members:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(members, timeout=5)
-    _reap(pid)
+def stop_sessions(leaders: Collection[int], folder: Path, *, seconds: float) -> None:
+    """End every process of the sessions `leaders` started that works in `folder`, and their descendants.
+
+    Politely first; what is left after `seconds` is killed. A session outlives its leader, so this also finds what a
+    killed server left behind.
+    """
+    found: set[psutil.Process] = set()
+    for request, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, KILL_SECONDS)):
+        found |= _members(leaders, folder)
+        for process in found:
+            _signal(process, request)
+        deadline = time.monotonic() + patience
+        while found and time.monotonic() < deadline:
+            time.sleep(0.05)
+            for pid in leaders:
+                _reap(pid)
+            found = {process for process in found | _members(leaders, folder) if _alive(process)}
 
 
-def _group(pid: int, known: Sequence[psutil.Process] = ()) -> list[psutil.Process]:
-    """Living members of the group or session of `pid`, and the descendants they had when last looked at."""
-    living = {process for process in known if _alive(process)}
+def _members(leaders: Collection[int], folder: Path) -> set[psutil.Process]:
+    members: set[psutil.Process] = set()
     for process in psutil.process_iter():
         try:
-            if os.getsid(process.pid) == pid or os.getpgid(process.pid) == pid:
-                living |= {process, *process.children(recursive=True)}
-        except (ProcessLookupError, psutil.NoSuchProcess, PermissionError):
-            continue
-    return [process for process in living if _alive(process)]
+            if os.getsid(process.pid) in leaders and _works_in(process, folder):
+                members |= {process, *process.children(recursive=True)}
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+            continue  # it has just ended, or is another user's
+    return members
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -25,6 +25,7 @@ class State(BaseModel):
 
     ports: dict[str, int] = {}
     pids: dict[str, int] = {}
+    versions: dict[str, str] = {}
     passwords: dict[str, str] = Field({}, repr=False)
     keys: dict[str, str] = Field({}, repr=False)
 

@@ -1,0 +1,46 @@
+# `make` lists the targets; every line with ## is one.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run setup down clean status test lint bench sql
+
+VENV ?= .venv
+export BRAIN_HOME ?= $(CURDIR)/.brain
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) ## From nothing to a filled Probabilities table, with Airflow running behind it
+	@$(PYTHON) -m brain.embedded run
+
+setup: $(READY) ## Install everything into .venv, nothing else
+
+down: ## Stop Airflow, PostgreSQL and MongoDB; data stays
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m brain.embedded down; else echo "Nothing was running."; fi
+
+clean: down ## Stop everything and delete .brain: databases, models, lake, logs
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m brain.embedded clean; fi
+
+status: $(READY) ## Show what runs, where, and where it logs
+	@$(PYTHON) -m brain.embedded status
+
+test: $(READY) ## Run the tests on real servers of their own; ARGS="-k extract" narrows them
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: $(READY) ## ruff, mypy and import-linter
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy include benchmarks tests
+	@$(VENV)/bin/lint-imports
+
+bench: $(READY) ## Run a benchmark: make bench NAME=pipeline [ARGS=--quick]
+	@$(PYTHON) -m benchmarks $(NAME) $(ARGS)
+
+sql: $(READY) ## Ask the published tables: make sql Q='SELECT AssetName FROM Probabilities'
+	@$(VENV)/bin/brain sql $(if $(Q),'$(subst ','\'',$(Q))')
+
+$(READY): requirements.txt pyproject.toml
+	@scripts/setup $(VENV)
+	@touch $@

@@ -1,0 +1,48 @@
+"""What the Makefile calls: ``python -m brain.embedded run|down|status|clean``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from brain.core.errors import BrainError
+from brain.core.settings import find_home
+from brain.embedded import one_machine
+
+
+def main() -> None:
+    """Do what is asked; an expected error is one sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m brain.embedded")
+    parser.add_argument("action", choices=("run", "down", "status", "clean"))
+    action = parser.parse_args().action
+    home, console = find_home(os.environ), Console()
+    try:
+        if action == "run":
+            from brain.embedded.walkthrough import run_everything
+
+            run_everything(console, home)
+        elif action == "down":
+            stopped = one_machine.down(home)
+            console.print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
+        elif action == "clean":
+            one_machine.clean(home)
+        else:
+            _show_status(console, one_machine.status(home))
+    except BrainError as error:
+        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]", str(error), markup=True, highlight=False)
+        sys.exit(1)
+
+
+def _show_status(console: Console, lines: list[one_machine.ServerStatus]) -> None:
+    table = Table("server", "running", "address", "log")
+    for line in lines:
+        table.add_row(line.name, "yes" if line.running else "no", line.address, str(line.log))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
