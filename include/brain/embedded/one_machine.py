@@ -9,7 +9,6 @@ from brain.embedded.airflow import COMPONENTS, Airflow
 from brain.embedded.servers import ServerStatus
 from brain.embedded.state import load_state, locked, save_state
 
-
 PROJECT = Path(__file__).parents[3]  # the checkout this package is installed from, which holds dags and plugins
 
 
