@@ -1,0 +1,209 @@
+"""Score the newest row of every asset with its champions, a chunk of assets at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
+from brain.core.keys import target_name
+from brain.scoring.rows import FeatureRows, read_rows
+from brain.store.champions import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+
+    import pandas as pd
+
+    from brain.core.catalog import AssetSpec
+    from brain.core.keys import Interval, Sha256
+    from brain.extract.lake import Lake
+    from brain.store.champions import Champion
+    from brain.store.models import ModelStore
+
+CHUNK_ASSETS = 25  # a few hundred models: memory grows with this, not with the catalogue
+
+CELL_COLUMNS = (
+    "asset",
+    "horizon",
+    "as_of",
+    "probability",
+    "base_rate",
+    "skill",
+    "has_skill",
+    "model_version",
+    "trained_at",
+    "data_sha256",
+    "reason",
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One published probability and where it comes from.
+
+    Args:
+        as_of: Date of the row it was computed from.
+        probability: What is published: calibrated, or the base rate where there is no skill.
+        raw: The model's own.
+        has_skill: The gate's verdict; None if no gate has judged the model.
+        snapshot: Content hash of the snapshot the row is from.
+    """
+
+    asset: str
+    horizon: int
+    as_of: date
+    probability: float
+    raw: float
+    base_rate: float
+    skill: float | None
+    has_skill: bool | None
+    model_version: int
+    trained_at: datetime
+    snapshot: Sha256
+
+
+@dataclass(frozen=True)
+class CellFailure:
+    """A cell that could not be scored; it keeps its last published value, marked stale with the reason."""
+
+    asset: str
+    horizon: int
+    error: BrainError
+
+    @property
+    def reason(self) -> str:
+        return str(self.error)
+
+
+@dataclass(frozen=True)
+class ScoringResult:
+    """Every cell asked for, once: scored or failed."""
+
+    scores: list[Score] = field(default_factory=list)
+    failures: list[CellFailure] = field(default_factory=list)
+
+    def cells(self) -> pd.DataFrame:
+        """A row per cell with `CELL_COLUMNS`, as the warehouse publishes it."""
+        import pandas as pd
+
+        scored = [
+            (s.asset, s.horizon, s.as_of, s.probability, s.base_rate, s.skill, s.has_skill, *_provenance(s))
+            for s in self.scores
+        ]
+        failed = [(f.asset, f.horizon, *[None] * 8, f.reason) for f in self.failures]
+        return pd.DataFrame([*scored, *failed], columns=list(CELL_COLUMNS))
+
+
+def _provenance(score: Score) -> tuple[int, datetime, str, None]:
+    return score.model_version, score.trained_at, score.snapshot, None
+
+
+def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], interval: Interval) -> ScoringResult:
+    """Score every cell of `specs` on the newest row known in `interval`.
+
+    One query a chunk of assets streams the champions; each asset's newest row is read once. A cell that fails stops no
+    other.
+
+    Raises:
+        Transient: A server or the lake cannot be reached: nothing is known about any cell, so try again.
+    """
+    result = ScoringResult()
+    for start in range(0, len(specs), CHUNK_ASSETS):
+        for outcome in _score_chunk(store, lake, specs[start : start + CHUNK_ASSETS], interval):
+            if isinstance(outcome, Score):
+                result.scores.append(outcome)
+            else:
+                result.failures.append(outcome)
+    return result
+
+
+def _score_chunk(
+    store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], interval: Interval
+) -> Iterator[Score | CellFailure]:
+    waiting = {(spec.name, target_name(horizon)): horizon for spec in specs for horizon in spec.horizons}
+    rows: dict[str, FeatureRows] = {}
+    for spec in specs:
+        found = _newest_row(lake, spec.name, interval)
+        if isinstance(found, FeatureRows):
+            rows[spec.name] = found
+        else:
+            yield from (CellFailure(spec.name, waiting.pop((spec.name, target_name(h))), found) for h in spec.horizons)
+    for champion in store.champions(list(rows)):
+        horizon = waiting.pop((champion.key.entity, champion.key.target), None)
+        if horizon is not None:
+            yield _score(champion, rows[champion.key.entity], horizon)
+    yield from (CellFailure(asset, horizon, _untrained(asset, horizon)) for (asset, _), horizon in waiting.items())
+
+
+def _newest_row(lake: Lake, asset: str, interval: Interval) -> FeatureRows | BrainError:
+    try:
+        snapshot = lake.as_of(asset, interval.last_day)
+        if snapshot is None:
+            return _unextracted(asset, interval)
+        return read_rows(lake, snapshot)
+    except Transient:
+        raise
+    except BrainError as error:
+        return error
+
+
+def _score(champion: Champion | Refused, rows: FeatureRows, horizon: int) -> Score | CellFailure:
+    if isinstance(champion, Refused):
+        return CellFailure(rows.asset, horizon, champion.error)
+    model = champion.model
+    try:
+        raw = float(model.evaluator().probability(rows.matrix(model))[0])
+        return published(champion, rows, horizon, raw)
+    except BrainError as error:
+        return CellFailure(rows.asset, horizon, error)
+
+
+def published(champion: Champion, rows: FeatureRows, horizon: int, raw: float) -> Score:
+    """The score of a cell whose model gave `raw`.
+
+    Raises:
+        ScoringError: `raw` is not a probability.
+    """
+    model, calibration = champion.model, champion.calibration
+    if not 0 <= raw <= 1:
+        raise ScoringError(
+            f"{model.key} v{model.version}",
+            found=f"the probability {raw} for the row of {rows.newest}",
+            expected="a number between 0 and 1",
+            remedy="Look for missing or infinite values in that row; correct them at the source, or train anew.",
+        )
+    return Score(
+        asset=rows.asset,
+        horizon=horizon,
+        as_of=rows.newest,
+        probability=float(calibration.apply(np.array([raw]))[0]),
+        raw=raw,
+        base_rate=calibration.base_rate,
+        skill=model.skill,
+        has_skill=calibration.has_skill,
+        model_version=model.version,
+        trained_at=model.trained_at,
+        snapshot=rows.snapshot,
+    )
+
+
+def _untrained(asset: str, horizon: int) -> ModelNotFound:
+    return ModelNotFound(
+        f"{asset}, {horizon} days",
+        found="no champion",
+        expected="a trained model",
+        remedy=f"Train it (`brain train --asset {asset}`); the log of the last training says why there is none.",
+    )
+
+
+def _unextracted(asset: str, interval: Interval) -> ScoringError:
+    return ScoringError(
+        asset,
+        found=f"no snapshot in the lake by {interval.last_day}",
+        expected="one that passed the quality gate",
+        remedy="Extract the asset; `brain extract` says why it was refused.",
+    )

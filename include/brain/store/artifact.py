@@ -1,0 +1,71 @@
+"""An ONNX model's bytes at rest: compressed, hashed, and verified before anything is unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
+
+import zstandard
+
+from brain.core.errors import ArtifactRejected, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INLINE_LIMIT = 12 * 2**20  # MongoDB refuses documents above 16 MB; larger payloads go to GridFS
+SIZE_LIMIT = 512 * 2**20
+LEVEL = 3
+
+
+def pack(content: bytes, subject: str) -> tuple[bytes, dict[str, Any]]:
+    """The payload to store and its description.
+
+    Raises:
+        StoreError: The model is larger than `SIZE_LIMIT`.
+    """
+    if len(content) > SIZE_LIMIT:
+        raise StoreError(
+            subject,
+            found=f"a model of {len(content):,} bytes",
+            expected=f"at most {SIZE_LIMIT:,}",
+            remedy="Train a smaller one: fewer or shallower trees, fewer neighbours.",
+        )
+    payload = zstandard.compress(content, LEVEL)
+    return payload, {
+        "format": "onnx",
+        "codec": "zstd",
+        "size": len(content),
+        "stored_size": len(payload),
+        "sha256": hashlib.sha256(payload).hexdigest(),
+        "content_sha256": hashlib.sha256(content).hexdigest(),
+        "storage": "inline" if len(payload) <= INLINE_LIMIT else "gridfs",
+    }
+
+
+def unpack(payload: object, description: Mapping[str, Any], subject: str) -> bytes:
+    """The model's bytes, once the payload is known to be what `description`, whose signature was verified, says.
+
+    Raises:
+        ArtifactRejected: It is not.
+    """
+    if not isinstance(payload, bytes):
+        raise _rejected(subject, "no artifact", "a payload")
+    found = hashlib.sha256(payload).hexdigest()
+    if not hmac.compare_digest(found, str(description["sha256"])):
+        raise _rejected(subject, f"an artifact with sha256 {found[:12]}…", f"{str(description['sha256'])[:12]}…")
+    if (description["format"], description["codec"]) != ("onnx", "zstd"):
+        raise _rejected(subject, f"{description['codec']}-compressed {description['format']}", "zstd-compressed onnx")
+    size = int(description["size"])
+    if size > SIZE_LIMIT or zstandard.frame_content_size(payload) != size:
+        raise _rejected(subject, "an artifact of another size", f"{size:,} bytes, at most {SIZE_LIMIT:,}")
+    return zstandard.decompress(payload, max_output_size=size)
+
+
+def _rejected(subject: str, found: str, expected: str) -> ArtifactRejected:
+    return ArtifactRejected(
+        subject,
+        found=found,
+        expected=expected,
+        remedy="It was not loaded. Train the model again, or roll back to an earlier version.",
+    )

@@ -1,0 +1,68 @@
+"""What every part of the store works with: the collections, the keys, and transactions where the server has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gridfs import GridFSBucket
+
+from brain.core.keys import ModelKey
+from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
+    from pymongo.database import Database
+
+    from brain.store.signing import Signer
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An open database of models."""
+
+    database: Database[dict[str, Any]]
+    signer: Signer
+
+    @property
+    def models(self) -> Collection[dict[str, Any]]:
+        return self.database[MODELS]
+
+    @property
+    def champions(self) -> Collection[dict[str, Any]]:
+        return self.database[CHAMPIONS]
+
+    @property
+    def decisions(self) -> Collection[dict[str, Any]]:
+        return self.database[DECISIONS]
+
+    @cached_property
+    def large_artifacts(self) -> GridFSBucket:
+        return GridFSBucket(self.database, bucket_name=ARTIFACTS)
+
+    @cached_property
+    def has_transactions(self) -> bool:
+        """A replica set or a sharded cluster has them, a standalone server does not."""
+        hello = self.database.client.admin.command("hello")
+        return "setName" in hello or hello.get("msg") == "isdbgrid"
+
+    def atomically(self, work: Callable[[ClientSession | None], ResultT]) -> ResultT:
+        """Run `work` in a transaction, or as it stands on a standalone server.
+
+        `work` may run more than once, and must write what nobody sees yet before what makes it visible.
+        """
+        if not self.has_transactions:
+            return work(None)
+        with self.database.client.start_session() as session:
+            return session.with_transaction(work)
+
+
+def key_of(document: dict[str, Any]) -> ModelKey:
+    """The model key of a document of any of the collections."""
+    return ModelKey(document["use_case"], document["entity"], document["target"])

@@ -1,0 +1,114 @@
+"""The champion pointer: one small signed document a key, moved in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pymongo import InsertOne, UpdateOne
+
+from brain.core.errors import ArtifactRejected, BrainError
+from brain.core.keys import ModelKey
+from brain.store.document import StoredModel, model_id
+from brain.store.verdicts import Verdict, read_verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from brain.store.signing import Signer
+    from brain.training.calibration import Calibration
+
+PURPOSE = "champion"
+MOVES_KEPT = 200
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that is served, verified, and the verdict on it.
+
+    Args:
+        verdict: The grid-wide gate's; None if it has not judged this version.
+    """
+
+    model: StoredModel
+    verdict: Verdict | None
+
+    @property
+    def key(self) -> ModelKey:
+        return self.model.key
+
+    @property
+    def calibration(self) -> Calibration:
+        """The model's, with the verdict's `has_skill` in place of its own."""
+        own = self.model.calibration
+        return own if self.verdict is None else replace(own, has_skill=self.verdict.has_skill)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A model that cannot be stored or served, and why; the others go on."""
+
+    key: ModelKey
+    error: BrainError
+
+
+@dataclass(frozen=True)
+class Move:
+    """Making `version` the champion of `key`.
+
+    Args:
+        at: The end of the data interval, or the time of a person's command.
+    """
+
+    key: ModelKey
+    version: int
+    trained_at: datetime
+    at: datetime
+    reason: str
+
+
+def move_operation(move: Move, present: Document | None, signer: Signer) -> InsertOne[Document] | UpdateOne:
+    """The write that makes the move, provided the pointer still is as `present` shows it."""
+    pointer = {
+        "version": move.version,
+        "model": model_id(move.key, move.version),
+        "trained_at": move.trained_at,
+    }
+    pointer["signature"] = signer.sign(PURPOSE, _signed(move.key, pointer))
+    entry = {"version": move.version, "at": move.at, "reason": move.reason}
+    if present is None:
+        key = {"use_case": move.key.use_case, "entity": move.key.entity, "target": move.key.target}
+        return InsertOne({"_id": str(move.key), **key, **pointer, "last_version": move.version, "moves": [entry]})
+    return UpdateOne(
+        {"_id": str(move.key), "use_case": move.key.use_case, "entity": move.key.entity, "version": present["version"]},
+        {
+            "$set": pointer,
+            "$max": {"last_version": move.version},
+            "$push": {"moves": {"$each": [entry], "$slice": -MOVES_KEPT}},
+            "$unset": {"verdict": "", "revised": "", "degraded": ""},
+        },
+    )
+
+
+def verify_pointer(document: Document, key: ModelKey, signer: Signer) -> Verdict | None:
+    """Refuse a pointer or a verdict that was altered; the verdict, if there is one.
+
+    Raises:
+        ArtifactRejected: What is wrong.
+    """
+    signer.verify(PURPOSE, _signed(key, document), document.get("signature"), f"the champion of {key}")
+    version = int(document["version"])
+    if document["model"] != model_id(key, version):
+        raise ArtifactRejected(
+            f"the champion of {key}",
+            found=f"a pointer to {document['model']}",
+            expected=model_id(key, version),
+            remedy="Point it at a version of this key with `brain models rollback`.",
+        )
+    return read_verdict(document.get("verdict"), key, version, signer)
+
+
+def _signed(key: ModelKey, pointer: Document) -> Document:
+    return {"key": str(key), **{name: pointer.get(name) for name in ("version", "model", "trained_at")}}

@@ -1,0 +1,80 @@
+"""One MongoDB client a process, and its errors in our words."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pymongo import MongoClient
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    InvalidURI,
+    OperationFailure,
+)
+
+from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
+    from pymongo.database import Database
+
+SELECTION_TIMEOUT_MS = 5_000
+AUTHENTICATION_FAILED, UNAUTHORIZED = 18, 13
+
+# By process: a client must not be used across a fork.
+_CLIENTS: dict[tuple[int, str], MongoClient[dict[str, Any]]] = {}
+
+
+def database(url: SecretStr) -> Database[dict[str, Any]]:
+    """The database named in the URL's path, through this process's client for that URL.
+
+    Raises:
+        SettingsError: The URL is malformed or names no database.
+    """
+    address = (os.getpid(), url.get_secret_value())
+    try:
+        if address not in _CLIENTS:
+            _CLIENTS[address] = MongoClient(
+                address[1], tz_aware=True, appname="brain", serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS
+            )
+        return _CLIENTS[address].get_default_database()
+    except (ConfigurationError, InvalidURI, ValueError):
+        # The driver's message may quote the URL, password and all.
+        raise SettingsError(
+            "BRAIN_MONGO_URL",
+            found="a malformed URL, or one without a database",
+            expected="mongodb://user:password@host:27017/brain",
+            remedy="Correct the variable or the Airflow Connection `brain_models`.",
+        ) from None
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the driver's connection and login errors into ours.
+
+    Raises:
+        ServerUnreachable: Nothing answers, or the connection was cut.
+        CredentialsRejected: The login was refused or lacks a right.
+    """
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise ServerUnreachable(
+            "MongoDB",
+            found=f"{type(error).__name__} within {SELECTION_TIMEOUT_MS / 1000:g} s",
+            expected="a server at BRAIN_MONGO_URL",
+            remedy="Start it (`brain up` starts the embedded one) or correct the address; `brain doctor` tries it.",
+        ) from error
+    except OperationFailure as error:
+        if error.code not in (AUTHENTICATION_FAILED, UNAUTHORIZED):
+            raise
+        raise CredentialsRejected(
+            "MongoDB",
+            found="a refused login" if error.code == AUTHENTICATION_FAILED else "a login without the right to do this",
+            expected="a user that may read and write the database of models",
+            remedy="Correct user and password in BRAIN_MONGO_URL, or grant the role readWrite and dbAdmin.",
+        ) from None

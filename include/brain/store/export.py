@@ -1,0 +1,165 @@
+"""From a fitted pipeline to ONNX bytes that were compared with it on real rows."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brain.core.errors import ArtifactRejected, StoreError
+from brain.store.evaluate import open_session, read_model
+from brain.store.graph import INPUT, OPSETS, OUTPUT, linear_graph, tree_graph
+from brain.store.preprocessing import NotTranslatable, collapse, read_steps, split_pipeline
+from brain.store.trees import boosted, forest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+TOLERANCE = 1e-5
+CONVERTER_OPSETS = {"": 18, "ai.onnx.ml": 3}
+
+
+@dataclass(frozen=True)
+class Export:
+    """A model's ONNX form and how far it is from the fitted pipeline.
+
+    Args:
+        exporter: ``brain`` (our own graph) or ``skl2onnx``.
+        precision: Of the model's input: ``float64`` or ``float32``.
+        max_difference: Largest absolute difference of P(up) on the check rows.
+    """
+
+    content: bytes
+    exporter: str
+    precision: str
+    opsets: dict[str, int]
+    max_difference: float
+
+
+def export(pipeline: Any, check_rows: NDArray[np.float64], subject: str) -> Export:
+    """The first ONNX form of `pipeline` that agrees with it on every check row.
+
+    Args:
+        pipeline: Fitted, with classes (0, 1).
+        check_rows: Real training rows, shape (n, features); n of at least 1.
+
+    Raises:
+        StoreError: No form agrees within `TOLERANCE`; the message says what each attempt gave.
+    """
+    rows = np.ascontiguousarray(check_rows, dtype=np.float64)
+    if len(rows) == 0:
+        raise _refused(subject, "no rows to check the export on")
+    expected = _fitted_probability(pipeline, rows, subject)
+    outcomes = []
+    for name, precision, opsets, attempt in _attempts(pipeline, rows.shape[1]):
+        try:
+            content = attempt()
+            difference = _difference(content, rows, expected, subject)
+        except _CONVERSION_ERRORS as error:
+            outcomes.append(f"{name} {precision}: {type(error).__name__}: {_brief(error)}")
+            continue
+        if difference <= TOLERANCE:
+            return Export(content, name, precision, opsets, difference)
+        outcomes.append(f"{name} {precision}: probabilities differ by {difference:.2g}")
+    raise _refused(subject, f"no export that agrees with {_describe(pipeline)} ({'; '.join(outcomes)})")
+
+
+# What converters and the runtime raise on models they do not support; skl2onnx raises bare RuntimeErrors and more.
+_CONVERSION_ERRORS = (
+    ArtifactRejected,
+    NotTranslatable,
+    AttributeError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def _fitted_probability(pipeline: Any, rows: NDArray[np.float64], subject: str) -> NDArray[np.float64]:
+    if list(getattr(pipeline, "classes_", [0, 1])) != [0, 1]:
+        raise _refused(subject, f"a classifier with classes {list(pipeline.classes_)!r}, not [0, 1]")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
+        fitted: NDArray[np.float64] = np.asarray(pipeline.predict_proba(rows), dtype=np.float64)[:, 1]
+    return fitted
+
+
+def _difference(content: bytes, rows: NDArray[np.float64], expected: NDArray[np.float64], subject: str) -> float:
+    """Of both ways to evaluate the model: ours, which publishes, and ONNX Runtime's, which others will use."""
+    ours = read_model(content, subject).probability(rows)
+    theirs = runtime_probability(content, rows)
+    return float(np.max(np.maximum(np.abs(ours - expected), np.abs(theirs - expected)), initial=0.0))
+
+
+def runtime_probability(content: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(up) by ONNX Runtime for all `rows` (n, features) at once."""
+    session = open_session(content, "the exported model")
+    kind = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
+    (both,) = session.run([OUTPUT], {session.get_inputs()[0].name: rows.astype(kind)})
+    return np.asarray(both[:, 1], dtype=np.float64)
+
+
+def _attempts(pipeline: Any, features: int) -> Iterator[tuple[str, str, dict[str, int], Callable[[], bytes]]]:
+    yield "brain", "float64", OPSETS, lambda: _own_graph(pipeline, features)
+    yield "skl2onnx", "float64", CONVERTER_OPSETS, lambda: _converted(pipeline, features, double=True)
+    yield "skl2onnx", "float32", CONVERTER_OPSETS, lambda: _converted(pipeline, features, double=False)
+
+
+def _own_graph(pipeline: Any, features: int) -> bytes:
+    transformers, classifier = split_pipeline(pipeline)
+    steps = read_steps(transformers)
+    match type(classifier).__name__:
+        case "LogisticRegression":
+            link = "logistic"
+        case "SGDClassifier" if classifier.loss in ("log_loss", "modified_huber"):
+            link = "logistic" if classifier.loss == "log_loss" else "modified_huber"
+        case "RandomForestClassifier" | "ExtraTreesClassifier" | "DecisionTreeClassifier":
+            return tree_graph(features, steps, forest(classifier))
+        case "LGBMClassifier":
+            return tree_graph(features, steps, boosted(classifier))
+        case other:
+            raise NotTranslatable(f"{other} has no graph of ours")
+    coefficients = np.asarray(classifier.coef_[0], dtype=np.float64)
+    return linear_graph(features, collapse(steps, features), coefficients, float(classifier.intercept_[0]), link)
+
+
+def _converted(pipeline: Any, features: int, *, double: bool) -> bytes:
+    import skl2onnx
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    kind = DoubleTensorType if double else FloatTensorType
+    _, classifier = split_pipeline(pipeline)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the comparison that follows is what decides
+        model = skl2onnx.to_onnx(
+            pipeline,
+            initial_types=[(INPUT, kind([None, features]))],
+            options={id(classifier): {"zipmap": False}},
+            target_opset=CONVERTER_OPSETS,
+        )
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def _describe(pipeline: Any) -> str:
+    transformers, classifier = split_pipeline(pipeline)
+    return " → ".join(type(part).__name__ for part in [*transformers, classifier])
+
+
+def _refused(subject: str, found: str) -> StoreError:
+    return StoreError(
+        subject,
+        found=found,
+        expected=f"an ONNX export within {TOLERANCE:g} of the fitted pipeline on its training rows",
+        remedy="The model was not stored; the present champion stays. Use another classifier for this cell.",
+    )

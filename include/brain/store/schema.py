@@ -1,0 +1,141 @@
+"""The collections, their indexes and their validators.
+
+The keys of `models` and `champions` start with (use_case, entity), which is the shard key of a sharded deployment:
+docs/decisions/shard_key.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import OperationFailure
+
+from brain.store.document import FORMAT
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+MODELS, CHAMPIONS, DECISIONS, ARTIFACTS = "models", "champions", "decisions", "artifacts"
+NAMESPACE_EXISTS = 48
+KEY = ("use_case", "entity", "target")
+
+_TEXT = {"bsonType": "string", "minLength": 1}
+_HASH = {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"}
+_WHOLE = {"bsonType": ["int", "long"], "minimum": 1}
+_NUMBER = {"bsonType": ["double", "int", "long"]}
+_DATE = {"bsonType": "date"}
+_SIGNATURE = {
+    "bsonType": "object",
+    "required": ["algorithm", "key", "value"],
+    "properties": {"algorithm": {"enum": ["HMAC-SHA256"]}, "key": _TEXT, "value": _HASH},
+}
+
+
+def _object(required: dict[str, Any], optional: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
+    names = {"required": list(required)} if required else {}  # the server refuses an empty list
+    return {"bsonType": "object", **names, "properties": {**required, **(optional or {})}, **others}
+
+
+_KEY_FIELDS: dict[str, Any] = {"_id": _TEXT, "use_case": _TEXT, "entity": _TEXT, "target": _TEXT, "version": _WHOLE}
+
+VALIDATORS: dict[str, dict[str, Any]] = {
+    MODELS: _object(
+        {
+            **_KEY_FIELDS,
+            "format": {"enum": [FORMAT]},
+            "name": _TEXT,
+            "created_on": _DATE,
+            "trained_at": _DATE,
+            "searched_at": _DATE,
+            "schema": {
+                "bsonType": "array",
+                "minItems": 1,
+                "items": _object({"name": _TEXT, "type": _TEXT}, additionalProperties=False),
+            },
+            "source_tables": {"bsonType": "array", "items": _TEXT},
+            "source_connection": _object(
+                {},
+                {"reference": _TEXT, "encrypted": _TEXT},
+                additionalProperties=False,
+                minProperties=1,
+                maxProperties=1,
+            ),
+            "description": {"bsonType": "string"},
+            "hyper_parameters": {"bsonType": "object"},
+            "metrics": {"bsonType": "object"},
+            "calibration": _object({"base_rate": _NUMBER, "slope": _NUMBER}),
+            "data": _object({"snapshot": {"bsonType": "string"}, "watermark": _DATE}),
+            "window": {"bsonType": "object"},
+            "libraries": {"bsonType": "object"},
+            "artifact": _object(
+                {
+                    "format": {"enum": ["onnx"]},
+                    "codec": {"enum": ["zstd"]},
+                    "size": _WHOLE,
+                    "stored_size": _WHOLE,
+                    "sha256": _HASH,
+                    "storage": {"enum": ["inline", "gridfs"]},
+                    "opsets": {"bsonType": "object"},
+                    "max_difference": _NUMBER,
+                }
+            ),
+            "record_sha256": _HASH,
+            "signature": _SIGNATURE,
+        },
+        {"payload": {"bsonType": "binData"}},
+        oneOf=[
+            {"required": ["payload"], "properties": {"artifact": {"properties": {"storage": {"enum": ["inline"]}}}}},
+            {
+                "not": {"required": ["payload"]},
+                "properties": {"artifact": {"properties": {"storage": {"enum": ["gridfs"]}}}},
+            },
+        ],
+    ),
+    CHAMPIONS: _object(
+        {**_KEY_FIELDS, "model": _TEXT, "trained_at": _DATE, "signature": _SIGNATURE},
+        {"verdict": _object({"has_skill": {"bsonType": "bool"}, "decided_for": _DATE, "signature": _SIGNATURE})},
+    ),
+    DECISIONS: _object(
+        {
+            "_id": _TEXT,
+            "use_case": _TEXT,
+            "entity": _TEXT,
+            "target": _TEXT,
+            "interval_end": _DATE,
+            "action": {"enum": ["search", "refresh", "skip", "failed"]},
+            "reason": {"bsonType": "string"},
+        }
+    ),
+}
+
+_BY_KEY = [(name, ASCENDING) for name in KEY]
+INDEXES: dict[str, list[IndexModel]] = {
+    MODELS: [IndexModel([*_BY_KEY, ("version", ASCENDING)], name="key", unique=True)],
+    CHAMPIONS: [IndexModel(_BY_KEY, name="key", unique=True)],
+    DECISIONS: [
+        IndexModel([*_BY_KEY, ("interval_end", ASCENDING)], name="key", unique=True),
+        IndexModel([("interval_end", ASCENDING)], name="interval"),
+    ],
+}
+
+
+def prepare(database: Database[dict[str, Any]]) -> None:
+    """Create what is missing and bring validators up to date; harmless when repeated or run twice at once."""
+    present = {entry["name"]: entry for entry in database.list_collections()}
+    for name, schema in VALIDATORS.items():
+        validator = {"$jsonSchema": schema}
+        if name not in present:
+            _create(database, name, validator)
+            database[name].create_indexes(INDEXES[name])
+        elif present[name].get("options", {}).get("validator") != validator:
+            database.command("collMod", name, validator=validator, validationLevel="strict", validationAction="error")
+            database[name].create_indexes(INDEXES[name])
+
+
+def _create(database: Database[dict[str, Any]], name: str, validator: dict[str, Any]) -> None:
+    try:
+        database.create_collection(name, check_exists=False, validator=validator, validationLevel="strict")
+    except OperationFailure as error:
+        if error.code != NAMESPACE_EXISTS:  # another process was faster
+            raise

@@ -1,0 +1,210 @@
+"""Saving candidates: export, number, sign, write; in batches, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
+
+from brain.core.errors import BrainError, StorageUnavailable, StoreError
+from brain.core.keys import ModelKey
+from brain.store import large_artifacts
+from brain.store.backend import key_of
+from brain.store.champions import Move, Refused, move_operation
+from brain.store.document import draft, finish, model_id
+from brain.store.export import export
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pymongo.client_session import ClientSession
+
+    from brain.store.backend import Backend
+    from brain.training.candidate import Candidate
+
+BATCH_MODELS = 64
+BATCH_BYTES = 24 * 2**20
+ATTEMPTS = 5
+DUPLICATE_KEY, VALIDATION_FAILED = 11000, 121
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A stored version.
+
+    Args:
+        id: The document's `_id`.
+        created: False if an equal version was there already.
+        promoted: Whether it is the champion now.
+    """
+
+    key: ModelKey
+    version: int
+    id: str
+    created: bool
+    promoted: bool
+
+
+@dataclass
+class _Draft:
+    place: int
+    body: Document
+    payload: bytes
+
+    @property
+    def key(self) -> ModelKey:
+        return key_of(self.body)
+
+
+@dataclass(frozen=True)
+class _Conflict(Exception):
+    """Another process wrote the same keys in between; nothing of ours is visible, so try again."""
+
+
+class Writer:
+    """One call of `ModelStore.save`."""
+
+    def __init__(self, backend: Backend, connection: Mapping[str, str], *, promote: bool) -> None:
+        self._backend, self._connection, self._promote = backend, connection, promote
+        self._outcomes: list[Saved | Refused] = []
+        self._drafts: list[_Draft] = []
+
+    def save(self, candidates: Iterable[Candidate]) -> list[Saved | Refused]:
+        for candidate in candidates:
+            try:
+                shape = export(candidate.pipeline, candidate.check_rows, str(candidate.key))
+                body, payload = draft(candidate, shape, self._connection)
+            except BrainError as error:
+                self._outcomes.append(Refused(candidate.key, error))
+                continue
+            self._add(body, payload)
+        self._flush()
+        return self._outcomes
+
+    def _add(self, body: Document, payload: bytes) -> None:
+        size = len(payload) + sum(len(waiting.payload) for waiting in self._drafts)
+        is_full = len(self._drafts) == BATCH_MODELS or size > BATCH_BYTES
+        if is_full or any(waiting.key == key_of(body) for waiting in self._drafts):
+            self._flush()
+        self._drafts.append(_Draft(len(self._outcomes), body, payload))
+        self._outcomes.append(Refused(key_of(body), _unwritten(key_of(body))))
+
+    def _flush(self) -> None:
+        """Large payloads first, then versions, then pointers: a crash leaves nothing half visible."""
+        if not self._drafts:
+            return
+        for waiting in self._drafts:
+            if waiting.body["artifact"]["storage"] == "gridfs":
+                large_artifacts.keep(self._backend, waiting.payload, waiting.body["artifact"]["sha256"])
+        for _ in range(ATTEMPTS):
+            try:
+                saved = self._backend.atomically(self._write)
+                break
+            except _Conflict:
+                continue
+        else:
+            raise _busy(self._drafts)
+        for waiting, outcome in zip(self._drafts, saved, strict=True):
+            self._outcomes[waiting.place] = outcome
+        self._drafts = []
+
+    def _write(self, session: ClientSession | None) -> list[Saved]:
+        newest, pointers = self._newest(session), self._pointers(session)
+        documents, moves, saved = [], [], []
+        for waiting in self._drafts:
+            key, pointer = waiting.key, pointers.get(waiting.key)
+            last = newest.get(key, {"version": 0, "identity": ""})
+            created = last["identity"] != waiting.body["identity"]
+            version = max(last["version"], (pointer or {}).get("last_version", 0)) + 1 if created else last["version"]
+            if created:
+                document = finish(waiting.body, version, self._backend.signer)
+                documents.append(_with_payload(document, waiting.payload))
+            move = self._move(waiting.body, version, pointer)
+            if move is not None:
+                moves.append(move_operation(move, pointer, self._backend.signer))
+            is_champion = move is not None or (pointer or {}).get("version") == version
+            saved.append(Saved(key, version, model_id(key, version), created, is_champion))
+        self._execute(documents, moves, session)
+        return saved
+
+    def _move(self, body: Document, version: int, pointer: Document | None) -> Move | None:
+        if not self._promote:
+            return None
+        if pointer and (pointer["version"] == version or pointer["trained_at"] > body["trained_at"]):
+            return None
+        return Move(key_of(body), version, body["trained_at"], body["trained_at"], body["decision"]["reason"])
+
+    def _execute(self, documents: list[Document], moves: list[Any], session: ClientSession | None) -> None:
+        try:
+            if documents:
+                self._backend.models.insert_many(documents, session=session)
+            if moves:
+                result = self._backend.champions.bulk_write(moves, session=session)
+                if result.inserted_count + result.matched_count != len(moves):
+                    raise _Conflict
+        except (BulkWriteError, DuplicateKeyError, WriteError) as error:
+            codes = {entry.get("code") for entry in (error.details or {}).get("writeErrors", [])}
+            if DUPLICATE_KEY in codes | {error.code}:
+                raise _Conflict from None
+            if VALIDATION_FAILED in codes | {error.code}:
+                raise _malformed(documents, error) from None
+            raise
+
+    def _newest(self, session: ClientSession | None) -> dict[ModelKey, Document]:
+        stages: list[Document] = [
+            {"$match": self._scope()},
+            {"$sort": {"use_case": 1, "entity": 1, "target": 1, "version": 1}},
+            {"$project": {"use_case": 1, "entity": 1, "target": 1, "version": 1, "identity": 1}},
+            {
+                "$group": {
+                    "_id": {"use_case": "$use_case", "entity": "$entity", "target": "$target"},
+                    "version": {"$last": "$version"},
+                    "identity": {"$last": "$identity"},
+                }
+            },
+        ]
+        with self._backend.models.aggregate(stages, session=session) as found:
+            return {key_of(entry["_id"]): entry for entry in found}
+
+    def _pointers(self, session: ClientSession | None) -> dict[ModelKey, Document]:
+        fields = dict.fromkeys(("use_case", "entity", "target", "version", "last_version", "trained_at"), 1)
+        return {key_of(found): found for found in self._backend.champions.find(self._scope(), fields, session=session)}
+
+    def _scope(self) -> Document:
+        keys = [waiting.key for waiting in self._drafts]
+        return {
+            "use_case": {"$in": sorted({key.use_case for key in keys})},
+            "entity": {"$in": sorted({key.entity for key in keys})},
+            "target": {"$in": sorted({key.target for key in keys})},
+        }
+
+
+def _with_payload(document: Document, payload: bytes) -> Document:
+    return document if document["artifact"]["storage"] == "gridfs" else {**document, "payload": payload}
+
+
+def _unwritten(key: ModelKey) -> StoreError:
+    return StoreError(
+        str(key), found="an unfinished batch", expected="its documents written", remedy="Save the candidate again."
+    )
+
+
+def _busy(drafts: list[_Draft]) -> StorageUnavailable:
+    return StorageUnavailable(
+        ", ".join(sorted({str(waiting.key) for waiting in drafts})[:5]),
+        found="another process that keeps writing the same models",
+        expected="one trainer a key at a time",
+        remedy="Run the task again when the other has finished.",
+    )
+
+
+def _malformed(documents: list[Document], error: Exception) -> StoreError:
+    return StoreError(
+        ", ".join(str(document["_id"]) for document in documents[:5]),
+        found=f"a document the collection's validator refuses ({str(error)[:300]})",
+        expected="what brain.store.schema describes",
+        remedy="Correct the candidate's metadata; nothing of this batch was stored.",
+    )

@@ -1,0 +1,87 @@
+"""Saving, promoting and reading back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from brain.core.errors import ModelNotFound
+from brain.core.keys import ModelKey
+from brain.store.champions import Champion
+from brain.store.verdicts import Verdict
+from brain.store.writing import Saved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brain.store.models import ModelStore
+    from brain.training.candidate import Candidate
+
+    MakeCandidate = Callable[..., Candidate]
+
+GOLD = ModelKey.direction("GOLD", 25)
+
+
+def test_a_loaded_model_gives_the_fitted_pipelines_probabilities(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    candidate = make_candidate()
+    store.save([candidate])
+    model = store.load(GOLD)
+    found = model.evaluator().probability(candidate.check_rows)
+    np.testing.assert_allclose(found, candidate.pipeline.predict_proba(candidate.check_rows)[:, 1], atol=1e-12)
+    assert model.features == candidate.features
+    assert model.calibration == candidate.calibration
+
+
+def test_saving_the_same_candidate_again_makes_no_new_version(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    first = store.save([make_candidate()])
+    again = store.save([make_candidate()])
+    assert first == [Saved(GOLD, 1, "direction/GOLD/RETURNS25/v1", created=True, promoted=True)]
+    assert again == [Saved(GOLD, 1, "direction/GOLD/RETURNS25/v1", created=False, promoted=True)]
+
+
+def test_a_new_version_becomes_the_champion_and_the_old_one_stays(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    old, new = make_candidate(), make_candidate(seed=1)
+    store.save([old, new])
+    assert store.champion_version(GOLD) == 2
+    assert store.load(GOLD, 1).document["seed"] == 0
+
+
+def test_a_model_trained_for_an_earlier_interval_is_stored_but_not_promoted(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    late = make_candidate()
+    early = make_candidate(seed=1, trained_at=late.trained_at - timedelta(days=1))
+    outcomes = [*store.save([late]), *store.save([early])]
+    assert [(saved.version, saved.promoted) for saved in outcomes if isinstance(saved, Saved)] == [(1, True), (2, False)]
+    assert store.champion_version(GOLD) == 1
+
+
+def test_an_unknown_model_is_named(store: ModelStore) -> None:
+    with pytest.raises(ModelNotFound, match="direction/GOLD/RETURNS25"):
+        store.load(GOLD)
+
+
+def test_champions_stream_in_key_order_with_their_verdicts(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.save([make_candidate("SILVER", 5), make_candidate("GOLD", 5), make_candidate("WTI", 5)])
+    key = ModelKey.direction("SILVER", 5)
+    store.record_verdicts([Verdict(key, 1, False, 0.2, 0.5, make_candidate().trained_at)])
+    found = [champion for champion in store.champions(["GOLD", "SILVER"]) if isinstance(champion, Champion)]
+    assert [champion.key.entity for champion in found] == ["GOLD", "SILVER"]
+    assert [champion.calibration.has_skill for champion in found] == [True, False]
+
+
+def test_summaries_hold_what_the_training_policy_asks_for(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    candidate = make_candidate()
+    store.save([candidate])
+    summary = store.summaries(["GOLD"])[GOLD]
+    assert (summary.version, summary.parameters, summary.features) == (1, candidate.parameters, candidate.features)
+    assert (summary.searched_at, summary.snapshot) == (candidate.searched_at, candidate.data.snapshot)
