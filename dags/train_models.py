@@ -39,7 +39,7 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
     def plan(params: dict) -> list[list[str]]:
         from orchestration.runs import plan_training
 
-        return plan_training(params["assets"])
+        return plan_training(params["assets"], params["horizons"])
 
     @task(map_index_template="{{ chunk_name }}")
     def train(names: list[str], params: dict) -> list[dict]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from brain.core.catalog import Catalogue, load_catalogue
-from brain.core.settings import Settings
+from brain.core.errors import BrainError, PublishError, SourceTableError
+from brain.core.keys import ModelKey
+from brain.core.progress import ProgressLog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from brain.core.errors import BrainError
+    import pandas as pd
+
+    from brain.core.catalog import AssetSpec
     from brain.core.keys import Interval
+    from brain.core.settings import Settings
+    from brain.extract.lake import Lake, Snapshot
+    from brain.extract.report import ExtractionReport
+    from brain.store.models import ModelStore
+    from brain.training.candidate import Outcome as ModelOutcome
     from brain.warehouse.publish import Publication
 
 
@@ -23,6 +32,9 @@ class Workspace:
 
     settings: Settings
     catalogue: Catalogue
+
+    def progress(self, interval: Interval) -> ProgressLog:
+        return ProgressLog.of(self.settings.home, interval)
 
 
 @dataclass(frozen=True)
@@ -39,3 +51,225 @@ class Outcome:
     ok: bool
     reason: str
     error: BrainError | None = None
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Load the catalogue and, where it asks for it, add the tables the source has.
+
+    Raises:
+        CatalogueError: The catalogue is wrong, or nothing was discovered.
+    """
+    catalogue = load_catalogue(settings.catalogue_path)
+    if catalogue.source.discover:
+        from brain.extract.source import open_source
+
+        source = open_source(settings, catalogue.source.schema_name)
+        try:
+            catalogue = catalogue.with_tables(source.discover())
+        finally:
+            source.close()
+    return Workspace(settings, catalogue)
+
+
+def extract(workspace: Workspace, names: Sequence[str], interval: Interval, *, full: bool = False) -> list[Outcome]:
+    """Bring the lake up to the interval's end; a failing asset keeps its previous snapshot.
+
+    Champions trained on rows that turn out corrected are marked, and every extraction is recorded in `extraction_runs`.
+    """
+    from brain.extract.incremental import extract_asset
+    from brain.extract.lake import Lake
+    from brain.extract.source import open_source
+    from brain.quality.asset_table import check_asset
+    from brain.warehouse.extraction_runs import record_runs
+
+    progress = workspace.progress(interval)
+    lake = Lake(workspace.settings.lake_url)
+    source = open_source(workspace.settings, workspace.catalogue.source.schema_name)
+    reports = []
+    try:
+        for name in names:
+            spec = workspace.catalogue.asset(name)
+            gate = partial(check_asset, spec=spec, interval=interval)
+            reports.append(extract_asset(source, lake, spec, interval, gate, full=full))
+            progress.report("extract", name)
+    finally:
+        source.close()
+    _mark_revised(workspace, reports, interval)
+    record_runs(workspace.settings.warehouse_url, reports)
+    return [Outcome(report.asset, report.ok, report.line(), report.error) for report in reports]
+
+
+def train(
+    workspace: Workspace,
+    names: Sequence[str],
+    interval: Interval,
+    *,
+    horizons: Sequence[int] = (),
+    force: bool = False,
+) -> list[Outcome]:
+    """Search, refresh or skip the models of some assets, and make the candidates champions."""
+    from brain.extract.lake import Lake
+    from brain.store.models import ModelStore
+
+    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
+    chosen = workspace.catalogue.only(names, horizons)
+    return [_train_asset(workspace, lake, store, spec, interval, force=force) for spec in chosen.assets]
+
+
+def judge(workspace: Workspace, interval: Interval) -> dict[str, Any]:
+    """Decide over the whole grid which champions may claim skill, so that few of the claims are false."""
+    from brain.store.models import ModelStore
+    from brain.store.verdicts import Verdict
+    from brain.training.gate import control_fdr
+
+    store = ModelStore.open(workspace.settings)
+    grid = {
+        ModelKey.direction(asset.name, horizon) for asset in workspace.catalogue.assets for horizon in asset.horizons
+    }
+    judged = [claim for claim in store.claims(workspace.catalogue.names) if claim.key in grid]
+    level = min((asset.training.false_discovery_rate for asset in workspace.catalogue.assets), default=0.05)
+    proven = control_fdr({claim.key: claim.p_value for claim in judged}, level)
+    recorded = store.record_verdicts(
+        Verdict(claim.key, claim.version, proven[claim.key], claim.p_value, None, interval.end) for claim in judged
+    )
+    return {"models": len(judged), "with_skill": sum(proven.values()), "recorded": recorded}
+
+
+def score(workspace: Workspace, names: Sequence[str], interval: Interval) -> list[Outcome]:
+    """Score the newest rows of some assets and stage the cells for `publish`."""
+    from brain.extract.lake import Lake
+    from brain.scoring.batch import score_assets
+    from brain.scoring.staged import stage
+    from brain.store.models import ModelStore
+
+    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
+    chosen = workspace.catalogue.only(names)
+    cells = score_assets(store, lake, chosen.assets, interval).cells()
+    stage(lake, interval, names, cells)
+    progress = workspace.progress(interval)
+    for name in names:
+        progress.report("score", name)
+    return [_scored(name, cells[cells["asset"] == name]) for name in names]
+
+
+def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], interval: Interval) -> Publication:
+    """Publish what `score` staged for the chunks; a cell that was not scored keeps its last value, marked stale.
+
+    Raises:
+        PublishError: The staged cells fail the gate; nothing is published.
+    """
+    from brain.extract.lake import Lake
+    from brain.quality.probabilities import check_probabilities
+    from brain.scoring.staged import staged
+    from brain.warehouse.publish import publish as publish_cells
+
+    scored = staged(Lake(workspace.settings.lake_url), interval, chunks)
+    cells = _whole_grid(workspace.catalogue, scored)
+    report = check_probabilities(cells, workspace.catalogue, interval)
+    if not report.passed:
+        raise PublishError(
+            "Probabilities",
+            found=report.reason,
+            expected="cells that pass the quality gate",
+            remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
+        )
+    publication = publish_cells(workspace.settings.warehouse_url, workspace.catalogue, cells, interval.end)
+    workspace.progress(interval).report("publish", "Probabilities")
+    return publication
+
+
+def _train_asset(
+    workspace: Workspace, lake: Lake, store: ModelStore, spec: AssetSpec, interval: Interval, *, force: bool
+) -> Outcome:
+    try:
+        snapshot = lake.as_of(spec.name, interval.last_day)
+        if snapshot is None:
+            raise SourceTableError(
+                spec.name,
+                found="no snapshot in the lake",
+                expected="rows that passed the quality gate",
+                remedy="See what `extract_assets` says about it.",
+            )
+        outcomes = _train_models(lake, store, spec, snapshot, interval, force=force)
+    except BrainError as error:
+        return Outcome(spec.name, False, str(error), error)
+    progress = workspace.progress(interval)
+    for horizon in spec.horizons:
+        progress.report("train", f"{spec.name} {horizon}")
+    return outcomes
+
+
+def _train_models(
+    lake: Lake, store: ModelStore, spec: AssetSpec, snapshot: Snapshot, interval: Interval, *, force: bool
+) -> Outcome:
+    from brain.store.champions import Refused
+    from brain.training.candidate import Candidate, DataReference, Decision, Failed, Skipped
+    from brain.training.trainer import train_asset
+
+    incumbents = {key.horizon: found for key, found in store.summaries([spec.name]).items()}
+    outcomes = train_asset(
+        lake.read(snapshot),
+        spec,
+        DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables),
+        incumbents,
+        interval_end=interval.end,
+        force=force,
+    )
+    saved = store.save(outcome for outcome in outcomes if isinstance(outcome, Candidate))
+    refused = {outcome.key: str(outcome.error) for outcome in saved if isinstance(outcome, Refused)}
+    failed = {outcome.key: f"{outcome.reason}. {outcome.remedy}" for outcome in outcomes if isinstance(outcome, Failed)}
+    decisions = {outcome.key: outcome.decision for outcome in outcomes if isinstance(outcome, Candidate | Skipped)}
+    decisions |= {key: Decision("skip", f"failed: {reason}") for key, reason in (refused | failed).items()}
+    store.record_decisions(interval, decisions)
+    return _trained(spec.name, outcomes, refused | failed)
+
+
+def _trained(name: str, outcomes: Sequence[ModelOutcome], failures: dict[ModelKey, str]) -> Outcome:
+    from collections import Counter
+
+    from brain.training.candidate import Failed
+
+    done = Counter(o.decision.action for o in outcomes if not isinstance(o, Failed) and o.key not in failures)
+    told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
+    if failures:
+        told += "; " + "; ".join(f"{key.target}: {reason}" for key, reason in failures.items())
+    return Outcome(name, not failures, told)
+
+
+def _scored(name: str, cells: pd.DataFrame) -> Outcome:
+    failed = cells[cells["probability"].isna()]
+    told = f"{len(cells) - len(failed)} of {len(cells)} cells scored"
+    if len(failed):
+        told += "; " + "; ".join(
+            f"{h}: {reason}" for h, reason in zip(failed["horizon"], failed["reason"], strict=True)
+        )
+    return Outcome(name, failed.empty, told)
+
+
+def _whole_grid(catalogue: Catalogue, scored: pd.DataFrame) -> pd.DataFrame:
+    """One line for each cell of the catalogue; those whose chunk was not scored say so."""
+    import pandas as pd
+
+    from brain.scoring.batch import CELL_COLUMNS
+
+    grid = pd.DataFrame(
+        [(asset.name, horizon) for asset in catalogue.assets for horizon in asset.horizons],
+        columns=["asset", "horizon"],
+    )
+    if scored.empty:
+        scored = pd.DataFrame(columns=list(CELL_COLUMNS))
+    cells = grid.merge(scored, on=["asset", "horizon"], how="left", indicator=True)
+    cells.loc[cells["_merge"] == "left_only", "reason"] = "its chunk was not scored in this run"
+    return cells.drop(columns="_merge")
+
+
+def _mark_revised(workspace: Workspace, reports: Sequence[ExtractionReport], interval: Interval) -> None:
+    """Note on the champions of corrected assets that their training rows have changed since."""
+    corrected = [report for report in reports if report.verdict == "corrected" and report.corrected_dates]
+    if not corrected:
+        return
+    from brain.store.models import ModelStore
+
+    store = ModelStore.open(workspace.settings)
+    for report in corrected:
+        store.mark_revised(report.asset, report.line(), interval.end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import get_current_context
 
@@ -26,17 +26,27 @@ SCORE_CHUNKS = (1, 250)
 
 def plan_extraction(assets: Sequence[str]) -> list[list[str]]:
     """Chunks of assets to extract."""
-    return _plan(assets, *EXTRACT_CHUNKS)
+    workspace = _workspace()
+    chosen = workspace.catalogue.only(assets)
+    workspace.progress(current_interval()).expect("extract", len(chosen.assets))
+    return chunks(chosen.names, *EXTRACT_CHUNKS)
 
 
-def plan_training(assets: Sequence[str]) -> list[list[str]]:
+def plan_training(assets: Sequence[str], horizons: Sequence[int]) -> list[list[str]]:
     """Chunks of assets to train."""
-    return _plan(assets, *TRAIN_CHUNKS)
+    workspace = _workspace()
+    chosen = workspace.catalogue.only(assets, horizons)
+    workspace.progress(current_interval()).expect("train", sum(len(asset.horizons) for asset in chosen.assets))
+    return chunks(chosen.names, *TRAIN_CHUNKS)
 
 
 def plan_scoring() -> list[list[str]]:
     """Chunks of assets to score: always all, because the published table shows all."""
-    return _plan((), *SCORE_CHUNKS)
+    workspace = _workspace()
+    progress = workspace.progress(current_interval())
+    progress.expect("score", len(workspace.catalogue.assets))
+    progress.expect("publish", 1)
+    return chunks(workspace.catalogue.names, *SCORE_CHUNKS)
 
 
 def extract_chunk(names: list[str]) -> list[dict[str, Any]]:
@@ -72,13 +82,8 @@ def _workspace() -> steps.Workspace:
     return steps.open_workspace(settings_of_task())
 
 
-def _plan(assets: Sequence[str], count: int, largest: int) -> list[list[str]]:
-    catalogue = _workspace().catalogue
-    return chunks(catalogue.only(assets).names, count, largest)
-
-
 def _name_chunk(names: Sequence[str]) -> None:
-    get_current_context()["chunk_name"] = chunk_label(names)
+    cast("dict[str, Any]", get_current_context())["chunk_name"] = chunk_label(names)
 
 
 def _tell(outcomes: Sequence[steps.Outcome]) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ import pytest
 
 from brain.core.catalog import Catalogue, parse_catalogue
 from brain.core.errors import PublishError
+from brain.scoring.batch import CELL_COLUMNS
 from brain.warehouse.connection import transaction
-from brain.warehouse.publish import CELL_COLUMNS, publish
+from brain.warehouse.publish import publish
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
 
 if TYPE_CHECKING:

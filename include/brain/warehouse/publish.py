@@ -10,6 +10,7 @@ from psycopg2 import sql
 
 from brain.core.errors import PublishError
 from brain.core.keys import probability_column
+from brain.scoring.batch import CELL_COLUMNS
 from brain.warehouse.connection import transaction
 from brain.warehouse.schema import prepare, probability_columns
 
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
     from brain.core.catalog import Catalogue
 
 PUBLISH_LOCK = 0x42524149  # "BRAI": one publisher at a time
-
-CELL_COLUMNS = (
-    "asset",
-    "horizon",
-    "as_of",
-    "probability",
-    "base_rate",
-    "skill",
-    "has_skill",
-    "model_version",
-    "trained_at",
-    "data_sha256",
-    "reason",
-)
 
 STAGE = """
 CREATE TEMPORARY TABLE scored (
