@@ -111,14 +111,18 @@ def _refresh(engine: Engine, schema: str, asset: str, frame: pd.DataFrame) -> Lo
 
 
 def _create(cursor: Cursor, table: sql.Identifier, columns: dict[str, str]) -> None:
+    """Create the table, or give one made by an earlier version of the demo the columns it lacks."""
     date_column = sql.SQL("CREATE TABLE IF NOT EXISTS {} ({} date PRIMARY KEY)")
     cursor.execute(date_column.format(table, sql.Identifier(DATE)))
-    # A table made by an earlier version of the demo gets the columns it lacks.
+    cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(table))
+    present = {column.name for column in cursor.description or ()}
     added = [
-        sql.SQL("ADD COLUMN IF NOT EXISTS {} {}").format(sql.Identifier(name), sql.SQL(kind))
+        sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(kind))
         for name, kind in columns.items()
+        if name not in present
     ]
-    cursor.execute(sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(added)))
+    if added:  # ALTER TABLE waits for every reader, even when there is nothing to alter
+        cursor.execute(sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(added)))
 
 
 def _copy(cursor: Cursor, table: sql.Identifier, frame: pd.DataFrame) -> None:
