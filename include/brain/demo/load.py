@@ -132,11 +132,10 @@ def _copy(cursor: Cursor, table: sql.Identifier, frame: pd.DataFrame) -> None:
     incoming, names = sql.Identifier(INCOMING), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     selection = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
     cursor.execute(selection.format(incoming, names, table))
+    day = pa.array(frame[DATE], type=pa.timestamp("us")).cast(pa.date32())
+    content = pa.Table.from_pandas(frame, preserve_index=False)
     rows = io.BytesIO()
-    options = csv.WriteOptions(include_header=False)
-    csv.write_csv(
-        pa.Table.from_pandas(frame.assign(**{DATE: frame[DATE].dt.date}), preserve_index=False), rows, options
-    )
+    csv.write_csv(content.set_column(0, DATE, day), rows, csv.WriteOptions(include_header=False))
     rows.seek(0)
     cursor.copy_expert(sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(incoming), rows)
 
