@@ -12,6 +12,7 @@ from rich.table import Table
 from brain.core.errors import BrainError
 from brain.core.settings import find_home
 from brain.embedded import one_machine
+from brain.embedded.servers import ServerStatus
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _show_status(console: Console, lines: list[one_machine.ServerStatus]) -> None:
+def _show_status(console: Console, lines: list[ServerStatus]) -> None:
     table = Table("server", "running", "address", "log")
     for line in lines:
         table.add_row(line.name, "yes" if line.running else "no", line.address, str(line.log))

@@ -124,7 +124,9 @@ class Airflow:
 
     def environ(self) -> dict[str, str]:
         """What the components run with; Airflow variables of the calling shell do not leak into it."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        # Without bytecode files every task would compile Airflow anew.
+        unwanted = "PYTHONDONTWRITEBYTECODE"
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW_") and k != unwanted}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return inherited | {
             "AIRFLOW_HOME": str(self.folder),

@@ -1,0 +1,137 @@
+"""What `make run` does: from nothing to a filled table, through a real Airflow, with the answers printed at the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from brain.core.errors import EmbeddedServerError
+from brain.core.settings import Settings
+from brain.embedded import chain, process, servers
+from brain.embedded.airflow import START_SECONDS, USER, Airflow
+from brain.embedded.airflow_client import AirflowClient
+from brain.embedded.chain import Failure
+from brain.embedded.one_machine import airflow_of
+from brain.embedded.servers import Servers
+from brain.embedded.state import locked, save_state
+from brain.embedded.watching import Watcher
+
+
+class PipelineFailed(EmbeddedServerError):
+    """The servers run, but a task of the pipeline failed."""
+
+
+def run_everything(console: Console, home: Path) -> None:
+    """Start everything, run the three DAGs once, print the table and the two answers; the servers stay up.
+
+    Raises:
+        BrainError: Something did not start, or a task failed; the message names the log to read.
+    """
+    start = time.monotonic()
+    running = servers.up(home)
+    console.print(f"[green]✓[/] PostgreSQL and MongoDB [dim]{_elapsed(start)}[/]")
+    airflow = airflow_of(home)
+    with ThreadPoolExecutor(1) as pool:
+        # Reading the demo files and importing Airflow take a core each.
+        loading = pool.submit(_load_demo, running)
+        client = start_airflow(airflow, running)
+        console.print(f"[green]✓[/] {loading.result()} [dim]{_elapsed(start)}[/]")
+    _await_health(airflow, running, client)
+    chain.await_dags(client)
+    console.print(f"[green]✓[/] Airflow [dim]{_elapsed(start)}[/]")
+    failed = run_pipeline(console, client, home)
+    console.print(f"[green]✓[/] Pipeline [dim]{_elapsed(start)}[/]" if not failed else "[red]✗[/] Pipeline")
+    show_results(console, home)
+    show_addresses(console, airflow, running)
+    if failed:
+        raise PipelineFailed(
+            "the pipeline",
+            found="failed tasks: " + "; ".join(map(str, failed)),
+            expected="every task to succeed",
+            remedy="What was published before stays published. Correct the cause and run `make run` again.",
+        )
+
+
+def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
+    """Configure, migrate and start Airflow; idempotent. `await_health` says when it is ready."""
+    with locked(airflow.home):
+        airflow.configure(running)
+        save_state(airflow.home, running.state)
+        airflow.migrate(running.state)
+        airflow.start(running.state)
+        save_state(airflow.home, running.state)
+    return AirflowClient(airflow.url(running.state), USER, airflow.password(running.state))
+
+
+def run_pipeline(console: Console, client: AirflowClient, home: Path) -> list[Failure]:
+    """Run the three DAGs once, showing progress.
+
+    Returns:
+        The tasks that failed.
+    """
+    with Watcher(console, home) as watcher:
+        runs = chain.follow(client, chain.begin(client, chain.now_utc()), watcher.watch)
+    return [failure for run in runs for failure in chain.failures(client, run, home / "logs" / "airflow")]
+
+
+def show_results(console: Console, home: Path) -> None:
+    """The wide table, and the answers to the two questions, asked as the read-only user."""
+    from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, WIDE_TABLE, ask, reader_url
+
+    url = reader_url(Settings.load({**os.environ, "BRAIN_HOME": str(home)}))
+    questions = (
+        ("Probabilities", WIDE_TABLE),
+        ("How likely is gold not lower in 5, 20 and 161 trading days?", GOLD_ANSWER),
+        ("Which five are the likeliest to fall over 21 trading days?", FALL_ANSWER),
+    )
+    for title, query in questions:
+        answer = ask(url, query)
+        _show(console, title, query, answer.columns, answer.rows)
+
+
+def show_addresses(console: Console, airflow: Airflow, running: Servers) -> None:
+    """Where to look next, and how to stop."""
+    state = running.state
+    reader = running.connections()["BRAIN_READER_URL"].replace("postgresql+psycopg2", "postgresql")
+    console.print(f"Airflow     {airflow.url(state)}  (login {USER} / {airflow.password(state)})", soft_wrap=True)
+    console.print(f"PostgreSQL  {reader}  (read-only, for BI tools)", soft_wrap=True)
+    console.print("Ask         brain sql 'SELECT …'   or   make sql Q='SELECT …'", soft_wrap=True)
+    console.print("Stop        make down", soft_wrap=True)
+
+
+def _load_demo(running: Servers) -> str:
+    if "BRAIN_SOURCE_URL" in os.environ:
+        return "Source database: the one named by BRAIN_SOURCE_URL"
+    from brain.demo.load import load_demo
+
+    loaded = load_demo(running.connections()["BRAIN_DEMO_URL"])
+    return f"Demo data: {len(loaded)} tables, {sum(table.rows for table in loaded):,} rows"
+
+
+def _await_health(airflow: Airflow, running: Servers, client: AirflowClient) -> None:
+    """Wait for API server, scheduler and DAG processor; the triggerer may come later."""
+    needed = {"metadatabase", "scheduler", "dag_processor"}
+    process.wait_for(
+        lambda: all(client.health().get(component) == "healthy" for component in needed),
+        lambda: {"api-server", "scheduler", "dag-processor"} <= set(airflow.running(running.state)),
+        name="Airflow",
+        log=airflow.log("api-server"),
+        seconds=START_SECONDS,
+    )
+
+
+def _show(console: Console, title: str, query: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    table = Table(*(column.replace("_Day_Probability", "d") for column in columns), title=title, caption=query)
+    for row in rows:
+        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row))
+    console.print(table)
+
+
+def _elapsed(start: float) -> str:
+    return f"{time.monotonic() - start:.0f} s"
