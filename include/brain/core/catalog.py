@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from brain.core.durations import AGE, DURATION
 from brain.core.errors import CatalogueError
+from brain.core.keys import DATE, TARGET_PATTERN
 
 HORIZONS = (1, 2, 3, 4, 5, 10, 20, 21, 25, 63, 161)
 ASSET_NAME_LIMIT = 63  # PostgreSQL truncates longer identifiers
 
 Horizon = Annotated[int, Field(ge=1, le=2520)]
 Severity = Literal["warn", "fail", "off"]
+Aggregate = Literal["min", "mean", "max", "count", "stddev"]
 Classifier = Literal[
     "logistic", "sgd", "forest", "extra_trees", "boosting", "svc", "bagged_svc", "naive_bayes", "neighbours"
 ]
@@ -58,24 +61,48 @@ class ExtractionSettings(_Section):
     """How a table is read."""
 
     batch_rows: int = Field(50_000, ge=1_000, description="Rows fetched at a time.")
+    overlap_rows: int | None = Field(
+        None, ge=1, description="Newest known rows read again each time; the longest RETURNSn and 20 more if empty."
+    )
+    full_check_days: int | None = Field(
+        7, ge=1, description="Every row is compared with the source at least this often; never if empty."
+    )
+    max_loss: float = Field(
+        0.1, ge=0, le=1, description="Share of the known rows that may vanish from the table before it is refused."
+    )
 
 
 class RetentionSettings(_Section):
     """What is kept, and for how long."""
 
-    keep: str | None = Field(None, pattern=r"^[1-9][0-9]*[dwmy]$", description="Age of rows kept in the lake: 15y.")
+    keep: str | None = Field(None, pattern=AGE, description="Age of rows kept in the lake: 15y.")
+    snapshot_days: int = Field(90, ge=1, description="Every snapshot is kept this long, then the last of each month.")
+    audit: str = Field("2y", pattern=AGE, description="A champion's training rows are kept this long after training.")
     model_versions: int = Field(5, ge=1, description="Versions kept for each model besides the champion.")
 
 
 class JoinedSource(_Section):
     """Another table of the source schema, aligned onto the asset's dates."""
 
-    table: str
-    prefix: str | None = None
+    table: str = Field(min_length=1, max_length=ASSET_NAME_LIMIT)
+    prefix: str | None = Field(None, description="Put before its column names; the table's name and _ if empty.")
+    key: str = Field(DATE, description="Its date or timestamp column.")
+    columns: tuple[str, ...] = Field((), description="Columns to take; every number except RETURNSn if empty.")
+    max_age: str | None = Field("10d", pattern=DURATION, description="Older values count as missing; never if empty.")
+    lag: str | None = Field(None, pattern=DURATION, description="Time from a value's date to the day it was known.")
+    window: str | None = Field(None, pattern=DURATION, description="Aggregate over this span up to the asset's date.")
+    aggregates: tuple[Aggregate, ...] = Field(("mean",), min_length=1, description="What to compute over the window.")
 
     @property
     def column_prefix(self) -> str:
         return self.prefix if self.prefix is not None else f"{self.table}_"
+
+    @field_validator("columns")
+    @classmethod
+    def _no_targets(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if targets := [name for name in columns if TARGET_PATTERN.fullmatch(name)]:
+            raise ValueError(f"{targets[0]} looks into the future and cannot be joined")
+        return columns
 
 
 def _named(value: object) -> object:

@@ -1,0 +1,186 @@
+"""PostgreSQL read as Arrow over binary COPY (ADBC): no Python object per cell. Figures in docs/decisions."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql
+import adbc_driver_postgresql.dbapi
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+from psycopg2.extensions import make_dsn
+from sqlalchemy.dialects import postgresql
+
+from brain.core.errors import BrainError, SourceTableError
+from brain.core.keys import CLOSE, DATE
+from brain.extract.source import Batch, Kind, explain, missing_table, select_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+
+    from numpy.typing import NDArray
+
+_NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric", "bool"})
+_KINDS = {
+    "date": Kind.DATE,
+    "timestamp": Kind.TIME,
+    "timestamptz": Kind.ZONED_TIME,
+    **dict.fromkeys(_NUMBERS, Kind.NUMBER),
+    **dict.fromkeys(("text", "varchar", "bpchar", "name"), Kind.TEXT),
+}
+_DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+_SESSION = {"application_name": "brain", "connect_timeout": "10", "options": "-c default_transaction_read_only=on"}
+_FIRST_DAY, _LAST_DAY = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")
+
+_COLUMNS = """
+SELECT a.attname::text, t.typname::text
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_type d ON d.oid = a.atttypid
+JOIN pg_catalog.pg_type t ON t.oid = coalesce(nullif(d.typbasetype, 0), d.oid)
+WHERE c.relname = $1 AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+AND CASE WHEN $2 = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
+ORDER BY a.attnum
+"""
+_DISCOVER = """
+SELECT c.relname::text
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped AND a.attname IN ($2, $3)
+WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname = coalesce(nullif($1, ''), current_schema())
+GROUP BY c.relname HAVING count(*) = 2 ORDER BY c.relname
+"""
+
+
+class PostgresSource:
+    """PostgreSQL through one read-only connection, opened at the first read and again after it was cut."""
+
+    def __init__(self, url: sa.URL, schema: str | None) -> None:
+        self.url = url
+        self.schema = schema
+        self._open: Any = None
+        self._types: dict[str, dict[str, str]] = {}
+
+    def discover(self, schema: str | None = None) -> list[str]:
+        schema = schema or self.schema or ""
+        with self._explained(schema or "the default schema"):
+            return sorted(row[0] for row in self._query(_DISCOVER, (schema, DATE, CLOSE)))
+
+    def columns(self, table: str) -> dict[str, Kind]:
+        return {name: _KINDS.get(type_, Kind.OTHER) for name, type_ in self._describe(table).items()}
+
+    def read(
+        self,
+        table: str,
+        key: str,
+        columns: Sequence[str],
+        *,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+        batch_rows: int = 50_000,
+    ) -> Iterator[Batch]:
+        types = self._types.get(table) or self._describe(table)
+        selected = [_as_number(name, types.get(name, "float8")) for name in columns]
+        source = sa.table(table, _key(key, types.get(key, "date")), schema=self.schema)
+        query = select_rows(source, key, since, until).add_columns(*selected)
+        with self._explained(table), self._connection().cursor() as cursor:
+            cursor.adbc_statement.set_options(
+                **{"adbc.postgresql.batch_size_hint_bytes": str(batch_rows * 9 * (len(columns) + 1))}
+            )
+            cursor.execute(_text(query))
+            for batch in cursor.fetch_record_batch():
+                yield _batch(table, key, batch)
+
+    def newest_key(self, table: str, key: str, until: date | datetime) -> Any:
+        types = self._types.get(table) or self._describe(table)
+        source = sa.table(table, _key(key, types.get(key, "date")), schema=self.schema)
+        query = sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)
+        with self._explained(table):
+            return self._query(_text(query))[0][0]
+
+    def close(self) -> None:
+        connection, self._open = self._open, None
+        if connection is not None:
+            with contextlib.suppress(adbc_driver_manager.Error):  # the server may have cut it already
+                connection.close()
+
+    def _describe(self, table: str) -> dict[str, str]:
+        with self._explained(table):
+            found = dict(self._query(_COLUMNS, (table, self.schema or "")))
+        if not found:
+            raise missing_table(table, self.schema)
+        self._types[table] = found
+        return found
+
+    def _query(self, text: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
+        with self._connection().cursor() as cursor:
+            cursor.execute(text, values or None)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    def _connection(self) -> Any:
+        if self._open is None:
+            given = self.url.translate_connect_args(username="user", database="dbname")
+            address = make_dsn(**{**_SESSION, **self.url.query, **given})
+            self._open = adbc_driver_postgresql.dbapi.connect(address, autocommit=True)
+        return self._open
+
+    @contextlib.contextmanager
+    def _explained(self, table: str) -> Iterator[None]:
+        """Database errors in our words; the next read gets a fresh connection."""
+        try:
+            yield
+        except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+            self.close()
+            raise _explain(error, self.url, table) from None
+
+
+def _explain(error: Exception, url: sa.URL, table: str) -> BrainError:
+    state = str(getattr(error, "sqlstate", None) or "")
+    if state.startswith(("22", "42")) and state not in ("42501", "42P01", "42703"):
+        return SourceTableError(
+            table,
+            found=str(error).strip().splitlines()[0],
+            expected="a readable table",
+            remedy="Correct the table or the view behind it, then extract again.",
+        )
+    return explain(error, url, table)
+
+
+def _text(query: sa.Select[Any]) -> str:
+    """COPY takes no parameters, so the dialect renders the dates; they come from `date` objects."""
+    return str(query.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def _key(name: str, type_: str) -> sa.ColumnClause[Any]:
+    return sa.column(name, sa.Date() if type_ == "date" else sa.DateTime())
+
+
+def _as_number(name: str, type_: str) -> Any:
+    """The column as double precision, converted by the server where it is another kind of number."""
+    column: sa.ColumnClause[Any] = sa.column(name)
+    if type_ == "float8":
+        return column
+    if type_ == "bool":
+        return sa.cast(sa.cast(column, sa.Integer), sa.Double).label(name)
+    return sa.cast(column, sa.Double).label(name)
+
+
+def _batch(table: str, key: str, batch: pa.RecordBatch) -> Batch:
+    keys: NDArray[np.datetime64] = batch.column(0).to_numpy(zero_copy_only=False)
+    if outside := int(((keys > _LAST_DAY) | (keys < _FIRST_DAY)).sum()):
+        raise SourceTableError(
+            table,
+            found=f"{outside} rows whose {key} is infinite or outside the years 1 to 9999",
+            expected="calendar dates",
+            remedy="Delete or correct those rows.",
+        )
+    values = np.empty((batch.num_columns - 1, batch.num_rows))
+    for index in range(batch.num_columns - 1):
+        values[index] = batch.column(index + 1).to_numpy(zero_copy_only=False)
+    return Batch(keys.astype("datetime64[us]"), values)

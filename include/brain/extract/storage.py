@@ -1,0 +1,225 @@
+"""Files of the lake on a local disk or behind any fsspec URL: whole objects, written at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import fsspec
+
+from brain.core.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TEMPORARY = ".writing"
+
+
+def open_storage(url: str) -> Storage:
+    """Storage below a local path, a ``file://`` URL or any other fsspec URL."""
+    scheme = url.partition("://")[0] if "://" in url else "file"
+    if scheme in ("file", "local"):
+        return LocalStorage(Path(url.partition("://")[2] if "://" in url else url).absolute())
+    return RemoteStorage(url)
+
+
+class Storage:
+    """What the lake needs of a file system. Names are relative, with forward slashes."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def read(self, name: str) -> bytes:
+        """The whole file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            StorageUnavailable: The file system does not answer.
+        """
+        raise NotImplementedError
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write the whole file; readers see the old content or the new, never a part.
+
+        Raises:
+            StorageUnavailable: The disk is full or the file system does not answer.
+        """
+        raise NotImplementedError
+
+    def exists(self, name: str) -> bool:
+        raise NotImplementedError
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the entries directly in `folder`, sorted; empty if there is no such folder."""
+        raise NotImplementedError
+
+    def copy(self, name: str, to: str) -> None:
+        """Let `to` be what `name` is now; nothing happens if there is no such file."""
+        raise NotImplementedError
+
+    def delete(self, name: str) -> None:
+        """Delete a file that may already be gone."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:  # noqa: ARG002
+        """Keep other writers of this machine out; a remote store has no lock and relies on one run at a time."""
+        yield
+
+    def describe(self, name: str) -> str:
+        """The address of a file, without credentials."""
+        parts = urlsplit(self.root)
+        root = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else self.root
+        return posixpath.join(root, name)
+
+
+class LocalStorage(Storage):
+    """A folder. A file is written beside its name, synced, and renamed over it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(str(root))
+        self._folder = root
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self._folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(name) from None
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self._folder / name
+        temporary = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
+        try:
+            try:
+                _write_synced(temporary, content)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_synced(temporary, content)
+            temporary.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise _unavailable(self.describe(name), error) from error
+
+    def exists(self, name: str) -> bool:
+        return (self._folder / name).exists()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(n for n in os.listdir(self._folder / folder) if not n.endswith(_TEMPORARY))  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _unavailable(self.describe(folder), error) from error
+
+    def copy(self, name: str, to: str) -> None:
+        temporary = self._folder / f"{to}.{os.getpid()}{_TEMPORARY}"
+        try:
+            temporary.unlink(missing_ok=True)
+            temporary.hardlink_to(self._folder / name)
+            temporary.replace(self._folder / to)
+            temporary.unlink(missing_ok=True)  # a rename onto the same file leaves both names
+        except FileNotFoundError:
+            return
+        except OSError:  # a file system without hard links
+            self.write(to, self.read(name))
+
+    def delete(self, name: str) -> None:
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        import fcntl
+
+        path = self._folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = path.open("ab")
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+class RemoteStorage(Storage):
+    """Objects behind an fsspec URL (``s3://…``, ``gs://…``, ``memory://…``); a put is atomic there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._fs: Any
+        self._fs, self._path = fsspec.core.url_to_fs(url)
+
+    def read(self, name: str) -> bytes:
+        try:
+            content: bytes = self._fs.cat_file(self._at(name))
+        except FileNotFoundError:
+            raise FileNotFoundError(name) from None
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        try:
+            self._fs.pipe_file(self._at(name), content)
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+
+    def exists(self, name: str) -> bool:
+        try:
+            return bool(self._fs.exists(self._at(name)))
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            entries = self._fs.ls(self._at(folder), detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unavailable(self.describe(folder), error) from error
+        return sorted(posixpath.basename(entry.rstrip("/")) for entry in entries)
+
+    def copy(self, name: str, to: str) -> None:
+        try:
+            self._fs.pipe_file(self._at(to), self._fs.cat_file(self._at(name)))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unavailable(self.describe(to), error) from error
+
+    def delete(self, name: str) -> None:
+        try:
+            self._fs.rm_file(self._at(name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unavailable(self.describe(name), error) from error
+
+    def _at(self, name: str) -> str:
+        return posixpath.join(self._path, name)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _unavailable(subject: str, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(
+        subject,
+        found=f"{type(error).__name__}: {error.strerror or error}",
+        expected="a lake that can be read and written",
+        remedy="Free space or restore access (BRAIN_LAKE_URL), then run the extraction again; nothing was lost.",
+    )
