@@ -9,10 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from brain.core.keys import ModelKey, Sha256
 from brain.core.settings import Settings
@@ -35,13 +31,22 @@ def training_rows(seed: int = 0, rows: int = 300) -> tuple[NDArray[np.float64], 
     return matrix, outcome
 
 
+def logistic_pipeline() -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+
+
 @pytest.fixture
 def make_candidate() -> MakeCandidate:
     def make(
         asset: str = "GOLD", horizon: int = 25, *, seed: int = 0, trained_at: datetime = END, **changes: Any
     ) -> Candidate:
         matrix, outcome = training_rows(seed)
-        pipeline = changes.pop("pipeline", make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()))
+        pipeline = changes.pop("pipeline", None) or logistic_pipeline()
         values: dict[str, Any] = {
             "key": ModelKey.direction(asset, horizon),
             "pipeline": pipeline.fit(matrix, outcome),

@@ -37,9 +37,7 @@ def test_a_loaded_model_gives_the_fitted_pipelines_probabilities(
     assert model.calibration == candidate.calibration
 
 
-def test_saving_the_same_candidate_again_makes_no_new_version(
-    store: ModelStore, make_candidate: MakeCandidate
-) -> None:
+def test_saving_the_same_candidate_again_makes_no_new_version(store: ModelStore, make_candidate: MakeCandidate) -> None:
     first = store.save([make_candidate()])
     again = store.save([make_candidate()])
     assert first == [Saved(GOLD, 1, "direction/GOLD/RETURNS25/v1", created=True, promoted=True)]
@@ -61,7 +59,10 @@ def test_a_model_trained_for_an_earlier_interval_is_stored_but_not_promoted(
     late = make_candidate()
     early = make_candidate(seed=1, trained_at=late.trained_at - timedelta(days=1))
     outcomes = [*store.save([late]), *store.save([early])]
-    assert [(saved.version, saved.promoted) for saved in outcomes if isinstance(saved, Saved)] == [(1, True), (2, False)]
+    assert [(saved.version, saved.promoted) for saved in outcomes if isinstance(saved, Saved)] == [
+        (1, True),
+        (2, False),
+    ]
     assert store.champion_version(GOLD) == 1
 
 

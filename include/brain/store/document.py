@@ -43,7 +43,7 @@ HEAD = (
     "schema",
     "hyper_parameters",
     "calibration",
-    "skill",
+    "metrics",
     "data",
     "artifact",
     "record_sha256",
@@ -110,7 +110,7 @@ def draft(candidate: Candidate, export: Export, connection: Mapping[str, str]) -
         "schema": [{"name": name, "type": "double"} for name in candidate.features],
         "hyper_parameters": dict(candidate.parameters),
         "calibration": candidate.calibration.to_json(),
-        "skill": candidate.metrics.get("skill"),
+        "metrics": dict(candidate.metrics),
         "data": {"snapshot": candidate.data.snapshot, "watermark": candidate.data.watermark},
         "artifact": artifact
         | {"exporter": export.exporter, "precision": export.precision, "max_difference": export.max_difference}
@@ -130,7 +130,6 @@ def _record(candidate: Candidate, connection: Mapping[str, str]) -> Document:
         "source_tables": candidate.data.source_tables,
         "source_connection": dict(connection),
         "description": candidate.description,
-        "metrics": dict(candidate.metrics),
         "window": {
             "first": window.first,
             "last": window.last,
@@ -209,7 +208,7 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
         version=version,
         features=tuple(column["name"] for column in document["schema"]),
         calibration=Calibration.from_json(document["calibration"]),
-        skill=document["skill"],
+        skill=document["metrics"].get("skill"),
         trained_at=document["trained_at"],
         snapshot=Sha256(document["data"]["snapshot"]),
         content=content,

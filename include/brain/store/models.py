@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
 POINTER = {"_id": 1, **dict.fromkeys(KEY, 1), "version": 1, "model": 1, "trained_at": 1, "signature": 1, "verdict": 1}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A champion's out-of-sample record."""
+
+    version: int
+    metrics: Mapping[str, Any]
 
 
 class ModelStore:
@@ -112,9 +121,7 @@ class ModelStore:
                 key = key_of(pointer)
                 try:
                     yield self._champion(pointer, key)
-                except ArtifactRejected as error:
-                    yield Refused(key, error)
-                except ModelNotFound as error:
+                except (ArtifactRejected, ModelNotFound) as error:
                     yield Refused(key, error)
 
     def summaries(
@@ -124,14 +131,12 @@ class ModelStore:
 
         A champion that fails verification is left out, with a warning in the log: it will be trained anew.
         """
+        fields = dict.fromkeys((*HEAD, "signature"), 1)
         summaries = {}
         with explained():
-            for pointer in self._joined(entities, targets, use_case, dict.fromkeys((*HEAD, "signature"), 1)):
-                key = key_of(pointer)
-                try:
-                    summaries[key] = self._summary(pointer, key)
-                except BrainError as error:
-                    _LOG.warning("%s is treated as absent: %s", key, error)
+            for pointer in self._joined(entities, targets, use_case, fields):
+                if (found := self._verified_or_none(pointer)) is not None:
+                    summaries[key_of(pointer)] = _incumbent(found, pointer.get("degraded", ""))
         return summaries
 
     def claims(self, entities: Sequence[str], *, use_case: str = DIRECTION) -> Iterator[verdicts.Claim]:
@@ -146,6 +151,21 @@ class ModelStore:
                     yield self._claim(pointer, key)
                 except BrainError as error:
                     _LOG.warning("%s is not judged: %s", key, error)
+
+    def measurements(
+        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
+    ) -> dict[ModelKey, Measurement]:
+        """The champions' out-of-sample records: what the grid-wide gate judges, skipped and refreshed ones included.
+
+        A champion that fails verification is left out, with a warning in the log.
+        """
+        fields = dict.fromkeys((*HEAD, "signature"), 1)
+        measured = {}
+        with explained():
+            for pointer in self._joined(entities, targets, use_case, fields):
+                if (found := self._verified_or_none(pointer)) is not None:
+                    measured[key_of(pointer)] = Measurement(found["version"], found["metrics"])
+        return measured
 
     def record_verdicts(self, judged: Iterable[verdicts.Verdict]) -> int:
         """Sign the grid-wide gate's verdicts onto the champions; returns how many still were the judged version."""
@@ -193,17 +213,12 @@ class ModelStore:
         payload = payload_of(self.backend, found, found["_id"])
         return Champion(document.read(found, payload, key, pointer["version"]), verdict)
 
-    def _summary(self, pointer: dict[str, Any], key: ModelKey) -> Incumbent:
-        _, found = self._verified(pointer, key)
-        return Incumbent(
-            version=found["version"],
-            parameters=found["hyper_parameters"],
-            features=tuple(column["name"] for column in found["schema"]),
-            searched_at=found["searched_at"],
-            trained_at=found["trained_at"],
-            snapshot=Sha256(found["data"]["snapshot"]),
-            degraded=pointer.get("degraded", ""),
-        )
+    def _verified_or_none(self, pointer: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return self._verified(pointer, key_of(pointer))[1]
+        except BrainError as error:
+            _LOG.warning("treated as absent: %s", error)
+            return None
 
     def _claim(self, pointer: dict[str, Any], key: ModelKey) -> verdicts.Claim:
         _, found = self._verified(pointer, key, record=True)
@@ -220,6 +235,18 @@ class ModelStore:
         (found,) = pointer["found"]
         document.verify(found, key, pointer["version"], signer, record=record)
         return verdict, found
+
+
+def _incumbent(found: dict[str, Any], degraded: str) -> Incumbent:
+    return Incumbent(
+        version=found["version"],
+        parameters=found["hyper_parameters"],
+        features=tuple(column["name"] for column in found["schema"]),
+        searched_at=found["searched_at"],
+        trained_at=found["trained_at"],
+        snapshot=Sha256(found["data"]["snapshot"]),
+        degraded=degraded,
+    )
 
 
 def _filter(key: ModelKey) -> dict[str, Any]:
