@@ -29,6 +29,7 @@ console = Console()
 
 Assets = Annotated[list[str] | None, typer.Argument(help="Assets by name; all of the catalogue if none is named.")]
 Horizons = Annotated[list[int] | None, typer.Option("--horizon", "-n", help="Rows ahead; may be repeated.")]
+Force = Annotated[bool, typer.Option("--force", help="Search anew even where the champion is fresh.")]
 Until = Annotated[
     datetime | None,
     typer.Option("--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="End of the data interval, in UTC [now]."),
@@ -108,7 +109,7 @@ def train(
     assets: Assets = None,
     horizons: Horizons = None,
     until: Until = None,
-    force: Annotated[bool, typer.Option("--force", help="Search anew even where the champion is fresh.")] = False,
+    force: Force = False,
 ) -> None:
     """Train, refresh or skip models, then judge the whole grid's skill."""
     from brain import steps
@@ -141,16 +142,16 @@ def publish(until: Until = None) -> None:
 
 
 @app.command()
-def run(until: Until = None) -> None:
+def run(until: Until = None, force: Force = False) -> None:
     """Run every step once, without Airflow."""
-    from brain import steps
-    from brain.progress import bar
+    from brain.display import shown
+    from brain.pipeline import run_all
 
     workspace, interval = _workspace(), _interval(until)
-    with bar(console) as show:
-        outcomes = steps.run_all(workspace, interval, show)
-    _show_published(workspace)
-    _tell(outcomes)
+    with shown(console, workspace.progress(interval)):
+        outcomes = run_all(workspace, interval, force=force)
+    sql()
+    _tell(outcome for outcome in outcomes if not outcome.ok)
 
 
 @app.command()
@@ -202,20 +203,15 @@ def _interval(until: datetime | None) -> Interval:
 
 def _tell(outcomes: Iterable[Outcome]) -> None:
     """One line for each asset; exit code 1 when any of them failed."""
-    table = Table("asset", "", "what happened")
     told = list(outcomes)
+    if not told:
+        return
+    table = Table("asset", "", "what happened")
     for outcome in told:
         table.add_row(outcome.asset, "[green]ok[/]" if outcome.ok else "[red]failed[/]", outcome.reason)
     console.print(table)
     if not all(outcome.ok for outcome in told):
         raise typer.Exit(1)
-
-
-def _show_published(workspace: Workspace) -> None:
-    from brain.warehouse.read import WIDE_TABLE, ask, reader_url
-
-    answer = ask(reader_url(workspace.settings), WIDE_TABLE)
-    _show(answer.columns, answer.rows)
 
 
 def _show(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
