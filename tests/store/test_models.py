@@ -86,3 +86,11 @@ def test_summaries_hold_what_the_training_policy_asks_for(store: ModelStore, mak
     summary = store.summaries(["GOLD"])[GOLD]
     assert (summary.version, summary.parameters, summary.features) == (1, candidate.parameters, candidate.features)
     assert (summary.searched_at, summary.snapshot) == (candidate.searched_at, candidate.data.snapshot)
+
+
+def test_claims_leave_out_models_that_were_never_measured(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    measured = make_candidate("GOLD", metrics={"skill": 0.01, "p_value": 0.03})
+    store.save([measured, make_candidate("SILVER", metrics={})])
+    assert [(claim.key, claim.version, claim.p_value) for claim in store.claims(["GOLD", "SILVER"])] == [
+        (GOLD, 1, 0.03)
+    ]

@@ -33,10 +33,17 @@ POINTER = {"_id": 1, **dict.fromkeys(KEY, 1), "version": 1, "model": 1, "trained
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """A champion's out-of-sample record."""
+class Claim:
+    """What a champion claims of its skill.
 
+    Args:
+        p_value: One-sided, of "no better than the base rate", out of sample.
+        metrics: Its whole out-of-sample record.
+    """
+
+    key: ModelKey
     version: int
+    p_value: float
     metrics: Mapping[str, Any]
 
 
@@ -152,20 +159,22 @@ class ModelStore:
                 except BrainError as error:
                     _LOG.warning("%s is not judged: %s", key, error)
 
-    def measurements(
+    def claims(
         self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
-    ) -> dict[ModelKey, Measurement]:
-        """The champions' out-of-sample records: what the grid-wide gate judges, skipped and refreshed ones included.
+    ) -> list[Claim]:
+        """What the champions claim of their skill, for the grid-wide gate: skipped and refreshed models included.
 
-        A champion that fails verification is left out, with a warning in the log.
+        A model brought from elsewhere has no p-value and claims nothing. A champion that fails verification is left
+        out, with a warning in the log.
         """
         fields = dict.fromkeys((*HEAD, "signature"), 1)
-        measured = {}
         with explained():
-            for pointer in self._joined(entities, targets, use_case, fields):
-                if (found := self._verified_or_none(pointer)) is not None:
-                    measured[key_of(pointer)] = Measurement(found["version"], found["metrics"])
-        return measured
+            verified = map(self._verified_or_none, self._joined(entities, targets, use_case, fields))
+            return [
+                Claim(key_of(found), found["version"], found["metrics"]["p_value"], found["metrics"])
+                for found in verified
+                if found is not None and found["metrics"].get("p_value") is not None
+            ]
 
     def record_verdicts(self, judged: Iterable[verdicts.Verdict]) -> int:
         """Sign the grid-wide gate's verdicts onto the champions; returns how many still were the judged version."""
