@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
@@ -30,21 +29,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
 POINTER = {"_id": 1, **dict.fromkeys(KEY, 1), "version": 1, "model": 1, "trained_at": 1, "signature": 1, "verdict": 1}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a champion claims of its skill.
-
-    Args:
-        p_value: One-sided, of "no better than the base rate", out of sample.
-        metrics: Its whole out-of-sample record.
-    """
-
-    key: ModelKey
-    version: int
-    p_value: float
-    metrics: Mapping[str, Any]
 
 
 class ModelStore:
@@ -146,22 +130,9 @@ class ModelStore:
                     summaries[key_of(pointer)] = _incumbent(found, pointer.get("degraded", ""))
         return summaries
 
-    def claims(self, entities: Sequence[str], *, use_case: str = DIRECTION) -> Iterator[verdicts.Claim]:
-        """The p-value each champion of `entities` brings before the grid-wide gate; 1 where it was never measured.
-
-        A champion that fails verification is left out, with a warning in the log: it will not be served either.
-        """
-        with explained():
-            for pointer in self._joined(entities, None, use_case, {"payload": 0}):
-                key = key_of(pointer)
-                try:
-                    yield self._claim(pointer, key)
-                except BrainError as error:
-                    _LOG.warning("%s is not judged: %s", key, error)
-
     def claims(
         self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
-    ) -> list[Claim]:
+    ) -> list[verdicts.Claim]:
         """What the champions claim of their skill, for the grid-wide gate: skipped and refreshed models included.
 
         A model brought from elsewhere has no p-value and claims nothing. A champion that fails verification is left
@@ -171,7 +142,7 @@ class ModelStore:
         with explained():
             verified = map(self._verified_or_none, self._joined(entities, targets, use_case, fields))
             return [
-                Claim(key_of(found), found["version"], found["metrics"]["p_value"], found["metrics"])
+                verdicts.Claim(key_of(found), found["version"], found["metrics"]["p_value"])
                 for found in verified
                 if found is not None and found["metrics"].get("p_value") is not None
             ]
@@ -228,11 +199,6 @@ class ModelStore:
         except BrainError as error:
             _LOG.warning("treated as absent: %s", error)
             return None
-
-    def _claim(self, pointer: dict[str, Any], key: ModelKey) -> verdicts.Claim:
-        _, found = self._verified(pointer, key, record=True)
-        p_value = found["metrics"].get("p_value")
-        return verdicts.Claim(key, found["version"], 1.0 if p_value is None else float(p_value))
 
     def _verified(
         self, pointer: dict[str, Any], key: ModelKey, *, record: bool = False
