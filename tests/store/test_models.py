@@ -11,7 +11,7 @@ import pytest
 from brain.core.errors import ModelNotFound
 from brain.core.keys import ModelKey
 from brain.store.champions import Champion
-from brain.store.verdicts import Verdict
+from brain.store.verdicts import Claim, Verdict
 from brain.store.writing import Saved
 
 if TYPE_CHECKING:
@@ -91,6 +91,4 @@ def test_summaries_hold_what_the_training_policy_asks_for(store: ModelStore, mak
 def test_claims_leave_out_models_that_were_never_measured(store: ModelStore, make_candidate: MakeCandidate) -> None:
     measured = make_candidate("GOLD", metrics={"skill": 0.01, "p_value": 0.03})
     store.save([measured, make_candidate("SILVER", metrics={})])
-    assert [(claim.key, claim.version, claim.p_value) for claim in store.claims(["GOLD", "SILVER"])] == [
-        (GOLD, 1, 0.03)
-    ]
+    assert store.claims(["GOLD", "SILVER"]) == [Claim(GOLD, 1, 0.03)]
