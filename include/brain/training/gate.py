@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Key = TypeVar("Key", bound="Hashable")
 
 LEAST_BLOCKS = 8  # fewer blocks prove nothing: the p-value is then 1
-LEAST_BLOCK_ROWS = 10
+LEAST_BLOCK_ROWS = 20
 CONFIDENCE = 0.9
 RESAMPLES = 1000
 

@@ -11,7 +11,7 @@ from brain.core.errors import TrainingError
 from brain.training.base_rate import log_loss
 from brain.training.calibration import log_odds
 from brain.training.cell import Cell, forecast
-from brain.training.search_space import FIRST_TRIALS, suggest, trial_values
+from brain.training.search_space import FIRST_TRIALS, in_space, suggest, trial_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def search(cell: Cell, settings: TrainingSettings, warm_starts: Sequence[Mapping
 
 def _starts(settings: TrainingSettings, warm_starts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     first = [{"classifier": name, **FIRST_TRIALS[name]} for name in settings.classifiers if name in FIRST_TRIALS]
-    allowed = [start for start in warm_starts if start["classifier"] in settings.classifiers]
+    allowed = [start for start in warm_starts if in_space(start, settings.classifiers)]
     return [*allowed, *first]
 
 

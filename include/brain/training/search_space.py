@@ -27,6 +27,9 @@ class Real:
     high: float
     log: bool = True
 
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -36,12 +39,18 @@ class Whole:
     high: int
     log: bool = False
 
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, int) and self.low <= value <= self.high
+
 
 @dataclass(frozen=True)
 class Choice:
     """One of a few values."""
 
     values: tuple[Any, ...]
+
+    def holds(self, value: Any) -> bool:
+        return value in self.values
 
 
 Dimension = Real | Whole | Choice
@@ -115,6 +124,17 @@ def suggest(trial: Trial, classifiers: tuple[str, ...]) -> Parameters:
         if _matters(name, parameters):
             parameters[name] = _ask(trial, f"{classifier}_{name}", dimension)
     return parameters
+
+
+def in_space(parameters: Mapping[str, Any], classifiers: tuple[str, ...]) -> bool:
+    """Whether the search could have suggested these parameters; a champion of an older space may lie outside."""
+    classifier = parameters["classifier"]
+    if classifier not in classifiers:
+        return False
+    family, own = SPACE[classifier]
+    dimensions = {**PREPROCESSING[family], **own}
+    named = {name: value for name, value in parameters.items() if name not in ("classifier", "seed")}
+    return all(name in dimensions and dimensions[name].holds(value) for name, value in named.items())
 
 
 def trial_values(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Series whose truth is known, for benchmarks and tests."""
