@@ -23,10 +23,6 @@ from brain.embedded.state import locked, save_state
 from brain.embedded.watching import Watcher
 
 
-class PipelineFailed(EmbeddedServerError):
-    """The servers run, but a task of the pipeline failed."""
-
-
 def run_everything(console: Console, home: Path) -> None:
     """Start everything, run the three DAGs once, print the table and the two answers; the servers stay up.
 
@@ -42,24 +38,27 @@ def run_everything(console: Console, home: Path) -> None:
         loading = pool.submit(_load_demo, running)
         client = start_airflow(airflow, running)
         console.print(f"[green]✓[/] {loading.result()} [dim]{_elapsed(start)}[/]")
-    _await_health(airflow, running, client)
+    wait_until_ready(airflow, running, client)
     chain.await_dags(client)
     console.print(f"[green]✓[/] Airflow [dim]{_elapsed(start)}[/]")
-    failed = run_pipeline(console, client, home)
-    console.print(f"[green]✓[/] Pipeline [dim]{_elapsed(start)}[/]" if not failed else "[red]✗[/] Pipeline")
-    show_results(console, home)
+    published, failed = run_pipeline(console, client, home)
+    console.print(
+        f"[red]✗[/] {len(failed)} tasks failed" if failed else f"[green]✓[/] Pipeline [dim]{_elapsed(start)}[/]"
+    )
+    if published:
+        show_results(console, home)
     show_addresses(console, airflow, running)
-    if failed:
-        raise PipelineFailed(
+    if failed or not published:
+        raise EmbeddedServerError(
             "the pipeline",
-            found="failed tasks: " + "; ".join(map(str, failed)),
+            found="\n".join(["failed tasks:", *map(str, failed), ""]) if failed else "no published table",
             expected="every task to succeed",
-            remedy="What was published before stays published. Correct the cause and run `make run` again.",
+            remedy="What was published before stays. Correct the cause and run `make run` again.",
         )
 
 
 def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
-    """Configure, migrate and start Airflow; idempotent. `await_health` says when it is ready."""
+    """Configure, migrate and start Airflow; idempotent. `wait_until_ready` says when it answers."""
     with locked(airflow.home):
         airflow.configure(running)
         save_state(airflow.home, running.state)
@@ -69,15 +68,17 @@ def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
     return AirflowClient(airflow.url(running.state), USER, airflow.password(running.state))
 
 
-def run_pipeline(console: Console, client: AirflowClient, home: Path) -> list[Failure]:
+def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[bool, list[Failure]]:
     """Run the three DAGs once, showing progress.
 
     Returns:
-        The tasks that failed.
+        Whether the table was published, and the tasks that failed.
     """
     with Watcher(console, home) as watcher:
         runs = chain.follow(client, chain.begin(client, chain.now_utc()), watcher.watch)
-    return [failure for run in runs for failure in chain.failures(client, run, home / "logs" / "airflow")]
+    published = runs[-1].dag_id == chain.DAGS[-1] and client.updated_a_dataset(runs[-1])
+    failed = [failure for run in runs for failure in chain.failures(client, run, home / "logs" / "airflow")]
+    return published, failed
 
 
 def show_results(console: Console, home: Path) -> None:
@@ -114,7 +115,7 @@ def _load_demo(running: Servers) -> str:
     return f"Demo data: {len(loaded)} tables, {sum(table.rows for table in loaded):,} rows"
 
 
-def _await_health(airflow: Airflow, running: Servers, client: AirflowClient) -> None:
+def wait_until_ready(airflow: Airflow, running: Servers, client: AirflowClient) -> None:
     """Wait for API server, scheduler and DAG processor; the triggerer may come later."""
     needed = {"metadatabase", "scheduler", "dag_processor"}
     process.wait_for(
