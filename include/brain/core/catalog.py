@@ -52,9 +52,28 @@ class TrainingSettings(_Section):
 
 
 class QualitySettings(_Section):
-    """What the quality gate looks at."""
+    """What the quality gate looks at. A rule set to `fail` keeps the rows out, `warn` reports them, `off` skips it."""
 
-    min_rows: int = Field(100, ge=1)
+    min_rows: int = Field(100, ge=1, description="Rows below which an asset is refused.")
+    positive: Severity = Field("fail", description="Open, High, Low and Close are above zero.")
+    high_low: Severity = Field("fail", description="High is not below Low.")
+    price_range: Severity = Field("warn", description="Open and Close lie between Low and High.")
+    jumps: Severity = Field("warn", description="No daily change is beyond `max_jump`.")
+    max_jump: float = Field(25.0, gt=0, description="In robust standard deviations (1.4826 x MAD) of the log return.")
+    flat: Severity = Field("warn", description="Close moves.")
+    max_flat: int = Field(10, ge=1, description="Rows in a row on which Close may stay the same.")
+    gaps: Severity = Field("warn", description="No trading days are missing between two rows.")
+    max_gap: int = Field(5, ge=0, description="Days of the asset's own calendar that may be missing in a row.")
+    stale: Severity = Field("warn", description="The newest row is recent.")
+    max_stale: int = Field(5, ge=0, description="Days of the asset's own calendar since the newest row.")
+    missing: Severity = Field("warn", description="Columns are filled.")
+    max_missing: float = Field(0.2, ge=0, le=1, description="Share of a column that may be empty.")
+    infinite: Severity = Field("fail", description="No number is infinite.")
+    constant_target: Severity = Field("fail", description="Each RETURNSn has ups and downs.")
+    forward_looking: Severity = Field("fail", description="RETURNSn has the sign of the change of Close n rows ahead.")
+    max_disagreement: float = Field(0.01, ge=0, le=1, description="Share of rows on which the signs may differ.")
+    returns: Severity = Field("warn", description="RETURNSn is Close n rows ahead / Close - 1.")
+    returns_tolerance: float = Field(1e-6, gt=0, description="Absolute difference allowed there.")
 
 
 class ExtractionSettings(_Section):

@@ -68,7 +68,7 @@ def prepare(cursor: Cursor, horizons: Iterable[int]) -> None:
     missing = [_column(horizon) for horizon in horizons if probability_column(horizon) not in existing]
     if not existing:
         cursor.execute(sql.SQL(CREATE).format(horizons=sql.SQL(", ").join(missing)))
-        _grant(cursor)
+        grant_read(cursor, PUBLISHED_TABLES)
     elif missing:
         additions = sql.SQL(", ").join(sql.SQL("ADD COLUMN {}").format(column) for column in missing)
         cursor.execute(sql.SQL("ALTER TABLE Probabilities {}").format(additions))
@@ -91,14 +91,14 @@ def _columns(cursor: Cursor) -> set[str]:
     return {name for (name,) in cursor.fetchall()}
 
 
-def _grant(cursor: Cursor) -> None:
-    """Let the reader role read the published tables, where a role of that name exists."""
+def grant_read(cursor: Cursor, tables: Iterable[str]) -> None:
+    """Let the reader role read `tables`, where a role of that name exists."""
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (READER_ROLE,))
     if cursor.fetchone() is None:
         return
     role = sql.Identifier(READER_ROLE)
     cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(_schema(cursor)), role))
-    for table in PUBLISHED_TABLES:
+    for table in tables:
         cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(table), role))
 
 

@@ -1,0 +1,86 @@
+"""Running rules in Great Expectations: one ephemeral context a process, no files, no progress bars, no telemetry."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from brain.quality.report import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from brain.quality.rules import Rule
+
+_EXAMPLES = 5
+
+
+def validate(
+    rules: Sequence[Rule], facts: Mapping[str, pd.DataFrame], row_ids: Mapping[str, str], subject: str
+) -> tuple[list[Finding], dict[str, Any]]:
+    """Apply `rules` to the facts of their suites.
+
+    Args:
+        facts: A frame by suite.
+        row_ids: By suite, the column that names a row in examples.
+
+    Returns:
+        The findings, and Great Expectations' results by suite as plain JSON.
+    """
+    findings, results = [], {}
+    for suite, frame in facts.items():
+        stated = [rule for rule in rules if rule.suite == suite]
+        if stated and len(frame):
+            outcome = _run(f"{subject} {suite}", stated, frame)
+            names = frame[row_ids[suite]].astype(str) if suite in row_ids else None
+            findings += [found for rule in stated if (found := _finding(rule, outcome[rule.name], names))]
+            results[suite] = outcome["__all__"].to_json_dict()
+    return findings, results
+
+
+def _run(name: str, rules: Sequence[Rule], frame: pd.DataFrame) -> dict[str, Any]:
+    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": _EXAMPLES}
+    with warnings.catch_warnings():
+        # Great Expectations imports deprecated modules and makes deprecated calls of its own.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations as gx
+
+        batches = _batch_definition()
+        suite = gx.ExpectationSuite(name=name, expectations=[rule.build() for rule in rules])
+        outcome = batches.get_batch(batch_parameters={"dataframe": frame}).validate(suite, result_format=result_format)
+    by_rule = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+    return {**by_rule, "__all__": outcome}
+
+
+@functools.cache
+def _batch_definition() -> Any:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    return (
+        context.data_sources.add_pandas("facts")
+        .add_dataframe_asset("facts")
+        .add_batch_definition_whole_dataframe("all")
+    )
+
+
+def _finding(rule: Rule, outcome: Any, names: pd.Series[str] | None) -> Finding | None:
+    if outcome.success:
+        return None
+    if outcome.exception_info and outcome.exception_info.get("raised_exception"):
+        raise RuntimeError(f"rule {rule.name}: {outcome.exception_info.get('exception_message')}")
+    result = outcome.result
+    positions = result.get("partial_unexpected_index_list") or []
+    values = [str(value) for value in result.get("partial_unexpected_list", [])]
+    examples = () if names is None else tuple(names.iloc[positions[:_EXAMPLES]])
+    count = int(result.get("unexpected_count", 1))
+    shown = ", ".join(examples) + (", …" if count > len(examples) else "")
+    message = rule.message.format(count=count, examples=shown, found=values[0] if values else "?")
+    return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)

@@ -1,0 +1,157 @@
+"""The rules of the gate as Great Expectations suites, generated from the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from brain.core.keys import DATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brain.core.catalog import QualitySettings, Severity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation and the words for when it is not met.
+
+    Args:
+        suite: The facts it is stated on: ``rows``, ``columns`` or ``table``.
+        expectation: Class name in `great_expectations.expectations`.
+        arguments: Its arguments.
+        message: A sentence with ``{count}``, ``{examples}`` and ``{found}``.
+    """
+
+    name: str
+    severity: Severity
+    suite: str
+    expectation: str
+    arguments: Mapping[str, Any]
+    message: str
+
+    def build(self) -> Any:
+        """The Great Expectations object."""
+        import great_expectations.expectations as gxe
+
+        return getattr(gxe, self.expectation)(
+            **self.arguments,
+            severity="critical" if self.severity == "fail" else "warning",
+            meta={"rule": self.name},
+        )
+
+
+def between(name: str, severity: Severity, suite: str, column: str, message: str, **limits: Any) -> Rule:
+    """A rule that every value of `column` lies within `limits` (`min_value`, `max_value`, `strict_min`, …)."""
+    return Rule(name, severity, suite, "ExpectColumnValuesToBeBetween", {"column": column, **limits}, message)
+
+
+def asset_rules(quality: QualitySettings) -> tuple[Rule, ...]:
+    """The rules of an asset's table that are not switched off."""
+    rules = (*_key_rules(), *_price_rules(quality), *_column_rules(quality), *table_rules(quality))
+    return tuple(rule for rule in rules if rule.severity != "off")
+
+
+def _key_rules() -> Sequence[Rule]:
+    return (
+        Rule(
+            "unique_dates",
+            "fail",
+            "rows",
+            "ExpectColumnValuesToBeUnique",
+            {"column": DATE},
+            "{count} rows share a date ({examples}); expected one row a date",
+        ),
+        Rule(
+            "ordered_dates",
+            "fail",
+            "rows",
+            "ExpectColumnValuesToBeIncreasing",
+            {"column": DATE, "strictly": True},
+            "{count} dates are out of order ({examples}); expected ascending dates",
+        ),
+    )
+
+
+def _price_rules(quality: QualitySettings) -> Sequence[Rule]:
+    return (
+        between(
+            "positive", quality.positive, "rows", "lowest_price",
+            "{count} rows have a price that is not above zero ({examples})",
+            min_value=0, strict_min=True,
+        ),
+        between(
+            "high_low", quality.high_low, "rows", "high_minus_low",
+            "{count} rows have High below Low ({examples})",
+            min_value=0,
+        ),
+        between(
+            "price_range", quality.price_range, "rows", "outside_range",
+            "{count} rows have Open or Close outside Low to High ({examples})",
+            max_value=1e-6,
+        ),
+        between(
+            "jumps", quality.jumps, "rows", "jump",
+            f"{{count}} changes of Close beyond {quality.max_jump:g} robust standard deviations ({{examples}})",
+            max_value=quality.max_jump,
+        ),
+        between(
+            "gaps", quality.gaps, "rows", "gap",
+            f"{{count}} gaps of more than {quality.max_gap} trading days, ending on {{examples}}",
+            max_value=quality.max_gap,
+        ),
+        between(
+            "flat", quality.flat, "rows", "flat_run",
+            f"{{count}} rows on which Close has not moved for more than {quality.max_flat} rows ({{examples}})",
+            max_value=quality.max_flat,
+        ),
+    )  # fmt: skip
+
+
+def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
+    return (
+        between(
+            "missing", quality.missing, "columns", "missing_share",
+            f"{{count}} columns with more than {quality.max_missing:.0%} empty cells ({{examples}})",
+            max_value=quality.max_missing,
+        ),
+        between(
+            "infinite", quality.infinite, "columns", "infinite",
+            "{count} columns with infinite numbers ({examples})",
+            max_value=0,
+        ),
+        between(
+            "constant_target", quality.constant_target, "columns", "minority",
+            "{count} targets that only ever go one way ({examples}); expected ups and downs",
+            min_value=1,
+        ),
+        between(
+            "forward_looking", quality.forward_looking, "columns", "disagreement",
+            "{count} targets whose sign is not that of the coming change of Close ({examples}); they do not look ahead "
+            "as many rows as their name says",
+            max_value=quality.max_disagreement,
+        ),
+        between(
+            "returns", quality.returns, "columns", "return_error",
+            "{count} targets that are not Close n rows ahead / Close - 1 ({examples})",
+            max_value=quality.returns_tolerance,
+        ),
+    )  # fmt: skip
+
+
+def table_rules(quality: QualitySettings) -> tuple[Rule, ...]:
+    """The rules that can be broken by time alone, or by the table as a whole."""
+    rules = (
+        between(
+            "min_rows", "fail", "table", "rows",
+            f"{{found}} rows; expected at least {quality.min_rows}",
+            min_value=quality.min_rows,
+        ),
+        between(
+            "stale", quality.stale, "table", "stale_days",
+            f"the newest row is {{found}} trading days old; expected at most {quality.max_stale}",
+            max_value=quality.max_stale,
+        ),
+    )  # fmt: skip
+    return tuple(rule for rule in rules if rule.severity != "off")
