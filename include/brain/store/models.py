@@ -13,13 +13,15 @@ from brain.store.champions import Champion, Refused, verify_pointer
 from brain.store.connection import database, explained
 from brain.store.document import HEAD, StoredModel, model_id
 from brain.store.large_artifacts import payload_of
+from brain.store.plain import to_plain
+from brain.store.retention import prune, rollback
 from brain.store.schema import KEY, MODELS, prepare
 from brain.store.signing import Signer
 from brain.store.writing import Saved, Writer
 from brain.training.candidate import Incumbent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from brain.core.keys import Interval
@@ -84,6 +86,38 @@ class ModelStore:
                 raise _not_found(model_id(key, number))
             document.verify(found, key, number, self.backend.signer, record=True)
             return document.read(found, payload_of(self.backend, found, model_id(key, number)), key, number)
+
+    def rollback(self, key: ModelKey, version: int, *, at: datetime, reason: str) -> int:
+        """Make a stored version, verified first, the champion again; returns the version it replaces.
+
+        Its verdict is gone: the base rate is published until the gate judges it (unless training had proven skill).
+
+        Args:
+            at: When: the time of the command.
+
+        Raises:
+            ModelNotFound: There is no such version, or no champion.
+            ArtifactRejected: The version failed verification; the present champion stays.
+        """
+        self.load(key, version).evaluator()
+        with explained():
+            return rollback(self.backend, key, version, at=to_plain(at), reason=reason)
+
+    def prune(
+        self,
+        *,
+        keep: int,
+        older_than: datetime | None = None,
+        referenced: Collection[tuple[ModelKey, int]] = (),
+        entities: Sequence[str] | None = None,
+    ) -> list[tuple[ModelKey, int]]:
+        """Delete versions that nothing needs; returns which.
+
+        A version goes if it is older than the champion, not `referenced` (what was published still points to it), not
+        among the newest `keep` besides the champion, and, where `older_than` is given, was made before it.
+        """
+        with explained():
+            return prune(self.backend, keep, to_plain(older_than), frozenset(referenced), entities)
 
     def champion_version(self, key: ModelKey) -> int:
         """The version the champion pointer names.
@@ -162,7 +196,7 @@ class ModelStore:
 
         The note goes when a newer version is promoted. Returns the number of champions noted.
         """
-        note = {"$set": {"revised": {"reason": reason, "at": at}}}
+        note = {"$set": {"revised": {"reason": reason, "at": to_plain(at)}}}
         with explained():
             return self.backend.champions.update_many({"use_case": use_case, "entity": entity}, note).matched_count
 
@@ -200,15 +234,13 @@ class ModelStore:
             _LOG.warning("treated as absent: %s", error)
             return None
 
-    def _verified(
-        self, pointer: dict[str, Any], key: ModelKey, *, record: bool = False
-    ) -> tuple[verdicts.Verdict | None, dict[str, Any]]:
+    def _verified(self, pointer: dict[str, Any], key: ModelKey) -> tuple[verdicts.Verdict | None, dict[str, Any]]:
         signer = self.backend.signer
         verdict = verify_pointer(pointer, key, signer)
         if not pointer["found"]:
             raise _not_found(pointer["model"])
         (found,) = pointer["found"]
-        document.verify(found, key, pointer["version"], signer, record=record)
+        document.verify(found, key, pointer["version"], signer)
         return verdict, found
 
 

@@ -1,0 +1,139 @@
+"""Moving back to an older version, and deleting versions that nothing needs any more."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from brain.core.errors import ModelNotFound, StorageUnavailable
+from brain.core.keys import ModelKey
+from brain.store import large_artifacts
+from brain.store.backend import key_of
+from brain.store.champions import Move, move_operation
+from brain.store.document import model_id
+from brain.store.schema import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from pymongo.client_session import ClientSession
+
+    from brain.store.backend import Backend
+
+Document = dict[str, Any]
+FIELDS = {
+    **dict.fromkeys(KEY, 1),
+    "version": 1,
+    "created_on": 1,
+    "trained_at": 1,
+    "artifact.storage": 1,
+    "artifact.sha256": 1,
+}
+
+
+def rollback(backend: Backend, key: ModelKey, version: int, *, at: datetime, reason: str) -> int:
+    """Point the champion at `version`; returns the version it pointed at.
+
+    Without transactions, pruning could delete the version just before the pointer moves: then the pointer moves back.
+    """
+    before = backend.atomically(lambda session: _point(backend, key, version, at, reason, session))
+    if not backend.has_transactions and not _exists(backend, key, version, None):
+        _point(backend, key, before, at, f"v{version} was deleted meanwhile", None)
+        raise _gone(key, version)
+    return before
+
+
+def _exists(backend: Backend, key: ModelKey, version: int, session: ClientSession | None) -> Document | None:
+    return backend.models.find_one(
+        {**_key_filter(key), "version": version}, FIELDS | {"trained_at": 1}, session=session
+    )
+
+
+def _point(
+    backend: Backend, key: ModelKey, version: int, at: datetime, reason: str, session: ClientSession | None
+) -> int:
+    found = _exists(backend, key, version, session)
+    pointer = backend.champions.find_one(_key_filter(key), {"version": 1}, session=session)
+    if found is None or pointer is None:
+        raise _gone(key, version)
+    operation = move_operation(Move(key, version, found["trained_at"], at, reason), pointer, backend.signer)
+    if not backend.champions.bulk_write([operation], session=session).matched_count:
+        raise _moved(key)
+    return int(pointer["version"])
+
+
+def prune(
+    backend: Backend,
+    keep: int,
+    older_than: datetime | None,
+    referenced: frozenset[tuple[ModelKey, int]],
+    entities: Sequence[str] | None,
+) -> list[tuple[ModelKey, int]]:
+    """Delete what `ModelStore.prune` describes, a key at a time."""
+    removed: list[tuple[ModelKey, int]] = []
+    scope = {} if entities is None else {"entity": {"$in": list(entities)}}
+    order = [(name, 1) for name in KEY]
+    for pointer in backend.champions.find(scope, dict.fromkeys(KEY, 1)).sort(order):
+        key = key_of(pointer)
+        gone = backend.atomically(partial(_prune_key, backend, key, keep, older_than, referenced))
+        removed += [(key, found["version"]) for found in gone]
+        _discard_payloads(backend, gone)
+    return removed
+
+
+def _prune_key(
+    backend: Backend,
+    key: ModelKey,
+    keep: int,
+    older_than: datetime | None,
+    referenced: frozenset[tuple[ModelKey, int]],
+    session: ClientSession | None,
+) -> list[Document]:
+    chosen = _key_filter(key)
+    # Writing to the pointer makes a move that happens at the same time conflict with this transaction.
+    pointer = backend.champions.find_one_and_update(chosen, {"$inc": {"prunings": 1}}, session=session)
+    if pointer is None:
+        return []
+    found = list(backend.models.find(chosen, FIELDS, session=session).sort("version", -1))
+    others = [version for version in found if version["version"] != pointer["version"]][keep:]
+    gone = [
+        version
+        for version in others
+        if (key, version["version"]) not in referenced
+        and (older_than is None or version["created_on"] < older_than)
+        # A version newer than the champion may be about to be promoted by the run that is storing it.
+        and version["version"] < pointer["version"]
+    ]
+    if gone:
+        backend.models.delete_many({**chosen, "version": {"$in": [v["version"] for v in gone]}}, session=session)
+    return gone
+
+
+def _discard_payloads(backend: Backend, gone: list[Document]) -> None:
+    """Large payloads are shared by versions of equal content: delete one only when no document names it."""
+    for sha256 in {version["artifact"]["sha256"] for version in gone if version["artifact"]["storage"] == "gridfs"}:
+        if backend.models.find_one({"artifact.sha256": sha256}, {"_id": 1}) is None:
+            large_artifacts.discard(backend, sha256)
+
+
+def _key_filter(key: ModelKey) -> Document:
+    return {"use_case": key.use_case, "entity": key.entity, "target": key.target}
+
+
+def _gone(key: ModelKey, version: int) -> ModelNotFound:
+    return ModelNotFound(
+        model_id(key, version),
+        found="no such version, or a key without champion",
+        expected="a stored version",
+        remedy="`brain models history` shows the versions there are.",
+    )
+
+
+def _moved(key: ModelKey) -> StorageUnavailable:
+    return StorageUnavailable(
+        str(key),
+        found="a champion that another process has just moved",
+        expected="one change at a time",
+        remedy="Look at `brain models history` and try again.",
+    )
