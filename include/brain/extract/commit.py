@@ -59,7 +59,11 @@ def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
     """
     if change.manifest is not None and change.verdict == "unchanged":
         return _unchanged(lake, change, change.manifest)
-    change = _without_splinter(lake, _keeping_true_segments(change))
+    with lake.writing(change.asset, change.manifest):
+        return _write(lake, _without_splinter(lake, _keeping_true_segments(change)), warnings)
+
+
+def _write(lake: Lake, change: Commit, warnings: int) -> Snapshot:
     folder = f"{folder_of(change.asset)}/segments"
     chain = change.prefix[-1].chain if change.prefix else chain_start(change.rows.columns)
     written, sha256 = write_segments(lake.storage, folder, chain, change.rows, change.overlap)
@@ -78,8 +82,7 @@ def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
         revision=_revision(change, number),
         warnings=warnings,
     )
-    manifest = _next(change, version)
-    lake.replace_manifest(change.asset, change.manifest, manifest)
+    lake.replace_manifest(_next(change, version))
     return snapshot_of(change.asset, version)
 
 
@@ -93,8 +96,8 @@ def _next(change: Commit, version: Version) -> Manifest:
 def _unchanged(lake: Lake, change: Commit, manifest: Manifest) -> Snapshot:
     """Only a full check is worth a note."""
     if change.checked_in_full and change.interval.last_day > manifest.checked_in_full:
-        checked = replace(manifest, checked_in_full=change.interval.last_day)
-        lake.replace_manifest(change.asset, manifest, checked)
+        with lake.writing(change.asset, manifest):
+            lake.replace_manifest(replace(manifest, checked_in_full=change.interval.last_day))
     return snapshot_of(change.asset, manifest.latest)
 
 

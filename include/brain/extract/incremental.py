@@ -3,85 +3,29 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brain.core.durations import day_before
 from brain.core.errors import BrainError, QualityError, SourceTableError
 from brain.core.keys import DATE
-from brain.extract.align import Joined, joined_sources, with_joined
 from brain.extract.changes import Changes, compare
 from brain.extract.commit import Commit, commit
 from brain.extract.content import chain_start, extend_chain
-from brain.extract.lake import Snapshot, snapshot_of
+from brain.extract.lake import Snapshot
+from brain.extract.plan import Plan, make_plan
+from brain.extract.reading import read_planned
 from brain.extract.report import ExtractionReport, Verdict
-from brain.extract.rows import Rows, mask_unknown, require_key, target_rows
-from brain.extract.segments import sealed_before
-from brain.extract.shape import TableShape, asset_shape
+from brain.extract.rows import Rows
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from brain.core.catalog import AssetSpec
     from brain.core.keys import Interval
+    from brain.extract.gate import Gate
     from brain.extract.lake import Lake
-    from brain.extract.manifest import Manifest, Segment
+    from brain.extract.manifest import Manifest
     from brain.extract.source import Source
-
-OVERLAP_MARGIN = 20
-_QUARTER = 3
-
-
-class GateVerdict(Protocol):
-    """What extraction needs to know of the quality gate's answer (`brain.quality` gives it)."""
-
-    @property
-    def passed(self) -> bool: ...
-
-    @property
-    def reason(self) -> str:
-        """Why it did not pass, for a person."""
-
-    @property
-    def warnings(self) -> int: ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON with the list ``findings``."""
-
-
-class Gate(Protocol):
-    """Judges rows before they become the newest snapshot."""
-
-    def __call__(self, frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateVerdict:
-        """The verdict on `frame`.
-
-        Args:
-            frame: The rows that were read: the whole snapshot, or in an incremental run its newest rows; those before
-                have passed the gate in an earlier run.
-            total_rows: Rows of the whole snapshot.
-            unchanged: Nothing is new since they last passed; only time has gone by.
-        """
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What to read: from `since` on, behind the segments in `prefix` that stay as they are."""
-
-    shape: TableShape
-    joined: tuple[Joined, ...]
-    columns: tuple[str, ...]
-    overlap: int
-    floor: date | None
-    previous: Snapshot | None
-    prefix: tuple[Segment, ...]
-    full: bool
-
-    @property
-    def since(self) -> date | None:
-        return self.prefix[-1].last + timedelta(days=1) if self.prefix else self.floor
 
 
 def extract_asset(
@@ -114,13 +58,13 @@ def _extract(
     report = ExtractionReport(asset=spec.name, interval_end=interval.end, verdict="unchanged")
     if manifest and interval.end < manifest.latest.interval_end:
         return _replayed(lake, report, manifest, interval)
-    plan = _plan(source, spec, interval, manifest, full=full)
-    rows = _read(source, spec, interval, plan)
+    plan = make_plan(source, spec, interval, manifest, full=full)
+    rows = read_planned(source, spec, interval, plan)
     changes = _compare(lake, plan, rows)
     read = len(rows)
     if not plan.full and len(changes.revised):
         plan = replace(plan, full=True, prefix=())
-        rows = _read(source, spec, interval, plan)
+        rows = read_planned(source, spec, interval, plan)
         changes = _compare(lake, plan, rows)
         read += len(rows)
     _refuse_loss(spec, plan, changes)
@@ -128,80 +72,7 @@ def _extract(
     return _judge(lake, spec, interval, gate, _commit(spec, interval, manifest, plan, rows, changes, report), report)
 
 
-def _plan(source: Source, spec: AssetSpec, interval: Interval, manifest: Manifest | None, *, full: bool) -> _Plan:
-    previous = snapshot_of(spec.name, manifest.latest) if manifest else None
-    known = [name for name in previous.columns if name != DATE] if previous else []
-    own = asset_shape(source, spec, known)
-    joined = joined_sources(source, spec, own)
-    columns = (*own.columns, *(name for one in joined for name in one.names))
-    longest = max(map(target_rows, columns), default=0)
-    overlap = spec.extraction.overlap_rows or longest + OVERLAP_MARGIN
-    floor = _floor(spec, interval)
-    whole = (
-        full
-        or manifest is None
-        or set(known) != set(columns)
-        or _check_is_due(spec, interval, manifest)
-        or (floor is not None and manifest.latest.segments[0].first < floor)
-    )
-    prefix = sealed_before(manifest.latest.segments, overlap) if manifest and not whole else ()
-    return _Plan(own, joined, columns, overlap, floor, previous, prefix, full=not prefix)
-
-
-def _check_is_due(spec: AssetSpec, interval: Interval, manifest: Manifest) -> bool:
-    days = spec.extraction.full_check_days
-    return days is not None and interval.last_day - manifest.checked_in_full >= timedelta(days=days)
-
-
-def _floor(spec: AssetSpec, interval: Interval) -> date | None:
-    """First day kept: rows go by whole quarters, so that the content hash changes only when one is dropped."""
-    if spec.retention.keep is None:
-        return None
-    oldest = day_before(interval.last_day, spec.retention.keep)
-    return oldest.replace(month=(oldest.month - 1) // _QUARTER * _QUARTER + 1, day=1)
-
-
-def _read(source: Source, spec: AssetSpec, interval: Interval, plan: _Plan) -> Rows:
-    """The planned rows with their joined columns, in the order of ``plan.columns``.
-
-    Raises:
-        SourceTableError: There is no row, or the key is not one date a row.
-    """
-    shape = plan.shape
-    batches = source.read(
-        shape.table,
-        shape.key,
-        shape.columns,
-        since=plan.since,
-        until=interval.last_day,
-        batch_rows=spec.extraction.batch_rows,
-    )
-    parts = [Rows(_days(spec, batch.keys), shape.columns, batch.values) for batch in batches]
-    rows = Rows.concat(parts, shape.columns)
-    require_key(spec.name, spec.table, rows.dates)
-    if not len(rows) and not plan.prefix:
-        raise SourceTableError(
-            spec.name,
-            found=f"no row up to {interval.last_day} in table {spec.table!r}",
-            expected="at least one row",
-            remedy="Load the table, or take the asset out of the catalogue.",
-        )
-    return mask_unknown(with_joined(source, spec, plan.joined, rows))
-
-
-def _days(spec: AssetSpec, keys: Any) -> Any:
-    days = keys.astype("datetime64[D]")
-    if (odd := keys[(days != keys) & ~np.isnat(keys)]).size:
-        raise SourceTableError(
-            spec.name,
-            found=f"{odd.size} dates with a time of day, the first {odd[0]}, in table {spec.table!r}",
-            expected="one row a calendar date",
-            remedy="Aggregate the table to days, or join it as a windowed source of a daily asset.",
-        )
-    return days
-
-
-def _compare(lake: Lake, plan: _Plan, rows: Rows) -> Changes:
+def _compare(lake: Lake, plan: Plan, rows: Rows) -> Changes:
     """The differences to the previous snapshot behind the prefix; none at all when the content hash is the same."""
     if plan.previous is None:
         return Changes(appended=len(rows))
@@ -214,11 +85,11 @@ def _compare(lake: Lake, plan: _Plan, rows: Rows) -> Changes:
     return compare(before, rows)
 
 
-def _content(plan: _Plan, rows: Rows) -> str:
+def _content(plan: Plan, rows: Rows) -> str:
     return extend_chain(plan.prefix[-1].chain if plan.prefix else chain_start(rows.columns), rows)
 
 
-def _refuse_loss(spec: AssetSpec, plan: _Plan, changes: Changes) -> None:
+def _refuse_loss(spec: AssetSpec, plan: Plan, changes: Changes) -> None:
     known = plan.previous.rows if plan.previous else 0
     if known and len(changes.deleted) > max(1, spec.extraction.max_loss * known):
         raise SourceTableError(
@@ -229,7 +100,7 @@ def _refuse_loss(spec: AssetSpec, plan: _Plan, changes: Changes) -> None:
         )
 
 
-def _described(plan: _Plan, changes: Changes, rows: Rows) -> dict[str, Any]:
+def _described(plan: Plan, changes: Changes, rows: Rows) -> dict[str, Any]:
     known = [name for name in plan.previous.columns if name != DATE] if plan.previous else list(plan.columns)
     purged = 0
     if plan.previous and plan.floor and plan.previous.segments[0].first < plan.floor:
@@ -250,7 +121,7 @@ def _commit(
     spec: AssetSpec,
     interval: Interval,
     manifest: Manifest | None,
-    plan: _Plan,
+    plan: Plan,
     rows: Rows,
     changes: Changes,
     report: ExtractionReport,

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -26,7 +27,7 @@ from brain.extract.segments import read_segments
 from brain.extract.storage import open_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     import pandas as pd
@@ -165,11 +166,12 @@ class Lake:
         seen = max((v.version for v in versions if v.sha256 == since), default=None)
         return tuple(v.revision for v in versions if seen is not None and v.version > seen and v.revision)
 
-    def replace_manifest(self, asset: str, expected: Manifest | None, manifest: Manifest) -> None:
-        """Make `manifest` the asset's manifest, provided `expected` still is.
+    @contextlib.contextmanager
+    def writing(self, asset: str, expected: Manifest | None) -> Iterator[None]:
+        """Keep other writers out while files and then the manifest are written, provided `expected` still is current.
 
         Raises:
-            StorageUnavailable: Another run has written in between, or the disk is full.
+            StorageUnavailable: Another run has written since `expected` was read.
         """
         folder = folder_of(asset)
         with self.storage.locked(f"{folder}/lock"):
@@ -180,9 +182,17 @@ class Lake:
                     expected="one run of an asset at a time",
                     remedy="Run the extraction again.",
                 )
-            if expected is not None:
-                self._keep_previous(folder)
-            self.storage.write(f"{folder}/manifest.json", manifest.dump())
+            yield
+
+    def replace_manifest(self, manifest: Manifest) -> None:
+        """Make `manifest` its asset's manifest; the one before is kept beside it. Call inside `writing`.
+
+        Raises:
+            StorageUnavailable: The disk is full, or the storage does not answer.
+        """
+        folder = folder_of(manifest.asset)
+        self._keep_previous(folder)
+        self.storage.write(f"{folder}/manifest.json", manifest.dump())
 
     def quarantine(self, asset: str, interval: Interval, report: Mapping[str, Any]) -> str:
         """Keep the report of rows the gate refused; returns its address."""

@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql
 
 from brain.core.errors import BrainError, SourceTableError
 from brain.core.keys import CLOSE, DATE
-from brain.extract.source import Batch, Kind, explain, missing_table, select_rows
+from brain.extract.failures import explain, missing_table
+from brain.extract.source import Batch, Kind, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,15 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import sqlalchemy as sa
 
-from brain.core.errors import (
-    BrainError,
-    CredentialsRejected,
-    ServerUnreachable,
-    SettingsError,
-    SourceTableError,
-)
+from brain.core.errors import SettingsError
 from brain.core.keys import CLOSE, DATE
 from brain.extract.cells import to_days, to_floats
+from brain.extract.failures import explain, missing_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -240,65 +234,3 @@ def kind_named(type_: str) -> Kind:
         return Kind.TEXT
     numbers = ("INT", "FLOAT", "DOUBLE", "REAL", "DECIMAL", "NUMERIC", "BOOLEAN")
     return Kind.NUMBER if any(number in name for number in numbers) else Kind.OTHER
-
-
-def missing_table(table: str, schema: str | None) -> SourceTableError:
-    """The error for a table that is not there."""
-    return SourceTableError(
-        table,
-        found=f"no such table or view in {f'schema {schema!r}' if schema else 'the default schema'}",
-        expected="one table per asset",
-        remedy="Create it, or correct the asset's `table` or `source.schema` in the catalogue.",
-    )
-
-
-_LOGIN = re.compile(
-    r"authentication failed|role .* does not exist|no pg_hba.conf entry|Access denied|login failed", re.I
-)
-_DATABASE = re.compile(r"database .* does not exist|Unknown database|unable to open database file", re.I)
-_NO_TABLE = re.compile(r"no such table|does not exist|doesn't exist|no such column", re.I)
-_DENIED = re.compile(r"permission denied|insufficient.?privilege", re.I)
-
-
-def explain(error: Exception, url: sa.URL, table: str) -> BrainError:
-    """What a driver's error means for the asset; the text never holds the password."""
-    cause = str(getattr(error, "orig", None) or error).strip()
-    reason = cause.splitlines()[0] if cause else type(error).__name__
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
-    server = f"{url.host or url.database or url.drivername}{f':{url.port}' if url.port else ''}"
-    if _LOGIN.search(cause):
-        return CredentialsRejected(
-            server,
-            found=f"a login refused for user {url.username!r} ({reason})",
-            expected="a role that may read the asset tables",
-            remedy="Correct the user or password in BRAIN_SOURCE_URL or the Airflow connection brain_source.",
-        )
-    if _DATABASE.search(cause):
-        return SettingsError(
-            server, found=reason, expected="an existing database", remedy="Correct the database in BRAIN_SOURCE_URL."
-        )
-    if _DENIED.search(cause):
-        return SourceTableError(
-            table,
-            found=reason,
-            expected=f"user {url.username!r} to be allowed to read it",
-            remedy="Grant SELECT on the table and USAGE on its schema to that user.",
-        )
-    if _NO_TABLE.search(cause):
-        return SourceTableError(
-            table,
-            found=reason,
-            expected="a table that stays as it is while it is read",
-            remedy="Restore the table or column, or correct the catalogue, then run the extraction again.",
-        )
-    if isinstance(error, (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError)):
-        return SourceTableError(
-            table, found=reason, expected="a readable table", remedy="Correct the table, then extract again."
-        )
-    return ServerUnreachable(
-        server,
-        found=reason,
-        expected=f"a database that answers user {url.username!r}",
-        remedy="Check that the server runs and BRAIN_SOURCE_URL names its host and port; a retry may help.",
-    )

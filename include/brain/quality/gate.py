@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from brain.core.catalog import AssetSpec
     from brain.core.keys import Interval
-    from brain.extract.incremental import Gate
+    from brain.extract.gate import Gate
     from brain.extract.lake import Lake
     from brain.quality.report import GateReport
 

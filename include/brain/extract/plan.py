@@ -1,0 +1,67 @@
+"""What one extraction reads: everything, or only what lies behind the segments that cannot change any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from brain.core.keys import DATE
+from brain.extract.align import Joined, joined_sources
+from brain.extract.lake import Snapshot, snapshot_of
+from brain.extract.segments import sealed_before
+from brain.extract.shape import TableShape, asset_shape
+from brain.extract.window import first_kept_day, overlap_rows
+
+if TYPE_CHECKING:
+    from brain.core.catalog import AssetSpec
+    from brain.core.keys import Interval
+    from brain.extract.manifest import Manifest, Segment
+    from brain.extract.source import Source
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read: from `since` on, behind the segments in `prefix` that stay as they are."""
+
+    shape: TableShape
+    joined: tuple[Joined, ...]
+    columns: tuple[str, ...]
+    overlap: int
+    floor: date | None
+    previous: Snapshot | None
+    prefix: tuple[Segment, ...]
+    full: bool
+
+    @property
+    def since(self) -> date | None:
+        return self.prefix[-1].last + timedelta(days=1) if self.prefix else self.floor
+
+
+def make_plan(source: Source, spec: AssetSpec, interval: Interval, manifest: Manifest | None, *, full: bool) -> Plan:
+    """Decide what to read; the whole table at first, when asked, when due, and when its columns or retention changed.
+
+    Raises:
+        SourceTableError: The asset's table or a joined one is missing or of the wrong shape.
+    """
+    previous = snapshot_of(spec.name, manifest.latest) if manifest else None
+    known = [name for name in previous.columns if name != DATE] if previous else []
+    own = asset_shape(source, spec, known)
+    joined = joined_sources(source, spec, own)
+    columns = (*own.columns, *(name for one in joined for name in one.names))
+    overlap = overlap_rows(spec, columns)
+    floor = first_kept_day(spec, interval)
+    whole = (
+        full
+        or manifest is None
+        or set(known) != set(columns)
+        or _check_is_due(spec, interval, manifest)
+        or (floor is not None and manifest.latest.segments[0].first < floor)
+    )
+    prefix = sealed_before(manifest.latest.segments, overlap) if manifest and not whole else ()
+    return Plan(own, joined, columns, overlap, floor, previous, prefix, full=not prefix)
+
+
+def _check_is_due(spec: AssetSpec, interval: Interval, manifest: Manifest) -> bool:
+    days = spec.extraction.full_check_days
+    return days is not None and interval.last_day - manifest.checked_in_full >= timedelta(days=days)
