@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from brain.core.catalog import Catalogue, load_catalogue
@@ -79,7 +78,7 @@ def extract(workspace: Workspace, names: Sequence[str], interval: Interval, *, f
     from brain.extract.incremental import extract_asset
     from brain.extract.lake import Lake
     from brain.extract.source import open_source
-    from brain.quality.asset_table import check_asset
+    from brain.quality.gate import asset_gate
     from brain.warehouse.extraction_runs import record_runs
 
     progress = workspace.progress(interval)
@@ -89,8 +88,7 @@ def extract(workspace: Workspace, names: Sequence[str], interval: Interval, *, f
     try:
         for name in names:
             spec = workspace.catalogue.asset(name)
-            gate = partial(check_asset, spec=spec, interval=interval)
-            reports.append(extract_asset(source, lake, spec, interval, gate, full=full))
+            reports.append(extract_asset(source, lake, spec, interval, asset_gate(lake, spec, interval), full=full))
             progress.report("extract", name)
     finally:
         source.close()

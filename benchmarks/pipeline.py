@@ -1,0 +1,181 @@
+"""The whole pipeline over the demo catalogue: seconds and peak memory per step, and what Airflow itself costs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import yaml
+from rich.console import Console
+
+from benchmarks.report import Report
+from brain import steps
+from brain.core.keys import Interval
+from brain.core.settings import Settings
+from brain.demo.load import load_demo
+from brain.embedded import one_machine, servers
+from brain.embedded.walkthrough import await_health, run_pipeline, start_airflow
+from brain.pipeline import train_all
+from brain.store.connection import database
+from brain.warehouse.connection import transaction
+from brain.warehouse.read import ask
+from brain.warehouse.schema import PUBLISHED_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brain.embedded.servers import Servers
+    from brain.steps import Workspace
+
+CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
+STEPS = ("extract", "train", "judge", "score", "publish")
+NUMBERS = "SELECT asset, horizon, as_of, probability FROM probability_details ORDER BY asset, horizon"
+SAMPLE_SECONDS = 0.1
+
+
+@dataclass
+class Measured:
+    """Seconds and peak megabytes of one side, by step."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    megabytes: dict[str, list[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time the block, and watch the memory of this process and its children."""
+        ended, peak = threading.Event(), [0.0]
+        watcher = threading.Thread(target=_watch, args=(ended, peak))
+        watcher.start()
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds.setdefault(name, []).append(time.perf_counter() - start)
+            ended.set()
+            watcher.join()
+            self.megabytes.setdefault(name, []).append(peak[0])
+
+
+def run(quick: bool) -> Report:
+    """Both sides from an empty lake, store and warehouse; each repeat does the same work again."""
+    folder = Path(tempfile.mkdtemp(prefix="brain-bench-"))
+    folder.chmod(0o711)
+    home = folder / ".brain"
+    running = servers.up(home)
+    try:
+        os.environ.update(BRAIN_HOME=str(home), BRAIN_CATALOGUE=str(_catalogue(folder, quick)))
+        workspace = steps.open_workspace(Settings.load())
+        load_demo(running.connections()["BRAIN_DEMO_URL"], assets=workspace.catalogue.names)
+        return _compare(workspace, running, home, repeats=1 if quick else 5)
+    finally:
+        one_machine.clean(home)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -> Report:
+    airflow = one_machine.airflow_of(home)
+    client = start_airflow(airflow, running)
+    await_health(airflow, running, client)
+    direct, through_airflow = Measured(), Measured()
+    for _ in range(repeats):
+        _empty(workspace)
+        _run_direct(workspace, direct)
+        expected = ask(workspace.settings.warehouse_url, NUMBERS).rows
+        _empty(workspace)
+        with through_airflow.step("all"):
+            failed = run_pipeline(Console(), client, home)
+        assert not failed, failed
+        assert ask(workspace.settings.warehouse_url, NUMBERS).rows == expected, "the two sides published other numbers"
+    return _report(workspace, direct, through_airflow, repeats)
+
+
+def _run_direct(workspace: Workspace, measured: Measured) -> None:
+    names = workspace.catalogue.names
+    interval = Interval.until(datetime.now(UTC))
+    with measured.step("extract"):
+        steps.extract(workspace, names, interval)
+    with measured.step("train"):
+        train_all(workspace, interval, force=False)
+    with measured.step("judge"):
+        steps.judge(workspace, interval)
+    with measured.step("score"):
+        steps.score(workspace, names, interval)
+    with measured.step("publish"):
+        steps.publish(workspace, [names], interval)
+
+
+def _empty(workspace: Workspace) -> None:
+    models = database(workspace.settings.mongo_url)
+    models.client.drop_database(models.name)
+    shutil.rmtree(workspace.settings.lake_url, ignore_errors=True)
+    with transaction(workspace.settings.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {', '.join(PUBLISHED_TABLES)}, extraction_runs")
+
+
+def _catalogue(folder: Path, quick: bool) -> Path:
+    if not quick:
+        return CATALOGUE
+    small = {
+        "defaults": {"horizons": [5, 21], "training": {"trials": 2}},
+        "assets": ["GOLD", "SP500", "VIX"],
+    }
+    path = folder / "catalogue.yaml"
+    path.write_text(yaml.safe_dump(small))
+    return path
+
+
+def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, repeats: int) -> Report:
+    cells = sum(len(asset.horizons) for asset in workspace.catalogue.assets)
+    alone = sum(statistics.median(direct.seconds[step]) for step in STEPS)
+    together = statistics.median(through_airflow.seconds["all"])
+    share = (together - alone) / together
+    rows: list[tuple[object, ...]] = [
+        (step, statistics.median(direct.seconds[step]), statistics.median(direct.megabytes[step])) for step in STEPS
+    ]
+    rows += [
+        ("all, without Airflow", alone, ""),
+        ("all, through Airflow", together, ""),
+        ("Airflow's share", share, ""),
+    ]
+    return Report(
+        title=f"The pipeline over {len(workspace.catalogue.assets)} assets, {cells} models, from nothing",
+        columns=("step", "seconds (median)", "peak MB, all processes"),
+        rows=rows,
+        figures={
+            "assets": len(workspace.catalogue.assets),
+            "models": cells,
+            "repeats": repeats,
+            **{f"{step}_seconds": statistics.median(direct.seconds[step]) for step in STEPS},
+            "train_peak_mb": statistics.median(direct.megabytes["train"]),
+            "airflow_seconds": together,
+            "airflow_share": share,
+        },
+        notes=[
+            "Without Airflow: the same steps in this process, training dealt over one process a core.",
+            "Through Airflow: from triggering extract_assets to the end of publish_probabilities, Airflow already up.",
+            "Both sides start from an empty lake, store and warehouse and published the same numbers.",
+        ],
+    )
+
+
+def _watch(ended: threading.Event, peak: list[float]) -> None:
+    me = psutil.Process()
+    while not ended.wait(SAMPLE_SECONDS):
+        peak[0] = max(peak[0], sum(map(_megabytes, (me, *me.children(recursive=True)))))
+
+
+def _megabytes(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_info().rss) / 2**20
+    except psutil.NoSuchProcess:
+        return 0.0

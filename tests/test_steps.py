@@ -1,0 +1,216 @@
+"""The pipeline without Airflow on real data and servers: a day, the same day again, another day, bad input."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from brain import steps
+from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable
+from brain.core.keys import Interval, ModelKey
+from brain.demo.load import load_demo
+from brain.store.models import ModelStore
+from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from brain.core.settings import Settings
+
+ASSETS = ("GOLD", "SP500", "VIX")
+THURSDAY = Interval.until(datetime(2018, 6, 28, 22, tzinfo=UTC))
+FRIDAY = Interval.until(datetime(2018, 6, 29, 22, tzinfo=UTC))
+CATALOGUE = """
+defaults:
+  horizons: [5, 20, 21, 161]
+  training: {trials: 2, folds: 3}
+assets: [%s]
+"""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def workspace(settings: Settings, demo_url: str, tmp_path: Path) -> steps.Workspace:
+    load_demo(demo_url, as_of=date(2018, 6, 28), assets=ASSETS)
+    return _workspace(settings, tmp_path, ASSETS)
+
+
+def _workspace(settings: Settings, folder: Path, assets: Sequence[str]) -> steps.Workspace:
+    path = folder / "catalogue.yaml"
+    path.write_text(CATALOGUE % ", ".join(assets))
+    return steps.open_workspace(settings.model_copy(update={"catalogue_path": path}))
+
+
+def run(workspace: steps.Workspace, interval: Interval) -> dict[str, list[steps.Outcome]]:
+    names = workspace.catalogue.names
+    outcomes = {
+        "extract": steps.extract(workspace, names, interval),
+        "train": steps.train(workspace, names, interval),
+    }
+    steps.judge(workspace, interval)
+    outcomes["score"] = steps.score(workspace, names, interval)
+    steps.publish(workspace, [names], interval)
+    return outcomes
+
+
+def rows(workspace: steps.Workspace, query: str) -> list[tuple[Any, ...]]:
+    assert workspace.settings.reader_url is not None
+    return ask(workspace.settings.reader_url, query).rows
+
+
+def test_one_day_the_same_day_again_and_the_next(workspace: steps.Workspace, demo_url: str) -> None:
+    first = run(workspace, THURSDAY)
+    assert all(outcome.ok for told in first.values() for outcome in told), first
+    (gold,) = rows(workspace, GOLD_ANSWER)
+    assert all(0 < probability < 1 for probability in gold)
+    assert [name for name, _ in rows(workspace, FALL_ANSWER)] != []
+    assert rows(workspace, "SELECT AssetName, As_Of::text FROM Probabilities ORDER BY 1") == [
+        ("GOLD", "2012-12-31"),
+        ("SP500", "2018-06-28"),
+        ("VIX", "2018-06-28"),
+    ]
+    untrusted = "SELECT count(*) FROM probability_details WHERE NOT has_skill AND probability <> base_rate"
+    assert rows(workspace, untrusted) == [(0,)]
+
+    before = _published(workspace)
+    again = run(workspace, THURSDAY)
+    assert {outcome.reason for outcome in again["train"]} == {"4 skip"}
+    assert _published(workspace) == before
+
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
+    following = run(workspace, FRIDAY)
+    assert [outcome.reason for outcome in following["train"]] == ["4 skip", "4 refresh", "4 refresh"]
+    assert rows(workspace, "SELECT DISTINCT As_Of::text FROM Probabilities ORDER BY 1") == [
+        ("2012-12-31",),
+        ("2018-06-29",),
+    ]
+    grown = "SELECT asset, count(DISTINCT as_of) FROM probability_history GROUP BY 1 ORDER BY 1"
+    assert rows(workspace, grown) == [("GOLD", 1), ("SP500", 2), ("VIX", 2)]
+
+
+def _published(workspace: steps.Workspace) -> list[list[tuple[Any, ...]]]:
+    tables = ("Probabilities", "probability_details", "probability_history")
+    return [sorted(rows(workspace, f"SELECT t::text FROM {table} t")) for table in tables]
+
+
+def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Workspace) -> None:
+    run(workspace, THURSDAY)
+    details = "SELECT asset, horizon, model_version, data_sha256 FROM probability_details"
+    store = ModelStore.open(workspace.settings)
+    for asset, horizon, version, data in rows(workspace, details):
+        document = store.load(ModelKey.direction(asset, horizon), version).document
+        assert document["data"]["snapshot"] == data
+        assert document["name"] == f"RETURNS{horizon}"
+        assert document["source_tables"] == [asset]
+
+
+def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: steps.Workspace, tmp_path: Path) -> None:
+    run(workspace, THURSDAY)
+    run(_workspace(workspace.settings, tmp_path, ["GOLD"]), THURSDAY)
+    assert rows(workspace, "SELECT AssetName FROM Probabilities") == [("GOLD",)]
+
+
+SPOILED: dict[str, tuple[list[str], str]] = {
+    "a missing table": (['DROP TABLE "SP500"'], "SP500"),
+    "an empty table": (['DELETE FROM "SP500"'], "no row"),
+    "no Date": (['ALTER TABLE "SP500" RENAME COLUMN "Date" TO day'], "Date"),
+    "no Close": (['ALTER TABLE "SP500" RENAME COLUMN "Close" TO price'], "Close"),
+    "duplicate dates": (
+        ['ALTER TABLE "SP500" DROP CONSTRAINT "SP500_pkey"', 'INSERT INTO "SP500" SELECT * FROM "SP500" LIMIT 3'],
+        "duplicate",
+    ),
+    "too few rows": (['DELETE FROM "SP500" WHERE "Date" > \'1999-02-01\''], "rows"),
+    "text in a numeric column": (
+        ['ALTER TABLE "SP500" ALTER COLUMN "Close" TYPE text USING \'n/a\''],
+        "Close",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_bad_table_is_named_and_the_other_assets_are_published(
+    workspace: steps.Workspace, demo_url: str, case: str
+) -> None:
+    statements, told = SPOILED[case]
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    outcomes = run(workspace, THURSDAY)
+    failed = [outcome for outcome in outcomes["extract"] if not outcome.ok]
+    assert [outcome.asset for outcome in failed] == ["SP500"]
+    assert told in failed[0].reason
+    assert isinstance(failed[0].error, BrainError)
+    assert failed[0].error.remedy
+    wide = 'SELECT AssetName, "5_Day_Probability" IS NULL FROM Probabilities ORDER BY 1'
+    assert rows(workspace, wide) == [("GOLD", False), ("SP500", True), ("VIX", False)]
+
+
+def test_what_was_published_survives_a_table_that_breaks_later(workspace: steps.Workspace, demo_url: str) -> None:
+    run(workspace, THURSDAY)
+    before = rows(workspace, "SELECT * FROM probability_details WHERE asset = 'SP500' ORDER BY horizon")
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql('DROP TABLE "SP500"')
+    engine.dispose()
+    outcomes = run(workspace, FRIDAY)
+    assert [outcome.asset for outcome in outcomes["extract"] if not outcome.ok] == ["SP500"]
+    numbers = "SELECT probability FROM probability_details WHERE asset = 'SP500' ORDER BY horizon"
+    assert [row[3] for row in before] == [probability for (probability,) in rows(workspace, numbers)]
+
+
+def test_a_target_that_never_varies_is_one_clear_failure(workspace: steps.Workspace, demo_url: str) -> None:
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        for statement in (
+            'UPDATE "SP500" SET "Open" = 100, "High" = 100, "Low" = 100, "Close" = 100',
+            *(f'UPDATE "SP500" SET "RETURNS{n}" = 0 WHERE "RETURNS{n}" IS NOT NULL' for n in (5, 20, 21, 161)),
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    outcomes = run(workspace, THURSDAY)
+    told = next(outcome for outcome in outcomes["extract"] if outcome.asset == "SP500")
+    assert not told.ok
+    assert "RETURNS5" in told.reason
+    assert rows(workspace, "SELECT count(\"5_Day_Probability\") FROM Probabilities WHERE AssetName <> 'SP500'") == [
+        (2,)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "step"),
+    [
+        ("source_url", lambda w: steps.extract(w, ["GOLD"], THURSDAY)),
+        ("warehouse_url", lambda w: steps.publish(w, [], THURSDAY)),
+        ("mongo_url", lambda w: steps.train(w, ["GOLD"], THURSDAY)),
+    ],
+)
+@pytest.mark.parametrize("spoil", ["password", "port"])
+def test_a_server_that_cannot_be_used_is_named_without_its_password(
+    workspace: steps.Workspace, variable: str, step: Callable[[steps.Workspace], object], spoil: str
+) -> None:
+    steps.extract(workspace, ["GOLD"], THURSDAY)
+    url = make_url(getattr(workspace.settings, variable).get_secret_value())
+    secret = "not-the-password" if spoil == "password" else str(url.password)
+    wrong = url.set(password=secret) if spoil == "password" else url.set(port=1)
+    shown = SecretStr(wrong.render_as_string(hide_password=False))
+    broken = steps.Workspace(workspace.settings.model_copy(update={variable: shown}), workspace.catalogue)
+    expected = CredentialsRejected if spoil == "password" else ServerUnreachable
+    errors: list[BaseException | None]
+    try:
+        result = step(broken)
+    except BrainError as error:
+        errors = [error]
+    else:
+        assert isinstance(result, list)
+        errors = [outcome.error for outcome in result]
+    assert [type(error) for error in errors] == [expected]
+    assert secret not in str(errors[0])
