@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from brain.core.keys import ModelKey
-from brain.training import search_space
+from brain.training import linear, search_space
 from brain.training.calibration import log_odds
 from brain.training.splits import Fold, WalkForward, thinned, walk_forward
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from brain.core.catalog import TrainingSettings
     from brain.training.dataset import AssetDataset
+
+    Rows = NDArray[np.intp]
 
 WITHOUT_WEIGHTS = {"neighbours", "bagged_svc", "svc"}
 ROWS_FOR_SLOW = {"svc": 1500, "bagged_svc": 1500, "neighbours": 4000}  # newest rows these are fitted to
@@ -50,7 +52,7 @@ class Cell:
     thin: str = ""
 
     @cached_property
-    def rows(self) -> NDArray[np.intp]:
+    def rows(self) -> Rows:
         """Positions of the labelled rows."""
         return np.flatnonzero(~np.isnan(self.labels))
 
@@ -92,44 +94,55 @@ class Fitted:
     pipeline: Pipeline
     center: float
 
-    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of an up by row, shape (n,)."""
-        probability: NDArray[np.float64] = self.pipeline.predict_proba(X)[:, 1]
-        return probability
 
-
-def fit(cell: Cell, parameters: Mapping[str, Any], train: NDArray[np.intp]) -> Fitted:
+def fit(cell: Cell, parameters: Mapping[str, Any], train: Rows) -> Fitted:
     """Fit the pipeline of `parameters` to the rows at `train`, thinned and weighted for overlapping labels."""
-    rows, weight = (train, 1 / cell.horizon) if cell.thin else thinned(train, cell.horizon)
-    classifier = parameters["classifier"]
-    rows = rows[-ROWS_FOR_SLOW.get(classifier, len(rows)) :]
-    X, y = cell.X[rows], cell.labels[rows].astype(np.int64)
+    X, y, weight = _sample(cell, parameters, train)
     pipeline = search_space.build(parameters, *X.shape)
-    weights = {} if classifier in WITHOUT_WEIGHTS else {"classifier__sample_weight": np.full(len(rows), weight)}
-    pipeline.fit(X, y, **weights)
+    if linear.is_plain(parameters):
+        model = linear.fit_linear(parameters, X, y, weight)
+        return Fitted(linear.into_pipeline(model, pipeline, X), float(model.log_odds(X).mean()))
+    weighted = parameters["classifier"] not in WITHOUT_WEIGHTS
+    pipeline.fit(X, y.astype(np.int64), **({"classifier__sample_weight": np.full(len(y), weight)} if weighted else {}))
     return Fitted(pipeline, float(log_odds(pipeline.predict_proba(X)[:, 1]).mean()))
 
 
 @dataclass(frozen=True)
 class FoldForecast:
-    """What was said about a fold's test rows by those who knew only its training rows.
+    """What was said about a fold's test rows by a model that knew only its training rows.
 
     Args:
         fold: The fold.
-        raw: The model's probabilities, shape (test rows,).
-        evidence: Its log-odds beyond their mean over the training rows, shape (test rows,).
+        odds: The model's log-odds, shape (test rows,).
+        center: Their mean over the training rows; the evidence of a row is how far its log-odds are from it.
     """
 
     fold: Fold
-    raw: NDArray[np.float64]
-    evidence: NDArray[np.float64]
+    odds: NDArray[np.float64]
+    center: float
+
+    @property
+    def evidence(self) -> NDArray[np.float64]:
+        return self.odds - self.center
 
 
 def forecast(cell: Cell, parameters: Mapping[str, Any], fold: Fold) -> FoldForecast:
     """Fit to the fold's training rows and predict its test rows."""
+    if linear.is_plain(parameters):
+        X, y, weight = _sample(cell, parameters, fold.train)
+        model = linear.fit_linear(parameters, X, y, weight)
+        return FoldForecast(fold, model.log_odds(cell.X[fold.test]), float(model.log_odds(X).mean()))
     fitted = fit(cell, parameters, fold.train)
-    raw = fitted.predict(cell.X[fold.test])
-    return FoldForecast(fold, raw, log_odds(raw) - fitted.center)
+    return FoldForecast(fold, log_odds(fitted.pipeline.predict_proba(cell.X[fold.test])[:, 1]), fitted.center)
+
+
+def _sample(
+    cell: Cell, parameters: Mapping[str, Any], train: Rows
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Features, labels and the weight of each row to fit to."""
+    rows, weight = (train, 1 / cell.horizon) if cell.thin else thinned(train, cell.horizon)
+    rows = rows[-ROWS_FOR_SLOW.get(parameters["classifier"], len(rows)) :]
+    return cell.X[rows], cell.labels[rows], weight
 
 
 @contextmanager

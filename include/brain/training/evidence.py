@@ -75,7 +75,7 @@ def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
         window: np.repeat([share_of_ups(cell.labels[f.train], cell.horizon, window) for f in cell.folds.all], lengths)
         for window in windows
     }
-    raw = np.concatenate([part.raw for part in said])
+    raw = expit(np.concatenate([part.odds for part in said]))
     evidence = np.concatenate([part.evidence for part in said])
     unjudged = np.full(len(rows), np.nan)
     whole = Record(cell, rows, cell.labels[rows], raw, evidence, base, unjudged, unjudged.copy())

@@ -225,7 +225,7 @@ def _logistic(p: Mapping[str, Any]) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     if p["penalty"] == "l2":
-        return LogisticRegression(C=p["C"], solver="lbfgs", max_iter=200)
+        return LogisticRegression(C=p["C"], solver="newton-cholesky", tol=1e-6)
     ratio = 1.0 if p["penalty"] == "l1" else p["l1_ratio"]
     return LogisticRegression(C=p["C"], l1_ratio=ratio, solver="saga", max_iter=200, tol=1e-3, random_state=p["seed"])
 

@@ -1,0 +1,127 @@
+"""Ridge logistic regression on thousands of small matrices: scikit-learn's optimum in a tenth of its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit, logit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+    from sklearn.pipeline import Pipeline
+
+    Values = NDArray[np.float64]
+
+BOUND_STEPS = 12
+NEWTON_STEPS = 50
+TOLERANCE = 1e-7
+
+
+def is_plain(parameters: Mapping[str, Any]) -> bool:
+    """Whether `parameters` describe what `Linear` fits: ridge logistic regression on scaled or raw columns."""
+    return (
+        parameters["classifier"] == "logistic"
+        and parameters["penalty"] == "l2"
+        and parameters["select"] == "none"
+        and parameters["scale"] in ("standard", "none")
+    )
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fitted model: ``sigmoid((x - shift) / scale @ coef + intercept)``; vectors of shape (d,).
+
+    Args:
+        mean: Stands in where x is missing.
+    """
+
+    mean: Values
+    scale: Values
+    shift: Values
+    coef: Values
+    intercept: float
+
+    def log_odds(self, X: Values) -> Values:
+        """Log-odds by row of `X`, shape (n, d), NaN where missing; returns shape (n,)."""
+        weights = self.coef / self.scale
+        filled = np.where(np.isnan(X), self.mean, X)
+        odds: Values = filled @ weights + (self.intercept - self.shift @ weights)
+        return odds
+
+
+def fit_linear(parameters: Mapping[str, Any], X: Values, y: Values, weight: float) -> Linear:
+    """Fit what `search_space.build(parameters)` would.
+
+    Args:
+        parameters: For which `is_plain` holds; scale and C are used.
+        X: Shape (n, d), NaN where missing.
+        y: 0 or 1, shape (n,), both present.
+        weight: Of every row.
+    """
+    missing = np.isnan(X)
+    holes = missing.any()
+    known = np.maximum(1, len(X) - missing.sum(axis=0)) if holes else len(X)
+    mean = (np.where(missing, 0.0, X) if holes else X).sum(axis=0) / known
+    filled = np.where(missing, mean, X) if holes else X
+    if parameters["scale"] == "standard":
+        shift = mean
+        centred = filled - shift
+        scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(X))
+        scale = np.where(scale > 10 * np.finfo(float).eps * np.maximum(1.0, np.abs(mean)), scale, 1.0)
+        coef, intercept = ridge_logistic(centred / scale, y, parameters["C"] * weight)
+        return Linear(mean, scale, shift, coef, intercept)
+    coef, intercept = ridge_logistic(filled, y, parameters["C"] * weight)
+    return Linear(mean, np.ones_like(mean), np.zeros_like(mean), coef, intercept)
+
+
+def into_pipeline(model: Linear, pipeline: Pipeline, X: Values) -> Pipeline:
+    """The unfitted `pipeline` of the same parameters, given this model's coefficients.
+
+    Args:
+        X: What the model was fitted to; imputer and scaler learn their means from it.
+    """
+    pipeline[:-1].fit(X)
+    classifier = pipeline[-1]
+    classifier.coef_, classifier.intercept_ = model.coef[None, :], np.array([model.intercept])
+    classifier.classes_, classifier.n_features_in_ = np.array([0, 1]), len(model.coef)
+    classifier.n_iter_ = np.array([1], dtype=np.int32)
+    return pipeline
+
+
+def ridge_logistic(Z: Values, y: Values, strength: float) -> tuple[Values, float]:
+    """Coefficients and intercept that minimise ``strength * sum(log loss) + |coef|² / 2``.
+
+    Starts with the bound p (1 - p) <= 1 / 4, which needs one factorisation and cannot overshoot (Böhning & Lindsay
+    1988); signals as weak as daily returns' converge within it. What has not converged goes on with Newton steps.
+    """
+    design = np.column_stack([Z, np.ones(len(Z))])
+    ridge = np.diag(np.append(np.ones(Z.shape[1]), 0.0))
+    theta = np.append(np.zeros(Z.shape[1]), logit(y.mean()))
+    bound = cho_factor(0.25 * strength * (design.T @ design) + ridge, check_finite=False)
+    for _ in range(BOUND_STEPS):
+        step = cho_solve(bound, _gradient(design, y, strength, theta), check_finite=False)
+        theta -= step
+        if np.abs(step).max() < TOLERANCE:
+            return theta[:-1], float(theta[-1])
+    for _ in range(NEWTON_STEPS):
+        chance = expit(design @ theta)
+        spread = chance * (1 - chance)
+        curvature = strength * (design.T @ (design * spread[:, None])) + ridge
+        step = np.linalg.lstsq(curvature, _gradient(design, y, strength, theta), rcond=None)[0]
+        largest = np.abs(step).max()
+        theta -= step * min(1.0, 2.0 / largest)
+        if largest < TOLERANCE:
+            break
+    return theta[:-1], float(theta[-1])
+
+
+def _gradient(design: Values, y: Values, strength: float, theta: Values) -> Values:
+    gradient: Values = strength * ((expit(design @ theta) - y) @ design)
+    gradient[:-1] += theta[:-1]
+    return gradient

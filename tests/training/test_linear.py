@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from brain.training.cell import quiet_single_thread
+from brain.training.linear import fit_linear, into_pipeline, is_plain, ridge_logistic
+from brain.training.search_space import build
+
+PLAIN: dict[str, Any] = {
+    "classifier": "logistic",
+    "penalty": "l2",
+    "select": "none",
+    "scale": "standard",
+    "C": 0.1,
+    "seed": 0,
+}
+
+
+def _data(strength: float, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(1)
+    X = draw.normal(size=(rows, 5)) * [1, 0.01, 100, 1, 1] + 3
+    y = (draw.random(rows) < expit(strength * (X[:, 0] - 3))).astype(float)
+    return X, y
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 5.0, 100.0])
+@pytest.mark.parametrize("loss_weight", [1e-4, 0.1, 100.0])
+def test_the_optimum_is_that_of_scikit_learn(strength: float, loss_weight: float) -> None:
+    X, y = _data(strength)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    coef, intercept = ridge_logistic(Z, y, loss_weight)
+    reference = LogisticRegression(C=loss_weight, solver="newton-cholesky", tol=1e-10, max_iter=500).fit(Z, y)
+    assert coef == pytest.approx(reference.coef_[0], abs=1e-6, rel=1e-5)
+    assert intercept == pytest.approx(reference.intercept_[0], abs=1e-6, rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["standard", "none"])
+@pytest.mark.parametrize("weight", [1.0, 0.05])
+def test_the_pipeline_is_the_one_scikit_learn_would_fit(scale: str, weight: float) -> None:
+    X, y = _data(0.5)
+    X[:, 1:3] /= [0.01, 100]
+    X[::9, 1] = np.nan
+    parameters = {**PLAIN, "scale": scale}
+    model = fit_linear(parameters, X, y, weight)
+    with quiet_single_thread():
+        ours = into_pipeline(model, build(parameters, *X.shape), X)
+        theirs = build(parameters, *X.shape).set_params(classifier__tol=1e-9, classifier__max_iter=5000)
+        theirs.fit(X, y, classifier__sample_weight=np.full(len(y), weight))
+    assert ours.predict_proba(X) == pytest.approx(theirs.predict_proba(X), abs=1e-5)
+    assert ours.predict_proba(X)[:, 1] == pytest.approx(expit(model.log_odds(X)), abs=1e-12)
+
+
+def test_a_constant_column_does_no_harm() -> None:
+    X, y = _data(0.5)
+    X[:, 2] = 7.0
+    assert np.isfinite(fit_linear(PLAIN, X, y, 1.0).log_odds(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "plain"),
+    [
+        ({}, True),
+        ({"scale": "none"}, True),
+        ({"scale": "power"}, False),
+        ({"select": "pca"}, False),
+        ({"penalty": "l1"}, False),
+        ({"classifier": "sgd"}, False),
+    ],
+    ids=str,
+)
+def test_only_plain_ridge_regression_takes_the_short_way(change: dict[str, str], plain: bool) -> None:
+    assert is_plain({**PLAIN, **change}) is plain
