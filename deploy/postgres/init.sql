@@ -1,0 +1,50 @@
+-- Databases and roles, with no more rights than each needs; the same as brain.embedded.databases makes, and Metabase's
+-- own. Passwords come from the environment. Runs once on an empty data directory; running it again changes passwords:
+--   docker compose exec postgres psql -U postgres -v ON_ERROR_STOP=1 -f /docker-entrypoint-initdb.d/brain.sql
+\set ON_ERROR_STOP on
+\getenv market_owner_password MARKET_OWNER_PASSWORD
+\getenv brain_source_password BRAIN_SOURCE_PASSWORD
+\getenv brain_writer_password BRAIN_WRITER_PASSWORD
+\getenv bi_reader_password BI_READER_PASSWORD
+\getenv airflow_password AIRFLOW_DB_PASSWORD
+\getenv metabase_password METABASE_DB_PASSWORD
+
+CREATE TEMPORARY TABLE wanted (role text, password text, owns text, reads text);
+INSERT INTO wanted VALUES
+    ('market_owner', :'market_owner_password', 'market', NULL),
+    ('brain_source', :'brain_source_password', NULL, 'market'),
+    ('brain_writer', :'brain_writer_password', 'warehouse', NULL),
+    ('bi_reader', :'bi_reader_password', NULL, 'warehouse'),
+    ('airflow', :'airflow_password', 'airflow', NULL),
+    ('metabase', :'metabase_password', 'metabase', NULL);
+
+SELECT format(
+    '%s ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %L',
+    CASE WHEN to_regrole(role) IS NULL THEN 'CREATE' ELSE 'ALTER' END, role, password
+) FROM wanted \gexec
+SELECT format('ALTER ROLE %I SET default_transaction_read_only = on', role) FROM wanted WHERE reads IS NOT NULL \gexec
+
+SELECT format('CREATE DATABASE %I OWNER %I', owns, role) FROM wanted
+WHERE owns IS NOT NULL AND owns NOT IN (SELECT datname FROM pg_database) \gexec
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', owns) FROM wanted WHERE owns IS NOT NULL \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', reads, role) FROM wanted WHERE reads IS NOT NULL \gexec
+
+\connect market
+ALTER SCHEMA public OWNER TO market_owner;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO brain_source;
+ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT SELECT ON TABLES TO brain_source;
+ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT USAGE ON SCHEMAS TO brain_source;
+
+\connect warehouse
+ALTER SCHEMA public OWNER TO brain_writer;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO bi_reader;
+
+\connect airflow
+ALTER SCHEMA public OWNER TO airflow;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+
+\connect metabase
+ALTER SCHEMA public OWNER TO metabase;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;

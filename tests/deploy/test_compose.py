@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from brain.core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+ONE_SHOT = {"airflow-init", "mongo-init", "brain"}
+AIRFLOW = {
+    "airflow-api-server": "api-server",
+    "airflow-scheduler": "scheduler",
+    "airflow-dag-processor": "dag-processor",
+    "airflow-triggerer": "triggerer",
+    "airflow-worker": "celery worker",
+}
+IMAGES = {
+    "postgres": "postgres:18",
+    "mongo": "mongo:8.0",
+    "redis": "redis:8",
+    "metabase": "metabase/metabase:v0.58.x",
+    **dict.fromkeys([*AIRFLOW, *ONE_SHOT], "brain:latest"),
+}
+
+Services = dict[str, dict[str, Any]]
+
+
+def test_the_file_is_valid_compose() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(ROOT / "docker-compose.yaml")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_schema_check_can_fail(tmp_path: Path) -> None:
+    broken = tmp_path / "docker-compose.yaml"
+    broken.write_text("services: {web: {image: nginx, restarts: always}}")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    assert subprocess.run([*command, str(broken)], capture_output=True).returncode == 1
+
+
+def test_every_service_has_its_image(services: Services) -> None:
+    assert {name: service["image"] for name, service in services.items()} == IMAGES
+
+
+def test_every_airflow_component_runs(services: Services) -> None:
+    commands = {name: " ".join(services[name]["command"]) for name in AIRFLOW}
+    assert all(commands[name].startswith(f"airflow {command}") for name, command in AIRFLOW.items())
+
+
+def test_references_point_at_something(interpolate: Callable[..., Any], secrets: dict[str, str]) -> None:
+    document = interpolate(secrets)
+    for name, service in document["services"].items():
+        assert set(service.get("depends_on", {})) <= set(document["services"]), name
+        assert set(service["networks"]) <= set(document["networks"]), name
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            if source.startswith("."):
+                assert (ROOT / source).is_file(), f"{name} mounts {source}"
+            else:
+                assert source in document["volumes"], f"{name} mounts {source}"
+
+
+def test_every_named_volume_is_used(interpolate: Callable[..., Any], secrets: dict[str, str]) -> None:
+    document = interpolate(secrets)
+    used = {mount.split(":")[0] for s in document["services"].values() for mount in s.get("volumes", [])}
+    assert set(document["volumes"]) <= used
+
+
+def test_a_dependency_has_what_it_is_waited_for(services: Services) -> None:
+    for name, service in services.items():
+        for needed, terms in service.get("depends_on", {}).items():
+            if terms["condition"] == "service_healthy":
+                assert "healthcheck" in services[needed], f"{name} waits for the health of {needed}"
+            else:
+                assert needed in ONE_SHOT, f"{name} waits for the end of {needed}"
+
+
+def test_what_keeps_running_has_a_health_check_and_a_restart_policy(services: Services) -> None:
+    for name in set(services) - ONE_SHOT:
+        assert services[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
+        assert services[name]["restart"] == "unless-stopped", name
+
+
+def test_every_service_has_limits(services: Services) -> None:
+    for name, service in services.items():
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
+        assert "no-new-privileges:true" in service["security_opt"], name
+
+
+def test_nothing_is_bound_beyond_the_loopback_by_default(services: Services) -> None:
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert set(published) == {"postgres", "airflow-api-server", "metabase"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert all(service.get("network_mode") != "host" for service in services.values())
+
+
+def test_the_model_store_and_the_queue_have_no_way_out(
+    interpolate: Callable[..., Any], secrets: dict[str, str]
+) -> None:
+    document = interpolate(secrets)
+    assert document["networks"]["backend"]["internal"] is True
+    for name in ("mongo", "redis"):
+        assert document["services"][name]["networks"] == ["backend"]
+
+
+def test_every_secret_is_demanded(interpolate: Callable[..., Any], secrets: dict[str, str]) -> None:
+    for name in secrets:
+        with pytest.raises(LookupError, match=f"{name} is not set: run python deploy/make_env.py"):
+            interpolate({key: value for key, value in secrets.items() if key != name})
+
+
+def test_the_example_names_every_variable_and_no_other(compose_text: str, example: dict[str, str]) -> None:
+    named = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose_text))
+    assert named == set(example)
+
+
+def test_defaults_in_the_example_are_the_real_ones(compose_text: str, example: dict[str, str]) -> None:
+    defaults = dict(re.findall(r"\$\{([A-Z_]+):-([^${}]+)\}", compose_text))
+    shown = {name: value for name, value in example.items() if name in defaults}
+    urls = {"BRAIN_LAKE_URL"}  # the example shows an object store; the default is a volume
+    assert {n: v for n, v in shown.items() if n not in urls} == {n: v for n, v in defaults.items() if n not in urls}
+
+
+@pytest.mark.parametrize("name", sorted([*AIRFLOW, "airflow-init", "brain"]))
+def test_brain_variables_are_those_that_settings_reads(services: Services, name: str, tmp_path: Path) -> None:
+    environment = services[name]["environment"]
+    given = {key for key in environment if key.startswith("BRAIN_")}
+    fields = Settings.model_fields.values()
+    read = {field.alias for field in fields if field.alias}
+    required = {field.alias for field in fields if field.alias and field.is_required()}
+    tools = {"BRAIN_DEMO_URL"} if name == "brain" else set()
+    assert given - tools <= read
+    assert required <= given
+    settings = Settings.load({**environment, "BRAIN_HOME": str(tmp_path)})
+    assert settings.mongo_url.get_secret_value().startswith(
+        "mongodb://brain:value-of-mongo_brain_password@mongo:27017/"
+    )
+
+
+def test_the_deployed_urls_name_the_driver_that_we_use(services: Services) -> None:
+    environment = services["airflow-worker"]["environment"]
+    urls = {name: value for name, value in environment.items() if "postgresql" in value}
+    assert len(urls) == 5
+    assert all(value.removeprefix("db+").startswith("postgresql+psycopg2://") for value in urls.values())
+
+
+@pytest.fixture(scope="module")
+def airflow_options() -> dict[str, list[str]]:
+    """Options by section, as Airflow and its providers describe them; imports what the compose file names."""
+    program = """
+import json
+from airflow.configuration import retrieve_configuration_description
+from airflow.providers.celery.executors.celery_executor import CeleryExecutor, app
+from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
+described = retrieve_configuration_description(include_providers=True)
+print(json.dumps({section: list(content["options"]) for section, content in described.items()}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    options: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return options
+
+
+def test_airflow_variables_are_options_that_airflow_has(
+    services: Services, airflow_options: dict[str, list[str]]
+) -> None:
+    environment = services["airflow-worker"]["environment"]
+    for name in (name for name in environment if name.startswith("AIRFLOW__")):
+        _, section, option = name.lower().split("__")
+        assert option in airflow_options[section], name
+
+
+def test_airflow_uses_the_parts_that_were_imported(services: Services) -> None:
+    environment = services["airflow-worker"]["environment"]
+    assert environment["AIRFLOW__CORE__AUTH_MANAGER"] == (
+        "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+    )
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    check = " ".join(services["airflow-worker"]["healthcheck"]["test"])
+    assert "airflow.providers.celery.executors.celery_executor.app" in check
+
+
+def test_components_share_their_secrets(services: Services) -> None:
+    environments = [services[name]["environment"] for name in AIRFLOW]
+    shared = {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY"}
+    assert all(environment == environments[0] for environment in environments)
+    assert len({environments[0][name] for name in shared}) == len(shared)
+
+
+def test_only_the_containers_that_need_it_hold_an_administrator_password(services: Services) -> None:
+    holders = {
+        name
+        for name, service in services.items()
+        if {"value-of-postgres_password", "value-of-mongo_root_password"} & set(service["environment"].values())
+    }
+    assert holders == {"postgres", "mongo", "mongo-init"}
+
+
+def test_no_secret_is_written_into_the_file(compose_text: str) -> None:
+    secret = re.compile(r"PASS|SECRET|FERNET|KEY")
+    for name, service in yaml.safe_load(compose_text)["services"].items():
+        for variable, value in service["environment"].items():
+            if secret.search(variable):
+                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {variable}"
+
+
+def test_the_environment_file_stays_out_of_the_repository() -> None:
+    assert ".env" in (ROOT / ".gitignore").read_text().split()
+
+
+def test_the_documents_name_every_service(services: Services) -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    assert [name for name in services if f"`{name}`" not in text] == []
+
+
+def test_the_merge_keys_are_understood(compose_text: str) -> None:
+    plain = yaml.safe_load(compose_text)["services"]["airflow-scheduler"]
+    assert plain["cap_drop"] == ["ALL"]
+    assert plain["healthcheck"]["interval"] == "30s"

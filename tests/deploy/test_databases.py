@@ -1,0 +1,210 @@
+"""The scripts that prepare the deployed servers, run on real ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pymongo
+import pytest
+from pymongo.errors import OperationFailure
+
+from brain.embedded import ports, process
+from brain.embedded.databases import ROLES
+from brain.embedded.mongo import Mongo
+from brain.embedded.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brain.embedded.servers import Servers
+
+ROOT = Path(__file__).parents[2]
+INIT_SQL = ROOT / "deploy" / "postgres" / "init.sql"
+INIT_MONGO = ROOT / "deploy" / "mongo" / "init.py"
+
+ROLE_RIGHTS = """
+SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolreplication, rolbypassrls,
+       (SELECT setconfig FROM pg_db_role_setting WHERE setrole = pg_roles.oid)
+FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname
+"""
+DATABASE_RIGHTS = """
+SELECT datname, pg_get_userbyid(datdba), datacl::text FROM pg_database WHERE datname = ANY(%s) ORDER BY datname
+"""
+SCHEMA_RIGHTS = """
+SELECT pg_get_userbyid(nspowner), nspacl::text,
+       (SELECT array_agg(defaclobjtype::text || defaclacl::text ORDER BY defaclobjtype) FROM pg_default_acl)
+FROM pg_namespace WHERE nspname = 'public'
+"""
+
+
+@pytest.fixture(scope="module")
+def variables(services: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What the compose file hands to the database containers."""
+    return {**services["postgres"]["environment"], **services["mongo-init"]["environment"]}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="brain-deploy-") as name:
+        path = Path(name)
+        path.chmod(0o711)  # PostgreSQL runs under another account when the tests run as root
+        yield path
+
+
+@pytest.fixture(scope="module")
+def deployed(folder: Path, variables: dict[str, str]) -> Iterator[tuple[Postgres, int]]:
+    """A cluster prepared by deploy/postgres/init.sql, twice, as after a change of passwords."""
+    cluster = Postgres(folder / ".brain", variables["POSTGRES_PASSWORD"], durable=False)
+    port = cluster.start(ports.choose(45433))
+    try:
+        for _ in range(2):
+            _run_psql(cluster, port, variables)
+        yield cluster, port
+    finally:
+        cluster.stop()
+        cluster.remove()
+
+
+def _run_psql(cluster: Postgres, port: int, variables: dict[str, str]) -> None:
+    address = ["--host", ports.LOOPBACK, "--port", str(port), "--username", "postgres", "--no-password"]
+    environment = {**os.environ, **variables, "PGPASSWORD": variables["POSTGRES_PASSWORD"]}
+    command = [str(cluster.programs / "psql"), "-X", "-v", "ON_ERROR_STOP=1", *address, "-f", str(INIT_SQL)]
+    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _rows(cluster: Postgres, port: int, database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with closing(cluster.connect(database, port)) as connection, connection.cursor() as cursor:
+        cursor.execute(query, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def test_roles_are_those_of_the_embedded_server(deployed: tuple[Postgres, int], servers: Servers) -> None:
+    roles = list(ROLES)
+    expected = _rows(servers.postgres, servers.postgres_port, "postgres", ROLE_RIGHTS, roles)
+    assert len(expected) == 5
+    assert _rows(*deployed, "postgres", ROLE_RIGHTS, roles) == expected
+
+
+def test_databases_open_for_the_same_roles(deployed: tuple[Postgres, int], servers: Servers) -> None:
+    names = ["market", "warehouse", "airflow"]
+    expected = _rows(servers.postgres, servers.postgres_port, "postgres", DATABASE_RIGHTS, names)
+    assert len(expected) == 3
+    assert _rows(*deployed, "postgres", DATABASE_RIGHTS, names) == expected
+
+
+@pytest.mark.parametrize("database", ["market", "warehouse", "airflow"])
+def test_schemas_give_the_same_rights(deployed: tuple[Postgres, int], servers: Servers, database: str) -> None:
+    expected = _rows(servers.postgres, servers.postgres_port, database, SCHEMA_RIGHTS)
+    assert _rows(*deployed, database, SCHEMA_RIGHTS) == expected
+
+
+def test_no_role_is_made_besides_metabase(deployed: tuple[Postgres, int]) -> None:
+    found = _rows(*deployed, "postgres", "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'")
+    assert {name for (name,) in found} == {*ROLES, "metabase", "postgres"}
+
+
+def test_the_image_is_the_major_version_that_is_tested(
+    deployed: tuple[Postgres, int], services: dict[str, dict[str, Any]]
+) -> None:
+    ((version,),) = _rows(*deployed, "postgres", "SHOW server_version_num")
+    assert services["postgres"]["image"] == f"postgres:{int(version) // 10_000}"
+
+
+@pytest.mark.parametrize(
+    ("role", "variable", "database"),
+    [
+        ("market_owner", "MARKET_OWNER_PASSWORD", "market"),
+        ("brain_source", "BRAIN_SOURCE_PASSWORD", "market"),
+        ("brain_writer", "BRAIN_WRITER_PASSWORD", "warehouse"),
+        ("bi_reader", "BI_READER_PASSWORD", "warehouse"),
+        ("airflow", "AIRFLOW_DB_PASSWORD", "airflow"),
+        ("metabase", "METABASE_DB_PASSWORD", "metabase"),
+    ],
+)
+def test_a_role_logs_in_with_its_password_and_no_other(
+    deployed: tuple[Postgres, int], variables: dict[str, str], role: str, variable: str, database: str
+) -> None:
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "dbname": database, "user": role}
+    with closing(psycopg2.connect(**address, password=variables[variable])) as connection:
+        assert connection.info.user == role
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        psycopg2.connect(**address, password=role)
+
+
+def test_a_missing_password_stops_the_script(deployed: tuple[Postgres, int], variables: dict[str, str]) -> None:
+    short = {name: value for name, value in variables.items() if name != "BI_READER_PASSWORD"}
+    with pytest.raises(AssertionError, match="bi_reader_password"):
+        _run_psql(*deployed, short)
+
+
+@pytest.fixture(scope="module")
+def mongo(folder: Path, variables: dict[str, str]) -> Iterator[int]:
+    """A mongod as the image leaves it after its first start: an administrator, no replica set yet."""
+    server = Mongo(folder / "mongo", variables["MONGO_ROOT_PASSWORD"], "unused", "5ecade")
+    server._prepare()
+    port = ports.choose(47017)
+    try:
+        _make_administrator(server, port, variables["MONGO_ROOT_PASSWORD"])
+        server._launch(port)
+        for _ in range(2):
+            _run_init(port, variables)
+        yield port
+    finally:
+        server.stop()
+
+
+def _make_administrator(server: Mongo, port: int, password: str) -> None:
+    from brain.embedded.mongo import _program
+
+    command: list[str | Path] = [_program(), "--dbpath", server.data, "--port", str(port), "--bind_ip", ports.LOOPBACK]
+    server.log.parent.mkdir(parents=True, exist_ok=True)
+    process.spawn([*command, "--nounixsocket"], server.log)
+    with pymongo.MongoClient[dict[str, Any]](ports.LOOPBACK, port, directConnection=True) as client:
+        client.admin.command("createUser", "root", pwd=password, roles=["root"])
+    server.stop()
+
+
+def _run_init(port: int, variables: dict[str, str]) -> None:
+    environment = {**os.environ, **variables, "MONGO_HOST": f"{ports.LOOPBACK}:{port}"}
+    done = subprocess.run([sys.executable, str(INIT_MONGO)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _client(port: int, password: str) -> pymongo.MongoClient[dict[str, Any]]:
+    return pymongo.MongoClient(
+        f"mongodb://brain:{password}@{ports.LOOPBACK}:{port}/brain?authSource=admin&replicaSet=brain"
+    )
+
+
+def test_the_pipeline_writes_in_a_transaction_by_the_deployed_url(mongo: int, variables: dict[str, str]) -> None:
+    with _client(mongo, variables["MONGO_BRAIN_PASSWORD"]) as client:
+        models = client.get_default_database()["models"]
+        models.create_index("key", unique=True)
+        with client.start_session() as session, session.start_transaction():
+            models.insert_one({"key": 1}, session=session)
+        assert models.count_documents({}) == 1
+
+
+def test_the_pipeline_may_not_write_elsewhere(mongo: int, variables: dict[str, str]) -> None:
+    with (
+        _client(mongo, variables["MONGO_BRAIN_PASSWORD"]) as client,
+        pytest.raises(OperationFailure, match="not authorized"),
+    ):
+        client["elsewhere"]["models"].insert_one({"key": 1})
+
+
+def test_nobody_enters_without_a_password(mongo: int) -> None:
+    with (
+        pymongo.MongoClient[dict[str, Any]](ports.LOOPBACK, mongo, directConnection=True) as client,
+        pytest.raises(OperationFailure, match="authentication"),
+    ):
+        client["brain"]["models"].find_one()
