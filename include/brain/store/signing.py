@@ -8,7 +8,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from brain.core.errors import ArtifactRejected
+from brain.core.errors import ArtifactRejected, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,12 @@ def digest(value: object) -> str:
 def _datetime(value: object) -> dict[str, str]:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return {"$date": value.isoformat(timespec="milliseconds")}
-    raise TypeError(f"a {type(value).__name__} cannot be signed")
+    raise StoreError(
+        "a model's document",
+        found=f"a {type(value).__name__} among its values",
+        expected="plain JSON, or times with a time zone",
+        remedy="Convert the value before saving the model.",
+    )
 
 
 class Signer:

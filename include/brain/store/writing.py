@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
-from brain.core.errors import BrainError, StorageUnavailable, StoreError
+from brain.core.errors import StorageUnavailable, StoreError
 from brain.core.keys import ModelKey
 from brain.store import large_artifacts
 from brain.store.backend import key_of
@@ -59,9 +60,12 @@ class _Draft:
         return key_of(self.body)
 
 
-@dataclass(frozen=True)
 class _Conflict(Exception):
     """Another process wrote the same keys in between; nothing of ours is visible, so try again."""
+
+
+class _Malformed(Exception):
+    """The validator refused a document; nothing of the batch is visible."""
 
 
 class Writer:
@@ -77,44 +81,62 @@ class Writer:
             try:
                 shape = export(candidate.pipeline, candidate.check_rows, str(candidate.key))
                 body, payload = draft(candidate, shape, self._connection)
-            except BrainError as error:
+            except StoreError as error:
                 self._outcomes.append(Refused(candidate.key, error))
-                continue
-            self._add(body, payload)
+            else:
+                self.add(body, payload)
+        return self.finish()
+
+    def add(self, body: Document, payload: bytes) -> None:
+        """Take one more drafted document; full batches are written on the way."""
+        key, size = key_of(body), len(payload) + sum(len(waiting.payload) for waiting in self._drafts)
+        is_full = len(self._drafts) == BATCH_MODELS or size > BATCH_BYTES
+        if is_full or any(waiting.key == key for waiting in self._drafts):
+            self._flush()
+        self._drafts.append(_Draft(len(self._outcomes), body, payload))
+        self._outcomes.append(Refused(key, _unwritten(key)))
+
+    def finish(self) -> list[Saved | Refused]:
+        """Write what is left; one outcome a candidate, in order."""
         self._flush()
         return self._outcomes
 
-    def _add(self, body: Document, payload: bytes) -> None:
-        size = len(payload) + sum(len(waiting.payload) for waiting in self._drafts)
-        is_full = len(self._drafts) == BATCH_MODELS or size > BATCH_BYTES
-        if is_full or any(waiting.key == key_of(body) for waiting in self._drafts):
-            self._flush()
-        self._drafts.append(_Draft(len(self._outcomes), body, payload))
-        self._outcomes.append(Refused(key_of(body), _unwritten(key_of(body))))
-
     def _flush(self) -> None:
-        """Large payloads first, then versions, then pointers: a crash leaves nothing half visible."""
-        if not self._drafts:
-            return
-        for waiting in self._drafts:
+        drafts, self._drafts = self._drafts, []
+        # Large payloads first, then versions, then pointers: a crash leaves nothing half visible.
+        for waiting in drafts:
             if waiting.body["artifact"]["storage"] == "gridfs":
                 large_artifacts.keep(self._backend, waiting.payload, waiting.body["artifact"]["sha256"])
+        self._write_batch(drafts)
+
+    def _write_batch(self, drafts: list[_Draft]) -> None:
+        """Write all at once, or, if the validator refuses one of them, one by one."""
+        if not drafts:
+            return
+        try:
+            saved: list[Saved | Refused] = list(self._attempt(drafts))
+        except _Malformed as error:
+            if len(drafts) > 1:
+                for waiting in drafts:
+                    self._write_batch([waiting])
+                return
+            saved = [Refused(drafts[0].key, _malformed(drafts[0].key, error))]
+        for waiting, outcome in zip(drafts, saved, strict=True):
+            self._outcomes[waiting.place] = outcome
+
+    def _attempt(self, drafts: list[_Draft]) -> list[Saved]:
         for _ in range(ATTEMPTS):
             try:
-                saved = self._backend.atomically(self._write)
-                break
+                return self._backend.atomically(partial(self._write, drafts))
             except _Conflict:
                 continue
-        else:
-            raise _busy(self._drafts)
-        for waiting, outcome in zip(self._drafts, saved, strict=True):
-            self._outcomes[waiting.place] = outcome
-        self._drafts = []
+        raise _busy(drafts)
 
-    def _write(self, session: ClientSession | None) -> list[Saved]:
-        newest, pointers = self._newest(session), self._pointers(session)
+    def _write(self, drafts: list[_Draft], session: ClientSession | None) -> list[Saved]:
+        scope = _scope([waiting.key for waiting in drafts])
+        newest, pointers = self._newest(scope, session), self._pointers(scope, session)
         documents, moves, saved = [], [], []
-        for waiting in self._drafts:
+        for waiting in drafts:
             key, pointer = waiting.key, pointers.get(waiting.key)
             last = newest.get(key, {"version": 0, "identity": ""})
             created = last["identity"] != waiting.body["identity"]
@@ -150,12 +172,12 @@ class Writer:
             if DUPLICATE_KEY in codes | {error.code}:
                 raise _Conflict from None
             if VALIDATION_FAILED in codes | {error.code}:
-                raise _malformed(documents, error) from None
+                raise _Malformed(str(error)) from None
             raise
 
-    def _newest(self, session: ClientSession | None) -> dict[ModelKey, Document]:
+    def _newest(self, scope: Document, session: ClientSession | None) -> dict[ModelKey, Document]:
         stages: list[Document] = [
-            {"$match": self._scope()},
+            {"$match": scope},
             {"$sort": {"use_case": 1, "entity": 1, "target": 1, "version": 1}},
             {"$project": {"use_case": 1, "entity": 1, "target": 1, "version": 1, "identity": 1}},
             {
@@ -169,17 +191,18 @@ class Writer:
         with self._backend.models.aggregate(stages, session=session) as found:
             return {key_of(entry["_id"]): entry for entry in found}
 
-    def _pointers(self, session: ClientSession | None) -> dict[ModelKey, Document]:
+    def _pointers(self, scope: Document, session: ClientSession | None) -> dict[ModelKey, Document]:
         fields = dict.fromkeys(("use_case", "entity", "target", "version", "last_version", "trained_at"), 1)
-        return {key_of(found): found for found in self._backend.champions.find(self._scope(), fields, session=session)}
+        return {key_of(found): found for found in self._backend.champions.find(scope, fields, session=session)}
 
-    def _scope(self) -> Document:
-        keys = [waiting.key for waiting in self._drafts]
-        return {
-            "use_case": {"$in": sorted({key.use_case for key in keys})},
-            "entity": {"$in": sorted({key.entity for key in keys})},
-            "target": {"$in": sorted({key.target for key in keys})},
-        }
+
+def _scope(keys: list[ModelKey]) -> Document:
+    """A superset of `keys` that the index serves."""
+    return {
+        "use_case": {"$in": sorted({key.use_case for key in keys})},
+        "entity": {"$in": sorted({key.entity for key in keys})},
+        "target": {"$in": sorted({key.target for key in keys})},
+    }
 
 
 def _with_payload(document: Document, payload: bytes) -> Document:
@@ -201,10 +224,10 @@ def _busy(drafts: list[_Draft]) -> StorageUnavailable:
     )
 
 
-def _malformed(documents: list[Document], error: Exception) -> StoreError:
+def _malformed(key: ModelKey, error: _Malformed) -> StoreError:
     return StoreError(
-        ", ".join(str(document["_id"]) for document in documents[:5]),
+        str(key),
         found=f"a document the collection's validator refuses ({str(error)[:300]})",
         expected="what brain.store.schema describes",
-        remedy="Correct the candidate's metadata; nothing of this batch was stored.",
+        remedy="Correct the candidate's metadata; the present champion stays.",
     )
