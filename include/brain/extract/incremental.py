@@ -130,8 +130,10 @@ def _commit(
     verdict: Verdict = "appended"
     if manifest is None:
         verdict = "new"
-    elif len(changes.revised) or report.added_columns or report.removed_columns or report.purged:
+    elif len(changes.revised):
         verdict = "corrected"
+    elif report.added_columns or report.removed_columns or report.purged:
+        verdict = "rewritten"
     elif not changes.appended and not changes.completed:
         verdict = "unchanged"
     return Commit(

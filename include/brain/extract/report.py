@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from brain.extract.lake import Snapshot
 
-Verdict = Literal["new", "appended", "unchanged", "corrected", "replayed", "quarantined", "failed"]
+Verdict = Literal["new", "appended", "unchanged", "corrected", "rewritten", "replayed", "quarantined", "failed"]
 _SHOWN = 10
 
 
@@ -22,7 +22,8 @@ class ExtractionReport:
 
     Args:
         verdict: ``new`` first snapshot; ``appended`` newer rows or newly known returns; ``unchanged``; ``corrected``
-            rows behind the watermark had changed and the snapshot was rewritten; ``replayed`` the interval is older
+            rows behind the watermark had changed and the snapshot was rewritten; ``rewritten`` columns came or went, or
+            the retention dropped rows; ``replayed`` the interval is older
             than the lake, which serves that day as it is; ``quarantined`` the gate refused the rows; ``failed``.
         snapshot: What later steps use: the new snapshot, or the previous one after a quarantine or failure.
         watermark: Date of the newest row of `snapshot`.

@@ -7,6 +7,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from brain.core.errors import QualityError
 from brain.quality.report import Finding
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def validate(
         if stated and len(frame):
             outcome = _run(f"{subject} {suite}", stated, frame)
             names = frame[row_ids[suite]].astype(str) if suite in row_ids else None
-            findings += [found for rule in stated if (found := _finding(rule, outcome[rule.name], names))]
+            findings += [found for rule in stated if (found := _finding(subject, rule, outcome[rule.name], names))]
             results[suite] = outcome["__all__"].to_json_dict()
     return findings, results
 
@@ -71,11 +72,16 @@ def _batch_definition() -> Any:
     )
 
 
-def _finding(rule: Rule, outcome: Any, names: pd.Series[str] | None) -> Finding | None:
+def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | None) -> Finding | None:
     if outcome.success:
         return None
     if outcome.exception_info and outcome.exception_info.get("raised_exception"):
-        raise RuntimeError(f"rule {rule.name}: {outcome.exception_info.get('exception_message')}")
+        raise QualityError(
+            subject,
+            found=f"the rule {rule.name!r} cannot be computed: {outcome.exception_info.get('exception_message')}",
+            expected="rows on which every rule can be computed",
+            remedy="Look at the columns it names, or switch the rule off under `quality` in the catalogue.",
+        )
     result = outcome.result
     positions = result.get("partial_unexpected_index_list") or []
     values = [str(value) for value in result.get("partial_unexpected_list", [])]

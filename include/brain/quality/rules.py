@@ -61,7 +61,7 @@ def _key_rules() -> Sequence[Rule]:
             "rows",
             "ExpectColumnValuesToBeUnique",
             {"column": DATE},
-            "{count} rows share a date ({examples}); expected one row a date",
+            "{count} row(s) share a date ({examples}); expected one row a date",
         ),
         Rule(
             "ordered_dates",
@@ -69,7 +69,7 @@ def _key_rules() -> Sequence[Rule]:
             "rows",
             "ExpectColumnValuesToBeIncreasing",
             {"column": DATE, "strictly": True},
-            "{count} dates are out of order ({examples}); expected ascending dates",
+            "{count} date(s) are out of order ({examples}); expected ascending dates",
         ),
     )
 
@@ -78,32 +78,32 @@ def _price_rules(quality: QualitySettings) -> Sequence[Rule]:
     return (
         between(
             "positive", quality.positive, "rows", "lowest_price",
-            "{count} rows have a price that is not above zero ({examples})",
+            "{count} row(s) with a price that is not above zero ({examples})",
             min_value=0, strict_min=True,
         ),
         between(
             "high_low", quality.high_low, "rows", "high_minus_low",
-            "{count} rows have High below Low ({examples})",
+            "{count} row(s) with High below Low ({examples})",
             min_value=0,
         ),
         between(
             "price_range", quality.price_range, "rows", "outside_range",
-            "{count} rows have Open or Close outside Low to High ({examples})",
+            "{count} row(s) with Open or Close outside Low to High ({examples})",
             max_value=1e-6,
         ),
         between(
             "jumps", quality.jumps, "rows", "jump",
-            f"{{count}} changes of Close beyond {quality.max_jump:g} robust standard deviations ({{examples}})",
+            f"{{count}} change(s) of Close beyond {quality.max_jump:g} robust standard deviations ({{examples}})",
             max_value=quality.max_jump,
         ),
         between(
             "gaps", quality.gaps, "rows", "gap",
-            f"{{count}} gaps of more than {quality.max_gap} trading days, ending on {{examples}}",
+            f"{{count}} gap(s) of more than {quality.max_gap} trading days, ending on {{examples}}",
             max_value=quality.max_gap,
         ),
         between(
             "flat", quality.flat, "rows", "flat_run",
-            f"{{count}} rows on which Close has not moved for more than {quality.max_flat} rows ({{examples}})",
+            f"{{count}} row(s) on which Close has not moved for more than {quality.max_flat} rows ({{examples}})",
             max_value=quality.max_flat,
         ),
     )  # fmt: skip
@@ -113,28 +113,28 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
     return (
         between(
             "missing", quality.missing, "columns", "missing_share",
-            f"{{count}} columns with more than {quality.max_missing:.0%} empty cells ({{examples}})",
+            f"{{count}} column(s) with more than {quality.max_missing:.0%} empty cells ({{examples}})",
             max_value=quality.max_missing,
         ),
         between(
             "infinite", quality.infinite, "columns", "infinite",
-            "{count} columns with infinite numbers ({examples})",
+            "{count} column(s) with infinite numbers ({examples})",
             max_value=0,
         ),
         between(
             "constant_target", quality.constant_target, "columns", "minority",
-            "{count} targets that only ever go one way ({examples}); expected ups and downs",
+            "{count} target(s) that only ever go one way ({examples}); expected ups and downs",
             min_value=1,
         ),
         between(
             "forward_looking", quality.forward_looking, "columns", "disagreement",
-            "{count} targets whose sign is not that of the coming change of Close ({examples}); they do not look ahead "
+            "{count} target(s) whose sign is not that of the coming change of Close ({examples}); they do not look ahead "
             "as many rows as their name says",
             max_value=quality.max_disagreement,
         ),
         between(
             "returns", quality.returns, "columns", "return_error",
-            "{count} targets that are not Close n rows ahead / Close - 1 ({examples})",
+            "{count} target(s) that are not Close n rows ahead / Close - 1 ({examples})",
             max_value=quality.returns_tolerance,
         ),
     )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Data Docs: Great Expectations' results of one interval as plain HTML pages in the lake.
+
+The sections of a page are rendered by Great Expectations; the frame around them is ours, because its own page loads
+scripts, styles and images from a dozen foreign servers and a lake is often read where none of them can be reached.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brain.quality.gate import results_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brain.core.keys import Interval
+    from brain.extract.lake import Lake
+
+FOLDER = "quality/docs"
+_STYLE = (Path(__file__).parent / "docs.css").read_text(encoding="utf-8")
+_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
+_DEAD_LINK = re.compile(r'<a href="\.\./[^"]*"\s*>(.*?)</a>', re.DOTALL)
+_VERDICTS = {True: "passed", False: "quarantined"}
+
+
+def build_data_docs(lake: Lake, interval: Interval) -> str:
+    """Render the verdicts kept for `interval`, one page each, and the index that links them.
+
+    Returns:
+        The address of the index; the newest interval's is also ``quality/docs/index.html``.
+    """
+    folder = results_folder(interval)
+    names = [name for name in lake.storage.names(folder) if name.endswith(".json")]
+    results = {name.removesuffix(".json"): json.loads(lake.storage.read(f"{folder}/{name}")) for name in names}
+    pages = f"{FOLDER}/{interval.slug}"
+    for name, result in results.items():
+        lake.storage.write(f"{pages}/{name}.html", _asset_page(result).encode())
+    title = f"Quality of the interval that ends {interval.end:%Y-%m-%d %H:%M} UTC"
+    lake.storage.write(f"{pages}/index.html", _page(title, _index(results, "")).encode())
+    lake.storage.write(f"{FOLDER}/index.html", _page(title, _index(results, f"{interval.slug}/")).encode())
+    return lake.storage.describe(f"{pages}/index.html")
+
+
+def _index(results: Mapping[str, Mapping[str, Any]], folder: str) -> str:
+    rows = "".join(_index_row(f"{folder}{name}.html", result) for name, result in sorted(results.items()))
+    refused = sum(not result["passed"] for result in results.values())
+    warned = sum(any(f["severity"] == "warn" for f in result["findings"]) for result in results.values())
+    return (
+        f"<p>{len(results)} verdicts, {refused} quarantined, {warned} with warnings.</p>"
+        f"<table><thead><tr><th>Subject</th><th>Verdict</th><th>Rows</th><th>Rules</th><th>Findings</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _index_row(link: str, result: Mapping[str, Any]) -> str:
+    verdict = _VERDICTS[result["passed"]]
+    cells = [
+        f'<a href="{escape(link.replace("%", "%25"))}">{escape(result["subject"])}</a>',
+        f'<span class="{verdict}">{verdict}</span>',
+        f"{result['rows']:,}",
+        str(len(result["rules"])),
+        _findings(result["findings"]),
+    ]
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _asset_page(result: Mapping[str, Any]) -> str:
+    verdict = _VERDICTS[result["passed"]]
+    parts = [
+        '<p><a href="index.html">All verdicts</a></p>',
+        f'<p>Verdict: <span class="{verdict}">{verdict}</span>, {result["rows"]:,} rows looked at.</p>',
+        _findings(result["findings"]),
+        *_sections(result["validation"].values()),
+    ]
+    return _page(result["subject"], "".join(parts))
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+    if not findings:
+        return "none"
+    items = (
+        f'<li><span class="{f["severity"]}">{f["severity"]}</span> {escape(f["rule"])}: {escape(f["message"])}</li>'
+        for f in findings
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _sections(suites: Any) -> list[str]:
+    """Great Expectations' own rendering of the results of each suite."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # raised by Great Expectations about its own calls
+        from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResultSchema
+        from great_expectations.render.renderer import ValidationResultsPageRenderer
+        from great_expectations.render.view import DefaultJinjaSectionView
+
+        schema, renderer, view = (
+            ExpectationSuiteValidationResultSchema(),
+            ValidationResultsPageRenderer(),
+            DefaultJinjaSectionView(),
+        )
+        rendered = [
+            view.render({"section": section.to_json_dict(), "section_loop": {"index": index}})
+            for suite in suites
+            for index, section in enumerate(renderer.render(schema.load(suite)).sections, 1)
+        ]
+    return [_DEAD_LINK.sub(r"\1", _SCRIPT.sub("", html)) for html in rendered]
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
+    )
