@@ -95,14 +95,11 @@ def _sections(suites: Any) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # raised by Great Expectations about its own calls
         from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResultSchema
-        from great_expectations.render.renderer import ValidationResultsPageRenderer
-        from great_expectations.render.view import DefaultJinjaSectionView
+        from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+        from great_expectations.render.view.view import DefaultJinjaSectionView
 
-        schema, renderer, view = (
-            ExpectationSuiteValidationResultSchema(),
-            ValidationResultsPageRenderer(),
-            DefaultJinjaSectionView(),
-        )
+        schema, renderer = ExpectationSuiteValidationResultSchema(), ValidationResultsPageRenderer()
+        view: Any = DefaultJinjaSectionView()
         rendered = [
             view.render({"section": section.to_json_dict(), "section_loop": {"index": index}})
             for suite in suites

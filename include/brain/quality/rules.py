@@ -128,8 +128,8 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
         ),
         between(
             "forward_looking", quality.forward_looking, "columns", "disagreement",
-            "{count} target(s) whose sign is not that of the coming change of Close ({examples}); they do not look ahead "
-            "as many rows as their name says",
+            "{count} target(s) whose sign is not that of the coming change of Close ({examples}); they do not "
+            "look ahead as many rows as their name says",
             max_value=quality.max_disagreement,
         ),
         between(
