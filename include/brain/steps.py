@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brain.core.catalog import Catalogue, load_catalogue
-from brain.core.errors import BrainError, PublishError, SourceTableError
+from brain.core.errors import BrainError, PublishError, SourceTableError, UnforeseenError
 from brain.core.keys import ModelKey
 from brain.core.progress import ProgressLog
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from brain.store.models import ModelStore
     from brain.training.candidate import Outcome as ModelOutcome
     from brain.warehouse.publish import Publication
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,10 @@ def _train_asset(
         outcomes = _train_models(lake, store, spec, snapshot, interval, force=force)
     except BrainError as error:
         return Outcome(spec.name, False, str(error), error)
+    except Exception as error:  # one asset must not end its chunk; the report turns red and names it
+        log.exception("training %s", spec.name)
+        unforeseen = UnforeseenError.during("training", spec.name, error)
+        return Outcome(spec.name, False, str(unforeseen), unforeseen)
     progress = workspace.progress(interval)
     for horizon in spec.horizons:
         progress.report("train", f"{spec.name} {horizon}")

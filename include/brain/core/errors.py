@@ -22,6 +22,7 @@
         │   ├── ModelNotFound         no version under this key
         │   └── ArtifactRejected      an artifact failed verification and was not loaded
         ├── ScoringError            a champion cannot score the newest row
+        ├── UnforeseenError         an error of the program itself, contained to one asset
         └── PublishError            the rows about to be published failed a check; nothing was published
 
 Orchestration maps the two branches onto Airflow's retry rules, once.
@@ -135,3 +136,18 @@ class ScoringError(Terminal):
 
 class PublishError(Terminal):
     """The rows about to be published failed a check; nothing was published."""
+
+
+class UnforeseenError(Terminal):
+    """An error of the program itself, contained to one asset; the log has the traceback."""
+
+    @classmethod
+    def during(cls, step: str, asset: str, error: Exception) -> UnforeseenError:
+        """What `error` looks like to a person, when it struck in `step` of `asset`."""
+        first = next(iter(str(error).splitlines()), "")
+        return cls(
+            asset,
+            found=f"{type(error).__name__} during {step}: {first}",
+            expected="every case to be handled",
+            remedy="Report it with the traceback from the log; the other assets went on.",
+        )

@@ -174,7 +174,7 @@ def build(parameters: Mapping[str, Any], rows: int, features: int) -> Pipeline:
 
     classifier = parameters["classifier"]
     steps: list[tuple[str, Any]] = []
-    if classifier != "boosting":  # LightGBM has its own way with missing values
+    if classifier != "boosting" or parameters["select"] != "none":  # LightGBM alone has its own way with missing values
         steps.append(("impute", SimpleImputer(strategy="mean", keep_empty_features=True)))
     steps += _scaler(parameters.get("scale", "none"), rows)
     steps += _selector(parameters, max(1, round(parameters.get("share", 1.0) * features)))

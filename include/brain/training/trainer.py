@@ -118,6 +118,8 @@ class _Job:
             return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
         except TrainingError as error:
             return _failed(key, error)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            return Failed(key, f"found a fit that broke down: {error}", "Look at the values of the asset's features.")
 
     def _constant(self, cell: Cell, decision: Decision) -> Candidate:
         """Too little history to prove anything: a model that only knows the base rate, and says why."""
