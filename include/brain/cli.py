@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,9 +86,9 @@ def demo(
     from brain.core.settings import read_connections
     from brain.demo.load import load_demo
 
-    url = read_connections(_home()).get("BRAIN_DEMO_URL")
+    url = os.environ.get("BRAIN_DEMO_URL") or read_connections(_home()).get("BRAIN_DEMO_URL")
     if url is None:
-        raise typer.BadParameter("the embedded servers are not set up here; run `brain up` first")
+        raise typer.BadParameter("no BRAIN_DEMO_URL, and no embedded servers here; run `brain up` first")
     loaded = load_demo(url, as_of=as_of.date() if as_of else None, assets=assets or None)
     table = Table("asset", "rows", "written", "removed", "last day")
     for line in loaded:

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from brain.core.durations import AGE, DURATION
 from brain.core.errors import CatalogueError
 from brain.core.keys import DATE, TARGET_PATTERN
+from brain.core.yaml_document import YamlDocument
 
 HORIZONS = (1, 2, 3, 4, 5, 10, 20, 21, 25, 63, 161)
-ASSET_NAME_LIMIT = 63  # PostgreSQL truncates longer identifiers
+SECTIONS = ("source", "defaults", "assets")
+IDENTIFIER_BYTES = 63  # PostgreSQL truncates longer identifiers
 
-Horizon = Annotated[int, Field(ge=1, le=2520)]
+Horizon = Annotated[int, Field(ge=1, le=2520, strict=True)]
 Severity = Literal["warn", "fail", "off"]
 Aggregate = Literal["min", "mean", "max", "count", "stddev"]
 Classifier = Literal[
@@ -100,10 +102,19 @@ class RetentionSettings(_Section):
     model_versions: int = Field(5, ge=1, description="Versions kept for each model besides the champion.")
 
 
+def _fits(name: str) -> str:
+    if len(name.encode()) > IDENTIFIER_BYTES:
+        raise ValueError(f"longer than the {IDENTIFIER_BYTES} bytes PostgreSQL keeps of a name")
+    return name
+
+
+TableName = Annotated[str, Field(min_length=1), AfterValidator(_fits)]
+
+
 class JoinedSource(_Section):
     """Another table of the source schema, aligned onto the asset's dates."""
 
-    table: str = Field(min_length=1, max_length=ASSET_NAME_LIMIT)
+    table: TableName
     prefix: str | None = Field(None, description="Put before its column names; the table's name and _ if empty.")
     key: str = Field(DATE, description="Its date or timestamp column.")
     columns: tuple[str, ...] = Field((), description="Columns to take; every number except RETURNSn if empty.")
@@ -131,9 +142,9 @@ def _named(value: object) -> object:
 class AssetSpec(_Section):
     """One asset, defaults merged in."""
 
-    name: str = Field(min_length=1, max_length=ASSET_NAME_LIMIT)
-    table: str = Field(min_length=1, max_length=ASSET_NAME_LIMIT)
-    horizons: tuple[Horizon, ...] = Field(HORIZONS, min_length=1)
+    name: TableName = Field(description="What it is called in the published tables.")
+    table: TableName = Field(description="Its table in the source schema; called like the asset unless said otherwise.")
+    horizons: tuple[Horizon, ...] = Field(HORIZONS, min_length=1, description="Rows ahead; one model and column each.")
     leave_out: tuple[str, ...] = Field((), description="Feature columns not to train on.")
     sources: tuple[Annotated[JoinedSource, BeforeValidator(_named)], ...] = ()
     description: str = ""
@@ -190,9 +201,20 @@ class Catalogue(_Section):
         )
 
     def only(self, names: Iterable[str], horizons: Iterable[int] = ()) -> Catalogue:
-        """The same catalogue narrowed to some assets and horizons; no name or horizon means all."""
-        assets = [self.asset(name) for name in names] or list(self.assets)
+        """The same catalogue narrowed to some assets and horizons; no name or horizon means all.
+
+        Raises:
+            CatalogueError: An asset that the catalogue does not have, or a horizon that no asset has.
+        """
+        assets = [self.asset(name) for name in dict.fromkeys(names)] or list(self.assets)
         wanted = set(horizons)
+        if unknown := wanted - set(self.horizons):
+            raise CatalogueError(
+                f"horizon {min(unknown)}",
+                found="no asset with it in the catalogue",
+                expected=f"one of {', '.join(map(str, self.horizons)) or '(none)'}",
+                remedy="Add it under `horizons:` or correct the number.",
+            )
         narrowed = [
             asset.model_copy(update={"horizons": tuple(h for h in asset.horizons if not wanted or h in wanted)})
             for asset in assets
@@ -218,10 +240,10 @@ def load_catalogue(path: Path) -> Catalogue:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(
             str(path),
-            found=error.strerror or "an unreadable file",
+            found=getattr(error, "strerror", None) or "a file that is not UTF-8 text",
             expected="a YAML catalogue",
             remedy="Set BRAIN_CATALOGUE, or start from the catalogue.yaml in the repository.",
         ) from None
@@ -234,58 +256,59 @@ def parse_catalogue(text: str, origin: str = "catalogue") -> Catalogue:
     Raises:
         CatalogueError: With the line of the first mistake and every mistake's reason.
     """
-    root = _compose(text, origin)
-    document = yaml.safe_load(text) or {}
-    if not isinstance(document, dict):
-        raise _wrong(origin, 1, "a document that is not a mapping")
-    unknown = set(document) - {"source", "defaults", "assets"}
-    if unknown:
-        name = sorted(map(str, unknown))[0]
-        raise _wrong(origin, _line(root, (name,)), f"the unknown section {name!r}")
-    source = _validated(SourceSettings, document.get("source") or {}, origin, root, [("source",)])
-    defaults = document.get("defaults") or {}
-    _validated(AssetSpec, {"name": "defaults", "table": "defaults", **defaults}, origin, root, [("defaults",)])
+    document = YamlDocument.parse(text, origin)
+    content = document.value
+    if not isinstance(content, dict):
+        raise document.wrong((), "a document that is not a mapping")
+    for name in content:
+        if name not in SECTIONS:
+            raise document.wrong((str(name),), f"the unknown section {name!r}")
+    source = _validated(SourceSettings, content.get("source") or {}, document, [("source",)])
+    defaults = _defaults(document, content.get("defaults") or {})
     assets = tuple(
-        _validated(AssetSpec, _merged(name, entry, defaults), origin, root, [("assets", name), ("defaults",)])
-        for name, entry in _asset_entries(document.get("assets") or {}, origin, root)
+        _validated(AssetSpec, _merged(name, entry, defaults), document, [("assets", name), ("defaults",)])
+        for name, entry in _asset_entries(document, content.get("assets") or {})
     )
     if not assets and not source.discover:
-        raise _wrong(origin, 1, "no asset")
+        raise document.wrong(("assets",), "no asset")
     return Catalogue(source=source, assets=assets, defaults=defaults)
 
 
-def _compose(text: str, origin: str) -> yaml.Node | None:
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _wrong(origin, line, f"malformed YAML ({error.problem})") from None
-    _refuse_duplicates(root, origin)
-    return root
+def _defaults(document: YamlDocument, defaults: object) -> dict[str, Any]:
+    if not isinstance(defaults, dict):
+        raise document.wrong(("defaults",), "`defaults` that is not a mapping")
+    for field in ("name", "table"):
+        if field in defaults:
+            raise document.wrong(("defaults", field), f"`{field}` under `defaults`, which every asset has of its own")
+    _validated(AssetSpec, {"name": "defaults", "table": "defaults", **defaults}, document, [("defaults",)])
+    return defaults
 
 
-def _refuse_duplicates(node: yaml.Node | None, origin: str) -> None:
-    """YAML silently lets the last of two equal keys win; here the second is an error."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise _wrong(origin, key.start_mark.line + 1, f"{key.value!r} twice")
-            seen.add(key.value)
-            _refuse_duplicates(value, origin)
-
-
-def _asset_entries(assets: object, origin: str, root: yaml.Node | None) -> list[tuple[str, Any]]:
+def _asset_entries(document: YamlDocument, assets: object) -> list[tuple[str, Any]]:
     if isinstance(assets, list):
-        assets = dict.fromkeys(assets)
-    if not isinstance(assets, dict):
-        raise _wrong(origin, _line(root, ("assets",)), "`assets` that is neither a list nor a mapping")
-    for name, entry in assets.items():
-        if not isinstance(name, str):
-            raise _wrong(origin, _line(root, ("assets", str(name))), f"the asset name {name!r}, which is not text")
-        if entry is not None and not isinstance(entry, dict):
-            raise _wrong(origin, _line(root, ("assets", name)), f"the asset {name!r} without a mapping of settings")
-    return list(assets.items())
+        entries = [(name, None, str(index)) for index, name in enumerate(assets)]
+    elif isinstance(assets, dict):
+        entries = [(name, entry, str(name)) for name, entry in assets.items()]
+    else:
+        raise document.wrong(("assets",), "`assets` that is neither a list nor a mapping")
+    seen: set[str] = set()
+    for name, entry, place in entries:
+        if problem := _problem(name, entry, seen):
+            raise document.wrong(("assets", place), problem)
+        seen.add(name)
+    return [(name, entry) for name, entry, _ in entries]
+
+
+def _problem(name: object, entry: object, seen: set[str]) -> str | None:
+    if not isinstance(name, str):
+        return f"the asset name {name!r}, which is not text; put a name like ON or 600519 in quotes"
+    if name in seen:
+        return f"{name!r} twice"
+    if entry is not None and not isinstance(entry, dict):
+        return f"the asset {name!r} without a mapping of settings"
+    if entry and "name" in entry:
+        return f"`name` under the asset {name!r}, which has one; `table` names its table"
+    return None
 
 
 def _merged(name: str, entry: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,47 +319,20 @@ def _merged(name: str, entry: Mapping[str, Any] | None, defaults: Mapping[str, A
     return merged
 
 
-def _validated(
-    kind: type[SectionT], value: Any, origin: str, root: yaml.Node | None, places: Sequence[tuple[str, ...]]
-) -> SectionT:
+def _validated(kind: type[SectionT], value: Any, document: YamlDocument, places: Sequence[tuple[str, ...]]) -> SectionT:
+    """Raises a CatalogueError at the place that has most of the faulty setting: the asset's own before the defaults."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False)
         path = tuple(str(part) for part in details[0]["loc"])
-        line = max((_line(root, (*place, *path)), -index) for index, place in enumerate(places))[0]
-        where = ".".join((*places[0], *path))
-        reasons = "; ".join(f"{'.'.join(map(str, d['loc']))}: {d['msg']} (got {d['input']!r})" for d in details)
-        raise _wrong(origin, line, f"at {where}: {reasons}") from None
+        place = max(places, key=lambda place: document.deepest((*place, *path))[0] - len(place))
+        reasons = "; ".join(map(_reason, details))
+        raise document.wrong((*place, *path), f"at {'.'.join((*place, *path))}: {reasons}") from None
 
 
-def _line(root: yaml.Node | None, path: Sequence[str]) -> int:
-    """Line of the deepest part of `path` that the document has; 1 where it has none of it."""
-    node, line = root, 1
-    for part in path:
-        child = _child(node, part)
-        if child is None:
-            break
-        line, node = child
-    return line
-
-
-def _child(node: yaml.Node | None, part: str) -> tuple[int, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == part:
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            if str(index) == part or value.value == part:
-                return value.start_mark.line + 1, value
-    return None
-
-
-def _wrong(origin: str, line: int, found: str) -> CatalogueError:
-    return CatalogueError(
-        f"{origin}, line {line}",
-        found=found,
-        expected="what docs/catalogue.md describes",
-        remedy=f"Correct line {line} and run `brain doctor`.",
-    )
+def _reason(detail: ErrorDetails) -> str:
+    where = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting"
+    return f"{where}: {detail['msg']} (got {detail['input']!r})"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from brain.core.errors import SettingsError
 
@@ -20,6 +20,35 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _sql_url(value: SecretStr) -> SecretStr:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(value.get_secret_value())
+    except ArgumentError:
+        raise ValueError("not a SQLAlchemy URL (postgresql+psycopg2://user:password@host:5432/database)") from None
+    return value
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    from sqlalchemy.engine import make_url
+
+    backend = make_url(_sql_url(value).get_secret_value()).get_backend_name()
+    if backend != "postgresql":
+        raise ValueError(f"a URL of {backend}; the tables are published in PostgreSQL")
+    return value
+
+
+def _mongo_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("not a MongoDB URL such as mongodb://user:password@host:27017/brain")
+    return value
+
+
+SqlUrl = Annotated[SecretStr, AfterValidator(_sql_url)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
+MongoUrl = Annotated[SecretStr, AfterValidator(_mongo_url)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
 
 
@@ -32,12 +61,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     home: Path = Field(description="Folder for local state (`.brain`); logs and reports go below it.")
-    source_url: SecretStr = Field(alias="BRAIN_SOURCE_URL", description="SQLAlchemy URL of the asset tables.")
-    warehouse_url: SecretStr = Field(alias="BRAIN_WAREHOUSE_URL", description="PostgreSQL URL to publish into.")
-    reader_url: SecretStr | None = Field(
+    source_url: SqlUrl = Field(alias="BRAIN_SOURCE_URL", description="SQLAlchemy URL of the asset tables.")
+    warehouse_url: PostgresUrl = Field(alias="BRAIN_WAREHOUSE_URL", description="PostgreSQL URL to publish into.")
+    reader_url: PostgresUrl | None = Field(
         default=None, alias="BRAIN_READER_URL", description="Read-only PostgreSQL URL for `brain sql` and BI tools."
     )
-    mongo_url: SecretStr = Field(alias="BRAIN_MONGO_URL", description="MongoDB URL, database name in the path.")
+    mongo_url: MongoUrl = Field(alias="BRAIN_MONGO_URL", description="MongoDB URL, database name in the path.")
     lake_url: str = Field(alias="BRAIN_LAKE_URL", description="Folder or fsspec URL for snapshots.")
     catalogue_path: Path = Field(alias="BRAIN_CATALOGUE", description="The YAML catalogue.")
     signing_keys: Keys = Field(
@@ -94,11 +123,17 @@ def read_connections(home: Path) -> dict[str, str]:
         return {}
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise SettingsError(
-            str(path), found=f"malformed JSON ({error})", expected="what `brain up` writes", remedy="Run `brain up`."
-        ) from None
+    except OSError as error:
+        raise _unusable(path, error.strerror or "an unreadable file") from None
+    except ValueError as error:
+        raise _unusable(path, f"malformed JSON ({type(error).__name__})") from None
+    if not isinstance(content, dict):
+        raise _unusable(path, f"a JSON {type(content).__name__}")
     return {str(name): str(value) for name, value in content.items()}
+
+
+def _unusable(path: Path, found: str) -> SettingsError:
+    return SettingsError(str(path), found=found, expected="what `brain up` writes", remedy="Run `brain up`.")
 
 
 def _explain(error: ValidationError, home: Path) -> SettingsError:
