@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Kernel = Callable[..., Array]
 
 
+BLOCK = 64  # rows walked at once: bounds the memory of a forest on a long history
+
+
 class Evaluator(Protocol):
     """Turns feature rows into probabilities."""
 
@@ -146,7 +149,7 @@ def _cast(node: Any) -> Kernel:
 
 
 def _integers(attribute: Any) -> NDArray[np.int64]:
-    return np.fromiter(attribute.ints, dtype=np.int64, count=len(attribute.ints))
+    return np.array(attribute.ints, dtype=np.int64)
 
 
 def _tree_ensemble(node: Any) -> Kernel:
@@ -161,24 +164,26 @@ def _tree_ensemble(node: Any) -> Kernel:
     missing_left = None if tracks is None else _integers(tracks).astype(bool)
 
     def walk(rows: Array) -> Array:
-        sums = [_descend(row, feature, split, left, right, missing_left, roots) for row in rows]
-        return np.array([[np.add.accumulate(weights[leaves - inner])[-1]] for leaves in sums])
+        value = rows[:, feature]
+        goes_left = value <= split
+        if missing_left is not None:
+            goes_left |= missing_left & np.isnan(value)
+        leaves = _descend(np.where(goes_left, left, right), roots)
+        return np.add.accumulate(weights[leaves - inner], axis=1)[:, -1:]
 
-    return walk
+    return lambda rows: np.concatenate([walk(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)] or [rows[:, :1]])
 
 
-def _descend(
-    row: Array, feature: Array, split: Array, left: Array, right: Array, missing_left: Array | None, roots: Array
-) -> Array:
-    value = row[feature]
-    goes_left = value <= split
-    if missing_left is not None:
-        goes_left |= missing_left & np.isnan(value)
-    following = np.where(goes_left, left, right)
-    inner = len(feature)
-    current = following[roots]
-    while (walking := np.flatnonzero(current < inner)).size:
-        current[walking] = following[current[walking]]
+def _descend(following: Array, roots: Array) -> Array:
+    """The leaf each row ends in in each tree, shape (n, trees).
+
+    Args:
+        following: Where each row goes from each inner node, shape (n, inner nodes).
+    """
+    rows, inner = np.arange(len(following))[:, None], following.shape[1]
+    current = following[:, roots]
+    while (walking := current < inner).any():
+        current = np.where(walking, following[rows, np.minimum(current, inner - 1)], current)
     return current
 
 

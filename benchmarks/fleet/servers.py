@@ -1,0 +1,43 @@
+"""Embedded servers for a benchmark, apart from those of the checkout, removed afterwards."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from brain.core.settings import Settings
+from brain.embedded import servers as embedded
+
+CATALOGUE = Path(__file__).parents[2] / "catalogue.yaml"
+
+
+@contextmanager
+def benchmark_servers() -> Iterator[dict[str, str]]:
+    """The BRAIN_* variables of running, empty servers."""
+    folder = Path(tempfile.mkdtemp(prefix=f"brain-bench-{os.getpid()}-"))
+    folder.chmod(0o711)  # PostgreSQL runs under another account when started as root
+    home = folder / ".brain"
+    try:
+        servers = embedded.up(home)
+        yield {
+            **servers.connections(),
+            "BRAIN_HOME": str(home),
+            "BRAIN_LAKE_URL": str(home / "lake"),
+            "BRAIN_CATALOGUE": str(CATALOGUE),
+        }
+    finally:
+        embedded.remove(home)
+        folder.rmdir()
+
+
+def fresh(variables: dict[str, str]) -> Settings:
+    """Settings on the same servers with an empty model database and an empty lake."""
+    name = f"brain_{uuid.uuid4().hex[:8]}"
+    base, options = variables["BRAIN_MONGO_URL"].split("?")
+    url = f"{base.rsplit('/', 1)[0]}/{name}?{options}"
+    lake = f"{variables['BRAIN_LAKE_URL']}_{name}"
+    return Settings.load({}, {**variables, "BRAIN_MONGO_URL": url, "BRAIN_LAKE_URL": lake})

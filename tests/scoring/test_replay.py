@@ -1,0 +1,116 @@
+"""Recomputing what was published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from brain.core.catalog import AssetSpec
+from brain.core.keys import ModelKey
+from brain.scoring.batch import score_assets
+from brain.scoring.replay import Published, replay
+from brain.store.verdicts import Verdict
+from tests.store.conftest import END, training_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from brain.core.keys import Interval
+    from brain.extract.lake import Lake, Snapshot
+    from brain.store.models import ModelStore
+    from brain.training.candidate import Candidate
+
+    MakeCandidate = Callable[..., Candidate]
+    WriteSnapshot = Callable[..., Snapshot]
+
+GOLD = ModelKey.direction("GOLD", 25)
+SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(25,))
+
+
+@pytest.fixture
+def published(
+    store: ModelStore, lake: Lake, interval: Interval, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> Published:
+    store.save([make_candidate()])
+    write_snapshot()
+    (score,) = score_assets(store, lake, [SPEC], interval).scores
+    return Published(
+        asset=score.asset,
+        horizon=score.horizon,
+        as_of=score.as_of,
+        published_at=END,
+        probability=score.probability,
+        has_skill=score.has_skill,
+        model_version=score.model_version,
+        snapshot=score.snapshot,
+    )
+
+
+def test_a_published_probability_comes_out_again(store: ModelStore, lake: Lake, published: Published) -> None:
+    result = replay(store, lake, published)
+    assert result.identical
+    assert result.recomputed == published.probability
+
+
+def test_it_does_after_another_champion_another_verdict_and_new_rows(
+    store: ModelStore,
+    lake: Lake,
+    published: Published,
+    make_candidate: MakeCandidate,
+    write_snapshot: WriteSnapshot,
+) -> None:
+    later = END.replace(day=8)
+    store.save([make_candidate(seed=1, trained_at=later)])
+    store.record_verdicts([Verdict(GOLD, 2, False, 0.3, None, later)])
+    write_snapshot(values=training_rows(seed=5)[0], end=later)
+    assert replay(store, lake, published).identical
+
+
+def test_a_published_base_rate_comes_out_again(
+    store: ModelStore, lake: Lake, interval: Interval, published: Published
+) -> None:
+    store.record_verdicts([Verdict(GOLD, 1, False, 0.3, None, END)])
+    (score,) = score_assets(store, lake, [SPEC], interval).scores
+    without = replace(published, probability=score.probability, has_skill=score.has_skill)
+    assert replay(store, lake, without).identical
+    assert score.probability == score.base_rate
+
+
+def test_a_missing_model_version_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
+    (obstacle,) = replay(store, lake, replace(published, model_version=9)).obstacles
+    assert "model version 9" in obstacle
+    assert "missing" in obstacle
+
+
+def test_an_altered_model_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
+    store.backend.models.update_one({}, {"$set": {"calibration.slope": 2.0}})
+    (obstacle,) = replay(store, lake, published).obstacles
+    assert "model version 1 has changed" in obstacle
+
+
+def test_a_missing_snapshot_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
+    (obstacle,) = replay(store, lake, replace(published, snapshot="f" * 64)).obstacles
+    assert "the snapshot ffffffffffff… of GOLD is missing" in obstacle
+
+
+def test_an_altered_snapshot_file_is_named(store: ModelStore, lake: Lake, home: Path, published: Published) -> None:
+    segment = max((home / "lake").rglob("*.parquet"))
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes(content)
+    (obstacle,) = replay(store, lake, published).obstacles
+    assert "has changed" in obstacle
+
+
+def test_another_watermark_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
+    (obstacle,) = replay(store, lake, replace(published, as_of=END.replace(day=3).date())).obstacles
+    assert "watermark" in obstacle
+
+
+def test_an_altered_number_is_told_from_the_true_one(store: ModelStore, lake: Lake, published: Published) -> None:
+    result = replay(store, lake, replace(published, probability=published.probability + 1e-12))
+    assert not result.identical
+    assert "altered" in result.obstacles[0]
