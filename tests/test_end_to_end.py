@@ -1,0 +1,89 @@
+"""The three DAGs in a real Airflow, on real data and real servers, down to the answers a BI user reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from brain.core.settings import Settings
+from brain.embedded import one_machine
+from brain.embedded.walkthrough import run_everything
+from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CATALOGUE = """
+defaults:
+  horizons: [5, 20, 21, 161]
+  training: {trials: 2, folds: 3}
+assets: [GOLD, SP500, VIX, WTI, XOM]
+"""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Path]:
+    """A home of its own, in which `make run` has been run once with a small catalogue."""
+    folder = Path(tempfile.mkdtemp(prefix="brain-end-to-end-"))
+    folder.chmod(0o711)
+    home = folder / ".brain"
+    (folder / "catalogue.yaml").write_text(CATALOGUE)
+    given = {"BRAIN_HOME": str(home), "BRAIN_CATALOGUE": str(folder / "catalogue.yaml")}
+    patch = pytest.MonkeyPatch()
+    for name, value in given.items():
+        patch.setenv(name, value)
+    try:
+        run_everything(Console(), home)
+        yield home
+    finally:
+        one_machine.clean(home)
+        patch.undo()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def settings(machine: Path) -> Settings:
+    return Settings.load({**os.environ, "BRAIN_HOME": str(machine)})
+
+
+def test_the_reader_gets_both_answers_of_the_mission(settings: Settings) -> None:
+    assert settings.reader_url is not None
+    ((five, twenty, far),) = ask(settings.reader_url, GOLD_ANSWER).rows
+    assert 0 < five < 1
+    assert 0 < twenty < 1
+    assert 0 < far < 1
+    falling = ask(settings.reader_url, FALL_ANSWER).rows
+    assert len(falling) == 5
+    assert [probability for _, probability in falling] == sorted(probability for _, probability in falling)
+
+
+def test_every_cell_is_fresh_and_explained(settings: Settings) -> None:
+    counted = "count(*), count(probability), count(*) FILTER (WHERE stale), count(model_version)"
+    query = f"SELECT {counted} FROM probability_details"
+    assert ask(settings.warehouse_url, query).rows == [(20, 20, 0, 20)]
+
+
+def test_the_extraction_is_recorded_for_bi(settings: Settings) -> None:
+    assert settings.reader_url is not None
+    query = "SELECT asset, verdict FROM extraction_runs ORDER BY asset"
+    assert ask(settings.reader_url, query).rows == [(asset, "new") for asset in ("GOLD", "SP500", "VIX", "WTI", "XOM")]
+
+
+def test_all_three_dags_spoke_of_the_same_interval(settings: Settings) -> None:
+    query = """SELECT DISTINCT d.published_at = e.interval_end FROM probability_details d, extraction_runs e"""
+    assert ask(settings.warehouse_url, query).rows == [(True,)]
+
+
+def test_a_second_run_retrains_nothing(machine: Path, settings: Settings) -> None:
+    versions = "SELECT asset, horizon, model_version, probability FROM probability_details ORDER BY 1, 2"
+    before = ask(settings.warehouse_url, versions).rows
+    run_everything(Console(), machine)
+    assert ask(settings.warehouse_url, versions).rows == before
