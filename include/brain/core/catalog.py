@@ -46,7 +46,7 @@ class TrainingSettings(_Section):
     )
     folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds on which skill is measured.")
     embargo: int = Field(5, ge=0, description="Rows left out between training and test beyond the horizon.")
-    seed: int = Field(7, ge=0)
+    seed: int = Field(7, ge=0, description="Of every random choice: the same rows and seed give the same model.")
     max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
     false_discovery_rate: float = Field(
         0.05, gt=0, lt=1, description="Share of cells said to have skill that may have none, over the whole grid."
@@ -114,7 +114,7 @@ TableName = Annotated[str, Field(min_length=1), AfterValidator(_fits)]
 class JoinedSource(_Section):
     """Another table of the source schema, aligned onto the asset's dates."""
 
-    table: TableName
+    table: TableName = Field(description="Its name in the source schema.")
     prefix: str | None = Field(None, description="Put before its column names; the table's name and _ if empty.")
     key: str = Field(DATE, description="Its date or timestamp column.")
     columns: tuple[str, ...] = Field((), description="Columns to take; every number except RETURNSn if empty.")
@@ -146,12 +146,14 @@ class AssetSpec(_Section):
     table: TableName = Field(description="Its table in the source schema; called like the asset unless said otherwise.")
     horizons: tuple[Horizon, ...] = Field(HORIZONS, min_length=1, description="Rows ahead; one model and column each.")
     leave_out: tuple[str, ...] = Field((), description="Feature columns not to train on.")
-    sources: tuple[Annotated[JoinedSource, BeforeValidator(_named)], ...] = ()
-    description: str = ""
-    training: TrainingSettings = TrainingSettings()
-    quality: QualitySettings = QualitySettings()
-    extraction: ExtractionSettings = ExtractionSettings()
-    retention: RetentionSettings = RetentionSettings()
+    sources: tuple[Annotated[JoinedSource, BeforeValidator(_named)], ...] = Field(
+        (), description="Other tables whose columns become features; a table's name alone takes the defaults."
+    )
+    description: str = Field("", description="For people; kept in the model documents.")
+    training: TrainingSettings = Field(TrainingSettings(), description="How models are searched, refreshed and gated.")
+    quality: QualitySettings = Field(QualitySettings(), description="What the quality gate looks at.")
+    extraction: ExtractionSettings = Field(ExtractionSettings(), description="How the table is read.")
+    retention: RetentionSettings = Field(RetentionSettings(), description="What is kept, and for how long.")
 
     @field_validator("horizons")
     @classmethod
