@@ -172,7 +172,7 @@ class Airflow:
             # A finished task is noticed at the next heartbeat; 100 tiny ones took 48 s with the default 5, 19 s with 1.
             "workers": {"min_heartbeat_interval": 1},
             "scheduler": {"job_heartbeat_sec": 5, "scheduler_idle_sleep_time": 0.5, "enable_health_check": False},
-            "dag_processor": {"refresh_interval": 30, "min_file_process_interval": 60, "parsing_processes": 1},
+            "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 60, "parsing_processes": 1},
             "logging": {"base_log_folder": self.home / "logs" / "airflow", "colored_console_log": False},
         }
 

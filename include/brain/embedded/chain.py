@@ -33,14 +33,14 @@ class Failure:
         return f"{self.dag_id}.{self.task}: {self.reason} (log: {self.log})"
 
 
-def await_dags(client: AirflowClient) -> None:
-    """Wait until the scheduler knows all three DAGs.
+def await_dags(client: AirflowClient, dag_ids: Sequence[str] = DAGS) -> None:
+    """Wait until the scheduler knows the DAGs.
 
     Raises:
         EmbeddedServerError: A DAG file cannot be imported, or the DAGs do not appear.
     """
     deadline = time.monotonic() + PARSE_SECONDS
-    while missing := [dag_id for dag_id in DAGS if client.dag(dag_id) is None]:
+    while missing := [dag_id for dag_id in dag_ids if client.dag(dag_id) is None]:
         broken = "; ".join(f"{file}: {reason}" for file, reason in client.import_errors().items())
         if broken or time.monotonic() > deadline:
             raise EmbeddedServerError(
