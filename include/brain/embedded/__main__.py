@@ -7,6 +7,7 @@ import os
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from brain.core.errors import BrainError
@@ -34,7 +35,9 @@ def main() -> None:
         else:
             _show_status(console, one_machine.status(home))
     except BrainError as error:
-        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]", str(error), markup=True, highlight=False)
+        Console(stderr=True).print(
+            f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(1)
 
 

@@ -216,17 +216,10 @@ class Postgres:
         wheel = _wheel_folder()
         if self.account is None or self.account.reaches(wheel):
             return wheel / "bin"
-        copy = SHARED / f"postgresql-{importlib.metadata.version(DISTRIBUTION)}"
+        copy = SHARED / f"{DISTRIBUTION}-{importlib.metadata.version(DISTRIBUTION)}"
         if not copy.exists():
-            SHARED.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(dir=SHARED))
-            shutil.copytree(wheel, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns("include"))
-            fresh.chmod(0o755)
-            try:
-                fresh.rename(copy)
-            except OSError:  # another project finished the same copy first
-                shutil.rmtree(fresh)
-        return copy / "bin"
+            _copy_programs(wheel, copy)
+        return copy / wheel.parent.name / wheel.name / "bin"
 
     def _pid_file(self) -> list[str]:
         try:
@@ -259,6 +252,21 @@ def _wheel_folder() -> Path:
             remedy="Run `make setup`, or `pip install 'brain[embedded]'`; or name a server of yours.",
         )
     return Path(spec.origin).parent / "pginstall18"
+
+
+def _copy_programs(wheel: Path, copy: Path) -> None:
+    """Copy the programs, and the libraries beside the package that they find by relative path; all or nothing."""
+    SHARED.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=SHARED))
+    package, libraries = wheel.parent, wheel.parent.parent / f"{wheel.parent.name}.libs"
+    shutil.copytree(wheel, fresh / package.name / wheel.name, ignore=shutil.ignore_patterns("include"))
+    if libraries.exists():
+        shutil.copytree(libraries, fresh / libraries.name)
+    fresh.chmod(0o755)
+    try:
+        fresh.rename(copy)
+    except OSError:  # another project finished the same copy first
+        shutil.rmtree(fresh)
 
 
 def _remove_orphans() -> None:

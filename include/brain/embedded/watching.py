@@ -33,7 +33,7 @@ class Watcher:
         self.folder = home / FOLDER
         self.log: ProgressLog | None = None
         self.bars: dict[str, TaskID] = {}
-        self.said: dict[str, float] = {}
+        self.said: dict[str, tuple[str, float]] = {}
         self.progress = Progress(
             TextColumn("{task.description:<22}"),
             BarColumn(),
@@ -62,10 +62,11 @@ class Watcher:
         self.progress.update(self.bars[run.dag_id], completed=done, total=total, unit=unit, note=note)
         if self.console.is_terminal:
             return
-        quiet = time.monotonic() - self.said.get(run.dag_id, float("-inf"))
-        if run.finished or quiet > QUIET_SECONDS:
-            self.said[run.dag_id] = time.monotonic()
-            self.console.print(f"  {run.dag_id}: {done} of {total or '?'} {unit}  {note}", highlight=False)
+        line = f"  {run.dag_id}: {done} of {total or '?'} {unit}  {note}"
+        said, at = self.said.get(run.dag_id, ("", float("-inf")))
+        if line != said and (run.finished or time.monotonic() - at > QUIET_SECONDS):
+            self.said[run.dag_id] = line, time.monotonic()
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def _measure(self, run: DagRun, tasks: Sequence[TaskRun]) -> tuple[int, int | None, str, str]:
         """What the step itself reports, or, as long as it does not, Airflow's tasks."""
