@@ -149,7 +149,7 @@ class AssetSpec(_Section):
     sources: tuple[Annotated[JoinedSource, BeforeValidator(_named)], ...] = Field(
         (), description="Other tables whose columns become features; a table's name alone takes the defaults."
     )
-    description: str = Field("", description="For people; kept in the model documents.")
+    description: str = Field("", description="For people: what the asset is.")
     training: TrainingSettings = Field(TrainingSettings(), description="How models are searched, refreshed and gated.")
     quality: QualitySettings = Field(QualitySettings(), description="What the quality gate looks at.")
     extraction: ExtractionSettings = Field(ExtractionSettings(), description="How the table is read.")
