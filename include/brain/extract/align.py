@@ -7,7 +7,7 @@ asset's date if they were known before that day was over (UTC).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,7 +94,11 @@ def _latest(source: Source, spec: AssetSpec, one: Joined, dates: NDArray[np.date
     left = _moments(one, dates)
     max_age = duration(one.settings.max_age) if one.settings.max_age else None
     oldest = left[0].astype(object) - one.lag
-    since = oldest - max_age if max_age is not None else _start(source, one, oldest)
+    since = (
+        oldest - max_age
+        if max_age is not None
+        else source.newest_key(one.shape.table, one.shape.key, _bound(one, oldest))
+    )
     batch = _read(source, spec, one, since, left[-1].astype(object) - one.lag)
     require_key(spec.name, one.shape.table, batch.keys)
     age = np.timedelta64(max_age) if max_age is not None else None
@@ -122,13 +126,6 @@ def _moments(one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.datetime6
     if one.shape.kind is Kind.DATE:
         return days
     return (days.astype(np.int64) + (_DAY - _INSTANT) // _INSTANT).astype("datetime64[us]")
-
-
-def _start(source: Source, one: Joined, moment: datetime) -> datetime | None:
-    found = source.newest_key(one.shape.table, one.shape.key, _bound(one, moment))
-    if found is None:
-        return None
-    return found if isinstance(found, datetime) else datetime.combine(found, time())
 
 
 def _read(source: Source, spec: AssetSpec, one: Joined, since: datetime | None, until: datetime) -> Batch:

@@ -36,6 +36,12 @@ def to_days(table: str, key: str, cells: Sequence[Any]) -> NDArray[np.datetime64
     return np.array(cells, dtype="datetime64[us]")
 
 
+def first_moment(keys: NDArray[np.datetime64]) -> datetime:
+    """The first of some keys as a `datetime`, also where they are dates."""
+    moment: datetime = keys[0].astype("datetime64[us]").astype(object)
+    return moment
+
+
 def to_floats(
     table: str, columns: Sequence[str], cells: Sequence[Sequence[Any]], keys: NDArray[np.datetime64]
 ) -> NDArray[np.float64]:

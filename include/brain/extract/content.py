@@ -57,7 +57,7 @@ def chain_at(chain: Sha256, rows: Rows, stops: Sequence[int]) -> list[Sha256]:
     days = rows.dates.astype("datetime64[D]").astype("<i8")
     wanted = {stop: chain for stop in stops if stop == 0}
     starts = block_starts(rows.dates)
-    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+    for start, stop in zip(starts, [*starts, len(rows)][1:], strict=True):
         block = hashlib.sha256(days[start:stop].tobytes())
         block.update(values[:, start:stop].tobytes())
         chain = Sha256(hashlib.sha256(bytes.fromhex(chain) + block.digest()).hexdigest())

@@ -9,13 +9,15 @@ import adbc_driver_manager
 import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi
 import numpy as np
+import psycopg2
 import pyarrow as pa
 import sqlalchemy as sa
 from psycopg2.extensions import make_dsn
 from sqlalchemy.dialects import postgresql
 
-from brain.core.errors import BrainError, SourceTableError
+from brain.core.errors import BrainError, SettingsError, SourceTableError
 from brain.core.keys import CLOSE, DATE
+from brain.extract.cells import first_moment
 from brain.extract.failures import explain, missing_table
 from brain.extract.source import Batch, Kind, select_rows
 
@@ -97,12 +99,13 @@ class PostgresSource:
             for batch in cursor.fetch_record_batch():
                 yield _batch(table, key, batch)
 
-    def newest_key(self, table: str, key: str, until: date | datetime) -> Any:
+    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         types = self._types.get(table) or self._describe(table)
         source = sa.table(table, _key(key, types.get(key, "date")), schema=self.schema)
         query = sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)
         with self._explained(table):
-            return self._query(_text(query))[0][0]
+            ((found,),) = self._query(_text(query))
+        return None if found is None else first_moment(np.array([found], "datetime64[us]"))
 
     def close(self) -> None:
         connection, self._open = self._open, None
@@ -126,10 +129,20 @@ class PostgresSource:
 
     def _connection(self) -> Any:
         if self._open is None:
-            given = self.url.translate_connect_args(username="user", database="dbname")
-            address = make_dsn(**{**_SESSION, **self.url.query, **given})
-            self._open = adbc_driver_postgresql.dbapi.connect(address, autocommit=True)
+            self._open = adbc_driver_postgresql.dbapi.connect(self._address(), autocommit=True)
         return self._open
+
+    def _address(self) -> str:
+        given = self.url.translate_connect_args(username="user", database="dbname")
+        try:
+            return str(make_dsn(**{**_SESSION, **self.url.query, **given}))
+        except psycopg2.ProgrammingError as error:
+            raise SettingsError(
+                "BRAIN_SOURCE_URL",
+                found=str(error),
+                expected="options that libpq knows",
+                remedy="Correct what follows the question mark in the URL.",
+            ) from None
 
     @contextlib.contextmanager
     def _explained(self, table: str) -> Iterator[None]:

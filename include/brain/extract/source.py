@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import sqlalchemy as sa
 
-from brain.core.errors import SettingsError
+from brain.core.errors import SettingsError, SourceTableError
 from brain.core.keys import CLOSE, DATE
-from brain.extract.cells import to_days, to_floats
+from brain.extract.cells import first_moment, to_days, to_floats
 from brain.extract.failures import explain, missing_table
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Source(Protocol):
             ServerUnreachable: The connection was cut.
         """
 
-    def newest_key(self, table: str, key: str, until: date | datetime) -> Any:
+    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         """The greatest key not after `until`; None if there is none."""
 
     def close(self) -> None:
@@ -129,27 +129,28 @@ class SqlSource:
         with self._explained(schema or "the default schema"):
             inspector = sa.inspect(self._engine)
             names = {*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)}
-            listed = {name: {c["name"] for c in inspector.get_columns(name, schema=schema)} for name in names}
-        return sorted(name for name, columns in listed.items() if {DATE, CLOSE} <= columns)
+            return sorted(name for name in names if {DATE, CLOSE} <= set(self._kinds(name, schema)))
 
     def columns(self, table: str) -> dict[str, Kind]:
         with self._explained(table):
-            if self._engine.dialect.name == "duckdb":  # its driver cannot reflect under SQLAlchemy 2.1
-                return self._standard_columns(table)
-            described = sa.inspect(self._engine).get_columns(table, schema=self.schema)
+            return self._kinds(table, self.schema)
+
+    def _kinds(self, table: str, schema: str | None) -> dict[str, Kind]:
+        if self._engine.dialect.name == "duckdb":  # its driver cannot reflect under SQLAlchemy 2.1
+            return self._standard_columns(table, schema)
+        described = sa.inspect(self._engine).get_columns(table, schema=schema)
         return {column["name"]: kind_of(column["type"]) for column in described}
 
-    def _standard_columns(self, table: str) -> dict[str, Kind]:
+    def _standard_columns(self, table: str, schema: str | None) -> dict[str, Kind]:
         """The columns as the SQL standard's information schema lists them."""
         names = ("column_name", "data_type", "table_name", "table_schema", "ordinal_position")
         listed = sa.table("columns", *map(sa.column, names), schema="information_schema")
         query = sa.select(listed.c.column_name, listed.c.data_type).order_by(listed.c.ordinal_position)
-        schema = sa.func.current_schema() if self.schema is None else self.schema
-        query = query.where(listed.c.table_name == table, listed.c.table_schema == schema)
+        query = query.where(listed.c.table_name == table, listed.c.table_schema == (schema or sa.func.current_schema()))
         with self._engine.connect() as connection:
             found = {name: kind_named(type_) for name, type_ in connection.execute(query)}
         if not found:
-            raise missing_table(table, self.schema)
+            raise missing_table(table, schema)
         return found
 
     def read(
@@ -170,11 +171,11 @@ class SqlSource:
                 keys = to_days(table, key, cells[0])
                 yield Batch(keys, to_floats(table, columns, cells[1:], keys))
 
-    def newest_key(self, table: str, key: str, until: date | datetime) -> Any:
+    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         source = self._table(table, [key])
         with self._explained(table), self._engine.connect() as connection:
             found = connection.execute(sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)).scalar()
-        return None if found is None else to_days(table, key, [found])[0].astype(object)
+        return None if found is None else first_moment(to_days(table, key, [found]))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -191,6 +192,13 @@ class SqlSource:
             yield
         except sa.exc.NoSuchTableError:
             raise missing_table(table, self.schema) from None
+        except ValueError as error:  # a cell that the dialect cannot turn into its column's type
+            raise SourceTableError(
+                table,
+                found=str(error),
+                expected="cells of their column's type",
+                remedy="Correct the cell, or the column's type.",
+            ) from None
         except sa.exc.DBAPIError as error:
             raise explain(error, self.url, table) from None
 
