@@ -2,7 +2,7 @@
 
 Reads the rows of each asset's source table that are new since its watermark, checks them with Great
 Expectations and commits a snapshot to the lake. An asset that fails keeps its previous snapshot; `report`
-says which failed and why.
+says which failed and why, and `data_docs` logs and returns the address of the gate's verdicts as pages.
 
 **Starts** `train_models` by updating the dataset *snapshots*. **Safe to clear**: the same interval gives the
 same rows.
@@ -41,9 +41,16 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
         outlet_events[SNAPSHOTS].extra = hand_on(current_interval())
 
+    @task(trigger_rule="all_done")
+    def data_docs() -> str:
+        from orchestration.runs import document_quality
+
+        return document_quality()
+
     planned = plan()
     outcomes = extract.expand(names=planned)
     outcomes >> announce()
+    outcomes >> data_docs()
     report(planned, outcomes)
 
 

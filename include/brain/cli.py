@@ -97,12 +97,20 @@ def demo(
 
 
 @app.command()
-def extract(assets: Assets = None, until: Until = None) -> None:
+def extract(
+    assets: Assets = None,
+    until: Until = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare every row with the source, not only the newest.")
+    ] = False,
+) -> None:
     """Read what is new in the asset tables into the lake, through the quality gate."""
     from brain import steps
 
-    workspace = _workspace()
-    _tell(steps.extract(workspace, _names(workspace, assets), _interval(until)))
+    workspace, interval = _workspace(), _interval(until)
+    outcomes = steps.extract(workspace, _names(workspace, assets), interval, full=full)
+    console.print(f"Verdicts in full: {steps.document(workspace, interval)}", soft_wrap=True)
+    _tell(outcomes)
 
 
 @app.command()
@@ -163,6 +171,46 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL query; the wide table
 
     answer = ask(reader_url(Settings.load()), query or WIDE_TABLE)
     _show(answer.columns, answer.rows)
+
+
+@app.command()
+def replay(
+    asset: str,
+    horizon: int,
+    as_of: Annotated[
+        datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day the number was computed for.")
+    ],
+) -> None:
+    """Recompute a published probability bit for bit, or say what is missing or changed."""
+    from brain.core.settings import Settings
+    from brain.extract.lake import Lake
+    from brain.scoring.replay import replay as replayed
+    from brain.store.models import ModelStore
+    from brain.warehouse.read import published
+
+    settings = Settings.load()
+    found = published(settings.warehouse_url, asset, horizon, as_of.date())
+    if found is None:
+        console.print(f"Nothing was published for {asset}, {horizon} days, as of {as_of.date()}.")
+        raise typer.Exit(1)
+    result = replayed(ModelStore.open(settings), Lake(settings.lake_url), found)
+    console.print(
+        f"published   {found.probability!r}  on {found.published_at} by v{found.model_version}", soft_wrap=True
+    )
+    console.print(f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.snapshot}", soft_wrap=True)
+    for obstacle in result.obstacles:
+        console.print(f"[red]{obstacle}[/]", soft_wrap=True)
+    console.print("[green]identical, bit for bit[/]" if result.identical else "[red]not reproduced[/]")
+    if not result.identical:
+        raise typer.Exit(1)
+
+
+@app.command()
+def tidy(until: Until = None) -> None:
+    """Delete snapshots and model versions that nobody needs any more."""
+    from brain import steps
+
+    _tell(steps.tidy(_workspace(), _interval(until)))
 
 
 @app.command()

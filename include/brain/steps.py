@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from brain.core.catalog import Catalogue, load_catalogue
@@ -178,6 +179,45 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], interval: Int
     publication = publish_cells(workspace.settings.warehouse_url, workspace.catalogue, cells, interval.end)
     workspace.progress(interval).report("publish", "Probabilities")
     return publication
+
+
+def document(workspace: Workspace, interval: Interval) -> str:
+    """Render the quality gate's verdicts of an interval as pages in the lake; returns their address."""
+    from brain.extract.lake import Lake
+    from brain.quality.docs import build_data_docs
+
+    return build_data_docs(Lake(workspace.settings.lake_url), interval)
+
+
+def tidy(workspace: Workspace, interval: Interval) -> list[Outcome]:
+    """Delete what nobody needs any more: old snapshots of the lake and old model versions.
+
+    What a champion was trained on, and every version behind a number published within the audit window, stays.
+    """
+    from brain.core.durations import day_before
+    from brain.extract.lake import Lake
+    from brain.extract.retention import tidy_asset
+    from brain.store.models import ModelStore
+    from brain.warehouse.read import referenced_versions
+
+    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
+    outcomes = []
+    for spec in workspace.catalogue.assets:
+        audited = datetime.combine(day_before(interval.last_day, spec.retention.audit), time(), UTC)
+        try:
+            trained_on = {str(found.snapshot): found.trained_at for found in store.summaries([spec.name]).values()}
+            tidied = tidy_asset(lake, spec, interval, trained_on)
+            removed = store.prune(
+                keep=spec.retention.model_versions,
+                referenced=referenced_versions(workspace.settings.warehouse_url, audited),
+                entities=[spec.name],
+            )
+        except BrainError as error:
+            outcomes.append(Outcome(spec.name, False, str(error), error))
+            continue
+        told = f"{len(tidied.versions)} snapshots, {tidied.files} files and {len(removed)} model versions removed"
+        outcomes.append(Outcome(spec.name, True, told))
+    return outcomes
 
 
 def _train_asset(

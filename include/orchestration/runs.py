@@ -55,6 +55,18 @@ def extract_chunk(names: list[str]) -> list[dict[str, Any]]:
     return _tell(steps.extract(_workspace(), names, current_interval()))
 
 
+def document_quality() -> str:
+    """Render the quality gate's verdicts; returns the address of the pages."""
+    address = steps.document(_workspace(), current_interval())
+    log.info("Data Docs: %s", address)
+    return address
+
+
+def tidy_up() -> list[dict[str, Any]]:
+    """Delete what nobody needs any more."""
+    return _tell(steps.tidy(_workspace(), current_interval()))
+
+
 def train_chunk(names: list[str], horizons: list[int], force: bool) -> list[dict[str, Any]]:
     """Train some assets' models."""
     _name_chunk(names)

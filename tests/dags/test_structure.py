@@ -59,7 +59,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
-    assert sorted(bag["dags"]) == ["extract_assets", "publish_probabilities", "train_models"]
+    assert sorted(bag["dags"]) == ["extract_assets", "publish_probabilities", "tidy_storage", "train_models"]
     assert sorted(path.stem for path in DAGS.glob("*.py")) == sorted(bag["dags"])
 
 
@@ -76,6 +76,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "extract_assets": ["snapshots"],
         "train_models": ["champions"],
         "publish_probabilities": ["probabilities"],
+        "tidy_storage": [],
     }
     assert bag["dags"]["extract_assets"]["schedule"] == "0 6 * * *"
     assert bag["dags"]["train_models"]["waits_for"] == ["snapshots"]
@@ -101,7 +102,12 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         name: [key for key, task in dag["tasks"].items() if "Mapped" in task["mapped"]]
         for name, dag in bag["dags"].items()
     }
-    assert mapped == {"extract_assets": ["extract"], "train_models": ["train"], "publish_probabilities": ["score"]}
+    assert mapped == {
+        "extract_assets": ["extract"],
+        "train_models": ["train"],
+        "publish_probabilities": ["score"],
+        "tidy_storage": [],
+    }
     for dag in bag["dags"].values():
         for key, task in dag["tasks"].items():
             assert task["policy"] == "ExceptionRetryPolicy"

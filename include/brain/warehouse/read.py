@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from brain.core.keys import ModelKey
+from brain.scoring.replay import Published
 from brain.warehouse.connection import transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
     from pydantic import SecretStr
 
     from brain.core.settings import Settings
@@ -32,15 +37,35 @@ def reader_url(settings: Settings) -> SecretStr:
     return settings.reader_url or settings.warehouse_url
 
 
-def ask(url: SecretStr, query: str) -> Answer:
-    """Run one query in a read-only transaction.
+def ask(url: SecretStr, query: str, values: Sequence[object] | None = None) -> Answer:
+    """Run one query in a read-only transaction, `values` bound by the driver.
 
     Raises:
         psycopg2.ProgrammingError: The query is wrong, or the role may not read what it asks for.
     """
     with transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute(query)
+        cursor.execute(query, values)
         if cursor.description is None:
             return Answer((), [])
         return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
+
+
+def published(url: SecretStr, asset: str, horizon: int, as_of: date) -> Published | None:
+    """The number last published for that cell and day, with what it takes to replay it; None if there was none."""
+    query = """
+        SELECT asset, horizon, as_of, published_at, probability, has_skill, model_version, data_sha256
+        FROM probability_history WHERE asset = %s AND horizon = %s AND as_of = %s
+        ORDER BY published_at DESC LIMIT 1
+    """
+    found = ask(url, query, (asset, horizon, as_of)).rows
+    return Published(*found[0]) if found else None
+
+
+def referenced_versions(url: SecretStr, since: datetime) -> set[tuple[ModelKey, int]]:
+    """Model versions behind a number that is shown now or was published after `since`."""
+    query = """
+        SELECT asset, horizon, model_version FROM probability_details WHERE model_version IS NOT NULL
+        UNION SELECT asset, horizon, model_version FROM probability_history WHERE published_at >= %s
+    """
+    return {(ModelKey.direction(asset, horizon), version) for asset, horizon, version in ask(url, query, (since,)).rows}

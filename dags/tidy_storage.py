@@ -1,0 +1,25 @@
+"""Delete old snapshots and model versions that nobody needs any more, once a week.
+
+The catalogue's `retention` says how long snapshots and versions are kept. What a champion was trained on, and
+every version behind a number published within the audit window, stays, so that `brain replay` can answer for it.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
+
+
+@dag(**DAG_SETTINGS, doc_md=__doc__, schedule="0 3 * * 0", params={"tolerated_share": FAILED_SHARE_PARAM})
+def tidy_storage() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
+    @task
+    def tidy() -> list[list[dict]]:
+        from orchestration.runs import tidy_up
+
+        return [tidy_up()]
+
+    report([], tidy())
+
+
+tidy_storage()
