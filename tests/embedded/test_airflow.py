@@ -151,6 +151,18 @@ def test_a_run_is_finished_when_it_is_neither_queued_nor_running(state: str, fin
     assert DagRun("extract_assets", "run", state, None).finished is finished
 
 
+def test_an_airflow_that_lost_a_component_is_started_anew(running: Running) -> None:
+    state = running.servers.state
+    before = dict(state.pids)
+    killed = psutil.Process(before["api-server"])
+    killed.kill()
+    psutil.wait_procs([killed], timeout=10)
+    client = start_airflow(running.airflow, running.servers)
+    wait_until_ready(running.airflow, running.servers, client)
+    assert running.airflow.running(state) == list(COMPONENTS)
+    assert not set(state.pids.values()) & set(before.values())
+
+
 def test_stopping_leaves_no_process(running: Running) -> None:
     leaders = set(running.servers.state.pids.values())
     assert len(leaders) == len(COMPONENTS)

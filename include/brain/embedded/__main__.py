@@ -34,6 +34,11 @@ def main() -> None:
             one_machine.clean(home)
         else:
             _show_status(console, one_machine.status(home))
+    except KeyboardInterrupt:
+        console.print(
+            "Interrupted. What was started keeps running: `make run` takes it up again, `make down` stops it."
+        )
+        sys.exit(130)
     except BrainError as error:
         Console(stderr=True).print(
             f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True

@@ -78,6 +78,8 @@ def up(home: Path, *, durable: bool = True) -> Servers:
         state = load_state(home)
         cluster, models = _parts(home, state, durable=durable)
         _refuse_forgotten_passwords(home, cluster, models)
+        if not cluster.data.exists():
+            state.versions.clear()  # a new cluster holds no metadata schema yet
         save_state(home, state)  # before the passwords are used: an interrupted first start can be resumed
         running = cluster.pid() is not None
         state.ports["postgres"] = cluster.start(state.ports.get("postgres", postgres.USUAL_PORT))

@@ -14,7 +14,7 @@ from rich.table import Table
 from brain.core.errors import EmbeddedServerError
 from brain.core.settings import Settings
 from brain.embedded import chain, process, servers
-from brain.embedded.airflow import START_SECONDS, USER, Airflow
+from brain.embedded.airflow import COMPONENTS, START_SECONDS, USER, Airflow
 from brain.embedded.airflow_client import AirflowClient
 from brain.embedded.chain import Failure
 from brain.embedded.one_machine import airflow_of
@@ -59,13 +59,17 @@ def run_everything(console: Console, home: Path) -> None:
 
 def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
     """Configure, migrate and start Airflow; idempotent. `wait_until_ready` says when it answers."""
+    state = running.state
     with locked(airflow.home):
+        if set(airflow.running(state)) != set(COMPONENTS):
+            airflow.stop(state)  # what is left of one that broke would hold on to its old address
         airflow.configure(running)
-        save_state(airflow.home, running.state)
-        airflow.migrate(running.state)
-        airflow.start(running.state)
-        save_state(airflow.home, running.state)
-    return AirflowClient(airflow.url(running.state), USER, airflow.password(running.state))
+        try:
+            airflow.migrate(state)
+            airflow.start(state)
+        finally:
+            save_state(airflow.home, state)
+    return AirflowClient(airflow.url(state), USER, airflow.password(state))
 
 
 def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[bool, list[Failure]]:
