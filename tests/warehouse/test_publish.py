@@ -94,7 +94,8 @@ def test_a_cell_that_could_not_be_scored_keeps_its_last_value_marked_stale(setti
     shown = catalogue("GOLD", "5, 20")
     publish(settings.warehouse_url, shown, cells(shown, 0.6, "2024-01-05"), MONDAY)
     frame = cells(shown, 0.7, "2024-01-08")
-    frame.loc[frame["horizon"] == 20, ["probability", "reason"]] = [np.nan, "artifact rejected"]
+    frame.loc[frame["horizon"] == 20, "probability"] = np.nan
+    frame.loc[frame["horizon"] == 20, "reason"] = "artifact rejected"
     done = publish(settings.warehouse_url, shown, frame, TUESDAY)
     assert (done.fresh, done.stale) == (1, 1)
     details = "SELECT horizon, probability, stale, reason, as_of::text FROM probability_details ORDER BY horizon"
