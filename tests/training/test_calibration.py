@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from brain.training.calibration import Calibration, blend_slope
+from brain.training.calibration import PRIOR_SCALE, Calibration, blend_slope
 
 RAW = np.array([0.2, 0.5, 0.9])
 
@@ -68,7 +68,7 @@ def test_the_slope_minimises_the_penalised_loss() -> None:
     def penalised(slope: float) -> float:
         chance = expit(slope * evidence)
         likelihood = outcome @ np.log(chance) + (1 - outcome) @ np.log(1 - chance)
-        return float(-likelihood + slope**2 / (2 * 0.5**2))
+        return float(-likelihood + slope**2 / (2 * PRIOR_SCALE**2))
 
     slope = blend_slope(evidence, outcome, np.zeros(400), 1.0)
     assert penalised(slope) < min(penalised(slope - 0.01), penalised(slope + 0.01))

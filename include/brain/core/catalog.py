@@ -24,6 +24,7 @@ Aggregate = Literal["min", "mean", "max", "count", "stddev"]
 Classifier = Literal[
     "logistic", "sgd", "forest", "extra_trees", "boosting", "svc", "bagged_svc", "naive_bayes", "neighbours"
 ]
+Scale = Literal["standard", "robust", "min_max", "power", "quantile", "none"]
 
 
 class _Section(BaseModel):
@@ -44,12 +45,17 @@ class TrainingSettings(_Section):
     classifiers: tuple[Classifier, ...] = Field(
         ("logistic", "boosting"), min_length=1, description="Kinds of model the search may choose from."
     )
+    scales: tuple[Scale, ...] = Field(
+        ("standard", "robust", "min_max", "none"),
+        min_length=1,
+        description="Feature scalings the search may choose from.",
+    )
     folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds on which skill is measured.")
     embargo: int = Field(5, ge=0, description="Rows left out between training and test beyond the horizon.")
     seed: int = Field(7, ge=0, description="Of every random choice: the same rows and seed give the same model.")
     max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Share of cells said to have skill that may have none, over the whole grid."
+        0.1, gt=0, lt=1, description="Share of cells said to have skill that may have none, over the whole grid."
     )
 
 
@@ -57,6 +63,7 @@ class QualitySettings(_Section):
     """What the quality gate looks at. A rule set to `fail` keeps the rows out, `warn` reports them, `off` skips it."""
 
     min_rows: int = Field(100, ge=1, description="Rows below which an asset is refused.")
+    close: Severity = Field("fail", description="Close is filled on every row.")
     positive: Severity = Field("fail", description="Open, High, Low and Close are above zero.")
     high_low: Severity = Field("fail", description="High is not below Low.")
     price_range: Severity = Field("warn", description="Open and Close lie between Low and High.")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 LONG_RUN = 0
 WINDOWS = (LONG_RUN, 2000, 1000, 500)  # labelled rows, newest; LONG_RUN takes all
 INDEPENDENT = 100  # independent outcomes a recent window must hold to be considered
-DOUBT = 2.0  # outcomes of each kind added to every share, so that no share is ever 0 or 1
+DOUBT = 16.0  # outcomes of each kind added to every share: a rate seen in few independent outcomes is drawn to 1/2
+CLEAR = 2.0  # t-value from which a recent window is preferred to the long run
 
 
 def share_of_ups(labels: NDArray[np.float64], horizon: int, window: int = LONG_RUN) -> float:
@@ -41,7 +42,7 @@ def best_window(losses: Mapping[int, NDArray[np.float64]], horizon: int) -> int:
         return LONG_RUN
     gains = {window: _t_value(losses[LONG_RUN] - loss, horizon) for window, loss in losses.items() if window}
     best = max(gains, key=lambda w: gains[w], default=LONG_RUN)
-    return best if best and gains[best] > 1.0 else LONG_RUN
+    return best if best and gains[best] > CLEAR else LONG_RUN
 
 
 def _t_value(gain: NDArray[np.float64], horizon: int) -> float:

@@ -19,6 +19,7 @@ Key = TypeVar("Key", bound="Hashable")
 LEAST_BLOCKS = 8  # fewer blocks prove nothing: the p-value is then 1
 LEAST_BLOCK_ROWS = 20
 CONFIDENCE = 0.9
+LEAST_SKILL = 5e-4  # skill below 0.05 % makes no claim, however regular: the p-value is then 1
 RESAMPLES = 1000
 
 
@@ -44,7 +45,7 @@ class SkillTest:
 
     def lower_bound(self, level: float) -> float:
         """Lower end of the one-sided interval of `skill` at confidence 1 - `level`, by the same t distribution."""
-        if self.blocks < LEAST_BLOCKS:
+        if self.blocks < LEAST_BLOCKS or self.skill < LEAST_SKILL:
             return -math.inf
         return self.skill - float(stats.t.isf(level, self.blocks - 1)) * self.standard_error
 
@@ -75,31 +76,29 @@ def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], 
     resampled = gain[drawn].sum(axis=1) / base[drawn].sum(axis=1)
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     spread = gain.std(ddof=1) / np.sqrt(blocks)
-    p_value = float(stats.t.sf(gain.mean() / spread, blocks - 1)) if blocks >= LEAST_BLOCKS else 1.0
+    p_value = (
+        float(stats.t.sf(gain.mean() / spread, blocks - 1)) if blocks >= LEAST_BLOCKS and skill >= LEAST_SKILL else 1.0
+    )
     return SkillTest(skill, float(low), float(high), p_value, blocks, float(spread / base.mean()))
 
 
-def control_fdr(p_values: Mapping[Key, float], level: float, *, dependent: bool = False) -> dict[Key, bool]:
+def control_fdr(p_values: Mapping[Key, float], level: float) -> dict[Key, bool]:
     """Which cells of a grid may claim skill, so that at most `level` of the claims is expected to be false.
 
-    Benjamini & Hochberg (1995); with `dependent`, Benjamini & Yekutieli (2001), valid under any dependence. Cells of
-    one asset are positively dependent, for which the former is valid too (ibid.).
-
-    A cell that passes is one whose one-sided interval at confidence 1 - `adjusted_level` lies above zero skill
-    (Benjamini & Yekutieli 2005, false coverage rate).
+    Benjamini & Hochberg (1995), valid too for positively dependent p-values (Benjamini & Yekutieli 2001), as those of
+    overlapping horizons are. A cell that passes is one whose one-sided interval at confidence 1 - `rejection_threshold`
+    lies above zero skill (Benjamini & Yekutieli 2005).
 
     Args:
         p_values: By cell; all cells of the grid, not only the promising ones.
         level: Expected share of false claims.
     """
-    threshold = adjusted_level(p_values.values(), level, dependent=dependent)
+    threshold = rejection_threshold(p_values.values(), level)
     return {key: p_value <= threshold for key, p_value in p_values.items()}
 
 
-def adjusted_level(p_values: Iterable[float], level: float, *, dependent: bool = False) -> float:
-    """The p-value up to which cells of a grid pass `control_fdr`; 0 where none does."""
+def rejection_threshold(p_values: Iterable[float], level: float) -> float:
+    """The p-value up to which Benjamini & Hochberg (1995) reject; below zero where they reject nothing."""
     ordered = np.sort(np.fromiter(p_values, dtype=np.float64))
-    ranks = np.arange(1, len(ordered) + 1)
-    penalty = (1 / ranks).sum() if dependent else 1.0
-    thresholds = level * ranks / (max(1, len(ordered)) * penalty)
-    return float(max(thresholds[ordered <= thresholds], default=0.0))
+    thresholds = level * np.arange(1, len(ordered) + 1) / max(1, len(ordered))
+    return float(max(ordered[ordered <= thresholds], default=-1.0))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from brain.core.errors import TrainingError
 from brain.training.base_rate import log_loss
-from brain.training.calibration import log_odds
-from brain.training.cell import Cell, forecast
+from brain.training.calibration import blend_slope
+from brain.training.cell import Cell, FoldForecast, forecast
 from brain.training.search_space import FIRST_TRIALS, in_space, suggest, trial_values
 
 if TYPE_CHECKING:
@@ -61,29 +62,33 @@ def search(cell: Cell, settings: TrainingSettings, warm_starts: Sequence[Mapping
 
 
 def _starts(settings: TrainingSettings, warm_starts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    first = [{"classifier": name, **FIRST_TRIALS[name]} for name in settings.classifiers if name in FIRST_TRIALS]
-    allowed = [start for start in warm_starts if in_space(start, settings.classifiers)]
-    return [*allowed, *first]
+    return [start for start in (*warm_starts, *FIRST_TRIALS) if in_space(start, settings.classifiers, settings.scales)]
 
 
 def _objective(cell: Cell, settings: TrainingSettings) -> Any:
     import optuna
 
     def objective(trial: optuna.Trial) -> float:
-        parameters = {**suggest(trial, settings.classifiers), "seed": settings.seed}
+        parameters = {**suggest(trial, settings.classifiers, settings.scales), "seed": settings.seed}
         trial.set_user_attr("parameters", parameters)
-        total = rows = 0.0
+        said: list[FoldForecast] = []
         for step, fold in enumerate(cell.folds.selection):
-            said = forecast(cell, parameters, fold)
-            base = log_odds(np.asarray(cell.labels[fold.train].mean()))
-            loss = log_loss(cell.labels[fold.test], 1 / (1 + np.exp(-(base + said.evidence))))
-            total, rows = total + float(loss.sum()), rows + len(loss)
-            trial.report(total / rows, step)
+            said.append(forecast(cell, parameters, fold))
+            trial.report(loss := _blended_loss(cell, said), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
-        return total / rows
+        return loss
 
     return objective
+
+
+def _blended_loss(cell: Cell, said: list[FoldForecast]) -> float:
+    """Log loss once shrunk as it will be: what counts is what a model sees, not how loudly it says so."""
+    evidence = np.concatenate([part.evidence for part in said])
+    outcome = np.concatenate([cell.labels[part.fold.test] for part in said])
+    base = np.concatenate([np.full(len(p.fold.test), logit(cell.labels[p.fold.train].mean())) for p in said])
+    slope = blend_slope(evidence, outcome, base, 1 / cell.horizon)
+    return float(log_loss(outcome, expit(base + slope * evidence)).mean())
 
 
 def _result(cell: Cell, study: optuna.Study) -> SearchResult:

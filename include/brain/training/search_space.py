@@ -98,9 +98,11 @@ SPACE: dict[str, tuple[str, dict[str, Dimension]]] = {
 }
 
 # Where every search starts: strong shrinkage, which on daily returns is hard to beat.
-FIRST_TRIALS: dict[str, Parameters] = {
-    "logistic": {"scale": "standard", "select": "none", "C": 0.1, "penalty": "l2"},
-    "boosting": {
+FIRST_TRIALS: tuple[Parameters, ...] = (
+    {"classifier": "logistic", "scale": "standard", "select": "none", "C": 0.1, "penalty": "l2"},
+    {"classifier": "logistic", "scale": "standard", "select": "none", "C": 0.003, "penalty": "l2"},
+    {
+        "classifier": "boosting",
         "select": "none",
         "trees": 40,
         "rate": 0.05,
@@ -109,30 +111,34 @@ FIRST_TRIALS: dict[str, Parameters] = {
         "features": 0.7,
         "ridge": 10.0,
     },
-}
+)
 
 # What stands behind a cell whose history is too short for a search: in effect a constant.
 CONSTANT: Parameters = {"classifier": "logistic", "scale": "standard", "select": "none", "C": 1e-6, "penalty": "l2"}
 
 
-def suggest(trial: Trial, classifiers: tuple[str, ...]) -> Parameters:
+def suggest(trial: Trial, classifiers: tuple[str, ...], scales: tuple[str, ...]) -> Parameters:
     """Ask the sampler for the parameters of one pipeline, as plain JSON; ones without effect are not asked for."""
     classifier = str(trial.suggest_categorical("classifier", classifiers))
-    family, dimensions = SPACE[classifier]
     parameters: Parameters = {"classifier": classifier}
-    for name, dimension in {**PREPROCESSING[family], **dimensions}.items():
+    for name, dimension in _dimensions(classifier, scales).items():
         if _matters(name, parameters):
             parameters[name] = _ask(trial, f"{classifier}_{name}", dimension)
     return parameters
 
 
-def in_space(parameters: Mapping[str, Any], classifiers: tuple[str, ...]) -> bool:
+def _dimensions(classifier: str, scales: tuple[str, ...]) -> dict[str, Dimension]:
+    family, own = SPACE[classifier]
+    dimensions = {**PREPROCESSING[family], **own}
+    return {name: Choice(scales) if name == "scale" else dimension for name, dimension in dimensions.items()}
+
+
+def in_space(parameters: Mapping[str, Any], classifiers: tuple[str, ...], scales: tuple[str, ...]) -> bool:
     """Whether the search could have suggested these parameters; a champion of an older space may lie outside."""
     classifier = parameters["classifier"]
     if classifier not in classifiers:
         return False
-    family, own = SPACE[classifier]
-    dimensions = {**PREPROCESSING[family], **own}
+    dimensions = _dimensions(classifier, scales)
     named = {name: value for name, value in parameters.items() if name not in ("classifier", "seed")}
     return all(name in dimensions and dimensions[name].holds(value) for name, value in named.items())
 
