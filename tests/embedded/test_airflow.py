@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -83,6 +85,22 @@ def running() -> Iterator[Running]:
             servers.remove(home)
 
 
+def session_members(leaders: set[int]) -> list[psutil.Process]:
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError):  # ended since it was listed
+            if os.getsid(process.pid) in leaders:
+                members.append(process)
+    return members
+
+
+def connections_of(process: psutil.Process) -> list[Any]:
+    try:
+        return list(process.net_connections())
+    except psutil.NoSuchProcess:  # a task or a parse that has just ended
+        return []
+
+
 def test_the_chain_is_followed_to_its_end_and_failures_are_told(running: Running) -> None:
     shown = StringIO()
     published, failed = run_pipeline(Console(file=shown, width=200), running.client, running.home)
@@ -122,8 +140,8 @@ def test_a_wrong_password_is_told(running: Running) -> None:
 
 def test_nothing_listens_beyond_the_loopback_address(running: Running) -> None:
     leaders = set(running.servers.state.pids.values())
-    ours = [process for process in psutil.process_iter() if os.getsid(process.pid) in leaders]
-    addresses = {c.laddr.ip for process in ours for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
+    ours = session_members(leaders)
+    addresses = {c.laddr.ip for process in ours for c in connections_of(process) if c.status == psutil.CONN_LISTEN}
     assert addresses == {"127.0.0.1"}
 
 
@@ -133,7 +151,7 @@ def test_configuration_with_secrets_is_readable_by_the_owner_only(running: Runni
 
 
 def test_a_broken_dag_file_is_named(running: Running) -> None:
-    (running.airflow.project / "dags" / "broken.py").write_text("from airflow.sdk import dag\nthis is not Python\n")
+    (running.airflow.project / "dags" / "broken.py").write_text("from airflow.sdk import dag\ndef :\n")
     with pytest.raises(EmbeddedServerError, match=r"broken\.py: SyntaxError"):
         chain.await_dags(running.client, ["never_parsed"])
 
@@ -167,6 +185,5 @@ def test_stopping_leaves_no_process(running: Running) -> None:
     leaders = set(running.servers.state.pids.values())
     assert len(leaders) == len(COMPONENTS)
     assert running.airflow.stop(running.servers.state)
-    left = [process for process in psutil.process_iter() if os.getsid(process.pid) in leaders]
-    assert left == []
+    assert session_members(leaders) == []
     assert running.airflow.running(running.servers.state) == []

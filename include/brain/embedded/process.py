@@ -139,9 +139,9 @@ def stop_sessions(leaders: Collection[int], folder: Path, *, seconds: float) -> 
         deadline = time.monotonic() + patience
         while found and time.monotonic() < deadline:
             time.sleep(0.05)
-            for pid in leaders:
-                _reap(pid)
             found = {process for process in found | _members(leaders, folder) if _alive(process)}
+    for pid in leaders:
+        _reap(pid)
 
 
 def _members(leaders: Collection[int], folder: Path) -> set[psutil.Process]:
