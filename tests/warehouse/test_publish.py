@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from brain.core.catalog import Catalogue, parse_catalogue
-from brain.core.errors import PublishError
+from brain.core.errors import PublishError, QueryRefused
 from brain.scoring.batch import CELL_COLUMNS
 from brain.warehouse.connection import transaction
 from brain.warehouse.publish import publish
@@ -194,7 +194,7 @@ def test_the_reader_can_read_the_published_tables_and_nothing_else(settings: Set
     assert settings.reader_url is not None
     for table in ("Probabilities", "probability_details", "probability_history"):
         assert ask(settings.reader_url, f"SELECT count(*) FROM {table}").rows[0][0] > 0
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+    with pytest.raises(QueryRefused, match="permission denied for table private_notes"):
         ask(settings.reader_url, "SELECT * FROM private_notes")
     for forbidden in ("DELETE FROM Probabilities", "CREATE TABLE mine (x integer)"):
         with (
@@ -204,3 +204,8 @@ def test_the_reader_can_read_the_published_tables_and_nothing_else(settings: Set
         ):
             cursor.execute("SET TRANSACTION READ WRITE")
             cursor.execute(forbidden)
+
+
+def test_a_question_before_anything_is_published_says_what_to_do(settings: Settings) -> None:
+    with pytest.raises(QueryRefused, match="make run"):
+        ask(settings.warehouse_url, GOLD_ANSWER)

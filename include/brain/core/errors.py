@@ -23,6 +23,7 @@
         │   └── ArtifactRejected      an artifact failed verification and was not loaded
         ├── ScoringError            a champion cannot score the newest row
         ├── UnforeseenError         an error of the program itself, contained to one asset
+        ├── QueryRefused            PostgreSQL refuses a question to the published tables
         └── PublishError            the rows about to be published failed a check; nothing was published
 
 Orchestration maps the two branches onto Airflow's retry rules, once.
@@ -132,6 +133,10 @@ class ArtifactRejected(StoreError):
 
 class ScoringError(Terminal):
     """A champion cannot score the newest row."""
+
+
+class QueryRefused(Terminal):
+    """PostgreSQL refuses a question to the published tables."""
 
 
 class PublishError(Terminal):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
+from psycopg2 import errors as pg
+
+from brain.core.errors import QueryRefused
 from brain.core.keys import ModelKey
 from brain.scoring.replay import Published
 from brain.warehouse.connection import transaction
@@ -41,14 +45,27 @@ def ask(url: SecretStr, query: str, values: Sequence[object] | None = None) -> A
     """Run one query in a read-only transaction, `values` bound by the driver.
 
     Raises:
-        psycopg2.ProgrammingError: The query is wrong, or the role may not read what it asks for.
+        QueryRefused: The query is wrong, or the role may not do what it asks for.
     """
     with transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute(query, values)
+        try:
+            cursor.execute(query, values)
+        except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.InternalError) as error:
+            raise _refused(error) from error
         if cursor.description is None:
             return Answer((), [])
         return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
+
+
+def _refused(error: psycopg2.Error) -> QueryRefused:
+    missing = isinstance(error, pg.UndefinedTable)
+    return QueryRefused(
+        "SQL",
+        found=str(error).strip().splitlines()[0],
+        expected="one query on the published tables",
+        remedy="Nothing may have been published yet: `make run` or `brain run` does." if missing else "Correct it.",
+    )
 
 
 def published(url: SecretStr, asset: str, horizon: int, as_of: date) -> Published | None:
