@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.simulated.series import random_walk
+from benchmarks.grid.series import random_walk
 from brain.core.catalog import AssetSpec
 from brain.core.errors import TrainingError
 from brain.training.dataset import prepare

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchmarks.simulated.series import planted
+from benchmarks.grid.series import planted
 from brain.core.catalog import AssetSpec
 from brain.core.errors import TrainingError
 from brain.training.cell import Cell, cut_cell, quiet_single_thread

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.simulated.series import planted, random_walk
+from benchmarks.grid.series import planted, random_walk
 from brain.core.catalog import AssetSpec
 from brain.core.keys import ModelKey, Sha256
 from brain.training.calibration import Calibration

@@ -1,0 +1,161 @@
+"""Train cells on what was known at a cut-off and look at what they say of the rows after it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brain.core.catalog import AssetSpec
+from brain.core.keys import TARGET_PATTERN, Sha256, target_name
+from brain.training.base_rate import log_loss
+from brain.training.calibration import Calibration
+from brain.training.candidate import Candidate, DataReference
+from brain.training.gate import control_fdr
+from brain.training.trainer import train_asset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+
+CERTAIN = 1e-6
+
+
+@dataclass(frozen=True)
+class Job:
+    """One asset at one cut-off.
+
+    Args:
+        frame: The whole series, the future included; training sees `cut` rows of it.
+        cut: Rows known.
+        end: Rows until which the forecasts are looked at.
+    """
+
+    spec: AssetSpec
+    frame: pd.DataFrame
+    cut: int
+    end: int
+    group: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained cell and the rows after its cut-off whose outcome came to be known.
+
+    Args:
+        rows: Positions of those rows in the series, from the newest known row on.
+        outcome: 0 or 1, shape (rows,).
+        raw: What the model says of them before calibration; empty where no model was trained.
+        calibration: None where no model was trained.
+        share: Share of ups among the labels known at the cut-off: what a forecaster without a model says.
+        seconds: CPU time of the asset's training, divided by its horizons.
+    """
+
+    asset: str
+    horizon: int
+    group: int
+    rows: NDArray[np.intp]
+    outcome: Values
+    raw: Values
+    calibration: Calibration | None
+    p_value: float
+    share: float
+    seconds: float
+    reason: str
+
+    @property
+    def published(self) -> Values:
+        """What the table would have shown; the share of ups stands in where no model was trained."""
+        return self.calibration.apply(self.raw) if self.calibration else self.base
+
+    @property
+    def uncalibrated(self) -> Values:
+        """What the usual pipeline would have published."""
+        return np.clip(self.raw, CERTAIN, 1 - CERTAIN) if self.calibration else self.base
+
+    @property
+    def base(self) -> Values:
+        return np.full(len(self.outcome), np.clip(self.share, CERTAIN, 1 - CERTAIN))
+
+    def loss(self, probability: Values) -> float:
+        """Summed log loss over the rows."""
+        return float(log_loss(self.outcome, probability).sum())
+
+
+def known_at(frame: pd.DataFrame, cut: int) -> pd.DataFrame:
+    """The first `cut` rows, without the returns that reach beyond them."""
+    known = frame.iloc[:cut].copy()
+    for name in frame.columns:
+        if match := TARGET_PATTERN.fullmatch(str(name)):
+            known.loc[known.index[max(0, cut - int(match.group(1))) :], str(name)] = np.nan
+    return known
+
+
+def train_grid(jobs: Sequence[Job], processes: int = 2) -> list[Cell]:
+    """Train every job's cells and judge each group by the gate over all of its cells."""
+    with ProcessPoolExecutor(processes) as pool:
+        cells = [cell for found in pool.map(train_job, jobs) for cell in found]
+    return judged(cells, jobs[0].spec.training.false_discovery_rate)
+
+
+def judged(cells: Iterable[Cell], level: float) -> list[Cell]:
+    """The cells with the gate's verdict in their calibration, group by group."""
+    cells = list(cells)
+    verdicts: dict[tuple[int, str, int], bool] = {}
+    for group in {cell.group for cell in cells}:
+        p_values = {(c.asset, c.horizon): c.p_value for c in cells if c.group == group and c.calibration}
+        verdicts |= {(group, asset, horizon): claim for (asset, horizon), claim in control_fdr(p_values, level).items()}
+    return [
+        replace(c, calibration=replace(c.calibration, has_skill=verdicts[c.group, c.asset, c.horizon]))
+        if c.calibration
+        else c
+        for c in cells
+    ]
+
+
+def train_job(job: Job) -> list[Cell]:
+    """Train one asset as the pipeline does and forecast the rows after the cut-off."""
+    reference = DataReference(Sha256("0" * 64), job.frame["Date"].iloc[job.cut - 1].date(), (job.spec.table,))
+    start = process_time()
+    known = known_at(job.frame, job.cut)
+    outcomes = train_asset(known, job.spec, reference, {}, interval_end=datetime(2000, 1, 1, tzinfo=UTC))
+    seconds = (process_time() - start) / len(outcomes)
+    return [_cell(job, known, outcome, seconds) for outcome in outcomes]
+
+
+def _cell(job: Job, known: pd.DataFrame, outcome: object, seconds: float) -> Cell:
+    horizon = outcome.key.horizon  # type: ignore[attr-defined]
+    returns = job.frame[target_name(horizon)].to_numpy(dtype=np.float64)
+    past = known[target_name(horizon)].dropna().to_numpy()
+    rows = np.arange(job.cut - 1, job.end)
+    rows = rows[~np.isnan(returns[rows])]
+    raw, calibration, p_value, reason = np.empty(0), None, 1.0, ""
+    if isinstance(outcome, Candidate):
+        values = job.frame[list(outcome.features)].to_numpy(dtype=np.float64)[rows].astype(np.float32)
+        values[~np.isfinite(values)] = np.nan
+        raw = outcome.pipeline.predict_proba(values.astype(np.float64))[:, 1] if len(rows) else raw
+        calibration, p_value = outcome.calibration, outcome.metrics["p_value"]
+        reason = str(outcome.metrics.get("reason", ""))
+    else:
+        reason = outcome.reason  # type: ignore[attr-defined]
+    return Cell(
+        job.spec.name,
+        horizon,
+        job.group,
+        rows,
+        np.where(returns[rows] >= 0, 1.0, 0.0),
+        raw,
+        calibration,
+        p_value,
+        float((past >= 0).mean()) if len(past) else 0.5,
+        seconds,
+        reason,
+    )

@@ -1,0 +1,112 @@
+"""What would the table have said? 26 assets x 11 horizons, trained only on what each of several cut-offs knew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.grid import reliability
+from benchmarks.grid.train import Cell, Job, train_grid
+from benchmarks.report import RESULTS, Report
+from brain.core.catalog import AssetSpec
+from brain.demo.load import demo_frame
+from brain.demo.prices import ASSETS
+from brain.training.evidence import calibration_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+
+CUTS = (0.5, 0.625, 0.75, 0.875, 1.0)  # shares of each asset's history; the last is where the look ahead ends
+TOLERANCE = 0.002
+QUICK = ("VIX", "GOLD")
+
+
+def run(quick: bool) -> Report:
+    """Published against base rate, and the uncalibrated pipeline against both."""
+    cuts = CUTS[-2:] if quick else CUTS
+    cells = train_grid(jobs(QUICK if quick else ASSETS, cuts))
+    ours, raw = summary(cells, lambda cell: cell.published), summary(cells, lambda cell: cell.uncalibrated)
+    if not quick:
+        reliability.keep(cells, RESULTS / "hindcast-reliability.csv")
+    claims = [cell for cell in cells if cell.calibration and cell.calibration.has_skill]
+    rows = [ours.row("published"), raw.row("the same models, uncalibrated")]
+    rows += [claims_row(asset, [c for c in claims if c.asset == asset]) for asset in sorted({c.asset for c in claims})]
+    return Report(
+        title=f"Hindcast on {len({c.asset for c in cells})} real assets, {len({c.group for c in cells})} cut-offs",
+        columns=("forecast", "cells", "no worse than base rate", "mean skill", "pooled calibration slope"),
+        rows=rows,
+        figures={
+            **ours.figures("published"),
+            **raw.figures("raw"),
+            "claims": len(claims),
+            "claims_that_held": sum(cell.loss(cell.published) <= cell.loss(cell.base) for cell in claims),
+            "cpu_seconds_per_model": float(np.mean([cell.seconds for cell in cells])),
+        },
+        notes=[
+            "A cell is an asset at a horizon, its log loss summed over all rows after each cut-off until the next.",
+            f"No worse than the base rate: log loss at most {TOLERANCE:.1%} above that of the share of ups among the "
+            "labels known at the same cut-off.",
+            "Cut-offs lie at " + ", ".join(f"{cut:.1%}" for cut in cuts[:-1]) + " of each asset's own history, because "
+            "the series cover different years; the gate judges each cut-off's whole grid.",
+            "Pooled slope: outcomes of all rows regressed on the log-odds published; 1 is calibrated.",
+        ],
+    )
+
+
+def jobs(assets: Iterable[str], cuts: tuple[float, ...]) -> list[Job]:
+    """One job for each asset and cut-off; the last cut is where the last look ahead ends."""
+    found = []
+    for asset in assets:
+        frame = demo_frame(asset)
+        edges = [round(len(frame) * cut) for cut in cuts]
+        spec = AssetSpec(name=asset, table=asset)
+        found += [Job(spec, frame, edges[n], edges[n + 1] - 1, n) for n in range(len(edges) - 1)]
+    return found
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How one forecast did over all cells."""
+
+    cells: int
+    fine: float
+    mean_skill: float
+    slope: float | None
+
+    def row(self, name: str) -> tuple[Any, ...]:
+        slope = "" if self.slope is None else f"{self.slope:.2f}"
+        return name, self.cells, f"{self.fine:.1%}", f"{self.mean_skill:+.3%}", slope
+
+    def figures(self, prefix: str) -> dict[str, Any]:
+        return {
+            f"{prefix}_no_worse": round(self.fine, 4),
+            f"{prefix}_mean_skill": round(self.mean_skill, 6),
+            f"{prefix}_slope": None if self.slope is None else round(self.slope, 4),
+        }
+
+
+def summary(cells: list[Cell], said: Callable[[Cell], Values]) -> Summary:
+    """Skill by cell over all cut-offs, and the calibration of everything said."""
+    with_rows = [cell for cell in cells if len(cell.rows)]
+    losses: dict[tuple[str, int], NDArray[np.float64]] = {}
+    for cell in with_rows:
+        both = np.array([cell.loss(said(cell)), cell.loss(cell.base)])
+        losses[cell.asset, cell.horizon] = losses.get((cell.asset, cell.horizon), np.zeros(2)) + both
+    skill = np.array([1 - loss / base for loss, base in losses.values()])
+    slope, _ = calibration_line(
+        np.concatenate([said(cell) for cell in with_rows]), np.concatenate([cell.outcome for cell in with_rows])
+    )
+    return Summary(len(skill), float((skill >= -TOLERANCE).mean()), float(skill.mean()), slope)
+
+
+def claims_row(asset: str, claims: list[Cell]) -> tuple[Any, ...]:
+    """The asset's cells that claimed skill at some cut-off, on the rows after it."""
+    skill = [1 - cell.loss(cell.published) / cell.loss(cell.base) for cell in claims]
+    fine = np.mean([value >= -TOLERANCE for value in skill])
+    return f"claimed skill: {asset}", len(claims), f"{fine:.1%}", f"{np.mean(skill):+.3%}", ""

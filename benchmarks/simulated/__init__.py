@@ -1,1 +1,0 @@
-"""Series whose truth is known, for benchmarks and tests."""
