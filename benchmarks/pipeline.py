@@ -23,8 +23,8 @@ from brain import steps
 from brain.core.keys import Interval
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
-from brain.embedded import one_machine, servers
-from brain.embedded.walkthrough import await_health, run_pipeline, start_airflow
+from brain.embedded import chain, one_machine, servers
+from brain.embedded.walkthrough import run_pipeline, start_airflow, wait_until_ready
 from brain.pipeline import train_all
 from brain.store.connection import database
 from brain.warehouse.connection import transaction
@@ -85,7 +85,8 @@ def run(quick: bool) -> Report:
 def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -> Report:
     airflow = one_machine.airflow_of(home)
     client = start_airflow(airflow, running)
-    await_health(airflow, running, client)
+    wait_until_ready(airflow, running, client)
+    chain.await_dags(client)
     direct, through_airflow = Measured(), Measured()
     for _ in range(repeats):
         _empty(workspace)
@@ -93,7 +94,7 @@ def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -
         expected = ask(workspace.settings.warehouse_url, NUMBERS).rows
         _empty(workspace)
         with through_airflow.step("all"):
-            failed = run_pipeline(Console(), client, home)
+            _, failed = run_pipeline(Console(), client, home)
         assert not failed, failed
         assert ask(workspace.settings.warehouse_url, NUMBERS).rows == expected, "the two sides published other numbers"
     return _report(workspace, direct, through_airflow, repeats)
