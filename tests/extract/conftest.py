@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from psycopg2 import sql
 
 from brain.core.catalog import AssetSpec
 from brain.core.keys import Interval
-from brain.core.settings import Settings
+from brain.embedded.databases import limit_database
+from brain.embedded.servers import Servers
 from brain.extract.incremental import extract_asset
 from brain.extract.lake import Lake
 from brain.extract.report import ExtractionReport
@@ -32,7 +35,8 @@ def asset_frame(
     """An asset table as it was when `known` of its `rows` had happened: prices, two features, forward returns."""
     random = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, rows)))
-    frame = pd.DataFrame({"Date": pd.bdate_range(start, periods=rows, unit="us"), "Open": close, "High": close * 1.01})
+    dates = pd.date_range(start, periods=rows, freq="B", unit="us")
+    frame = pd.DataFrame({"Date": dates, "Open": close, "High": close * 1.01})
     frame = frame.assign(Low=close * 0.99, Close=close, Volume=1000.0, momentum=random.normal(size=rows))
     frame["vola"] = random.normal(size=rows)
     frame = frame.iloc[: known or rows].copy()
@@ -85,11 +89,41 @@ class Market:
         self._engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def shared_postgres(servers: Servers) -> Iterator[Market]:
+    """One PostgreSQL database for all tests of a file: copying one costs half a second."""
+    name = f"market_{uuid.uuid4().hex[:12]}"
+    urls = servers.connections(name, name, name)
+    with contextlib.closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            database = sql.Identifier(name)
+            cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE market OWNER market_owner").format(database))
+            limit_database(cursor, name, "brain_source")
+            with contextlib.closing(Market(urls["BRAIN_DEMO_URL"], urls["BRAIN_SOURCE_URL"])) as market:
+                yield market
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+_DROP_ALL = """
+DO $$ DECLARE found record; BEGIN
+    FOR found IN
+        SELECT relname, CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
+        FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
+    LOOP
+        EXECUTE format('DROP %s IF EXISTS %I CASCADE', found.kind, found.relname);
+    END LOOP;
+    DROP SCHEMA IF EXISTS prices CASCADE;
+    DROP DOMAIN IF EXISTS price;
+END $$
+"""
+
+
 @pytest.fixture
-def postgres(settings: Settings, demo_url: str) -> Iterator[Market]:
-    market = Market(demo_url, settings.source_url.get_secret_value())
-    with contextlib.closing(market):
-        yield market
+def postgres(shared_postgres: Market) -> Market:
+    """An empty source database, written as its owner and read as `brain_source`."""
+    shared_postgres.execute(_DROP_ALL)
+    return shared_postgres
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError, SourceTableError
-from brain.core.settings import Settings
 from brain.embedded.servers import Servers
 from brain.extract.lake import Lake
 from brain.extract.postgres import PostgresSource
@@ -51,8 +50,8 @@ def test_the_session_can_only_read(postgres: Market) -> None:
 
 
 @pytest.fixture
-def address(settings: Settings) -> sa.URL:
-    return sa.make_url(settings.source_url.get_secret_value())
+def address(postgres: Market) -> sa.URL:
+    return sa.make_url(postgres.read_url)
 
 
 @pytest.mark.parametrize(

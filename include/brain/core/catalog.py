@@ -80,7 +80,7 @@ class QualitySettings(_Section):
     infinite: Severity = Field("fail", description="No number is infinite.")
     constant_target: Severity = Field("fail", description="Each RETURNSn has ups and downs.")
     forward_looking: Severity = Field("fail", description="RETURNSn has the sign of the change of Close n rows ahead.")
-    max_disagreement: float = Field(0.01, ge=0, le=1, description="Share of rows on which the signs may differ.")
+    max_disagreement: float = Field(0.1, ge=0, le=1, description="Share of rows on which the signs may differ.")
     returns: Severity = Field("warn", description="RETURNSn is Close n rows ahead / Close - 1.")
     returns_tolerance: float = Field(1e-6, gt=0, description="Absolute difference allowed there.")
 

@@ -156,7 +156,8 @@ class PostgresSource:
 
 def _explain(error: Exception, url: sa.URL, table: str) -> BrainError:
     state = str(getattr(error, "sqlstate", None) or "")
-    if state.startswith(("22", "42")) and state not in ("42501", "42P01", "42703"):
+    named = state.startswith(("22", "42")) and state not in ("42501", "42P01", "42703")
+    if named or (isinstance(error, OSError) and "ERROR:" in str(error)):  # no state is known once rows have come
         return SourceTableError(
             table,
             found=str(error).strip().splitlines()[0],

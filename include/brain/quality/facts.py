@@ -25,7 +25,7 @@ _NOISE = 1e-9
 
 
 def row_facts(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per date: lowest price, High - Low, distance outside the range, jump, gap and flat run.
+    """One row per date: no Close, lowest price, High - Low, distance outside the range, jump, gap and flat run.
 
     Facts that the columns do not allow are NaN, which no rule counts.
     """
@@ -38,6 +38,7 @@ def row_facts(frame: pd.DataFrame) -> pd.DataFrame:
         beyond = np.fmax.reduce([np.fmax(price - high, low - price) for price in inside])
         facts = {
             DATE: frame[DATE].to_numpy(),
+            "no_close": np.isnan(close).astype(np.float64),
             "lowest_price": np.fmin.reduce(list(prices.values())),
             "high_minus_low": high - low,
             "outside_range": beyond,
@@ -132,7 +133,7 @@ def _target(
     known = np.isfinite(returns) & np.isfinite(simple)
     returns, simple = returns[known], simple[known]
     if len(returns) < _ROWS_FOR_A_SHARE:
-        return {}
+        return {"minority": 0.0} if whole and not len(returns) and len(now) >= _ROWS_FOR_A_SHARE else {}
     clear = (np.abs(returns) > _NOISE) & (np.abs(simple) > _NOISE)
     ups = int((returns >= 0).sum())
     return {

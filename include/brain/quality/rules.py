@@ -77,6 +77,11 @@ def _key_rules() -> Sequence[Rule]:
 def _price_rules(quality: QualitySettings) -> Sequence[Rule]:
     return (
         between(
+            "close", quality.close, "rows", "no_close",
+            "{count} row(s) without Close ({examples})",
+            max_value=0,
+        ),
+        between(
             "positive", quality.positive, "rows", "lowest_price",
             "{count} row(s) with a price that is not above zero ({examples})",
             min_value=0, strict_min=True,
@@ -123,7 +128,7 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
         ),
         between(
             "constant_target", quality.constant_target, "columns", "minority",
-            "{count} target(s) that only ever go one way ({examples}); expected ups and downs",
+            "{count} target(s) that are empty or only ever go one way ({examples}); expected ups and downs",
             min_value=1,
         ),
         between(

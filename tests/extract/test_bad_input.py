@@ -1,0 +1,469 @@
+"""What extraction says to bad input: one verdict a case, other assets go on, the previous snapshot stays readable.
+
+Every case starts from two good assets, GOLD and SILVER, in PostgreSQL, extracted on two days; then GOLD is spoiled and
+both are extracted again, GOLD through the real gate.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from brain.core.errors import QualityError, SourceTableError, Transient
+from brain.embedded.servers import Servers
+from brain.extract.incremental import extract_asset
+from brain.extract.lake import Lake, folder_of
+from brain.extract.postgres import PostgresSource
+from brain.extract.source import Batch
+from brain.quality.asset_table import check_asset
+from tests.extract.conftest import HORIZONS, Market, asset_frame, extract, last_dates, open_gate, spec, until
+from tests.extract.test_storage import full_disk
+
+ROWS = 160
+DAYS = last_dates(asset_frame(ROWS), ROWS)
+TODAY = DAYS[-1]
+ODD = 'x"; DROP TABLE "SILVER"; --'
+
+
+@dataclass
+class Case:
+    """One kind of bad input.
+
+    Args:
+        name: What is wrong.
+        spoil: Makes it wrong.
+        verdict: What the report must say.
+        says: Words that its reason, findings or lists must contain.
+        asset: Settings of GOLD in the catalogue.
+        fresh: GOLD has no snapshot yet.
+        day: Last day of the interval.
+        around: What goes on during the extraction.
+        source: Makes the source; the real one unless the case is about what happens during a read.
+    """
+
+    name: str
+    spoil: Callable[[Bench], None]
+    verdict: str
+    says: tuple[str, ...] = ()
+    asset: dict[str, Any] = field(default_factory=dict)
+    fresh: bool = False
+    day: dt.date = TODAY
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    source: Callable[[Bench], PostgresSource] | None = None
+
+
+@dataclass
+class Bench:
+    """Where a case is played."""
+
+    market: Market
+    lake: Lake
+    servers: Servers
+
+    def put(self, frame: pd.DataFrame, types: dict[str, Any] | None = None, key: str | None = "Date") -> None:
+        self.market.put("GOLD", frame, types, key)
+
+    def sql(self, *statements: str) -> None:
+        for statement in statements:
+            self.market.execute(statement)
+
+
+Spoil = Callable[[Bench], None]
+
+
+def good() -> pd.DataFrame:
+    return asset_frame(ROWS)
+
+
+def cells(column: str, value: Any, rows: slice = slice(150, 151)) -> Spoil:
+    """Overwrite some cells of one column."""
+
+    def spoil(bench: Bench) -> None:
+        frame = good()
+        frame.loc[frame.index[rows], column] = value
+        bench.put(frame)
+
+    return spoil
+
+
+def rows(change: Callable[[pd.DataFrame], pd.DataFrame], **options: Any) -> Spoil:
+    """Put another frame in place of the good one."""
+    return lambda bench: bench.put(change(good()), **options)
+
+
+def sql(*statements: str) -> Spoil:
+    return lambda bench: bench.sql(*statements)
+
+
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    returns = {f"RETURNS{horizon}": frame[f"RETURNS{horizon}"] * 0 for horizon in HORIZONS}
+    return frame.assign(Open=5.0, High=5.0, Low=5.0, Close=5.0, **returns)
+
+
+def backward(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(RETURNS5=frame["Close"] / frame["Close"].shift(5) - 1)
+
+
+def log_percent(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(RETURNS5=100 * np.log1p(frame["RETURNS5"]))
+
+
+def clairvoyant(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(**{f"RETURNS{horizon}": frame[f"RETURNS{horizon}"].fillna(0.5) for horizon in HORIZONS})
+
+
+def with_row(day: str) -> Spoil:
+    values = ", ".join(["5"] * (len(good().columns) - 1))
+    return sql(f"INSERT INTO \"GOLD\" VALUES ('{day}', {values})")
+
+
+def many_columns(bench: Bench) -> None:
+    """As many columns as PostgreSQL takes; real numbers, since 1,600 doubles do not fit on a page."""
+    required = ["Close", *(f"RETURNS{horizon}" for horizon in HORIZONS)]
+    names = required + [f"f{number}" for number in range(1599 - len(required))]
+    bench.sql(
+        'DROP TABLE "GOLD"',
+        f'CREATE TABLE "GOLD" ("Date" date PRIMARY KEY, {", ".join(f"""{chr(34)}{n}{chr(34)} real""" for n in names)})',
+        f"INSERT INTO \"GOLD\" SELECT date '2020-01-01' + i, 5, {', '.join(['i * 7 % 5 - 2'] * (len(names) - 1))}"
+        " FROM generate_series(0, 150) i",
+    )
+
+
+def half_written_manifest(bench: Bench) -> None:
+    path = Path(bench.lake.storage.root) / folder_of("GOLD") / "manifest.json"
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+class DroppingSource(PostgresSource):
+    """The real source; the table is dropped between the look at its columns and the read of its rows."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(sa.make_url(bench.market.read_url), None)
+        self._bench = bench
+
+    def read(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
+        self._bench.sql('DROP TABLE IF EXISTS "GOLD"')
+        return super().read(*arguments, **options)
+
+
+class CutSource(PostgresSource):
+    """The real source; an administrator ends its session between two batches of a read."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(sa.make_url(bench.market.read_url), None)
+        self._servers = bench.servers
+        self._cut = False
+
+    def read(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
+        batches = super().read(*arguments, **options)
+        if not self._cut:
+            self._end_session()
+        yield from batches
+
+    def _end_session(self) -> None:
+        self._cut = True
+        with closing(self._servers.postgres.connect("postgres", self._servers.postgres_port)) as connection:
+            connection.cursor().execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'brain' AND datname = %s",
+                (self.url.database,),
+            )
+
+
+NOTHING: Spoil = lambda bench: None  # noqa: E731
+TEXT_DATE = sql('ALTER TABLE "GOLD" ALTER "Date" TYPE text')
+ZONED_DATE = sql('ALTER TABLE "GOLD" ALTER "Date" TYPE timestamptz')
+NOON = sql(
+    'ALTER TABLE "GOLD" ALTER "Date" TYPE timestamp', 'UPDATE "GOLD" SET "Date" = "Date" + interval \'12 hours\''
+)
+MIDNIGHT = sql('ALTER TABLE "GOLD" ALTER "Date" TYPE timestamp')
+JOIN_DXY = {"sources": ["DXY"]}
+STRICT = {"quality": {"stale": "fail", "max_stale": 3}}
+
+CASES = [
+    # the table
+    Case("missing table", sql('DROP TABLE "GOLD"'), "failed", ("no such table or view", "Create it")),
+    Case("empty table", sql('DELETE FROM "GOLD"'), "failed", ("no row up to 2020-08-11", "Load the table")),
+    Case("nine tenths of the rows gone", rows(lambda f: f[:16]), "failed", ("144 of 160 known rows gone",)),
+    Case(
+        "too few rows",
+        rows(lambda f: f[:50]),
+        "quarantined",
+        ("50 rows; expected at least 100",),
+        fresh=True,
+    ),
+    Case("no right to read", sql('REVOKE ALL ON "GOLD" FROM brain_source'), "failed", ("Grant SELECT",)),
+    Case(
+        "view that fails while it is read",
+        sql(
+            'ALTER TABLE "GOLD" RENAME TO raw',
+            'CREATE VIEW "GOLD" AS SELECT *, 1 / (CASE WHEN "Date" = \'2020-08-10\' THEN 0 ELSE 1 END) AS odd FROM raw',
+        ),
+        "failed",
+        ("division by zero", "Correct the table or the view"),
+    ),
+    Case(
+        "an SQL injection as the name",
+        NOTHING,
+        "failed",
+        (ODD, "no such table"),
+        {"name": ODD, "table": ODD},
+    ),
+    # the date
+    Case("no Date", sql('ALTER TABLE "GOLD" DROP "Date"'), "failed", ("no column 'Date'",)),
+    Case(
+        "names in lower case",
+        sql('ALTER TABLE "GOLD" RENAME "Date" TO date'),
+        "failed",
+        ("no column 'Date'", "date"),
+    ),
+    Case("dates as text", TEXT_DATE, "failed", ("'Date' of kind text", 'CAST("Date" AS date)')),
+    Case("dates with a time zone", ZONED_DATE, "failed", ("timestamp with time zone",)),
+    Case("dates with a time of day", NOON, "failed", ("dates with a time of day, the first 2020-",)),
+    Case("timestamps at midnight", MIDNIGHT, "unchanged"),
+    Case(
+        "duplicate dates",
+        rows(lambda f: pd.concat([f, f[-2:]]), key=None),
+        "failed",
+        ("2 duplicate dates", TODAY.isoformat()[:7]),
+    ),
+    Case(
+        "a row without a date",
+        sql(
+            'ALTER TABLE "GOLD" DROP CONSTRAINT "GOLD_pkey", ALTER "Date" DROP NOT NULL',
+            'INSERT INTO "GOLD" ("Close") VALUES (5)',
+        ),
+        "failed",
+        ("1 rows without a Date",),
+        fresh=True,
+    ),
+    Case("unordered rows", rows(lambda f: f.sample(frac=1, random_state=2)), "unchanged"),
+    Case("a row dated infinity", with_row("infinity"), "unchanged"),
+    Case(
+        "a row before the year 1",
+        with_row("0044-03-15 BC"),
+        "failed",
+        ("outside the years 1 to 9999",),
+        fresh=True,
+    ),
+    Case("a row from the future", with_row("2999-01-01"), "unchanged"),
+    Case("a clock that went back", NOTHING, "replayed", ("which the lake already knows",), day=DAYS[-3]),
+    # columns and types
+    Case("no Close", sql('ALTER TABLE "GOLD" DROP "Close"'), "failed", ("no column Close",)),
+    Case(
+        "no RETURNS20",
+        sql('ALTER TABLE "GOLD" DROP "RETURNS20"'),
+        "failed",
+        ("no column RETURNS20", "leave those horizons out"),
+    ),
+    Case(
+        "Close as text",
+        sql('ALTER TABLE "GOLD" ALTER "Close" TYPE text'),
+        "failed",
+        ("'Close' of kind text",),
+    ),
+    Case(
+        "RETURNS5 as text",
+        sql('ALTER TABLE "GOLD" ALTER "RETURNS5" TYPE text'),
+        "failed",
+        ("'RETURNS5' of kind text",),
+    ),
+    Case(
+        "a feature that became text",
+        sql('ALTER TABLE "GOLD" ALTER vola TYPE text'),
+        "failed",
+        ("'vola' of kind text",),
+    ),
+    Case(
+        "a feature that became an array",
+        sql('ALTER TABLE "GOLD" ALTER vola TYPE float8[] USING ARRAY[vola]'),
+        "failed",
+        ("'vola' of kind another type",),
+    ),
+    Case(
+        "a feature that became an integer",
+        sql('ALTER TABLE "GOLD" ALTER "Volume" TYPE bigint'),
+        "unchanged",
+    ),
+    Case(
+        "a new column that is no number",
+        sql('ALTER TABLE "GOLD" ADD notes jsonb'),
+        "unchanged",
+        ("notes",),
+    ),
+    Case("a renamed column", sql('ALTER TABLE "GOLD" RENAME vola TO skew'), "rewritten", ("skew",)),
+    Case(
+        "names that differ in case only",
+        sql('ALTER TABLE "GOLD" ADD close float8 DEFAULT 1'),
+        "rewritten",
+        ("close",),
+    ),
+    Case(
+        "a name with quotes, spaces and semicolons",
+        sql('ALTER TABLE "GOLD" ADD "é ""; -- %s" float8 DEFAULT 1'),
+        "rewritten",
+        ('é "; -- %s',),
+    ),
+    Case("1,600 columns", many_columns, "new", asset={"quality": {"forward_looking": "off"}}, fresh=True),
+    # cells
+    Case(
+        "Close missing on a row",
+        cells("Close", None),
+        "quarantined",
+        ("1 row(s) without Close (2020-07-29)",),
+    ),
+    Case(
+        "a feature that is all empty",
+        cells("vola", None, slice(None)),
+        "corrected",
+        ("more than 20% empty cells (vola)",),
+    ),
+    Case(
+        "a target that is all empty",
+        cells("RETURNS5", None, slice(None)),
+        "quarantined",
+        ("empty or only ever go one way (RETURNS5)",),
+    ),
+    Case("an infinite price", cells("Close", np.inf), "quarantined", ("infinite numbers (Close)",)),
+    Case("an infinite feature", cells("vola", -np.inf), "quarantined", ("infinite numbers (vola)",)),
+    Case("a negative price", cells("Close", -1.0), "quarantined", ("not above zero (2020-07-29)",)),
+    Case("a price of zero", cells("Low", 0.0), "quarantined", ("not above zero",)),
+    Case(
+        "a negative price where that is allowed",
+        cells("Low", -1.0),
+        "corrected",
+        asset={"quality": {"positive": "off"}},
+    ),
+    Case("High below Low", cells("High", 1.0), "quarantined", ("1 row(s) with High below Low",)),
+    Case("Open outside the day's range", cells("Open", 1.0), "corrected", ("outside Low to High",)),
+    Case("a price that jumps", cells("Close", 900.0), "corrected", ("beyond 25 robust standard deviations",)),
+    Case("a price that never moves", rows(flat), "quarantined", ("only ever go one way",)),
+    Case(
+        "a return that looks back",
+        rows(backward),
+        "quarantined",
+        ("not that of the coming change of Close (RETURNS5)",),
+    ),
+    Case(
+        "returns in another unit",
+        rows(log_percent),
+        "corrected",
+        ("not Close n rows ahead / Close - 1 (RETURNS5)",),
+    ),
+    Case("returns known before their time", rows(clairvoyant), "unchanged"),
+    Case(
+        "two weeks missing",
+        rows(lambda f: f.drop(index=range(140, 150))),
+        "corrected",
+        ("gap(s) of more than 5",),
+    ),
+    Case("no row for a month", NOTHING, "unchanged", ("22 trading days old",), day=dt.date(2020, 9, 11)),
+    Case(
+        "no row for a month, strictly",
+        NOTHING,
+        "quarantined",
+        ("22 trading days old",),
+        STRICT,
+        day=dt.date(2020, 9, 11),
+    ),
+    # joined tables
+    Case("a joined table that is missing", NOTHING, "failed", ("'DXY'", "no such table"), JOIN_DXY),
+    Case(
+        "a joined table without Date",
+        sql('CREATE TABLE "DXY" (v float8)'),
+        "failed",
+        ("'DXY'", "no column 'Date'"),
+        JOIN_DXY,
+    ),
+    Case(
+        "a joined table with duplicate dates",
+        sql(
+            'CREATE TABLE "DXY" ("Date" date, v float8)',
+            "INSERT INTO \"DXY\" VALUES ('2020-08-03', 1), ('2020-08-03', 2)",
+        ),
+        "failed",
+        ("1 duplicate dates, the first 2020-08-03", "'DXY'"),
+        JOIN_DXY,
+    ),
+    Case(
+        "a joined column of the same name",
+        sql('CREATE TABLE "DXY" ("Date" date PRIMARY KEY, vola float8)'),
+        "failed",
+        ("two columns named 'vola'", "prefix"),
+        {"sources": [{"table": "DXY", "prefix": ""}]},
+    ),
+    # what happens meanwhile
+    Case("a table dropped mid-read", NOTHING, "failed", ("does not exist", "GOLD"), source=DroppingSource),
+    Case("a connection cut mid-read", NOTHING, "failed", ("a retry may help",), source=CutSource),
+    Case(
+        "a full disk for the lake",
+        cells("vola", 7.0),
+        "failed",
+        ("Free space",),
+        around=partial(full_disk, 500),
+    ),
+    Case("a half-written manifest", half_written_manifest, "appended"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def bench(postgres: Market, lake: Lake, servers: Servers) -> Bench:
+    return Bench(postgres, lake, servers)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_bad_input(case: Case, bench: Bench) -> None:
+    bench.market.put("SILVER", good())
+    bench.market.put("GOLD", asset_frame(ROWS, known=ROWS - 1))
+    before = None
+    if not case.fresh:
+        extract(bench.market, bench.lake, DAYS[-2])
+        bench.put(good())
+        before = extract(bench.market, bench.lake, TODAY).snapshot
+    case.spoil(bench)
+    gold = spec(**{"name": "GOLD", **case.asset})
+    gate = partial(check_asset, spec=gold, interval=until(case.day))
+    source = case.source(bench) if case.source else bench.market.source()
+    with closing(source):
+        with case.around():
+            report = extract_asset(source, bench.lake, gold, until(case.day), gate)
+        other = extract_asset(source, bench.lake, spec("SILVER"), until(case.day), open_gate)
+
+    assert report.verdict == case.verdict, report.reason
+    told = " ".join([report.reason, *report.left_out, *report.added_columns, *(f["message"] for f in report.findings)])
+    assert [words for words in case.says if words not in told] == [], told
+    assert (report.error is None) == report.ok
+    assert isinstance(report.error, QualityError) == (case.verdict == "quarantined")
+    if report.error is not None:
+        assert report.error.subject == gold.name or isinstance(report.error, Transient)
+    assert other.verdict == "new"
+    if before is not None:
+        pd.testing.assert_frame_equal(bench.lake.read(before), good())
+        if not report.ok and gold.name == "GOLD":
+            assert bench.lake.latest("GOLD") == before == report.snapshot
+
+
+def test_a_refused_asset_leaves_its_report_in_the_lake(bench: Bench) -> None:
+    bench.put(flat(good()))
+    gate = partial(check_asset, spec=spec(), interval=until(TODAY))
+    report = extract(bench.market, bench.lake, TODAY, gate=gate)
+    (kept,) = bench.lake.quarantined("GOLD")
+    assert (kept["verdict"], kept["asset"], kept["reason"]) == ("quarantined", "GOLD", "")
+    assert [finding["rule"] for finding in kept["findings"] if finding["severity"] == "fail"] == ["constant_target"]
+    assert bench.lake.latest("GOLD") is None
+    assert isinstance(report.error, SourceTableError | QualityError)
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(CASES) >= 40
+    assert len({case.name for case in CASES}) == len(CASES)
