@@ -250,6 +250,7 @@ def _train_models(
 ) -> Outcome:
     from brain.store.champions import Refused
     from brain.training.candidate import Candidate, DataReference, Decision, Failed, Skipped
+    from brain.training.policy import lost_skill
     from brain.training.trainer import train_asset
 
     incumbents = {key.horizon: found for key, found in store.summaries([spec.name]).items()}
@@ -261,7 +262,10 @@ def _train_models(
         interval_end=interval.end,
         force=force,
     )
-    saved = store.save(outcome for outcome in outcomes if isinstance(outcome, Candidate))
+    candidates = [outcome for outcome in outcomes if isinstance(outcome, Candidate)]
+    saved = store.save(candidates)
+    lost = {found.key: lost_skill(incumbents.get(found.key.horizon), found) for found in candidates}
+    store.mark_degraded({key: reason for key, reason in lost.items() if reason})
     refused = {outcome.key: str(outcome.error) for outcome in saved if isinstance(outcome, Refused)}
     failed = {outcome.key: f"{outcome.reason}. {outcome.remedy}" for outcome in outcomes if isinstance(outcome, Failed)}
     decisions = {outcome.key: outcome.decision for outcome in outcomes if isinstance(outcome, Candidate | Skipped)}

@@ -161,7 +161,7 @@ class ModelStore:
         with explained():
             for pointer in self._joined(entities, targets, use_case, fields):
                 if (found := self._verified_or_none(pointer)) is not None:
-                    summaries[key_of(pointer)] = _incumbent(found, pointer.get("degraded", ""))
+                    summaries[key_of(pointer)] = _incumbent(found, pointer)
         return summaries
 
     def claims(
@@ -244,7 +244,7 @@ class ModelStore:
         return verdict, found
 
 
-def _incumbent(found: dict[str, Any], degraded: str) -> Incumbent:
+def _incumbent(found: dict[str, Any], pointer: dict[str, Any]) -> Incumbent:
     return Incumbent(
         version=found["version"],
         parameters=found["hyper_parameters"],
@@ -252,7 +252,8 @@ def _incumbent(found: dict[str, Any], degraded: str) -> Incumbent:
         searched_at=found["searched_at"],
         trained_at=found["trained_at"],
         snapshot=Sha256(found["data"]["snapshot"]),
-        degraded=degraded,
+        has_skill=bool((pointer.get("verdict") or {}).get("has_skill")),
+        degraded=pointer.get("degraded", ""),
     )
 
 

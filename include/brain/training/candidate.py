@@ -51,6 +51,7 @@ class Incumbent:
 
     Args:
         searched_at: The end of the data interval of its last full search.
+        has_skill: The grid-wide gate's verdict on it.
         degraded: Why it is thought worse than when it was promoted; empty if it is not.
     """
 
@@ -60,6 +61,7 @@ class Incumbent:
     searched_at: datetime
     trained_at: datetime
     snapshot: Sha256
+    has_skill: bool = False
     degraded: str = ""
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from brain.core.catalog import TrainingSettings
     from brain.core.keys import Sha256
-    from brain.training.candidate import Incumbent
+    from brain.training.candidate import Candidate, Incumbent
 
 
 def decide(
@@ -48,6 +48,17 @@ def decide(
     if incumbent.snapshot != snapshot:
         return Decision("refresh", "new rows")
     return Decision("skip", "nothing new")
+
+
+def lost_skill(incumbent: Incumbent | None, candidate: Candidate) -> str:
+    """Why a refreshed candidate is to be searched anew next time: its champion had proven skill that is gone.
+
+    Empty if there is no reason to.
+    """
+    low = candidate.metrics.get("skill_low")
+    if incumbent is None or not incumbent.has_skill or candidate.decision.action != "refresh" or low is None or low > 0:
+        return ""
+    return f"v{incumbent.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
 
 
 def _changes(old: tuple[str, ...], new: tuple[str, ...]) -> str:

@@ -93,6 +93,7 @@ class _Job:
     ) -> None:
         self.dataset = dataset
         self.settings = spec.training
+        self.about = spec.description
         self.data = data
         self.now = interval_end
         self.horizon = horizon
@@ -150,6 +151,10 @@ class _Job:
                 return self._candidate(cell, held, champion[0], decision, extra, self.now)
         return self._candidate(cell, best, found.parameters, decision, extra, self.now)
 
+    def _description(self) -> str:
+        said = f"Probability that Close of {self.dataset.asset} is not lower {self.horizon} rows later."
+        return f"{said} {self.about}".rstrip()
+
     def _champion_parameters(self) -> list[dict[str, Any]]:
         usable = self.incumbent and self.incumbent.parameters.get("classifier") in self.settings.classifiers
         return [dict(self.incumbent.parameters)] if self.incumbent and usable else []
@@ -194,6 +199,7 @@ class _Job:
             searched_at=searched_at,
             check_rows=cell.X[cell.rows[-CHECK_ROWS:]],
             proofs=proofs(cell),
+            description=self._description(),
             extra={"dropped": dict(self.dataset.dropped)},
         )
 
