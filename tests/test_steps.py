@@ -15,6 +15,7 @@ from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable
 from brain.core.keys import Interval, ModelKey
 from brain.demo.load import load_demo
 from brain.store.models import ModelStore
+from brain.store.verdicts import Verdict
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ASSETS = ("GOLD", "SP500", "VIX")
 THURSDAY = Interval.until(datetime(2018, 6, 28, 22, tzinfo=UTC))
 FRIDAY = Interval.until(datetime(2018, 6, 29, 22, tzinfo=UTC))
+SATURDAY = Interval.until(datetime(2018, 6, 30, 22, tzinfo=UTC))
 CATALOGUE = """
 defaults:
   horizons: [5, 20, 21, 161]
@@ -109,6 +111,21 @@ def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Worksp
         assert document["data"]["snapshot"] == data
         assert document["name"] == f"RETURNS{horizon}"
         assert document["source_tables"] == [asset]
+
+
+def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: steps.Workspace, demo_url: str) -> None:
+    run(workspace, THURSDAY)
+    store = ModelStore.open(workspace.settings)
+    keys = {key: found.version for key, found in store.summaries(["SP500"]).items()}
+    store.record_verdicts(Verdict(key, version, True, 0.001, 0.01, THURSDAY.end) for key, version in keys.items())
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
+    steps.extract(workspace, ["SP500"], FRIDAY)
+    assert steps.train(workspace, ["SP500"], FRIDAY)[0].reason == "4 refresh"
+    noted = {key for key, found in store.summaries(["SP500"]).items() if found.degraded}
+    assert noted == {key for key in keys if store.load(key).document["metrics"]["skill_low"] <= 0}
+    assert noted
+    again = steps.train(workspace, ["SP500"], SATURDAY)[0].reason
+    assert f"{len(noted)} search" in again
 
 
 def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: steps.Workspace, tmp_path: Path) -> None:
