@@ -141,6 +141,21 @@ def _matmul(rows: Array, matrix: Array) -> Array:
     return np.add.accumulate(products, axis=1)[:, -1, :]
 
 
+def _gather(node: Any) -> Kernel:
+    axis = _attributes(node)["axis"].i
+    return lambda values, places: values.take(places, axis)
+
+
+def _gather_elements(node: Any) -> Kernel:
+    axis = _attributes(node)["axis"].i
+    return lambda table, places: np.take_along_axis(table, places, axis)
+
+
+def _reduce_sum(_: Any) -> Kernel:
+    """Of whole numbers only, whose sum has no order."""
+    return lambda values, axes: values.sum(axis=tuple(axes))
+
+
 def _cast(node: Any) -> Kernel:
     from onnx import helper
 
@@ -193,12 +208,21 @@ _KERNELS: dict[str, Callable[[Any], Kernel]] = {
     "Clip": lambda _: np.clip,
     "Concat": lambda _: lambda *parts: np.concatenate(parts, axis=1),
     "Div": lambda _: np.divide,
-    "Gather": lambda _: lambda rows, columns: rows[:, columns],
+    "Equal": lambda _: np.equal,
+    "Gather": _gather,
+    "GatherElements": _gather_elements,
+    "GreaterOrEqual": lambda _: np.greater_equal,
     "IsNaN": lambda _: np.isnan,
     "MatMul": lambda _: _matmul,
+    "Max": lambda _: np.maximum,
     "Mul": lambda _: np.multiply,
+    "Neg": lambda _: np.negative,
+    "Pow": lambda _: np.power,
+    "ReduceSum": _reduce_sum,
+    "Relu": lambda _: lambda values: np.maximum(values, 0.0),
     "Sigmoid": lambda _: expit,
     "Sub": lambda _: np.subtract,
     "TreeEnsemble": _tree_ensemble,
+    "Unsqueeze": lambda _: lambda values, axes: np.expand_dims(values, tuple(axes)),
     "Where": lambda _: np.where,
 }

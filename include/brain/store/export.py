@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brain.core.errors import ArtifactRejected, StoreError
+from brain.store.classifiers import own_graph, write_steps
 from brain.store.evaluate import open_session, read_model
-from brain.store.graph import INPUT, OPSETS, OUTPUT, linear_graph, tree_graph
-from brain.store.preprocessing import NotTranslatable, collapse, read_steps, split_pipeline
-from brain.store.trees import boosted, forest
+from brain.store.graph import INPUT, OPSETS, OUTPUT, GraphBuilder
+from brain.store.preprocessing import NotTranslatable, read_steps, split_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class Export:
     """A model's ONNX form and how far it is from the fitted pipeline.
 
     Args:
-        exporter: ``brain`` (our own graph) or ``skl2onnx``.
+        exporter: ``brain`` (our own graph), ``skl2onnx``, or both: our preprocessing and its classifier.
         precision: Of the model's input: ``float64`` or ``float32``.
         max_difference: Largest absolute difference of P(up) on the check rows.
     """
@@ -106,45 +106,45 @@ def runtime_probability(content: bytes, rows: NDArray[np.float64]) -> NDArray[np
 
 
 def _attempts(pipeline: Any, features: int) -> Iterator[tuple[str, str, dict[str, int], Callable[[], bytes]]]:
-    yield "brain", "float64", OPSETS, lambda: _own_graph(pipeline, features)
-    yield "skl2onnx", "float64", CONVERTER_OPSETS, lambda: _converted(pipeline, features, double=True)
-    yield "skl2onnx", "float32", CONVERTER_OPSETS, lambda: _converted(pipeline, features, double=False)
+    yield "brain", "float64", OPSETS, lambda: own_graph(pipeline, features)
+    yield "brain+skl2onnx", "float64", CONVERTER_OPSETS, lambda: _converted_classifier(pipeline, features)
+    yield "skl2onnx", "float32", CONVERTER_OPSETS, lambda: _convert(pipeline, features, INPUT).SerializeToString()
 
 
-def _own_graph(pipeline: Any, features: int) -> bytes:
+def _converted_classifier(pipeline: Any, features: int) -> bytes:
+    """Our preprocessing in double precision, followed by the converter's classifier in single."""
+    from onnx import TensorProto, compose
+
     transformers, classifier = split_pipeline(pipeline)
-    steps = read_steps(transformers)
-    match type(classifier).__name__:
-        case "LogisticRegression":
-            link = "logistic"
-        case "SGDClassifier" if classifier.loss in ("log_loss", "modified_huber"):
-            link = "logistic" if classifier.loss == "log_loss" else "modified_huber"
-        case "RandomForestClassifier" | "ExtraTreesClassifier" | "DecisionTreeClassifier":
-            return tree_graph(features, steps, forest(classifier))
-        case "LGBMClassifier":
-            return tree_graph(features, steps, boosted(classifier))
-        case other:
-            raise NotTranslatable(f"{other} has no graph of ours")
-    coefficients = np.asarray(classifier.coef_[0], dtype=np.float64)
-    return linear_graph(features, collapse(steps, features), coefficients, float(classifier.intercept_[0]), link)
+    graph = GraphBuilder(features, CONVERTER_OPSETS)
+    write_steps(graph, read_steps(transformers))
+    graph.apply("Cast", to=TensorProto.FLOAT)
+    graph.apply("Identity")
+    before = graph.model(graph.current, classifier.n_features_in_)
+    before.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    after = _convert(classifier, classifier.n_features_in_, "prepared")
+    after.ir_version = before.ir_version
+    # The converter names only the domains it used, at the version it needed; later ones hold the same operators.
+    del after.opset_import[:]
+    after.opset_import.extend(before.opset_import)
+    merged = compose.merge_models(before, after, [(graph.current, "prepared")], outputs=[OUTPUT])
+    content: bytes = merged.SerializeToString(deterministic=True)
+    return content
 
 
-def _converted(pipeline: Any, features: int, *, double: bool) -> bytes:
+def _convert(model: Any, features: int, name: str) -> Any:
     import skl2onnx
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+    from skl2onnx.common.data_types import FloatTensorType
 
-    kind = DoubleTensorType if double else FloatTensorType
-    _, classifier = split_pipeline(pipeline)
+    _, classifier = split_pipeline(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the comparison that follows is what decides
-        model = skl2onnx.to_onnx(
-            pipeline,
-            initial_types=[(INPUT, kind([None, features]))],
+        return skl2onnx.to_onnx(
+            model,
+            initial_types=[(name, FloatTensorType([None, features]))],
             options={id(classifier): {"zipmap": False}},
             target_opset=CONVERTER_OPSETS,
         )
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
 
 
 def _brief(error: Exception) -> str:

@@ -103,6 +103,32 @@ class Project:
         return replace(before, matrix=before.matrix @ self.axes / self.length, shift=shift)
 
 
+@dataclass(frozen=True)
+class YeoJohnson:
+    """The power transform of Yeo and Johnson (2000), one `exponent` a column."""
+
+    exponent: Vector
+
+    def onto(self, before: Affine) -> Affine:
+        raise NotTranslatable(f"a power transform of {len(before.shift)} columns is not affine")
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Each column's value as its share in the training rows, interpolated between quantiles.
+
+    Args:
+        values: Shape (quantiles, n), ascending in each column.
+        shares: Shape (quantiles,), from 0 to 1.
+    """
+
+    values: Vector
+    shares: Vector
+
+    def onto(self, before: Affine) -> Affine:
+        raise NotTranslatable(f"a quantile transform of {len(before.shift)} columns is not affine")
+
+
 def split_pipeline(pipeline: Any) -> tuple[list[Any], Any]:
     """The fitted transformers and the fitted classifier of a pipeline (or of a bare classifier)."""
     parts = [part for _, part in pipeline.steps] if hasattr(pipeline, "steps") else [pipeline]
@@ -188,6 +214,20 @@ def _pca(step: Any) -> Iterator[Step]:
     yield Project(np.asarray(step.mean_, dtype=np.float64), axes, length)
 
 
+def _power_transformer(step: Any) -> Iterator[Step]:
+    if step.method != "yeo-johnson":
+        raise NotTranslatable(f"PowerTransformer with method {step.method!r}")
+    yield YeoJohnson(np.asarray(step.lambdas_, dtype=np.float64))
+    if step.standardize:
+        yield from _standard_scaler(step._scaler)  # noqa: SLF001 - the fitted part has no public name
+
+
+def _quantile_transformer(step: Any) -> Iterator[Step]:
+    if step.output_distribution != "uniform":
+        raise NotTranslatable(f"QuantileTransformer with output {step.output_distribution!r}")
+    yield Quantiles(np.asarray(step.quantiles_, dtype=np.float64), np.asarray(step.references_, dtype=np.float64))
+
+
 _READERS: dict[str, Callable[[Any], Iterator[Step]]] = {
     "SimpleImputer": _simple_imputer,
     "StandardScaler": _standard_scaler,
@@ -198,4 +238,6 @@ _READERS: dict[str, Callable[[Any], Iterator[Step]]] = {
     "SelectFromModel": _selector,
     "VarianceThreshold": _selector,
     "PCA": _pca,
+    "PowerTransformer": _power_transformer,
+    "QuantileTransformer": _quantile_transformer,
 }
