@@ -94,7 +94,7 @@ SPACE: dict[str, tuple[str, dict[str, Dimension]]] = {
     "svc": ("linear", {"C": Real(1e-3, 10), "kernel": Choice(("rbf", "poly")), "degree": Whole(2, 4)}),
     "bagged_svc": ("linear", {"C": Real(1e-3, 10), "models": Whole(3, 10)}),
     "naive_bayes": ("linear", {"smoothing": Real(1e-9, 1)}),
-    "neighbours": ("linear", {"k": Whole(25, 400, log=True), "weights": Choice(("uniform", "distance"))}),
+    "neighbours": ("linear", {"k": Whole(25, 400, log=True), "weights": Choice(("uniform",))}),
 }
 
 # Where every search starts: strong shrinkage, which on daily returns is hard to beat.
