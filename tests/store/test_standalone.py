@@ -47,7 +47,7 @@ def standalone_url() -> Iterator[str]:
                 "--bind_ip",
                 ports.LOOPBACK,
             ]
-            command += ["--bind_ip", ports.LOOPBACK, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]
+            command += ["--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]
             pids.append(process.spawn(command, folder / "mongod.log"))
             with pymongo.MongoClient[dict[str, Any]](ports.LOOPBACK, port, serverSelectionTimeoutMS=30_000) as client:
                 client.admin.command("ping")
