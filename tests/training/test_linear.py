@@ -75,3 +75,11 @@ def test_a_constant_column_does_no_harm() -> None:
 )
 def test_only_plain_ridge_regression_takes_the_short_way(change: dict[str, str], plain: bool) -> None:
     assert is_plain({**PLAIN, **change}) is plain
+
+
+@pytest.mark.parametrize("scale", ["standard", "none"])
+def test_the_center_is_the_mean_of_what_it_says_of_its_own_rows(scale: str) -> None:
+    X, y = _data(0.5)
+    X[::9, 1] = np.nan
+    model = fit_linear({**PLAIN, "scale": scale}, X, y, 1.0)
+    assert model.center == pytest.approx(model.log_odds(X).mean())

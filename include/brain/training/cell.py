@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from brain.core.keys import ModelKey
 from brain.training import linear, search_space
@@ -101,7 +101,7 @@ def fit(cell: Cell, parameters: Mapping[str, Any], train: Rows) -> Fitted:
     pipeline = search_space.build(parameters, *X.shape)
     if linear.is_plain(parameters):
         model = linear.fit_linear(parameters, X, y, weight)
-        return Fitted(linear.into_pipeline(model, pipeline, X), float(model.log_odds(X).mean()))
+        return Fitted(linear.into_pipeline(model, pipeline, X), model.center)
     weighted = parameters["classifier"] not in WITHOUT_WEIGHTS
     pipeline.fit(X, y.astype(np.int64), **({"classifier__sample_weight": np.full(len(y), weight)} if weighted else {}))
     return Fitted(pipeline, float(log_odds(pipeline.predict_proba(X)[:, 1]).mean()))
@@ -131,7 +131,7 @@ def forecast(cell: Cell, parameters: Mapping[str, Any], fold: Fold) -> FoldForec
     if linear.is_plain(parameters):
         X, y, weight = _sample(cell, parameters, fold.train)
         model = linear.fit_linear(parameters, X, y, weight)
-        return FoldForecast(fold, model.log_odds(cell.X[fold.test]), float(model.log_odds(X).mean()))
+        return FoldForecast(fold, model.log_odds(cell.X[fold.test]), model.center)
     fitted = fit(cell, parameters, fold.train)
     return FoldForecast(fold, log_odds(fitted.pipeline.predict_proba(cell.X[fold.test])[:, 1]), fitted.center)
 
@@ -145,11 +145,17 @@ def _sample(
     return cell.X[rows], cell.labels[rows], weight
 
 
+@cache
+def _threads() -> ThreadpoolController:
+    """Found once a process: looking for the libraries costs as much as training a small model."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def quiet_single_thread() -> Iterator[None]:
     """Fit many small models fast: one thread, inputs already checked, and known harmless warnings kept out of logs."""
     with (
-        threadpool_limits(1),
+        _threads().limit(limits=1),
         sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
         np.errstate(divide="ignore", invalid="ignore"),
         warnings.catch_warnings(),

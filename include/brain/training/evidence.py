@@ -140,7 +140,10 @@ def calibration_line(probability: Values, outcome: Values) -> tuple[float | None
     for _ in range(30):
         chance = expit(design @ line)
         curvature = (design * (chance * (1 - chance))[:, None]).T @ design
-        step = np.linalg.lstsq(curvature, design.T @ (chance - outcome), rcond=None)[0]
+        try:
+            step = np.linalg.solve(curvature, design.T @ (chance - outcome))
+        except np.linalg.LinAlgError:
+            return None, None
         line -= np.clip(step, -5, 5)
         if np.abs(step).max() < 1e-8:
             return float(line[0]), float(line[1])

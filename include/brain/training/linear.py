@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, logit
 
 if TYPE_CHECKING:
@@ -46,6 +45,11 @@ class Linear:
     shift: Values
     coef: Values
     intercept: float
+
+    @property
+    def center(self) -> float:
+        """Mean log-odds over the rows it was fitted to."""
+        return float(self.intercept + ((self.mean - self.shift) / self.scale) @ self.coef)
 
     def log_odds(self, X: Values) -> Values:
         """Log-odds by row of `X`, shape (n, d), NaN where missing; returns shape (n,)."""
@@ -103,9 +107,9 @@ def ridge_logistic(Z: Values, y: Values, strength: float) -> tuple[Values, float
     design = np.column_stack([Z, np.ones(len(Z))])
     ridge = np.diag(np.append(np.ones(Z.shape[1]), 0.0))
     theta = np.append(np.zeros(Z.shape[1]), logit(y.mean()))
-    bound = cho_factor(0.25 * strength * (design.T @ design) + ridge, check_finite=False)
+    inverse = np.linalg.inv(0.25 * strength * (design.T @ design) + ridge)
     for _ in range(BOUND_STEPS):
-        step = cho_solve(bound, _gradient(design, y, strength, theta), check_finite=False)
+        step = inverse @ _gradient(design, y, strength, theta)
         theta -= step
         if np.abs(step).max() < TOLERANCE:
             return theta[:-1], float(theta[-1])
