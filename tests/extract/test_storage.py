@@ -50,19 +50,11 @@ def test_what_is_not_there_is_not_found(storage: Storage) -> None:
     storage.delete("a/none.json")
 
 
-def test_a_copy_is_what_the_file_was(storage: Storage) -> None:
-    storage.write("a/now", b"one")
-    storage.copy("a/now", "a/before")
-    storage.copy("a/now", "a/before")
-    storage.write("a/now", b"two")
-    assert (storage.read("a/before"), storage.read("a/now")) == (b"one", b"two")
+def test_a_replaced_file_is_kept_as_the_previous_one(storage: Storage) -> None:
+    for content in (b"one", b"two", b"three"):
+        storage.replace("a/now", content, "a/before")
+    assert (storage.read("a/before"), storage.read("a/now")) == (b"two", b"three")
     assert storage.names("a") == ["before", "now"]
-
-
-def test_a_copy_of_nothing_is_nothing(storage: Storage) -> None:
-    storage.write("a/other", b"")
-    storage.copy("a/none", "a/before")
-    assert storage.names("a") == ["other"]
 
 
 def test_what_is_deleted_is_gone(storage: Storage) -> None:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from brain.core.errors import LakeError, StorageUnavailable
 from brain.core.keys import DATE, Sha256
 from brain.extract.content import chain_start, extend_chain
-from brain.extract.manifest import Manifest, Revision, Segment, Version
+from brain.extract.manifest import Manifest, Revision, Segment, Version, seal_of
 from brain.extract.rows import Rows, mask_unknown
 from brain.extract.segments import read_segments
 from brain.extract.storage import open_storage
@@ -175,7 +175,7 @@ class Lake:
         """
         folder = folder_of(asset)
         with self.storage.locked(f"{folder}/lock"):
-            if self._load(folder) != expected:
+            if self._seal(folder) != (expected.seal if expected else ""):
                 raise StorageUnavailable(
                     asset,
                     found="a manifest that another run has just replaced",
@@ -190,9 +190,11 @@ class Lake:
         Raises:
             StorageUnavailable: The disk is full, or the storage does not answer.
         """
-        folder = folder_of(manifest.asset)
-        self._keep_previous(folder)
-        self.storage.write(f"{folder}/manifest.json", manifest.dump())
+        name, content = f"{folder_of(manifest.asset)}/manifest.json", manifest.dump()
+        if self._is_whole(name):
+            self.storage.replace(name, content, f"{folder_of(manifest.asset)}/manifest.previous.json")
+        else:  # what is kept as the previous one is better than this
+            self.storage.write(name, content)
 
     def quarantine(self, asset: str, interval: Interval, report: Mapping[str, Any]) -> str:
         """Keep the report of rows the gate refused; returns its address."""
@@ -205,13 +207,22 @@ class Lake:
         folder = f"{folder_of(asset)}/quarantine"
         return [json.loads(self.storage.read(f"{folder}/{name}")) for name in self.storage.names(folder)]
 
-    def _keep_previous(self, folder: str) -> None:
-        """Keep the manifest beside its successor, unless it is damaged: then the previous one is the good one."""
+    def _is_whole(self, name: str) -> bool:
         try:
-            Manifest.load(self.storage.read(f"{folder}/manifest.json"), folder)
-        except (FileNotFoundError, LakeError):
-            return
-        self.storage.copy(f"{folder}/manifest.json", f"{folder}/manifest.previous.json")
+            return bool(seal_of(self.storage.read(name)))
+        except FileNotFoundError:
+            return False
+
+    def _seal(self, folder: str) -> str:
+        """The hash of the manifest that `_load` would return; empty if there is none."""
+        for name in ("manifest.json", "manifest.previous.json"):
+            try:
+                seal = seal_of(self.storage.read(f"{folder}/{name}"))
+            except FileNotFoundError:
+                continue
+            if seal:
+                return seal
+        return ""
 
     def _load(self, folder: str) -> Manifest | None:
         damage: LakeError | None = None

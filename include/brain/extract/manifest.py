@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from brain.core.errors import LakeError
 from brain.core.keys import Sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FORMAT = 1
 _SEAL = ', "sha256": "'
@@ -40,13 +40,15 @@ class Segment:
     sha256: Sha256
     size: int
 
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "first": self.first.isoformat(), "last": self.last.isoformat()}
+    def to_json(self) -> list[Any]:
+        """Its fields in order: a manifest holds hundreds of segments and is written every day."""
+        days = (self.first.isoformat(), self.last.isoformat())
+        return [self.name, self.rows, *days, self.chain, self.sha256, self.size]
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Segment:
-        days = {name: date.fromisoformat(value[name]) for name in ("first", "last")}
-        return cls(**{**value, **days})
+    def from_json(cls, value: Sequence[Any]) -> Segment:
+        name, rows, first, last, chain, sha256, size = value
+        return cls(name, rows, date.fromisoformat(first), date.fromisoformat(last), chain, sha256, size)
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,14 @@ class Manifest:
         versions: Never empty.
         checked_in_full: Last day of the interval at which every row was last compared with the source.
         last_version: Highest number ever given out; numbers are not used twice.
+        seal: Hash of the file it was read from; empty for one that has not been written yet.
     """
 
     asset: str
     versions: tuple[Version, ...]
     checked_in_full: date
     last_version: int
+    seal: str = field(default="", compare=False)
 
     @property
     def latest(self) -> Version:
@@ -133,11 +137,12 @@ class Manifest:
         """The manifest as JSON that ends with the hash of what stands before it."""
         schemas: dict[tuple[str, ...], int] = {}
         tables: dict[tuple[str, ...], int] = {}
-        segments: dict[str, dict[str, Any]] = {}
+        segments: dict[str, list[Any]] = {}
         versions = []
         for version in self.versions:
             for segment in version.segments:
-                segments.setdefault(segment.name, segment.to_json())
+                if segment.name not in segments:
+                    segments[segment.name] = segment.to_json()
             versions.append(
                 {
                     "version": version.version,
@@ -173,17 +178,25 @@ class Manifest:
         Raises:
             LakeError: The content is cut off, altered or of another format.
         """
-        text, seal, rest = content.decode("utf-8", "replace").rpartition(_SEAL)
-        if not seal or rest.strip() != f'{hashlib.sha256(text.encode()).hexdigest()}"}}':
+        seal = seal_of(content)
+        if not seal:
             raise _broken(subject, f"{len(content)} bytes that do not end with their own hash")
-        body = json.loads(text + "}")
+        body = json.loads(content)
         if body["format"] != FORMAT:
             raise _broken(subject, f"format {body['format']}")
         segments = {name: Segment.from_json(value) for name, value in body["segments"].items()}
         schemas = [tuple(schema) for schema in body["schemas"]]
         tables = [tuple(names) for names in body["tables"]]
         versions = tuple(_version(value, schemas, tables, segments) for value in body["versions"])
-        return cls(body["asset"], versions, date.fromisoformat(body["checked_in_full"]), body["last_version"])
+        checked = date.fromisoformat(body["checked_in_full"])
+        return cls(body["asset"], versions, checked, body["last_version"], seal)
+
+
+def seal_of(content: bytes) -> str:
+    """The hash that a manifest ends with; empty if the content is cut off or altered."""
+    text, _, rest = content.rpartition(_SEAL.encode())
+    digest = hashlib.sha256(text).hexdigest()
+    return digest if text and rest.strip() == f'{digest}"}}'.encode() else ""
 
 
 def _version(

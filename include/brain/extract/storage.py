@@ -57,8 +57,8 @@ class Storage:
         """Names of the entries directly in `folder`, sorted; empty if there is no such folder."""
         raise NotImplementedError
 
-    def copy(self, name: str, to: str) -> None:
-        """Let `to` be what `name` is now; nothing happens if there is no such file."""
+    def replace(self, name: str, content: bytes, previous: str) -> None:
+        """Write `name` anew and keep what it was as `previous`; a reader who finds no `name` reads `previous`."""
         raise NotImplementedError
 
     def delete(self, name: str) -> None:
@@ -93,6 +93,12 @@ class LocalStorage(Storage):
             raise _unavailable(self.describe(name), error) from error
 
     def write(self, name: str, content: bytes) -> None:
+        with self._written(name, content) as temporary:
+            temporary.replace(self._folder / name)
+
+    @contextlib.contextmanager
+    def _written(self, name: str, content: bytes) -> Iterator[Path]:
+        """A synced temporary file beside `name`, to be renamed; nothing of it is left after a failure."""
         path = self._folder / name
         temporary = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
         try:
@@ -101,7 +107,7 @@ class LocalStorage(Storage):
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_synced(temporary, content)
-            temporary.replace(path)
+            yield temporary
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -118,17 +124,11 @@ class LocalStorage(Storage):
         except OSError as error:
             raise _unavailable(self.describe(folder), error) from error
 
-    def copy(self, name: str, to: str) -> None:
-        temporary = self._folder / f"{to}.{os.getpid()}{_TEMPORARY}"
-        try:
-            temporary.unlink(missing_ok=True)
-            temporary.hardlink_to(self._folder / name)
-            temporary.replace(self._folder / to)
-            temporary.unlink(missing_ok=True)  # a rename onto the same file leaves both names
-        except FileNotFoundError:
-            return
-        except OSError:  # a file system without hard links
-            self.write(to, self.read(name))
+    def replace(self, name: str, content: bytes, previous: str) -> None:
+        with self._written(name, content) as temporary:
+            with contextlib.suppress(FileNotFoundError):
+                (self._folder / name).replace(self._folder / previous)
+            temporary.replace(self._folder / name)
 
     def delete(self, name: str) -> None:
         try:
@@ -189,13 +189,10 @@ class RemoteStorage(Storage):
             raise _unavailable(self.describe(folder), error) from error
         return sorted(posixpath.basename(entry.rstrip("/")) for entry in entries)
 
-    def copy(self, name: str, to: str) -> None:
-        try:
-            self._fs.pipe_file(self._at(to), self._fs.cat_file(self._at(name)))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise _unavailable(self.describe(to), error) from error
+    def replace(self, name: str, content: bytes, previous: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.write(previous, self.read(name))
+        self.write(name, content)
 
     def delete(self, name: str) -> None:
         try:

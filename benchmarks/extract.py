@@ -1,0 +1,284 @@
+"""Extraction: incremental against full, flat as history grows, and a first full read against ``psql \\copy``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from benchmarks.market.tables import Market, asset_frame, market
+from benchmarks.report import Report
+from brain.core.catalog import HORIZONS, AssetSpec
+from brain.core.keys import Interval
+from brain.extract.incremental import extract_asset
+from brain.extract.lake import Lake
+from brain.extract.source import Source, connect_source
+
+if TYPE_CHECKING:
+    from brain.extract.report import ExtractionReport
+
+HISTORIES = (3_000, 30_000, 100_000)
+WIDE = 5_000
+FLEET, FLEET_QUICK = 1_000, 40
+CHUNKS = 10
+NOW = Interval.until(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+
+
+class Open:
+    """A gate that lets everything through: the gate has a benchmark of its own."""
+
+    passed, reason, warnings = True, "", 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {"findings": []}
+
+
+def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> Open:  # noqa: ARG001
+    return Open()
+
+
+def run(quick: bool) -> Report:
+    repeats = 15 if quick else 51
+    with market() as source:
+        incremental = _incremental(source, repeats)
+        fleet = _fleet(source, FLEET_QUICK if quick else FLEET)
+    rows, figures = _table(incremental, fleet)
+    return Report(
+        title=f"Extraction of tables with 35 columns: median of {repeats}, sides interleaved",
+        columns=("what", "rows", "seconds", "against", "ratio"),
+        rows=rows,
+        figures=figures,
+        notes=[
+            "full: first extraction into an empty lake (read, hash, Parquet with zstd, synced files, manifest).",
+            "pandas: read_sql of the table and to_parquet, which keeps no hash, no manifest and no history.",
+            "no new row / one new row: the daily run, with the default overlap of 181 rows read again; for one new row "
+            "the interval moves on by a day, so that a row appears and 11 older returns become known.",
+            "psql: one session, one \\copy of each table to a file; both sides on the same chunks of assets in turn.",
+            "The quality gate is left out here; see the benchmark `gate`.",
+            f"psql against extraction was run on {fleet.assets} assets x {WIDE} rows.",
+        ],
+    )
+
+
+@dataclass
+class Timings:
+    """Seconds of each side for one length of history."""
+
+    rows: int
+    sides: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, side: str, seconds: float) -> None:
+        self.sides.setdefault(side, []).append(seconds)
+
+    def median(self, side: str) -> float:
+        return statistics.median(self.sides[side])
+
+
+def _incremental(source: Market, repeats: int) -> list[Timings]:
+    """All lengths and all sides in turn, so that noise of the machine hits them alike."""
+    timings = [Timings(rows) for rows in HISTORIES]
+    for rows in HISTORIES:
+        source.put(f"H{rows}", asset_frame(rows))
+    with tempfile.TemporaryDirectory() as folder, closing(connect_source(source.source_url)) as reader:
+        lakes = {rows: Lake(f"{folder}/{rows}") for rows in HISTORIES}
+        days = {rows: _day(asset_frame(rows), -repeats - 2) for rows in HISTORIES}
+        for rows in HISTORIES:
+            _extract(reader, lakes[rows], rows, days[rows])
+        for repeat in range(repeats):
+            for timing in timings:
+                _one_round(
+                    reader, lakes, days, timing, f"{folder}/full-{timing.rows}-{repeat}", source.source_url, repeat
+                )
+        for rows in HISTORIES:
+            _agree(reader, lakes[rows], rows, days[rows], f"{folder}/check-{rows}")
+    return timings
+
+
+def _one_round(
+    reader: Source, lakes: dict[int, Lake], days: dict[int, dt.date], timing: Timings, fresh: str, url: str, repeat: int
+) -> None:
+    rows = timing.rows
+    timing.add("none", _timed(partial(_extract, reader, lakes[rows], rows, days[rows]), "unchanged"))
+    days[rows] += dt.timedelta(days=1)
+    timing.add("one", _timed(partial(_extract, reader, lakes[rows], rows, days[rows]), "appended"))
+    if rows == HISTORIES[0] or repeat < 5:
+        timing.add("full", _timed(partial(_extract, reader, Lake(fresh), rows, days[rows]), "new"))
+    if rows == HISTORIES[0]:
+        timing.add("pandas", _timed(partial(_pandas, url, rows, Path(fresh)), "written"))
+
+
+def _timed(work: Any, verdict: str) -> float:
+    start = time.perf_counter()
+    outcome = work()
+    seconds = time.perf_counter() - start
+    assert outcome == verdict, f"{outcome}, expected {verdict}"
+    return seconds
+
+
+def _extract(reader: Source, lake: Lake, rows: int, day: dt.date) -> str:
+    report = _report(reader, lake, rows, day)
+    assert report.error is None, report.reason
+    return report.verdict
+
+
+def _report(reader: Source, lake: Lake, rows: int, day: dt.date) -> ExtractionReport:
+    spec = AssetSpec.model_validate(
+        {"name": f"H{rows}", "table": f"H{rows}", "horizons": HORIZONS, "extraction": {"full_check_days": None}}
+    )
+    return extract_asset(reader, lake, spec, Interval.until(dt.datetime.combine(day, dt.time(), dt.UTC)), open_gate)
+
+
+def _pandas(url: str, rows: int, folder: Path) -> str:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        frame = pd.read_sql(f'SELECT * FROM "H{rows}" ORDER BY "Date"', connection)
+    engine.dispose()
+    folder.mkdir(exist_ok=True)
+    frame.to_parquet(folder / "pandas.parquet", compression="zstd")
+    return "written"
+
+
+def _agree(reader: Source, lake: Lake, rows: int, day: dt.date, fresh: str) -> None:
+    """Day by day and in one go must have given the same content."""
+    whole = _report(reader, Lake(fresh), rows, day).snapshot
+    latest = lake.latest(f"H{rows}")
+    assert whole is not None
+    assert latest is not None
+    assert whole.sha256 == latest.sha256
+
+
+def _day(frame: pd.DataFrame, position: int) -> dt.date:
+    return pd.Timestamp(frame["Date"].iloc[position]).date()
+
+
+@dataclass
+class Fleet:
+    """A first full extraction of many assets, against psql."""
+
+    assets: int
+    ours: float
+    psql: float
+    megabytes: float
+    before: float
+    bytes_ours: int
+    bytes_psql: int
+
+
+def _fleet(source: Market, assets: int) -> Fleet:
+    names = [f"A{number:04d}" for number in range(assets)]
+    source.put(names[0], asset_frame(WIDE, "2005-01-01"))
+    source.copies(names[0], names[1:])
+    ours = psql = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        step = -(-assets // CHUNKS)
+        chunks = [names[start : start + step] for start in range(0, assets, step)]
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            before = pool.apply(_peak_megabytes)
+            for chunk in chunks:
+                psql += _psql(source, chunk, Path(folder))
+                ours += pool.apply(_extract_chunk, (source.source_url, f"{folder}/lake", chunk))
+            megabytes = pool.apply(_peak_megabytes)
+        _same(Lake(f"{folder}/lake"), names[-1], Path(folder))
+        sizes = [_size(Path(folder) / "lake"), sum(f.stat().st_size for f in Path(folder).glob("*.csv"))]
+    return Fleet(assets, ours, psql, megabytes, before, *sizes)
+
+
+def _extract_chunk(url: str, lake: str, names: list[str]) -> float:
+    start = time.perf_counter()
+    with closing(connect_source(url)) as reader:
+        for name in names:
+            spec = AssetSpec(name=name, table=name, horizons=HORIZONS)
+            report = extract_asset(
+                reader, Lake(lake), spec, Interval.until(dt.datetime(2030, 1, 1, tzinfo=dt.UTC)), open_gate
+            )
+            assert report.verdict == "new", report.reason
+    return time.perf_counter() - start
+
+
+def _peak_megabytes() -> float:
+    """Of this process since it began; `ru_maxrss` would count its parent's memory too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _psql(source: Market, names: list[str], folder: Path) -> float:
+    script = folder / "copy.sql"
+    script.write_text("".join(f"\\copy \"{name}\" TO '{folder / name}.csv' (FORMAT csv)\n" for name in names))
+    url = sa.make_url(source.source_url)
+    program = source.servers.postgres.programs / "psql"
+    command = [
+        str(program),
+        "-qX",
+        "-h",
+        str(url.host),
+        "-p",
+        str(url.port),
+        "-U",
+        str(url.username),
+        str(url.database),
+    ]
+    start = time.perf_counter()
+    subprocess.run([*command, "-f", str(script)], check=True, env={**os.environ, "PGPASSWORD": str(url.password)})
+    return time.perf_counter() - start
+
+
+def _same(lake: Lake, name: str, folder: Path) -> None:
+    snapshot = lake.latest(name)
+    assert snapshot is not None
+    ours = lake.read(snapshot)
+    theirs = pd.read_csv(folder / f"{name}.csv", header=None, names=list(ours.columns), parse_dates=["Date"])
+    pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=0, atol=0)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _table(timings: list[Timings], fleet: Fleet) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
+    short = timings[0]
+    table: list[tuple[Any, ...]] = [("full", timing.rows, timing.median("full"), "", "") for timing in timings]
+    table.append(("pandas", short.rows, short.median("pandas"), "", ""))
+    figures: dict[str, Any] = {}
+    for side, label in (("none", "no new row"), ("one", "one new row")):
+        seconds = short.median(side)
+        for other in ("full", "pandas"):
+            ratio = short.median(other) / seconds
+            figures[f"{side}_{other}_ratio"] = round(ratio, 2)
+            table.append((label, short.rows, seconds, other, f"{ratio:.1f}x faster"))
+        for timing in timings[1:]:
+            growth = timing.median(side) / seconds
+            figures[f"{side}_growth_{timing.rows}"] = round(growth, 3)
+            table.append((label, timing.rows, timing.median(side), f"{short.rows} rows", f"{growth:.2f}x"))
+    more, fleet_figures = _fleet_table(fleet)
+    return [*table, *more], figures | fleet_figures
+
+
+def _fleet_table(fleet: Fleet) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
+    rows, ratio = fleet.assets * WIDE, fleet.ours / fleet.psql
+    sizes = (f"{fleet.bytes_ours / 1e6:.0f} MB", f"{fleet.bytes_psql / 1e6:.0f} MB")
+    table: list[tuple[Any, ...]] = [
+        (f"first extraction of {fleet.assets} assets", rows, fleet.ours, "psql", f"{ratio:.2f}x"),
+        (f"psql \\copy of {fleet.assets} tables", rows, fleet.psql, "", ""),
+        ("peak memory of the extraction", rows, f"{fleet.megabytes:.0f} MB", "after imports", f"{fleet.before:.0f} MB"),
+        ("size in the lake", rows, sizes[0], "CSV", sizes[1]),
+    ]
+    figures = {
+        "fleet_assets": fleet.assets,
+        "fleet_seconds": round(fleet.ours, 2),
+        "psql_seconds": round(fleet.psql, 2),
+        "fleet_psql_ratio": round(ratio, 3),
+        "fleet_peak_mb": round(fleet.megabytes),
+    }
+    return table, figures

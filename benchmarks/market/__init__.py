@@ -1,0 +1,1 @@
+"""Asset tables of any size in a PostgreSQL of their own."""
