@@ -167,10 +167,11 @@ def run(until: Until = None, force: Force = False) -> None:
 def sql(query: Annotated[str, typer.Argument(help="One SQL query; the wide table if omitted.")] = "") -> None:
     """Ask the published tables, as the read-only user where there is one."""
     from brain.core.settings import Settings
+    from brain.display import show_answer, show_probabilities
     from brain.warehouse.read import WIDE_TABLE, ask, reader_url
 
     answer = ask(reader_url(Settings.load()), query or WIDE_TABLE)
-    _show(answer.columns, answer.rows)
+    show_answer(console, answer) if query else show_probabilities(console, answer)
 
 
 @app.command()
@@ -261,13 +262,6 @@ def _tell(outcomes: Iterable[Outcome]) -> None:
     console.print(table)
     if not all(outcome.ok for outcome in told):
         raise typer.Exit(1)
-
-
-def _show(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row))
-    console.print(table)
 
 
 if __name__ == "__main__":

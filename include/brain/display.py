@@ -1,22 +1,63 @@
-"""The progress of a run on a terminal: which step, how many items done, time left."""
+"""What a person sees on a terminal: the progress of a run, and tables that are never cut short."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
     from rich.progress import TaskID
 
     from brain.core.progress import ProgressLog, StepProgress
+    from brain.warehouse.read import Answer
 
 REFRESH_SECONDS = 0.5
+
+
+def show_answer(console: Console, answer: Answer, title: str = "", query: str = "") -> None:
+    """Print a query's result whole: a line that does not fit is the terminal's to wrap, a digit is never dropped."""
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, caption=query or None, title_justify="left")
+    table.caption_justify = "left"
+    for name in answer.columns:
+        table.add_column(name, no_wrap=True)
+    for row in answer.rows:
+        table.add_row(*map(_cell, row))
+    _print_whole(console, table)
+
+
+def show_probabilities(console: Console, answer: Answer) -> None:
+    """Print the wide table narrow enough for 80 columns: ``5d`` for the horizon, ``.531`` for the probability."""
+    table = Table(box=None, padding=(0, 1, 0, 0), title="Probabilities", title_justify="left")
+    kept = [index for index, name in enumerate(answer.columns) if name != "published_at"]
+    for index in kept:
+        table.add_column(answer.columns[index].replace("_Day_Probability", "d"), no_wrap=True, justify="right")
+    for row in answer.rows:
+        table.add_row(*(f"{row[i]:.3f}".lstrip("0") if isinstance(row[i], float) else _cell(row[i]) for i in kept))
+    _print_whole(console, table)
+
+
+def _print_whole(console: Console, table: Table) -> None:
+    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    wide = Console(file=console.file, width=max(needed, console.width), force_terminal=console.is_terminal)
+    wide.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 @contextmanager

@@ -100,8 +100,6 @@ def _name_chunk(names: Sequence[str]) -> None:
 
 def _tell(outcomes: Sequence[steps.Outcome]) -> list[dict[str, Any]]:
     """The outcomes as plain values for the report; a transient failure among them is raised afterwards."""
-    for outcome in outcomes:
-        log.log(logging.INFO if outcome.ok else logging.ERROR, "%s: %s", outcome.asset, outcome.reason)
     told = [{"asset": outcome.asset, "ok": outcome.ok, "reason": outcome.reason} for outcome in outcomes]
     passing = next((outcome.error for outcome in outcomes if isinstance(outcome.error, Transient)), None)
     if passing is not None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from brain.core.errors import EmbeddedServerError
 from brain.core.settings import Settings
@@ -87,17 +85,16 @@ def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[b
 
 def show_results(console: Console, home: Path) -> None:
     """The wide table, and the answers to the two questions, asked as the read-only user."""
+    from brain.display import show_answer, show_probabilities
     from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, WIDE_TABLE, ask, reader_url
 
     url = reader_url(Settings.load({**os.environ, "BRAIN_HOME": str(home)}))
-    questions = (
-        ("Probabilities", WIDE_TABLE),
-        ("How likely is gold not lower in 5, 20 and 161 trading days?", GOLD_ANSWER),
-        ("Which five are the likeliest to fall over 21 trading days?", FALL_ANSWER),
-    )
-    for title, query in questions:
-        answer = ask(url, query)
-        _show(console, title, query, answer.columns, answer.rows)
+    show_probabilities(console, ask(url, WIDE_TABLE))
+    for question, query in (
+        ("What is the probability that gold is higher in 5, 20, 161 days?", GOLD_ANSWER),
+        ("Which five assets are most likely to fall in a month?", FALL_ANSWER),
+    ):
+        show_answer(console, ask(url, query), question, query)
 
 
 def show_addresses(console: Console, airflow: Airflow, running: Servers) -> None:
@@ -129,13 +126,6 @@ def wait_until_ready(airflow: Airflow, running: Servers, client: AirflowClient) 
         log=airflow.log("api-server"),
         seconds=START_SECONDS,
     )
-
-
-def _show(console: Console, title: str, query: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    table = Table(*(column.replace("_Day_Probability", "d") for column in columns), title=title, caption=query)
-    for row in rows:
-        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row))
-    console.print(table)
 
 
 def _elapsed(start: float) -> str:

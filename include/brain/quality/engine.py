@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def _run(name: str, rules: Sequence[Rule], frame: pd.DataFrame) -> dict[str, Any
     with warnings.catch_warnings():
         # Great Expectations imports deprecated modules and makes deprecated calls of its own.
         warnings.simplefilter("ignore", DeprecationWarning)
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # its import alone tells a hundred lines
         import great_expectations as gx
 
         batches = _batch_definition()
