@@ -26,8 +26,9 @@ REFRESH_SECONDS = 0.5
 
 def show_answer(console: Console, answer: Answer, title: str = "", query: str = "") -> None:
     """Print a query's result whole: a line that does not fit is the terminal's to wrap, a digit is never dropped."""
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, caption=query or None, title_justify="left")
-    table.caption_justify = "left"
+    if title:
+        console.print(f"\n[bold]{title}[/]\n[dim]{query}[/]", soft_wrap=True, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     for name in answer.columns:
         table.add_column(name, no_wrap=True)
     for row in answer.rows:
