@@ -48,7 +48,7 @@ def test_the_pipeline_is_the_one_scikit_learn_would_fit(scale: str, weight: floa
     parameters = {**PLAIN, "scale": scale}
     model = fit_linear(parameters, X, y, weight)
     with quiet_single_thread():
-        ours = into_pipeline(model, build(parameters, *X.shape), X)
+        ours = into_pipeline(model, parameters)
         theirs = build(parameters, *X.shape).set_params(classifier__tol=1e-9, classifier__max_iter=5000)
         theirs.fit(X, y, classifier__sample_weight=np.full(len(y), weight))
     assert ours.predict_proba(X) == pytest.approx(theirs.predict_proba(X), abs=1e-5)

@@ -98,10 +98,10 @@ class Fitted:
 def fit(cell: Cell, parameters: Mapping[str, Any], train: Rows) -> Fitted:
     """Fit the pipeline of `parameters` to the rows at `train`, thinned and weighted for overlapping labels."""
     X, y, weight = _sample(cell, parameters, train)
-    pipeline = search_space.build(parameters, *X.shape)
     if linear.is_plain(parameters):
         model = linear.fit_linear(parameters, X, y, weight)
-        return Fitted(linear.into_pipeline(model, pipeline, X), model.center)
+        return Fitted(linear.into_pipeline(model, parameters), model.center)
+    pipeline = search_space.build(parameters, *X.shape)
     weighted = parameters["classifier"] not in WITHOUT_WEIGHTS
     pipeline.fit(X, y.astype(np.int64), **({"classifier__sample_weight": np.full(len(y), weight)} if weighted else {}))
     return Fitted(pipeline, float(log_odds(pipeline.predict_proba(X)[:, 1]).mean()))

@@ -54,7 +54,7 @@ def prepare(frame: pd.DataFrame, spec: AssetSpec) -> AssetDataset:
     """
     _require_columns(frame, spec.name)
     candidates = feature_columns(frame, spec.leave_out)
-    values = np.column_stack([_float32_exact(frame[name]) for name in candidates] or [np.empty((len(frame), 0))])
+    values = _float32_exact(frame[candidates])
     dropped = {name: reason for name, column in zip(candidates, values.T, strict=True) if (reason := _useless(column))}
     kept = [index for index, name in enumerate(candidates) if name not in dropped]
     if not kept:
@@ -101,10 +101,10 @@ def _require_columns(frame: pd.DataFrame, asset: str) -> None:
         )
 
 
-def _float32_exact(column: pd.Series) -> NDArray[np.float64]:
+def _float32_exact(columns: pd.DataFrame) -> NDArray[np.float64]:
     """The artifact computes in float32: what it is trained on must be the numbers it will see."""
     with np.errstate(over="ignore"):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32).astype(np.float64)
+        values = columns.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32).astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     return values
 

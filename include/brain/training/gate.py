@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -72,14 +73,21 @@ def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], 
     skill = float(gain.sum() / base.sum())
     if blocks < 2 or not gain.std():
         return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks, 0.0)
-    drawn = np.random.default_rng(seed).integers(blocks, size=(RESAMPLES, blocks))
-    resampled = gain[drawn].sum(axis=1) / base[drawn].sum(axis=1)
+    drawn = _resamples(blocks, seed)
+    resampled = (drawn @ gain) / (drawn @ base)
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     spread = gain.std(ddof=1) / np.sqrt(blocks)
     p_value = (
         float(stats.t.sf(gain.mean() / spread, blocks - 1)) if blocks >= LEAST_BLOCKS and skill >= LEAST_SKILL else 1.0
     )
     return SkillTest(skill, float(low), float(high), p_value, blocks, float(spread / base.mean()))
+
+
+@lru_cache(maxsize=64)
+def _resamples(blocks: int, seed: int) -> NDArray[np.float64]:
+    """How often each block is drawn in each bootstrap sample, shape (RESAMPLES, blocks)."""
+    drawn = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
+    return drawn.astype(np.float64)
 
 
 def control_fdr(p_values: Mapping[Key, float], level: float) -> dict[Key, bool]:
