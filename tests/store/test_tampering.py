@@ -47,23 +47,26 @@ def only(store: ModelStore) -> Champion | Refused:
 def test_no_flipped_bit_is_accepted(store: ModelStore, make_candidate: MakeCandidate) -> None:
     """Bits of the whole stored document, as the bytes the server keeps."""
     store.save([make_candidate()])
-    raw = bson.encode(store.backend.models.find_one() or {})
-    draw = random.Random(0)
-    accepted = []
-    for place in draw.sample(range(len(raw) * 8), FLIPS):
-        damaged = bytearray(raw)
-        damaged[place // 8] ^= 1 << place % 8
-        try:
-            document: dict[str, Any] = bson.decode(bytes(damaged), bson.CodecOptions(tz_aware=True))
-        except bson.errors.InvalidBSON:
-            continue
-        try:
-            verify(document, GOLD, 1, store.backend.signer, record=True)
-            read(document, document.get("payload"), GOLD, 1)
-        except ArtifactRejected:
-            continue
-        accepted.append(place)
-    assert accepted == []
+    stored = store.backend.models.find_one() or {}
+    raw, draw = bson.encode(stored), random.Random(0)
+    outcomes = [outcome_of(raw, place, stored, store) for place in draw.sample(range(len(raw) * 8), FLIPS)]
+    assert outcomes.count("accepted") == 0
+    assert outcomes.count("refused") > FLIPS / 2
+
+
+def outcome_of(raw: bytes, place: int, stored: dict[str, Any], store: ModelStore) -> str:
+    damaged = bytearray(raw)
+    damaged[place // 8] ^= 1 << place % 8
+    try:
+        document: dict[str, Any] = bson.decode(bytes(damaged), bson.CodecOptions(tz_aware=True))
+        verify(document, GOLD, 1, store.backend.signer, record=True)
+        read(document, document.get("payload"), GOLD, 1)
+    except bson.errors.InvalidBSON:
+        return "not even BSON"
+    except ArtifactRejected:
+        return "refused"
+    # BSON numbers the entries of a list and readers ignore the numbers: such a flip alters nothing.
+    return "without effect" if document == stored else "accepted"
 
 
 @pytest.mark.parametrize(

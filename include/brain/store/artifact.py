@@ -49,7 +49,7 @@ def unpack(payload: object, description: Mapping[str, Any], subject: str) -> byt
     Raises:
         ArtifactRejected: It is not.
     """
-    if not isinstance(payload, bytes):
+    if type(payload) is not bytes:
         raise _rejected(subject, "no artifact", "a payload")
     found = hashlib.sha256(payload).hexdigest()
     if not hmac.compare_digest(found, str(description["sha256"])):

@@ -28,6 +28,20 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+def verify_digest(value: object, expected: object, subject: str) -> None:
+    """Refuse a value of another digest.
+
+    Raises:
+        ArtifactRejected: It was altered.
+    """
+    try:
+        found = digest(value)
+    except StoreError:
+        found = "values of a type that is never signed"
+    if found != expected:
+        raise _rejected(subject, "metrics or provenance that were altered")
+
+
 def _datetime(value: object) -> dict[str, str]:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return {"$date": value.isoformat(timespec="milliseconds")}
@@ -62,13 +76,16 @@ class Signer:
         """
         if not isinstance(signature, dict) or signature.get("algorithm") != ALGORITHM:
             raise _rejected(subject, f"no {ALGORITHM} signature")
+        known = [key for key in self._keys if signature.get("key") == _key_id(key)]
+        if not known:
+            raise _rejected(subject, "a signature by a key that is not known here")
         claimed = str(signature.get("value")).encode()
-        if not any(hmac.compare_digest(_mac(key, purpose, value).encode(), claimed) for key in self._keys):
-            known = any(signature.get("key") == _key_id(key) for key in self._keys)
-            raise _rejected(
-                subject,
-                "content that does not match its signature" if known else "a signature by a key that is not known here",
-            )
+        try:
+            expected = _mac(known[0], purpose, value).encode()
+        except StoreError:
+            raise _rejected(subject, "values of a type that is never signed") from None
+        if not hmac.compare_digest(expected, claimed):
+            raise _rejected(subject, "content that does not match its signature")
 
 
 def _key_id(key: bytes) -> str:

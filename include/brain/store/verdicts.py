@@ -81,6 +81,7 @@ def read_verdict(content: dict[str, Any] | None, key: ModelKey, version: int, si
     """
     if content is None:
         return None
+    content = content if isinstance(content, dict) else {}
     signer.verify(PURPOSE, _signed(content, key, version), content.get("signature"), f"the verdict on {key} v{version}")
     return Verdict(key, version, **{name: content[name] for name in FIELDS})
 

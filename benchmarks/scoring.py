@@ -1,0 +1,109 @@
+"""Loading and scoring models: against MLflow's sklearn flavour, and end to end against the usual loop."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.fleet import usual_loop
+from benchmarks.fleet.fill import fill
+from benchmarks.fleet.mlflow import MlflowSide, mlflow_side
+from benchmarks.fleet.models import END, MIX, asset_name, fitted, rows
+from benchmarks.fleet.servers import benchmark_servers, fresh
+from benchmarks.report import Report
+from brain.core.catalog import Catalogue
+from brain.core.keys import Interval
+from brain.extract.lake import Lake
+from brain.scoring.batch import ScoringResult, score_assets
+from brain.store.models import ModelStore
+from brain.warehouse.publish import publish
+
+HORIZONS = 20
+INTERVAL = Interval.until(END)
+
+
+def run(quick: bool) -> Report:
+    """Sides take turns in one run on the same models and rows."""
+    rounds, models, loop_models = (3, 100, 40) if quick else (5, 500, 500)
+    table: list[tuple[Any, ...]] = []
+    figures: dict[str, Any] = {}
+    with benchmark_servers() as variables, tempfile.TemporaryDirectory() as name:
+        kinds = ("logistic", "forest")
+        pipelines = {kind: fitted(kind, 0).pipeline for kind in kinds}
+        with mlflow_side(Path(name) / "mlflow", pipelines, rows(0)[0][-1:]) as mlflow:
+            for kind, target in zip(kinds, (20, 3), strict=True):
+                theirs, ours = _against_mlflow(mlflow, variables, kind, models, rounds)
+                table.append(
+                    (f"load + score {models} {kind}", f"MLflow {mlflow.version}", theirs, ours, theirs / ours, target)
+                )
+                figures[f"mlflow_ratio_{kind}"] = theirs / ours
+        theirs, ours = _against_the_loop(variables, loop_models, 1 if quick else 3, 1_000 if quick else 5_000)
+        table.append((f"end to end, {loop_models} mixed", "the usual loop", theirs, ours, theirs / ours, 50))
+        figures["loop_ratio"] = theirs / ours
+    return Report(
+        title="Loading and scoring, ms a model",
+        columns=("what", "against", "theirs", "brain", "ratio", "target"),
+        rows=table,
+        figures=figures,
+        notes=[
+            "brain, load + score: one MongoDB query streams signed documents, each verified, decompressed, parsed and"
+            " evaluated; the newest row of each asset is read from the lake and its hash checked.",
+            "MLflow: load_model from a local folder and predict_proba of one row, which is given to it.",
+            "The usual loop: for each model a new connection, SELECT * of the asset's table, a query for the pickled"
+            " pipeline, predict_proba; then to_sql. brain: the same cells scored from the lake and published in one"
+            " transaction with details and history.",
+            "Agreement: probabilities within 1e-6 in every round.",
+        ],
+    )
+
+
+def _against_mlflow(
+    mlflow: MlflowSide, variables: dict[str, str], kind: str, models: int, rounds: int
+) -> tuple[float, float]:
+    """Milliseconds a model of both sides."""
+    store, lake, grid = fill(fresh(variables), models // HORIZONS, HORIZONS, (kind,))
+    mlflow.ask(f"prepare {kind} {models}")
+    _score(store, lake, grid)
+    theirs, ours = [], []
+    for _ in range(rounds):
+        answer = mlflow.ask(f"score {kind}")
+        theirs.append(answer["seconds"] / answer["count"])
+        result, seconds = _score(store, lake, grid)
+        ours.append(seconds / models)
+        first = next(s for s in result.scores if (s.asset, s.horizon) == (asset_name(0), 1))
+        assert abs(first.raw - answer["probability"]) < 1e-6, (first.raw, answer)
+    return statistics.median(theirs) * 1e3, statistics.median(ours) * 1e3
+
+
+def _score(store: ModelStore, lake: Lake, grid: Catalogue) -> tuple[ScoringResult, float]:
+    start = time.perf_counter()
+    result = score_assets(store, lake, grid.assets, INTERVAL)
+    seconds = time.perf_counter() - start
+    assert not result.failures
+    return result, seconds
+
+
+def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table_rows: int) -> tuple[float, float]:
+    settings = fresh(variables)
+    store, lake, grid = fill(settings, models // HORIZONS, HORIZONS)
+    usual_loop.prepare(settings, list(grid.names), HORIZONS, MIX, table_rows)
+    theirs, ours = [], []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        expected = usual_loop.run(settings, list(grid.names), HORIZONS)
+        theirs.append(time.perf_counter() - start)
+        for _ in range(2 if rounds > 1 else 1):
+            start = time.perf_counter()
+            result, _ = _score(store, lake, grid)
+            publication = publish(settings.warehouse_url, grid, result.cells(), END)
+            ours.append(time.perf_counter() - start)
+        assert publication.fresh == models
+        if table_rows == len(rows(0)[0]):  # the loop's tables then end on the same row
+            assert max(abs(expected[s.asset, s.horizon] - s.raw) for s in result.scores) < 1e-6
+    return statistics.median(theirs) / models * 1e3, statistics.median(ours) / models * 1e3
