@@ -26,7 +26,8 @@ def run(quick: bool) -> Report:
     """Attainable and recovered skill by strength of the signal."""
     repeats = QUICK_REPEATS if quick else REPEATS
     seeds = range(1000, 1000 + repeats)
-    rows, figures = [], {}
+    rows: list[tuple[object, ...]] = []
+    figures: dict[str, float] = {}
     for strength in STRENGTHS:
         jobs, truths = zip(*[_job(seed, strength) for seed in seeds], strict=True)
         cells = train_grid(jobs)

@@ -20,7 +20,7 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # its n_jobs=-1 then means one
     sys.path.insert(0, source)
     warnings.filterwarnings("ignore")
-    from mlautomator.mlautomator import MLAutomator
+    from mlautomator.mlautomator import MLAutomator  # type: ignore[import-not-found]
 
     random.seed(7)
     np.random.seed(7)

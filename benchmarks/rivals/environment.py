@@ -1,0 +1,52 @@
+"""The rivals' own virtual environment and MLAutomator's unpacked source, made on first use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HOME = HERE.parents[1] / ".brain"
+MLAUTOMATOR = "mlautomator-1.1.3"
+
+
+def interpreter() -> Path:
+    """Python of an environment with `requirements.txt` installed."""
+    environment = HOME / "rivals-venv"
+    python = environment / "bin" / "python"
+    if not (environment / "ready").exists():
+        subprocess.run(["uv", "venv", "-q", "--clear", "--python", sys.executable, str(environment)], check=True)
+        requirements = str(HERE / "requirements.txt")
+        install = ["uv", "pip", "install", "-q", "--python", str(python), "-r", requirements]
+        subprocess.run(install, check=True)
+        (environment / "ready").touch()
+    return python
+
+
+def mlautomator_source() -> Path:
+    """MLAutomator 1.1.3 as published: it asks for a retired package and cannot be installed, but runs unpacked."""
+    source = HOME / MLAUTOMATOR
+    if not source.exists():
+        HOME.mkdir(exist_ok=True)
+        asked = ["download", "-q", "--no-deps", "mlautomator==1.1.3"]
+        subprocess.run([str(interpreter()), "-m", "pip", *asked, "-d", str(HOME)], check=True)
+        with tarfile.open(HOME / f"{MLAUTOMATOR}.tar.gz") as archive:
+            archive.extractall(HOME, filter="data")
+    return source
+
+
+def run_script(name: str, *arguments: object) -> None:
+    """Run a script of this folder with the rivals' Python, one thread.
+
+    Raises:
+        RuntimeError: It failed; the end of its error output is given.
+    """
+    command = [str(interpreter()), "-W", "ignore", str(HERE / name), *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{name} failed: {done.stderr[-2000:]}")
