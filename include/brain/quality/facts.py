@@ -58,7 +58,7 @@ def jumps(close: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full(len(close), np.nan)
     middle = np.median(moves)
     spread = _NORMAL * np.median(np.abs(moves - middle))
-    if not spread:
+    if spread <= _NOISE:
         return np.full(len(close), np.nan)
     distance: NDArray[np.float64] = np.abs(returns - middle) / spread
     return distance

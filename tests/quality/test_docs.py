@@ -1,0 +1,76 @@
+"""Verdicts become pages that anybody can open: complete, linked, and in need of nothing from outside."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+
+from brain.core.catalog import AssetSpec
+from brain.core.keys import Interval
+from brain.demo.load import demo_frame
+from brain.extract.lake import Lake
+from brain.quality.docs import build_data_docs
+from brain.quality.gate import asset_gate
+
+NOW = Interval.until(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
+ODD = "<b>50% & Co</b>"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def pages(lake: Lake) -> Path:
+    """The Data Docs of a good and a refused asset."""
+    good = demo_frame("SP500")
+    _judge(lake, "SP500", good)
+    _judge(lake, ODD, good.assign(High=good["Low"] - 1))
+    return Path(build_data_docs(lake, NOW)).parent
+
+
+def _judge(lake: Lake, name: str, frame: pd.DataFrame) -> None:
+    gate = asset_gate(lake, AssetSpec(name=name, table="T"), NOW)
+    gate(frame, total_rows=len(frame), unchanged=False)
+
+
+def test_the_index_links_a_page_for_each_verdict(pages: Path) -> None:
+    html = (pages / "index.html").read_text()
+    links = [unquote(link) for link in re.findall(r'href="([^"]+)"', html)]
+    assert len(links) == 2
+    assert all((pages / link).exists() for link in links)
+    assert "1 quarantined" in html
+    assert "row(s) with High below Low" in html
+
+
+def test_the_newest_index_links_the_same_pages(pages: Path) -> None:
+    html = (pages.parent / "index.html").read_text()
+    links = [unquote(link) for link in re.findall(r'href="([^"]+)"', html)]
+    assert all((pages.parent / link).exists() for link in links)
+
+
+def test_a_page_shows_what_was_expected_and_found(pages: Path) -> None:
+    (page,) = [path for path in pages.glob("*.html") if path.name.startswith("%3Cb")]
+    html = page.read_text()
+    assert "&lt;b&gt;50% &amp; Co&lt;/b&gt;" in html
+    assert ODD not in html
+    assert "high_minus_low" in html
+    assert "must be greater than or equal to" in html
+
+
+def test_pages_load_nothing_from_elsewhere(pages: Path) -> None:
+    for path in pages.glob("*.html"):
+        assert re.findall(r'(?:src|href)="(?:https?:)?//[^"]+"', path.read_text()) == []
+        assert "<script" not in path.read_text()
+
+
+def test_rendering_again_changes_nothing(lake: Lake, pages: Path) -> None:
+    before = {path.name: path.read_text() for path in pages.glob("*.html")}
+    build_data_docs(lake, NOW)
+    assert {path.name: path.read_text() for path in pages.glob("*.html")} == before

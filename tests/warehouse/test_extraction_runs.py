@@ -1,0 +1,67 @@
+"""What extraction did, as a table that BI can read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from brain.core.errors import QueryRefused, SourceTableError
+from brain.extract.report import ExtractionReport
+from brain.warehouse.extraction_runs import record_runs
+from brain.warehouse.read import ask
+
+if TYPE_CHECKING:
+    from brain.core.settings import Settings
+
+MONDAY = dt.datetime(2024, 1, 8, 6, tzinfo=dt.UTC)
+REPORT = ExtractionReport(
+    asset="GOLD",
+    interval_end=MONDAY,
+    verdict="corrected",
+    watermark=dt.date(2024, 1, 5),
+    rows_read=200,
+    rows_new=1,
+    completed=11,
+    corrected_dates=(dt.date(2024, 1, 3), dt.date(2024, 1, 4)),
+    corrected_columns=("Close",),
+    seconds=0.01234,
+)
+SHOW = (
+    "SELECT asset, verdict, watermark, rows_read, rows_new, completed, corrected, corrected_dates, corrected_columns,"
+    " seconds FROM extraction_runs ORDER BY interval_end, asset"
+)
+GOLD = ("GOLD", "corrected", dt.date(2024, 1, 5), 200, 1, 11, 2, "2024-01-03, 2024-01-04", "Close", 0.0123)
+
+
+def test_the_reader_sees_a_row_per_asset(settings: Settings) -> None:
+    error = SourceTableError("SILVER", found="no table", expected="a table", remedy="Create it.")
+    failed = ExtractionReport(asset="SILVER", interval_end=MONDAY, verdict="failed", reason=str(error), error=error)
+    record_runs(settings.warehouse_url, [REPORT, failed])
+    assert settings.reader_url is not None
+    rows = ask(settings.reader_url, SHOW).rows
+    assert rows[0] == GOLD
+    assert rows[1][:3] == ("SILVER", "failed", None)
+
+
+def test_a_rerun_replaces_the_rows_of_its_interval(settings: Settings) -> None:
+    record_runs(settings.warehouse_url, [REPORT])
+    record_runs(settings.warehouse_url, [replace(REPORT, verdict="unchanged")])
+    record_runs(settings.warehouse_url, [replace(REPORT, interval_end=MONDAY + dt.timedelta(days=1))])
+    assert [row[1] for row in ask(settings.warehouse_url, SHOW).rows] == ["unchanged", "corrected"]
+
+
+def test_many_corrected_dates_are_counted_and_the_first_named(settings: Settings) -> None:
+    dates = tuple(dt.date(2024, 1, 1) + dt.timedelta(days=n) for n in range(31))
+    record_runs(settings.warehouse_url, [replace(REPORT, corrected_dates=dates)])
+    ((count, named),) = ask(settings.warehouse_url, "SELECT corrected, corrected_dates FROM extraction_runs").rows
+    assert count == 31
+    assert named.endswith("2024-01-10 and 21 more")
+
+
+def test_no_reports_need_no_server(settings: Settings) -> None:
+    record_runs(settings.warehouse_url, [])
+    with pytest.raises(QueryRefused, match="extraction_runs"):
+        ask(settings.warehouse_url, SHOW)
