@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brain.core.settings import Settings
     from brain.extract.lake import Lake, Snapshot
     from brain.extract.report import ExtractionReport
+    from brain.extract.source import Source
     from brain.store.models import ModelStore
     from brain.training.candidate import Outcome as ModelOutcome
     from brain.warehouse.publish import Publication
@@ -80,10 +81,8 @@ def extract(workspace: Workspace, names: Sequence[str], interval: Interval, *, f
 
     Champions trained on rows that turn out corrected are marked, and every extraction is recorded in `extraction_runs`.
     """
-    from brain.extract.incremental import extract_asset
     from brain.extract.lake import Lake
     from brain.extract.source import open_source
-    from brain.quality.gate import asset_gate
     from brain.warehouse.extraction_runs import record_runs
 
     progress = workspace.progress(interval)
@@ -92,8 +91,7 @@ def extract(workspace: Workspace, names: Sequence[str], interval: Interval, *, f
     reports = []
     try:
         for name in names:
-            spec = workspace.catalogue.asset(name)
-            reports.append(extract_asset(source, lake, spec, interval, asset_gate(lake, spec, interval), full=full))
+            reports.append(_extract_asset(source, lake, workspace.catalogue.asset(name), interval, full=full))
             progress.report("extract", name)
     finally:
         source.close()
@@ -141,13 +139,12 @@ def judge(workspace: Workspace, interval: Interval) -> dict[str, Any]:
 def score(workspace: Workspace, names: Sequence[str], interval: Interval) -> list[Outcome]:
     """Score the newest rows of some assets and stage the cells for `publish`."""
     from brain.extract.lake import Lake
-    from brain.scoring.batch import score_assets
     from brain.scoring.staged import stage
     from brain.store.models import ModelStore
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
     chosen = workspace.catalogue.only(names)
-    cells = score_assets(store, lake, chosen.assets, interval).cells()
+    cells = _score_cells(store, lake, chosen.assets, interval)
     stage(lake, interval, names, cells)
     progress = workspace.progress(interval)
     for name in names:
@@ -220,6 +217,40 @@ def tidy(workspace: Workspace, interval: Interval) -> list[Outcome]:
     return outcomes
 
 
+def _extract_asset(source: Source, lake: Lake, spec: AssetSpec, interval: Interval, *, full: bool) -> ExtractionReport:
+    from brain.extract.incremental import extract_asset
+    from brain.extract.report import ExtractionReport
+    from brain.quality.gate import asset_gate
+
+    try:
+        report = extract_asset(source, lake, spec, interval, asset_gate(lake, spec, interval), full=full)
+    except Exception as error:  # one asset must not end its chunk; the report turns red and names it
+        log.exception("extracting %s", spec.name)
+        unforeseen = UnforeseenError.during("extraction", spec.name, error)
+        report = ExtractionReport(spec.name, interval.end, "failed", reason=str(unforeseen), error=unforeseen)
+    log.log(logging.INFO if report.ok else logging.ERROR, "%s", report.line())
+    return report
+
+
+def _score_cells(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], interval: Interval) -> pd.DataFrame:
+    """The cells of some assets; an unforeseen error among them is traced to its asset and contained to it."""
+    from brain.scoring.batch import CellFailure, ScoringResult, score_assets
+
+    try:
+        return score_assets(store, lake, specs, interval).cells()
+    except BrainError:
+        raise
+    except Exception as error:
+        if len(specs) == 1:
+            log.exception("scoring %s", specs[0].name)
+            unforeseen = UnforeseenError.during("scoring", specs[0].name, error)
+            failures = [CellFailure(specs[0].name, horizon, unforeseen) for horizon in specs[0].horizons]
+            return ScoringResult(failures=failures).cells()
+    import pandas as pd
+
+    return pd.concat([_score_cells(store, lake, [spec], interval) for spec in specs], ignore_index=True)
+
+
 def _train_asset(
     workspace: Workspace, lake: Lake, store: ModelStore, spec: AssetSpec, interval: Interval, *, force: bool
 ) -> Outcome:
@@ -234,11 +265,13 @@ def _train_asset(
             )
         outcomes = _train_models(lake, store, spec, snapshot, interval, force=force)
     except BrainError as error:
+        log.error("%s", error)
         return Outcome(spec.name, False, str(error), error)
     except Exception as error:  # one asset must not end its chunk; the report turns red and names it
         log.exception("training %s", spec.name)
         unforeseen = UnforeseenError.during("training", spec.name, error)
         return Outcome(spec.name, False, str(unforeseen), unforeseen)
+    log.info("%s: %s", outcomes.asset, outcomes.reason)
     progress = workspace.progress(interval)
     for horizon in spec.horizons:
         progress.report("train", f"{spec.name} {horizon}")
