@@ -1,18 +1,23 @@
-"""The reliability of what was said: by bin of published probability, how often it came true."""
+"""The reliability of what was said: by bin of published probability, how often it came true.
+
+``python -m benchmarks.grid.reliability`` draws docs/reliability.svg from the last hindcast.
+"""
 
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.grid.train import Cell
 
 BINS = 10
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "benchmarks" / "results" / "hindcast-reliability.csv"
+PLOT = ROOT / "docs" / "reliability.svg"
 
 
 def keep(cells: list[Cell], path: Path) -> None:
@@ -34,3 +39,36 @@ def keep(cells: list[Cell], path: Path) -> None:
                 if here.any():
                     row = (said[here].mean(), outcome[here].mean(), weight[here].sum())
                     writer.writerow([name, *(f"{value:.4f}" for value in row)])
+
+
+def draw(kept: Path, plot: Path) -> None:
+    """Plot what `keep` wrote; bars are two standard errors of the independent outcomes in a bin."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    mpl.rcParams["svg.hashsalt"] = "reliability"
+    with kept.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figure, axes = pyplot.subplots(figsize=(6, 5))
+    axes.plot([0.2, 0.9], [0.2, 0.9], color="0.7", linewidth=1, label="what is said comes true")
+    for name, colour in (("uncalibrated", "tab:red"), ("published", "tab:blue")):
+        said, true, count = (
+            np.array([float(row[column]) for row in rows if row["forecast"] == name])
+            for column in ("said", "came_true", "independent")
+        )
+        error = 2 * np.sqrt(true * (1 - true) / count)
+        axes.errorbar(said, true, yerr=error, fmt="o-", color=colour, capsize=2, label=name)
+    axes.set(
+        xlabel="probability said",
+        ylabel="share that came true",
+        title="Hindcast on real data, by tenths of all forecasts",
+    )
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(plot, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    draw(KEPT, PLOT)

@@ -1,0 +1,58 @@
+"""What a larger search budget buys: log loss of the blend after the cut-off, and CPU time, by number of trials."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.grid.train import Job, train_job
+from benchmarks.report import Report
+from brain.core.catalog import AssetSpec
+from brain.demo.load import demo_frame
+
+if TYPE_CHECKING:
+    from benchmarks.grid.train import Cell
+
+ASSETS, QUICK_ASSETS = ("VIX", "SILVER", "SP500", "XOM"), ("VIX",)
+HORIZONS = (1, 3, 5, 10, 20)
+TRIALS = (1, 3, 6, 12, 24, 48)
+CUT = 0.75
+
+
+def run(quick: bool) -> Report:
+    """The same cells searched with each budget."""
+    rows: list[tuple[object, ...]] = []
+    figures: dict[str, float] = {}
+    with ProcessPoolExecutor(2) as pool:
+        for trials in TRIALS[:3] if quick else TRIALS:
+            jobs = [_job(asset, trials) for asset in (QUICK_ASSETS if quick else ASSETS)]
+            cells = [cell for found in pool.map(train_job, jobs) for cell in found]
+            skill, raw = _skill(cells, blended=True), _skill(cells, blended=False)
+            seconds = float(np.mean([cell.seconds for cell in cells]))
+            rows.append((trials, seconds, f"{skill:+.3%}", f"{raw:+.3%}"))
+            figures |= {f"skill_{trials}": round(skill, 6), f"seconds_{trials}": round(seconds, 3)}
+    return Report(
+        title=f"Search budget on {len(ASSETS)} assets x {len(HORIZONS)} horizons, judged after {CUT:.0%} of the rows",
+        columns=("trials", "CPU seconds a model", "mean skill of the blend", "mean skill uncalibrated"),
+        rows=rows,
+        figures=figures,
+        notes=["The blend is shown as if every cell had passed the gate, so that the search alone is seen."],
+    )
+
+
+def _job(asset: str, trials: int) -> Job:
+    frame = demo_frame(asset)
+    training = {"trials": trials}
+    spec = AssetSpec.model_validate({"name": asset, "table": asset, "horizons": HORIZONS, "training": training})
+    return Job(spec, frame, round(len(frame) * CUT), len(frame))
+
+
+def _skill(cells: list[Cell], *, blended: bool) -> float:
+    found = []
+    for cell in cells:
+        assert cell.calibration is not None
+        said = cell.calibration.blend(cell.raw) if blended else cell.uncalibrated
+        found.append(1 - cell.loss(said) / cell.loss(cell.base))
+    return float(np.mean(found))
