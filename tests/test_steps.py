@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,16 +13,16 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from brain import steps
-from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable
+from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
 from brain.core.keys import Interval, ModelKey
 from brain.demo.load import load_demo
+from brain.extract.manifest import _SEAL
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from brain.core.settings import Settings
 
@@ -200,6 +202,28 @@ def test_a_target_that_never_varies_is_one_clear_failure(workspace: steps.Worksp
     assert rows(workspace, "SELECT count(\"5_Day_Probability\") FROM Probabilities WHERE AssetName <> 'SP500'") == [
         (2,)
     ]
+
+
+def test_an_error_nobody_foresaw_is_contained_to_its_asset(workspace: steps.Workspace) -> None:
+    run(workspace, THURSDAY)
+    for name in ("manifest.json", "manifest.previous.json"):
+        _reseal(Path(workspace.settings.lake_url) / "assets" / "SP500" / name)
+    outcomes = run(workspace, FRIDAY)
+    for step, told in outcomes.items():
+        failed = {outcome.asset: outcome.error for outcome in told if not outcome.ok}
+        assert list(failed) == ["SP500"], step
+        assert step == "score" or isinstance(failed["SP500"], UnforeseenError)
+    stale = "SELECT asset, bool_and(stale), count(probability) FROM probability_details GROUP BY 1 ORDER BY 1"
+    assert rows(workspace, stale) == [("GOLD", False, 4), ("SP500", True, 4), ("VIX", False, 4)]
+
+
+def _reseal(manifest: Path) -> None:
+    """Spoil a manifest in a way that its own hash cannot show: as a later program with another layout might."""
+    if manifest.exists():
+        text, _, _ = manifest.read_bytes().rpartition(_SEAL.encode())
+        spoiled = text.replace(b'"checked_in_full": "', b'"checked_in_full": "not a day ')
+        assert spoiled != text
+        manifest.write_bytes(spoiled + f'{_SEAL}{hashlib.sha256(spoiled).hexdigest()}"}}\n'.encode())
 
 
 @pytest.mark.parametrize(
