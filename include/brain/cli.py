@@ -67,12 +67,10 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show what runs on this machine, where, and where it logs."""
+    from brain.display import show_status
     from brain.embedded import one_machine
 
-    table = Table("server", "running", "address", "log")
-    for line in one_machine.status(_home()):
-        table.add_row(line.name, "[green]yes[/]" if line.running else "[red]no[/]", line.address, str(line.log))
-    console.print(table)
+    show_status(console, one_machine.status(_home()))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich import box
 from rich.console import Console
@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from rich.progress import TaskID
 
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     from brain.warehouse.read import Answer
 
 REFRESH_SECONDS = 0.5
+
+
+class ServerLine(Protocol):
+    """What is shown of a server."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def running(self) -> bool: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def log(self) -> Path: ...
 
 
 def show_answer(console: Console, answer: Answer, title: str = "", query: str = "") -> None:
@@ -44,6 +58,14 @@ def show_probabilities(console: Console, answer: Answer) -> None:
         table.add_column(answer.columns[index].replace("_Day_Probability", "d"), no_wrap=True, justify="right")
     for row in answer.rows:
         table.add_row(*(f"{row[i]:.3f}".lstrip("0") if isinstance(row[i], float) else _cell(row[i]) for i in kept))
+    _print_whole(console, table)
+
+
+def show_status(console: Console, servers: Iterable[ServerLine]) -> None:
+    """Print which servers run on this machine, where they listen and log."""
+    table = Table("server", "running", "address", "log", box=box.SIMPLE_HEAD)
+    for line in servers:
+        table.add_row(line.name, "[green]yes[/]" if line.running else "[red]no[/]", line.address, str(line.log))
     _print_whole(console, table)
 
 

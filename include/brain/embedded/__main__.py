@@ -8,12 +8,11 @@ import sys
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from brain.core.errors import BrainError
 from brain.core.settings import find_home
+from brain.display import show_status
 from brain.embedded import one_machine
-from brain.embedded.servers import ServerStatus
 
 
 def main() -> None:
@@ -33,7 +32,7 @@ def main() -> None:
         elif action == "clean":
             one_machine.clean(home)
         else:
-            _show_status(console, one_machine.status(home))
+            show_status(console, one_machine.status(home))
     except KeyboardInterrupt:
         console.print(
             "Interrupted. What was started keeps running: `make run` takes it up again, `make down` stops it."
@@ -44,13 +43,6 @@ def main() -> None:
             f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         sys.exit(1)
-
-
-def _show_status(console: Console, lines: list[ServerStatus]) -> None:
-    table = Table("server", "running", "address", "log")
-    for line in lines:
-        table.add_row(line.name, "yes" if line.running else "no", line.address, str(line.log))
-    console.print(table)
 
 
 if __name__ == "__main__":
