@@ -25,6 +25,7 @@ from brain.store.models import ModelStore
 from brain.warehouse.publish import publish
 
 HORIZONS = 20
+REGISTERED = 10
 INTERVAL = Interval.until(END)
 
 
@@ -38,11 +39,11 @@ def run(quick: bool) -> Report:
         pipelines = {kind: fitted(kind, 0).pipeline for kind in kinds}
         with mlflow_side(Path(name) / "mlflow", pipelines, rows(0)[0][-1:]) as mlflow:
             for kind, target in zip(kinds, (20, 3), strict=True):
-                theirs, ours = _against_mlflow(mlflow, variables, kind, models, rounds)
-                table.append(
-                    (f"load + score {models} {kind}", f"MLflow {mlflow.version}", theirs, ours, theirs / ours, target)
-                )
-                figures[f"mlflow_ratio_{kind}"] = theirs / ours
+                folder, registry, ours = _against_mlflow(mlflow, variables, kind, models, rounds)
+                what = f"load + score {models} {kind}"
+                table.append((what, f"MLflow {mlflow.version}, registry", registry, ours, registry / ours, target))
+                table.append((what, f"MLflow {mlflow.version}, local folder", folder, ours, folder / ours, "-"))
+                figures |= {f"mlflow_ratio_{kind}": registry / ours, f"mlflow_folder_ratio_{kind}": folder / ours}
         theirs, ours = _against_the_loop(variables, loop_models, 1 if quick else 3, 1_000 if quick else 5_000)
         table.append((f"end to end, {loop_models} mixed", "the usual loop", theirs, ours, theirs / ours, 50))
         figures["loop_ratio"] = theirs / ours
@@ -54,7 +55,9 @@ def run(quick: bool) -> Report:
         notes=[
             "brain, load + score: one MongoDB query streams signed documents, each verified, decompressed, parsed and"
             " evaluated; the newest row of each asset is read from the lake and its hash checked.",
-            "MLflow: load_model from a local folder and predict_proba of one row, which is given to it.",
+            f"MLflow, registry: load_model by name and version ({REGISTERED} registered ones in turn, SQLite) and"
+            " predict_proba of one row, which is given to it. Local folder: the same without looking the model up; the"
+            " brain's side of both rows looks its models up.",
             "The usual loop: for each model a new connection, SELECT * of the asset's table, a query for the pickled"
             " pipeline, predict_proba; then to_sql. brain: the same cells scored from the lake and published in one"
             " transaction with details and history.",
@@ -65,20 +68,26 @@ def run(quick: bool) -> Report:
 
 def _against_mlflow(
     mlflow: MlflowSide, variables: dict[str, str], kind: str, models: int, rounds: int
-) -> tuple[float, float]:
-    """Milliseconds a model of both sides."""
+) -> tuple[float, float, float]:
+    """Milliseconds a model: MLflow from a folder, MLflow from its registry, the brain."""
     store, lake, grid = fill(fresh(variables), models // HORIZONS, HORIZONS, (kind,))
     mlflow.ask(f"prepare {kind} {models}")
+    last = mlflow.ask(f"register {kind} {REGISTERED}")["last"]
+    fetch = f"fetch {kind} {models} {last - REGISTERED + 1} {last}"
+    mlflow.ask(f"fetch {kind} 2 {last} {last}")  # warm
     _score(store, lake, grid)
-    theirs, ours = [], []
+    folder, registry, ours = [], [], []
     for _ in range(rounds):
         answer = mlflow.ask(f"score {kind}")
-        theirs.append(answer["seconds"] / answer["count"])
+        folder.append(answer["seconds"] / answer["count"])
+        answer = mlflow.ask(fetch)
+        registry.append(answer["seconds"] / answer["count"])
         result, seconds = _score(store, lake, grid)
         ours.append(seconds / models)
         first = next(s for s in result.scores if (s.asset, s.horizon) == (asset_name(0), 1))
         assert abs(first.raw - answer["probability"]) < 1e-6, (first.raw, answer)
-    return statistics.median(theirs) * 1e3, statistics.median(ours) * 1e3
+    folder_ms, registry_ms, ours_ms = (statistics.median(values) * 1e3 for values in (folder, registry, ours))
+    return folder_ms, registry_ms, ours_ms
 
 
 def _score(store: ModelStore, lake: Lake, grid: Catalogue) -> tuple[ScoringResult, float]:

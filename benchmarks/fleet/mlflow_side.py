@@ -2,7 +2,8 @@
 
 Started as ``python mlflow_side.py FOLDER``; FOLDER holds ``models.pkl`` (fitted pipelines by kind) and ``row.npy``.
 Commands: ``save KIND`` logs and registers one model; ``prepare KIND COUNT`` lays out COUNT saved models;
-``score KIND`` loads each of them and predicts one row.
+``score KIND`` loads each of them and predicts one row; ``register KIND COUNT`` and ``fetch`` do the same by way of the
+registry, where the brain's champions are looked up too.
 """
 
 from __future__ import annotations
@@ -54,6 +55,19 @@ class Side:
                 serialization_format="cloudpickle",
             )
         return {"seconds": time.perf_counter() - start}
+
+    def register(self, kind: str, count: str) -> dict[str, Any]:
+        for _ in range(int(count)):
+            self.save(kind)
+        return {"last": self.saved}
+
+    def fetch(self, kind: str, models: str, first: str, last: str) -> dict[str, Any]:
+        """As `score`, by name and version from the registry; the registered ones take turns."""
+        numbers = range(int(first), int(last) + 1)
+        names = [f"models:/model{numbers[place % len(numbers)]}/1" for place in range(int(models))]
+        start = time.perf_counter()
+        found = [mlflow.sklearn.load_model(name).predict_proba(self.row)[0, 1] for name in names]
+        return {"seconds": time.perf_counter() - start, "count": len(found), "probability": float(found[0])}
 
     def prepare(self, kind: str, count: str) -> dict[str, Any]:
         first = self.folder / kind / "0"

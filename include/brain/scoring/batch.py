@@ -11,9 +11,10 @@ from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
 from brain.core.keys import target_name
 from brain.scoring.rows import FeatureRows, read_rows
 from brain.store.champions import Refused
+from brain.store.evaluate import Linear, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     import pandas as pd
@@ -132,11 +133,44 @@ def _score_chunk(
             rows[spec.name] = found
         else:
             yield from (CellFailure(spec.name, waiting.pop((spec.name, target_name(h))), found) for h in spec.horizons)
-    for champion in store.champions(list(rows)):
-        horizon = waiting.pop((champion.key.entity, champion.key.target), None)
+    wanted = {cell: horizon for cell, horizon in waiting.items() if cell[0] in rows}
+    cells = _wanted(store.champions(list(rows)), rows, wanted)
+    yield from _score_cells(cells)
+    yield from (CellFailure(asset, horizon, _untrained(asset, horizon)) for (asset, _), horizon in wanted.items())
+
+
+def _wanted(
+    champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureRows], wanted: dict[tuple[str, str], int]
+) -> Iterator[tuple[Champion | Refused, FeatureRows, int]]:
+    """The champions of `wanted` cells with their rows and horizons; what was found is taken out of `wanted`."""
+    for champion in champions:
+        horizon = wanted.pop((champion.key.entity, champion.key.target), None)
         if horizon is not None:
-            yield _score(champion, rows[champion.key.entity], horizon)
-    yield from (CellFailure(asset, horizon, _untrained(asset, horizon)) for (asset, _), horizon in waiting.items())
+            yield champion, rows[champion.key.entity], horizon
+
+
+def _score_cells(cells: Iterable[tuple[Champion | Refused, FeatureRows, int]]) -> Iterator[Score | CellFailure]:
+    """One at a time, except for linear models, which are evaluated together at the end."""
+    stack: list[tuple[Champion, FeatureRows, int, Linear]] = []
+    for champion, rows, horizon in cells:
+        if isinstance(champion, Refused):
+            yield CellFailure(rows.asset, horizon, champion.error)
+            continue
+        try:
+            evaluator, matrix = champion.model.evaluator(), rows.matrix(champion.model)
+            if isinstance(evaluator, Linear):
+                stack.append((champion, rows, horizon, evaluator))
+            else:
+                yield published(champion, rows, horizon, float(evaluator.probability(matrix)[0]))
+        except BrainError as error:
+            yield CellFailure(rows.asset, horizon, error)
+    if stack:
+        raws = stacked([model for *_, model in stack], [rows.matrix(champion.model) for champion, rows, *_ in stack])
+        for (champion, rows, horizon, _), raw in zip(stack, raws.tolist(), strict=True):
+            try:
+                yield published(champion, rows, horizon, raw)
+            except BrainError as error:
+                yield CellFailure(rows.asset, horizon, error)
 
 
 def _newest_row(lake: Lake, asset: str, interval: Interval) -> FeatureRows | BrainError:
@@ -149,17 +183,6 @@ def _newest_row(lake: Lake, asset: str, interval: Interval) -> FeatureRows | Bra
         raise
     except BrainError as error:
         return error
-
-
-def _score(champion: Champion | Refused, rows: FeatureRows, horizon: int) -> Score | CellFailure:
-    if isinstance(champion, Refused):
-        return CellFailure(rows.asset, horizon, champion.error)
-    model = champion.model
-    try:
-        raw = float(model.evaluator().probability(rows.matrix(model))[0])
-        return published(champion, rows, horizon, raw)
-    except BrainError as error:
-        return CellFailure(rows.asset, horizon, error)
 
 
 def published(champion: Champion, rows: FeatureRows, horizon: int, raw: float) -> Score:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,8 @@ class FeatureRows:
     positions: dict[str, int]
     values: NDArray[np.float64]
     snapshot: Sha256
+    # Models of one asset mostly take the same columns.
+    _matrices: dict[tuple[str, ...], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def newest(self) -> date:
@@ -47,6 +49,11 @@ class FeatureRows:
         Raises:
             ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is.
         """
+        if model.features not in self._matrices:
+            self._matrices[model.features] = self._ordered(model)
+        return self._matrices[model.features]
+
+    def _ordered(self, model: StoredModel) -> NDArray[np.float64]:
         missing = [name for name in model.features if name not in self.positions]
         if missing:
             raise _unfit(

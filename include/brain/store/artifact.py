@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
 import zstandard
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 INLINE_LIMIT = 12 * 2**20  # MongoDB refuses documents above 16 MB; larger payloads go to GridFS
 SIZE_LIMIT = 512 * 2**20
 LEVEL = 3
+_LOCAL = threading.local()
 
 
 def pack(content: bytes, subject: str) -> tuple[bytes, dict[str, Any]]:
@@ -59,7 +61,14 @@ def unpack(payload: object, description: Mapping[str, Any], subject: str) -> byt
     size = int(description["size"])
     if size > SIZE_LIMIT or zstandard.frame_content_size(payload) != size:
         raise _rejected(subject, "an artifact of another size", f"{size:,} bytes, at most {SIZE_LIMIT:,}")
-    return zstandard.decompress(payload, max_output_size=size)
+    return _decompressor().decompress(payload, max_output_size=size)
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """This thread's: making one costs more than a small model."""
+    if not hasattr(_LOCAL, "decompressor"):
+        _LOCAL.decompressor = zstandard.ZstdDecompressor()
+    return cast("zstandard.ZstdDecompressor", _LOCAL.decompressor)
 
 
 def _rejected(subject: str, found: str, expected: str) -> ArtifactRejected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,13 @@ AUTHENTICATION_FAILED, UNAUTHORIZED = 18, 13
 
 # By process: a client must not be used across a fork.
 _CLIENTS: dict[tuple[int, str], MongoClient[dict[str, Any]]] = {}
+
+
+@atexit.register
+def _close_clients() -> None:
+    for (process, _), client in _CLIENTS.items():
+        if process == os.getpid():
+            client.close()
 
 
 def database(url: SecretStr) -> Database[dict[str, Any]]:

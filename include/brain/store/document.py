@@ -203,6 +203,8 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
         ArtifactRejected: The payload is not the artifact the document describes.
     """
     content = unpack(payload, document["artifact"], model_id(key, version))
+    document = {**document}
+    document.pop("payload", None)
     return StoredModel(
         key=key,
         version=version,
@@ -212,7 +214,7 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
         trained_at=document["trained_at"],
         snapshot=Sha256(document["data"]["snapshot"]),
         content=content,
-        document={name: value for name, value in document.items() if name != "payload"},
+        document=document,
     )
 
 

@@ -7,6 +7,7 @@ time. For our own graphs NumPy is also the faster way: no session has to be buil
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,10 +15,11 @@ from scipy.special import expit
 
 from brain.core.errors import ArtifactRejected
 from brain.store.graph import INPUT, OUTPUT, PRODUCER
-from brain.store.inspection import refuse_unsafe
+from brain.store.inspection import DOMAINS, refuse_unsafe
+from brain.store.kernels import KERNELS, array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     Kernel = Callable[..., Array]
 
 
-BLOCK = 64  # rows walked at once: bounds the memory of a forest on a long history
+LINEAR_OPERATORS = ("Gather", "IsNaN", "Where", "MatMul", "Add", "Sigmoid", "Sub", "Concat")
 
 
 class Evaluator(Protocol):
@@ -49,20 +51,75 @@ def read_model(content: bytes, subject: str) -> Evaluator:
         model = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise rejected(subject, f"bytes that are not an ONNX model ({error})") from None
+    if model.producer_name == PRODUCER and _is_ours(model.graph):
+        return Linear.of(model.graph) or Graph(model.graph)
     refuse_unsafe(model, subject)
-    if model.producer_name == PRODUCER and all(node.op_type in _KERNELS for node in model.graph.node):
-        return Graph(model.graph)
     return Session(content, subject)
+
+
+def _is_ours(graph: Any) -> bool:
+    """Whether every operator is one that NumPy evaluates here, and every constant is inside the model."""
+    known = all(node.op_type in KERNELS and node.domain in DOMAINS for node in graph.node)
+    return known and not any(tensor.data_location or tensor.external_data for tensor in graph.initializer)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A logistic regression with everything affine folded into its weights; `stacked` evaluates many at once.
+
+    Args:
+        columns, fill, weights: Shape (k,).
+    """
+
+    columns: Array
+    fill: Array
+    weights: Array
+    bias: Array
+
+    @classmethod
+    def of(cls, graph: Any) -> Linear | None:
+        """The model of a graph of exactly this form; None for any other."""
+        if tuple(node.op_type for node in graph.node) != LINEAR_OPERATORS:
+            return None
+        columns, fill, weights, bias = (array(tensor) for tensor in graph.initializer[:4])
+        return cls(columns, fill, weights[:, 0], bias)
+
+    def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = rows[:, self.columns]
+        filled = np.where(np.isnan(found), self.fill, found)
+        return _logistic(filled * self.weights, self.bias)
+
+
+def stacked(models: Sequence[Linear], rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """P(up) of one row (1, features) by each model, shape (models,): the bits each gives alone.
+
+    Shorter models are padded with zero weights at the end, which leave a sum as it is.
+    """
+    width = max(len(model.weights) for model in models)
+    products = np.zeros((len(models), width))
+    for place, (model, row) in enumerate(zip(models, rows, strict=True)):
+        found = row[0, model.columns]
+        missing = np.isnan(found)
+        products[place, : len(found)] = np.where(missing, model.fill, found) if missing.any() else found
+    weights = np.zeros((len(models), width))
+    for place, model in enumerate(models):
+        weights[place, : len(model.weights)] = model.weights
+    return _logistic(products * weights, np.array([model.bias[0] for model in models]))
+
+
+def _logistic(products: Array, bias: Array) -> NDArray[np.float64]:
+    up: NDArray[np.float64] = expit(np.add.accumulate(products, axis=1)[:, -1] + bias)
+    return up
 
 
 class Graph:
     """One of our own graphs: a straight line of operators."""
 
     def __init__(self, graph: Any) -> None:
-        constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+        constants = {tensor.name: array(tensor) for tensor in graph.initializer}
         self.constants: Mapping[str, Array] = constants
         self.operators = [node.op_type for node in graph.node]
-        self._steps = [(_KERNELS[n.op_type](n), tuple(n.input), n.output[0]) for n in graph.node]
+        self._steps = [(KERNELS[n.op_type](n), tuple(n.input), n.output[0]) for n in graph.node]
         self._result = graph.node[-1].input[-1]  # P(up), before Concat puts both classes side by side
 
     def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,108 +178,3 @@ def rejected(subject: str, found: str) -> ArtifactRejected:
         expected="an ONNX model made of standard operators",
         remedy="It was not loaded. Train the model again, or roll back to an earlier version.",
     )
-
-
-def _array(tensor: Any) -> Array:
-    from onnx import helper
-
-    kind = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    return np.frombuffer(tensor.raw_data, dtype=kind).reshape(tuple(tensor.dims))
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    return {attribute.name: attribute for attribute in node.attribute}
-
-
-def _matmul(rows: Array, matrix: Array) -> Array:
-    products = rows[:, :, None] * matrix[None, :, :]
-    if products.shape[1] == 0:
-        return np.zeros((len(rows), matrix.shape[1]))
-    return np.add.accumulate(products, axis=1)[:, -1, :]
-
-
-def _gather(node: Any) -> Kernel:
-    axis = _attributes(node)["axis"].i
-    return lambda values, places: values.take(places, axis)
-
-
-def _gather_elements(node: Any) -> Kernel:
-    axis = _attributes(node)["axis"].i
-    return lambda table, places: np.take_along_axis(table, places, axis)
-
-
-def _reduce_sum(_: Any) -> Kernel:
-    """Of whole numbers only, whose sum has no order."""
-    return lambda values, axes: values.sum(axis=tuple(axes))
-
-
-def _cast(node: Any) -> Kernel:
-    from onnx import helper
-
-    kind = helper.tensor_dtype_to_np_dtype(node.attribute[0].i)
-    return lambda value: value.astype(kind)
-
-
-def _integers(attribute: Any) -> NDArray[np.int64]:
-    return np.array(attribute.ints, dtype=np.int64)
-
-
-def _tree_ensemble(node: Any) -> Kernel:
-    """All rows walk down all trees at once, a level at a time; leaves are numbered after the inner nodes."""
-    found = _attributes(node)
-    feature, split = _integers(found["nodes_featureids"]), _array(found["nodes_splits"].t)
-    inner = len(feature)
-    left = _integers(found["nodes_truenodeids"]) + inner * _integers(found["nodes_trueleafs"])
-    right = _integers(found["nodes_falsenodeids"]) + inner * _integers(found["nodes_falseleafs"])
-    weights, roots = _array(found["leaf_weights"].t), _integers(found["tree_roots"])
-    tracks = found.get("nodes_missing_value_tracks_true")
-    missing_left = None if tracks is None else _integers(tracks).astype(bool)
-
-    def walk(rows: Array) -> Array:
-        value = rows[:, feature]
-        goes_left = value <= split
-        if missing_left is not None:
-            goes_left |= missing_left & np.isnan(value)
-        leaves = _descend(np.where(goes_left, left, right), roots)
-        return np.add.accumulate(weights[leaves - inner], axis=1)[:, -1:]
-
-    return lambda rows: np.concatenate([walk(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)] or [rows[:, :1]])
-
-
-def _descend(following: Array, roots: Array) -> Array:
-    """The leaf each row ends in in each tree, shape (n, trees).
-
-    Args:
-        following: Where each row goes from each inner node, shape (n, inner nodes).
-    """
-    rows, inner = np.arange(len(following))[:, None], following.shape[1]
-    current = following[:, roots]
-    while (walking := current < inner).any():
-        current = np.where(walking, following[rows, np.minimum(current, inner - 1)], current)
-    return current
-
-
-_KERNELS: dict[str, Callable[[Any], Kernel]] = {
-    "Add": lambda _: np.add,
-    "Cast": _cast,
-    "Clip": lambda _: np.clip,
-    "Concat": lambda _: lambda *parts: np.concatenate(parts, axis=1),
-    "Div": lambda _: np.divide,
-    "Equal": lambda _: np.equal,
-    "Gather": _gather,
-    "GatherElements": _gather_elements,
-    "GreaterOrEqual": lambda _: np.greater_equal,
-    "IsNaN": lambda _: np.isnan,
-    "MatMul": lambda _: _matmul,
-    "Max": lambda _: np.maximum,
-    "Mul": lambda _: np.multiply,
-    "Neg": lambda _: np.negative,
-    "Pow": lambda _: np.power,
-    "ReduceSum": _reduce_sum,
-    "Relu": lambda _: lambda values: np.maximum(values, 0.0),
-    "Sigmoid": lambda _: expit,
-    "Sub": lambda _: np.subtract,
-    "TreeEnsemble": _tree_ensemble,
-    "Unsqueeze": lambda _: lambda values, axes: np.expand_dims(values, tuple(axes)),
-    "Where": lambda _: np.where,
-}

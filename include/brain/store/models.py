@@ -212,12 +212,12 @@ class ModelStore:
         match: dict[str, Any] = {"use_case": use_case, "entity": {"$in": list(entities)}}
         if targets is not None:
             match["target"] = {"$in": list(targets)}
-        lookup = {"from": MODELS, "localField": "model", "foreignField": "_id", "pipeline": [{"$project": fields}]}
+        # A projection inside the lookup costs three times as much as one behind it.
         stages: list[dict[str, Any]] = [
             {"$match": match},
             {"$sort": dict.fromkeys(KEY, 1)},
-            {"$project": POINTER | {"revised": 1, "degraded": 1}},
-            {"$lookup": {**lookup, "as": "found"}},
+            {"$lookup": {"from": MODELS, "localField": "model", "foreignField": "_id", "as": "found"}},
+            {"$project": {**POINTER, "revised": 1, "degraded": 1, "found": fields}},
         ]
         with self.backend.champions.aggregate(stages, batchSize=FETCH) as cursor:
             yield from cursor

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import bson
 
 from brain.core.errors import ArtifactRejected, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
 ALGORITHM = "HMAC-SHA256"
 
 
-def canonical(value: object) -> bytes:
-    """One byte string for equal values: JSON with sorted keys; datetimes to the millisecond, as MongoDB keeps them."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_datetime).encode()
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """The BSON of `value`: what MongoDB keeps and gives back, order of fields and types of numbers included.
+
+    Raises:
+        StoreError: A value has no BSON form.
+    """
+    try:
+        return bson.encode(value)
+    except (bson.errors.BSONError, OverflowError) as error:
+        raise StoreError(
+            "a model's document",
+            found=f"a value that MongoDB cannot keep ({error})",
+            expected="plain JSON, or times with a time zone",
+            remedy="Convert the value before saving the model.",
+        ) from None
 
 
-def digest(value: object) -> str:
+def digest(value: Mapping[str, Any]) -> str:
     """Hex SHA-256 of the canonical form."""
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def verify_digest(value: object, expected: object, subject: str) -> None:
+def verify_digest(value: Mapping[str, Any], expected: object, subject: str) -> None:
     """Refuse a value of another digest.
 
     Raises:
@@ -42,17 +54,6 @@ def verify_digest(value: object, expected: object, subject: str) -> None:
         raise _rejected(subject, "metrics or provenance that were altered")
 
 
-def _datetime(value: object) -> dict[str, str]:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return {"$date": value.isoformat(timespec="milliseconds")}
-    raise StoreError(
-        "a model's document",
-        found=f"a {type(value).__name__} among its values",
-        expected="plain JSON, or times with a time zone",
-        remedy="Convert the value before saving the model.",
-    )
-
-
 class Signer:
     """Signs with the first key; accepts the signature of any (rotation: put the new key first, drop the old one later).
 
@@ -61,14 +62,19 @@ class Signer:
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._keys = [key.get_secret_value().encode() for key in keys]
+        secrets = [key.get_secret_value().encode() for key in keys]
+        self._keys = {_key_id(secret): secret for secret in secrets}
+        self._newest = _key_id(secrets[0])
 
-    def sign(self, purpose: str, value: object) -> dict[str, str]:
+    def sign(self, purpose: str, value: Mapping[str, Any]) -> dict[str, str]:
         """A signature document; `purpose` keeps signatures of one kind from passing for another's."""
-        key = self._keys[0]
-        return {"algorithm": ALGORITHM, "key": _key_id(key), "value": _mac(key, purpose, value)}
+        return {
+            "algorithm": ALGORITHM,
+            "key": self._newest,
+            "value": _mac(self._keys[self._newest], purpose, value),
+        }
 
-    def verify(self, purpose: str, value: object, signature: object, subject: str) -> None:
+    def verify(self, purpose: str, value: Mapping[str, Any], signature: object, subject: str) -> None:
         """Refuse what none of the keys has signed.
 
         Raises:
@@ -76,12 +82,12 @@ class Signer:
         """
         if not isinstance(signature, dict) or signature.get("algorithm") != ALGORITHM:
             raise _rejected(subject, f"no {ALGORITHM} signature")
-        known = [key for key in self._keys if signature.get("key") == _key_id(key)]
-        if not known:
+        key = self._keys.get(str(signature.get("key")))
+        if key is None:
             raise _rejected(subject, "a signature by a key that is not known here")
         claimed = str(signature.get("value")).encode()
         try:
-            expected = _mac(known[0], purpose, value).encode()
+            expected = _mac(key, purpose, value).encode()
         except StoreError:
             raise _rejected(subject, "values of a type that is never signed") from None
         if not hmac.compare_digest(expected, claimed):
@@ -92,7 +98,7 @@ def _key_id(key: bytes) -> str:
     return hmac.digest(key, b"brain key id", "sha256").hex()[:16]
 
 
-def _mac(key: bytes, purpose: str, value: object) -> str:
+def _mac(key: bytes, purpose: str, value: Mapping[str, Any]) -> str:
     return hmac.digest(key, purpose.encode() + b"\0" + canonical(value), "sha256").hex()
 
 

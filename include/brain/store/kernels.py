@@ -1,0 +1,122 @@
+"""The ONNX operators of our own graphs in NumPy, each giving a row the same bits whatever rows stand beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Kernel = Callable[..., Array]
+
+BLOCK = 64  # rows walked at once: bounds the memory of a forest on a long history
+
+# TensorProto's numbers for the types our graphs use.
+_KINDS: dict[int, type[np.generic]] = {1: np.float32, 2: np.uint8, 7: np.int64, 11: np.float64}
+
+
+def array(tensor: Any) -> Array:
+    """A constant of the model, without copying it."""
+    return np.frombuffer(tensor.raw_data, dtype=_KINDS[tensor.data_type]).reshape(tuple(tensor.dims))
+
+
+def _attributes(node: Any) -> dict[str, Any]:
+    return {attribute.name: attribute for attribute in node.attribute}
+
+
+def _matmul(rows: Array, matrix: Array) -> Array:
+    products = rows[:, :, None] * matrix[None, :, :]
+    if products.shape[1] == 0:
+        return np.zeros((len(rows), matrix.shape[1]))
+    return np.add.accumulate(products, axis=1)[:, -1, :]
+
+
+def _gather(node: Any) -> Kernel:
+    axis = _attributes(node)["axis"].i
+    return lambda values, places: values.take(places, axis)
+
+
+def _gather_elements(node: Any) -> Kernel:
+    axis = _attributes(node)["axis"].i
+    return lambda table, places: np.take_along_axis(table, places, axis)
+
+
+def _reduce_sum(_: Any) -> Kernel:
+    """Of whole numbers only, whose sum has no order."""
+    return lambda values, axes: values.sum(axis=tuple(axes))
+
+
+def _cast(node: Any) -> Kernel:
+    kind = _KINDS[node.attribute[0].i]
+    return lambda value: value.astype(kind)
+
+
+def _integers(attribute: Any) -> NDArray[np.int64]:
+    return np.array(attribute.ints, dtype=np.int64)
+
+
+def _tree_ensemble(node: Any) -> Kernel:
+    """All rows walk down all trees at once, a level at a time; leaves are numbered after the inner nodes."""
+    found = _attributes(node)
+    feature, split = _integers(found["nodes_featureids"]), array(found["nodes_splits"].t)
+    inner = len(feature)
+    left = _integers(found["nodes_truenodeids"]) + inner * _integers(found["nodes_trueleafs"])
+    right = _integers(found["nodes_falsenodeids"]) + inner * _integers(found["nodes_falseleafs"])
+    weights, roots = array(found["leaf_weights"].t), _integers(found["tree_roots"])
+    tracks = found.get("nodes_missing_value_tracks_true")
+    missing_left = None if tracks is None else _integers(tracks).astype(bool)
+
+    def walk(rows: Array) -> Array:
+        value = rows[:, feature]
+        goes_left = value <= split
+        if missing_left is not None:
+            goes_left |= missing_left & np.isnan(value)
+        leaves = _descend(np.where(goes_left, left, right), roots)
+        return np.add.accumulate(weights[leaves - inner], axis=1)[:, -1:]
+
+    return lambda rows: np.concatenate([walk(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)] or [rows[:, :1]])
+
+
+def _descend(following: Array, roots: Array) -> Array:
+    """The leaf each row ends in in each tree, shape (n, trees).
+
+    Args:
+        following: Where each row goes from each inner node, shape (n, inner nodes).
+    """
+    rows, inner = np.arange(len(following))[:, None], following.shape[1]
+    current = following[:, roots]
+    while (walking := current < inner).any():
+        current = np.where(walking, following[rows, np.minimum(current, inner - 1)], current)
+    return current
+
+
+KERNELS: dict[str, Callable[[Any], Kernel]] = {
+    "Add": lambda _: np.add,
+    "Cast": _cast,
+    "Clip": lambda _: np.clip,
+    "Concat": lambda _: lambda *parts: np.concatenate(parts, axis=1),
+    "Div": lambda _: np.divide,
+    "Equal": lambda _: np.equal,
+    "Gather": _gather,
+    "GatherElements": _gather_elements,
+    "GreaterOrEqual": lambda _: np.greater_equal,
+    "IsNaN": lambda _: np.isnan,
+    "MatMul": lambda _: _matmul,
+    "Max": lambda _: np.maximum,
+    "Mul": lambda _: np.multiply,
+    "Neg": lambda _: np.negative,
+    "Pow": lambda _: np.power,
+    "ReduceSum": _reduce_sum,
+    "Relu": lambda _: lambda values: np.maximum(values, 0.0),
+    "Sigmoid": lambda _: expit,
+    "Sub": lambda _: np.subtract,
+    "TreeEnsemble": _tree_ensemble,
+    "Unsqueeze": lambda _: lambda values, axes: np.expand_dims(values, tuple(axes)),
+    "Where": lambda _: np.where,
+}
