@@ -1,0 +1,90 @@
+"""The `brain` command as a person types it, on real servers and real data."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from brain.cli import app
+from brain.core.errors import CatalogueError
+from brain.demo.load import load_demo
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
+DOCUMENTS = Path(__file__).parents[1]
+CATALOGUE = """
+defaults:
+  horizons: [5, 21]
+  training: {trials: 1, folds: 3}
+assets: [SP500, VIX]
+"""
+
+
+@pytest.fixture
+def environment(connections: dict[str, str], demo_url: str, home: Path) -> dict[str, str]:
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=["SP500", "VIX"])
+    catalogue = home / "catalogue.yaml"
+    catalogue.write_text(CATALOGUE)
+    return {**connections, "BRAIN_HOME": str(home), "BRAIN_CATALOGUE": str(catalogue)}
+
+
+def brain(environment: dict[str, str], *words: str) -> Result:
+    return CliRunner().invoke(app, list(words), env=environment)
+
+
+def test_every_command_is_explained_to_a_reader() -> None:
+    told = "\n".join(path.read_text() for path in (DOCUMENTS / "README.md", *(DOCUMENTS / "docs").glob("*.md")))
+    group = typer.main.get_command(app)
+    assert [name for name in group.commands if f"brain {name}" not in told] == []  # type: ignore[attr-defined]
+
+
+def test_a_run_fills_the_table_that_sql_shows_and_replay_confirms(environment: dict[str, str]) -> None:
+    run = brain(environment, "run", "--until", "2018-06-29T22:00:00")
+    assert run.exit_code == 0, run.output
+    assert "SP500" in brain(environment, "sql").output
+    asked = brain(environment, "sql", "SELECT count(*) AS cells FROM probability_details WHERE NOT stale")
+    assert asked.output.split()[-1] == "4"
+    replayed = brain(environment, "replay", "VIX", "5", "--as-of", "2018-06-29")
+    assert replayed.exit_code == 0, replayed.output
+    assert "identical, bit for bit" in replayed.output
+
+
+def test_a_second_run_skips_every_model(environment: dict[str, str]) -> None:
+    for step in (["extract"], ["train"], ["publish"], ["tidy"]):
+        done = brain(environment, *step, "--until", "2018-06-29T22:00:00")
+        assert done.exit_code == 0, done.output
+    again = brain(environment, "train", "--until", "2018-06-29T22:00:00")
+    assert again.output.count("2 skip") == 2
+
+
+def test_doctor_finds_nothing_wrong_on_working_servers(environment: dict[str, str]) -> None:
+    found = brain(environment, "doctor")
+    assert found.exit_code == 0, found.output
+    assert "2 asset tables" in found.output
+
+
+def test_doctor_says_what_to_do_about_a_broken_catalogue(environment: dict[str, str]) -> None:
+    Path(environment["BRAIN_CATALOGUE"]).write_text("assets: [SP500]\ndefaults:\n  horizons: [0]\n")
+    found = brain(environment, "doctor")
+    assert found.exit_code == 1
+    assert "line 3" in found.output.replace("\n", " ")
+
+
+def test_an_unknown_asset_is_an_error_that_lists_the_known_ones(environment: dict[str, str]) -> None:
+    asked = brain(environment, "extract", "TIN")
+    assert isinstance(asked.exception, CatalogueError)
+    assert "SP500, VIX" in str(asked.exception)
+
+
+def test_a_failing_asset_makes_the_command_fail(environment: dict[str, str]) -> None:
+    catalogue = Path(environment["BRAIN_CATALOGUE"])
+    catalogue.write_text(CATALOGUE.replace("VIX", "VIX, TIN"))
+    done = brain(environment, "extract", "--until", "2018-06-29T22:00:00")
+    assert done.exit_code == 1
+    assert "TIN" in done.output
