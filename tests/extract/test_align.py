@@ -135,6 +135,16 @@ def test_a_late_correction_of_the_joined_table_is_one_of_the_asset(sqlite: Marke
     assert [d.isoformat() for d in report.corrected_dates] == [f"2021-02-{d}" for d in range(15, 20)]
 
 
+def test_a_joined_feature_that_turns_into_text_is_refused(sqlite: Market, lake: Lake) -> None:
+    sqlite.put("GOLD", asset_frame())
+    sqlite.put("DXY", weekly())
+    before = extract(sqlite, lake, DAYS[-1], joined())
+    sqlite.put("DXY", weekly().assign(spread="wide"), {"spread": sa.Text()})
+    report = extract(sqlite, lake, DAYS[-1], joined())
+    assert (report.verdict, report.snapshot) == ("failed", before.snapshot)
+    assert "'spread' of kind text in the joined table 'DXY'" in report.reason
+
+
 def test_the_snapshot_names_every_table_it_came_from(sqlite: Market, lake: Lake) -> None:
     sqlite.put("GOLD", asset_frame())
     sqlite.put("DXY", weekly())

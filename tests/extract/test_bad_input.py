@@ -458,7 +458,7 @@ def test_a_refused_asset_leaves_its_report_in_the_lake(bench: Bench) -> None:
     gate = partial(check_asset, spec=spec(), interval=until(TODAY))
     report = extract(bench.market, bench.lake, TODAY, gate=gate)
     (kept,) = bench.lake.quarantined("GOLD")
-    assert (kept["verdict"], kept["asset"], kept["reason"]) == ("quarantined", "GOLD", "")
+    assert (kept["verdict"], kept["asset"], kept["reason"]) == ("quarantined", "GOLD", report.reason)
     assert [finding["rule"] for finding in kept["findings"] if finding["severity"] == "fail"] == ["constant_target"]
     assert bench.lake.latest("GOLD") is None
     assert isinstance(report.error, SourceTableError | QualityError)

@@ -20,7 +20,7 @@ from brain.extract.shape import TableShape, joined_shape
 from brain.extract.source import Batch, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,8 +49,8 @@ class Joined:
         return duration(self.settings.lag) if self.settings.lag else timedelta(0)
 
 
-def joined_sources(source: Source, spec: AssetSpec, own: TableShape) -> tuple[Joined, ...]:
-    """The asset's joined sources, checked against their tables.
+def joined_sources(source: Source, spec: AssetSpec, own: TableShape, known: Collection[str] = ()) -> tuple[Joined, ...]:
+    """The asset's joined sources, checked against their tables and against the columns `known` from before.
 
     Raises:
         SourceTableError: A table, key or column is missing, or two columns would have the same name.
@@ -58,7 +58,7 @@ def joined_sources(source: Source, spec: AssetSpec, own: TableShape) -> tuple[Jo
     found = []
     taken = set(own.columns)
     for settings in spec.sources:
-        shape = joined_shape(source, spec, settings)
+        shape = joined_shape(source, spec, settings, known)
         names = tuple(_names(settings, shape))
         if twice := [name for name in names if name in taken]:
             raise SourceTableError(

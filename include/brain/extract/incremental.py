@@ -159,15 +159,15 @@ def _judge(
     findings = verdict.to_json()
     report = replace(report, findings=tuple(findings["findings"]), warnings=verdict.warnings)
     if not verdict.passed:
-        address = lake.quarantine(spec.name, interval, {**report.record(), **findings, "verdict": "quarantined"})
+        report = replace(report, verdict="quarantined", snapshot=_previous(lake, spec), reason=verdict.reason)
+        address = lake.quarantine(spec.name, interval, {**report.record(), **findings})
         error = QualityError(
             spec.name,
             found=verdict.reason,
             expected="rows that pass the quality gate",
             remedy=f"Correct the source table, or the rule under `quality` in the catalogue; the report is {address}",
         )
-        snapshot = _previous(lake, spec)
-        return replace(report, verdict="quarantined", snapshot=snapshot, reason=verdict.reason, error=error)
+        return replace(report, error=error)
     snapshot = commit(lake, change, warnings=verdict.warnings)
     return replace(report, verdict=change.verdict, snapshot=snapshot)
 

@@ -47,7 +47,7 @@ def make_plan(source: Source, spec: AssetSpec, interval: Interval, manifest: Man
     previous = snapshot_of(spec.name, manifest.latest) if manifest else None
     known = [name for name in previous.columns if name != DATE] if previous else []
     own = asset_shape(source, spec, known)
-    joined = joined_sources(source, spec, own)
+    joined = joined_sources(source, spec, own, known)
     columns = (*own.columns, *(name for one in joined for name in one.names))
     overlap = overlap_rows(spec, columns)
     floor = first_kept_day(spec, interval)

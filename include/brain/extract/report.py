@@ -73,6 +73,13 @@ class ExtractionReport:
         """A retry may help."""
         return isinstance(self.error, Transient)
 
+    def _columns(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (
+            ("gained columns", self.added_columns),
+            ("lost columns", self.removed_columns),
+            ("left out", self.left_out),
+        )
+
     def record(self) -> dict[str, Any]:
         """The row of the table `extraction_runs`."""
         return {
@@ -101,6 +108,7 @@ class ExtractionReport:
         if self.corrected_dates:
             days = shorten([day.isoformat() for day in self.corrected_dates])
             parts.append(f"corrected {len(self.corrected_dates)} ({days}; {shorten(self.corrected_columns) or 'rows'})")
+        parts += [f"{label} {shorten(names)}" for label, names in self._columns() if names]
         if self.purged:
             parts.append(f"purged {self.purged}")
         parts += [f"watermark {self.watermark or '-'}", f"{self.seconds:.2f} s"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brain.extract.storage import Storage
 
 SEGMENT_ROWS = 65_536
+_LEVEL = -5  # with byte-stream split: smaller, faster to write and faster to read than level 1 without
 SMALL_ROWS = 1_024  # a sealed segment below this is merged with its successor rather than left as a splinter
 
 
@@ -77,8 +78,9 @@ def encode(rows: Rows) -> bytes:
         table,
         sink,
         compression="zstd",
-        compression_level=1,
+        compression_level=_LEVEL,
         use_dictionary=False,
+        use_byte_stream_split=list(rows.columns),
         write_statistics=[DATE],
         store_schema=False,
     )

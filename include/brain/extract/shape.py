@@ -67,8 +67,11 @@ def asset_shape(source: Source, spec: AssetSpec, known: Collection[str] = ()) ->
     return TableShape(spec.table, DATE, kinds[DATE], columns, tuple(n for n in kinds if n not in numbers and n != DATE))
 
 
-def joined_shape(source: Source, spec: AssetSpec, joined: JoinedSource) -> TableShape:
+def joined_shape(source: Source, spec: AssetSpec, joined: JoinedSource, known: Collection[str] = ()) -> TableShape:
     """The shape of another table that is aligned onto the asset's dates.
+
+    Args:
+        known: Columns of the previous snapshot; one that came from here may not have turned into something else.
 
     Raises:
         SourceTableError: The table, its key or one of the columns asked for is missing or of the wrong type.
@@ -77,10 +80,12 @@ def joined_shape(source: Source, spec: AssetSpec, joined: JoinedSource) -> Table
     _require_date(spec.name, joined.table, joined.key, kinds, timestamps=True)
     numbers = [name for name, kind in kinds.items() if kind is Kind.NUMBER and name != joined.key]
     wanted = joined.columns or tuple(name for name in numbers if not target_rows(name))
-    if missing := [name for name in wanted if name not in numbers]:
+    turned = [name for name in kinds if name not in numbers and f"{joined.column_prefix}{name}" in known]
+    if unusable := [name for name in (*wanted, *turned) if name not in numbers]:
+        named = ", ".join(f"{name!r} of kind {kinds[name]}" if name in kinds else f"no {name!r}" for name in unusable)
         raise SourceTableError(
             spec.name,
-            found=f"no numeric column {', '.join(missing)} in the joined table {joined.table!r}",
+            found=f"{named} in the joined table {joined.table!r}",
             expected="every column named under `sources` to be a number of that table",
             remedy="Correct `columns` of the joined source in the catalogue, or the table.",
         )

@@ -78,7 +78,11 @@ class Storage:
 
 
 class LocalStorage(Storage):
-    """A folder. A file is written beside its name, synced, and renamed over it."""
+    """A folder. A file is written beside its name, synced, and renamed over it.
+
+    `replace` syncs what becomes the previous file, which mostly lies on the disk already, and not the new one: a power
+    cut may take the newest seconds, and then the previous file is whole.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
@@ -97,16 +101,18 @@ class LocalStorage(Storage):
             temporary.replace(self._folder / name)
 
     @contextlib.contextmanager
-    def _written(self, name: str, content: bytes) -> Iterator[Path]:
-        """A synced temporary file beside `name`, to be renamed; nothing of it is left after a failure."""
+    def _written(self, name: str, content: bytes, *, sync: bool = True) -> Iterator[Path]:
+        """A temporary file beside `name`, to be renamed; nothing of it is left after a failure."""
         path = self._folder / name
         temporary = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
         try:
             try:
-                _write_synced(temporary, content)
+                temporary.write_bytes(content)
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write_synced(temporary, content)
+                temporary.write_bytes(content)
+            if sync:
+                _sync(temporary)
             yield temporary
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -125,10 +131,13 @@ class LocalStorage(Storage):
             raise _unavailable(self.describe(folder), error) from error
 
     def replace(self, name: str, content: bytes, previous: str) -> None:
-        with self._written(name, content) as temporary:
-            with contextlib.suppress(FileNotFoundError):
-                (self._folder / name).replace(self._folder / previous)
-            temporary.replace(self._folder / name)
+        path = self._folder / name
+        kept = path.exists()
+        with self._written(name, content, sync=not kept) as temporary:
+            if kept:
+                _sync(path)
+                path.replace(self._folder / previous)
+            temporary.replace(path)
 
     def delete(self, name: str) -> None:
         try:
@@ -142,8 +151,11 @@ class LocalStorage(Storage):
 
         path = self._folder / name
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = path.open("ab")
+            try:
+                handle = path.open("ab")
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle = path.open("ab")
         except OSError as error:
             raise _unavailable(self.describe(name), error) from error
         with handle:
@@ -206,10 +218,8 @@ class RemoteStorage(Storage):
         return posixpath.join(self._path, name)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
         os.fsync(handle.fileno())
 
 

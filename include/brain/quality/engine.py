@@ -64,6 +64,13 @@ def _run(name: str, rules: Sequence[Rule], frame: pd.DataFrame, detail: str) -> 
         return batches.get_batch(batch_parameters={"dataframe": frame}).validate(suite, result_format=result_format)
 
 
+def prepare() -> None:
+    """Import Great Expectations, which takes seconds once a process; otherwise the first asset's time would hold it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _batch_definition()
+
+
 @functools.cache
 def _batch_definition() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

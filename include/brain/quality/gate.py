@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from brain.extract.lake import folder_of
 from brain.quality.asset_table import check_asset
+from brain.quality.engine import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ RESULTS = "quality"
 
 def asset_gate(lake: Lake, spec: AssetSpec, interval: Interval) -> Gate:
     """The gate to pass to `extract_asset`; every verdict is kept as ``quality/<interval>/<asset>.json`` in the lake."""
+    prepare()
 
     def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateReport:
         report = check_asset(frame, spec, interval, total_rows=total_rows, unchanged=unchanged)
