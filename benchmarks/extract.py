@@ -67,7 +67,7 @@ def run(quick: bool) -> Report:
             "pandas: read_sql of the table and to_parquet, which keeps no hash, no manifest and no history.",
             "no new row / one new row: the daily run, with the default overlap of 181 rows read again; for one new row "
             "the interval moves on by a day, so that a row appears and 11 older returns become known.",
-            "psql: one session, one \\copy of each table to a file; all sides on the same chunks of assets in turn. One "
+            "psql: one session, one \\copy of each table to a file; all sides on the same chunks in turn. One "
             "worker is one process, two are two, as Airflow maps chunks.",
             "The quality gate is left out here; see the benchmark `gate`.",
             f"psql against extraction was run on {fleet.assets} assets x {WIDE} rows.",
