@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
 from brain.core.keys import Interval
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="One model per asset and horizon, kept in MongoDB, served as a table in PostgreSQL.",
 )
+app.add_typer(models_app, name="models")
 console = Console()
 
 Assets = Annotated[list[str] | None, typer.Argument(help="Assets by name; all of the catalogue if none is named.")]

@@ -1,0 +1,81 @@
+"""``brain models`` on a store with two versions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from brain.cli_models import app
+from brain.core.keys import ModelKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from brain.store.models import ModelStore
+    from brain.training.candidate import Candidate
+
+    MakeCandidate = Callable[..., Candidate]
+
+GOLD = ModelKey.direction("GOLD", 25)
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    connections: dict[str, str],
+    home: Path,
+    store: ModelStore,
+    make_candidate: MakeCandidate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in connections.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BRAIN_HOME", str(home))
+    monkeypatch.setenv("COLUMNS", "200")
+    store.save([make_candidate(), make_candidate(seed=1)])
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["list"], ["GOLD", "RETURNS25", "logistic", "+0.0200"]),
+        (["list", "SILVER"], ["asset"]),
+        (["show", "GOLD", "25"], ['"version": 2']),
+        (["show", "GOLD", "25", "--version", "1"], ['"version": 1']),
+        (["history", "GOLD", "25"], ["2 *", "2024-01-05", "no champion"]),
+        (["diff", "GOLD", "25", "1", "2"], ["seed"]),
+        (["verify"], ["2 versions verified, 0 refused"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_shown(arguments: list[str], told: list[str]) -> None:
+    output = run(*arguments)
+    assert all(part in output for part in told), output
+
+
+def test_rollback_moves_the_champion(store: ModelStore) -> None:
+    assert "in place of v2" in run("rollback", "GOLD", "25", "1", "--reason", "v2 is worse")
+    assert store.champion_version(GOLD) == 1
+
+
+def test_export_writes_model_and_card(tmp_path: Path) -> None:
+    run("export", "GOLD", "25", "--to", str(tmp_path / "out"))
+    card = json.loads((tmp_path / "out" / "GOLD_RETURNS25_v2.json").read_text())
+    assert card["name"] == "RETURNS25"
+    assert (tmp_path / "out" / "GOLD_RETURNS25_v2.onnx").stat().st_size == card["artifact"]["size"]
+
+
+def test_verify_fails_when_a_version_was_altered(store: ModelStore) -> None:
+    store.backend.models.update_one({"version": 1}, {"$set": {"seed": 7}})
+    result = CliRunner().invoke(app, ["verify"])
+    assert result.exit_code == 1
+    assert "direction/GOLD/RETURNS25/v1" in result.output
