@@ -377,6 +377,13 @@ CASES = [
         day=dt.date(2020, 9, 11),
     ),
     # joined tables
+    Case(
+        "a joined column that is text",
+        sql('CREATE TABLE "DXY" ("Date" date PRIMARY KEY, v text)'),
+        "failed",
+        ("'v' of kind text", "'DXY'"),
+        {"sources": [{"table": "DXY", "columns": ["v"]}]},
+    ),
     Case("a joined table that is missing", NOTHING, "failed", ("'DXY'", "no such table"), JOIN_DXY),
     Case(
         "a joined table without Date",

@@ -25,7 +25,7 @@ def play(sqlite: Market, lake: Lake, *known: int, **settings: Any) -> None:
 
 
 def tidy(lake: Lake, trained_on: dict[str, dt.datetime] | None = None, **settings: Any) -> Tidied:
-    return tidy_asset(lake, spec(**settings), until(NOW), trained_on or {}, mutable_rows=40)
+    return tidy_asset(lake, spec(**settings), until(NOW), trained_on or {})
 
 
 def versions(lake: Lake) -> tuple[Version, ...]:

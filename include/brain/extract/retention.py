@@ -10,9 +10,8 @@ from brain.core.durations import day_before
 from brain.core.errors import LakeError
 from brain.extract.content import chain_start
 from brain.extract.lake import folder_of, snapshot_of
-from brain.extract.rows import Rows
-from brain.extract.segments import read_segments, write_segments
-from brain.extract.window import first_kept_day
+from brain.extract.segments import write_segments
+from brain.extract.window import first_kept_day, overlap_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from brain.core.catalog import AssetSpec
     from brain.core.keys import Interval
     from brain.extract.lake import Lake
-    from brain.extract.manifest import Manifest, Segment, Version
+    from brain.extract.manifest import Manifest, Version
 
 MANY_SEGMENTS = 12
 
@@ -42,9 +41,7 @@ class Tidied:
     merged: int = 0
 
 
-def tidy_asset(
-    lake: Lake, spec: AssetSpec, interval: Interval, trained_on: Mapping[str, datetime], mutable_rows: int = 200
-) -> Tidied:
+def tidy_asset(lake: Lake, spec: AssetSpec, interval: Interval, trained_on: Mapping[str, datetime]) -> Tidied:
     """Thin out old versions, purge rows beyond the retention, merge small files, delete what no version needs.
 
     A version stays if it is the latest; if a champion was trained on it within the audit window; if it is younger than
@@ -54,7 +51,6 @@ def tidy_asset(
 
     Args:
         trained_on: Content hash of the snapshot each stored champion was trained on → when it was trained.
-        mutable_rows: Newest rows that stay in a segment of their own because later days rewrite them.
 
     Raises:
         StorageUnavailable: The lake cannot be written, or a run has committed meanwhile; nothing needed was deleted.
@@ -66,7 +62,7 @@ def tidy_asset(
     kept = tuple(version for version in manifest.versions if _stays(version, manifest, spec, interval, protected))
     gone = tuple(version.version for version in manifest.versions if version not in kept)
     with lake.writing(spec.name, manifest):
-        latest, merged = _merged(lake, spec.name, kept[-1], mutable_rows)
+        latest, merged = _merged(lake, spec, kept[-1])
         tidied = manifest.with_versions((*kept[:-1], latest))
         if tidied != manifest:
             lake.replace_manifest(tidied)
@@ -95,26 +91,21 @@ def _day(version: Version) -> date:
     return version.interval_end.astimezone(UTC).date()
 
 
-def _merged(lake: Lake, asset: str, version: Version, mutable_rows: int) -> tuple[Version, int]:
+def _merged(lake: Lake, spec: AssetSpec, version: Version) -> tuple[Version, int]:
     """The version on fewer files where it has many; its content hash is the same."""
     if len(version.segments) <= MANY_SEGMENTS:
         return version, 0
-    rows = _rows(lake, asset, version)
-    folder = f"{folder_of(asset)}/segments"
-    segments, sha256 = write_segments(lake.storage, folder, chain_start(version.columns), rows, mutable_rows)
+    rows = lake.read_rows(snapshot_of(spec.name, version))
+    folder, mutable = f"{folder_of(spec.name)}/segments", overlap_rows(spec, version.columns)
+    segments, sha256 = write_segments(lake.storage, folder, chain_start(version.columns), rows, mutable)
     if sha256 != version.sha256:
         raise LakeError(
-            asset,
+            spec.name,
             found=f"rows whose hash is {sha256[:16]}… in version {version.version}",
             expected=f"the hash in the manifest, {version.sha256[:16]}…",
             remedy="Extract the asset in full again (`brain extract --full`).",
         )
     return replace(version, segments=tuple(segments)), len(version.segments) - len(segments)
-
-
-def _rows(lake: Lake, asset: str, version: Version) -> Rows:
-    segments: tuple[Segment, ...] = snapshot_of(asset, version).segments
-    return read_segments(lake.storage, f"{folder_of(asset)}/segments", segments, version.columns)
 
 
 def _delete_unneeded(lake: Lake, asset: str, manifest: Manifest) -> int:
