@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.grid import reliability
-from benchmarks.grid.train import Cell, Job, train_grid
+from benchmarks.grid.train import Cell, Job, known_at, train_grid
 from benchmarks.report import RESULTS, Report
 from brain.core.catalog import AssetSpec
+from brain.core.keys import DATE
 from brain.demo.load import demo_frame
 from brain.demo.prices import ASSETS
+from brain.training.base_rate import usual_shares
 from brain.training.evidence import calibration_line
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-CUTS = (0.5, 0.625, 0.75, 0.875, 1.0)  # shares of each asset's history; the last is where the look ahead ends
+CUTS = (0.5, 0.65, 0.8, 1.0)  # shares of each asset's history; the last is where the look ahead ends
 TOLERANCE = 0.002
 QUICK = ("VIX", "GOLD")
 
@@ -62,11 +64,15 @@ def run(quick: bool) -> Report:
 def jobs(assets: Iterable[str], cuts: tuple[float, ...]) -> list[Job]:
     """One job for each asset and cut-off; the last cut is where the last look ahead ends."""
     found = []
-    for asset in assets:
-        frame = demo_frame(asset)
+    frames = {asset: demo_frame(asset) for asset in assets}
+    for asset, frame in frames.items():
         edges = [round(len(frame) * cut) for cut in cuts]
         spec = AssetSpec(name=asset, table=asset)
-        found += [Job(spec, frame, edges[n], edges[n + 1] - 1, n) for n in range(len(edges) - 1)]
+        for n in range(len(edges) - 1):
+            day = frame[DATE].iloc[edges[n] - 1]
+            known = [known_at(other, int((other[DATE] <= day).sum())) for other in frames.values()]
+            usual = usual_shares(known, spec.horizons)
+            found.append(Job(spec, frame, edges[n], edges[n + 1] - 1, n, usual))
     return found
 
 

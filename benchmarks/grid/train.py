@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import process_time
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from brain.training.gate import control_fdr
 from brain.training.trainer import train_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class Job:
         frame: The whole series, the future included; training sees `cut` rows of it.
         cut: Rows known.
         end: Rows until which the forecasts are looked at.
+        usual: By horizon, the share of ups over the whole grid as known at the cut-off.
     """
 
     spec: AssetSpec
@@ -44,6 +45,7 @@ class Job:
     cut: int
     end: int
     group: int = 0
+    usual: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def train_job(job: Job) -> list[Cell]:
     reference = DataReference(Sha256("0" * 64), job.frame["Date"].iloc[job.cut - 1].date(), (job.spec.table,))
     start = process_time()
     known = known_at(job.frame, job.cut)
-    outcomes = train_asset(known, job.spec, reference, {}, interval_end=datetime(2000, 1, 1, tzinfo=UTC))
+    then = datetime(2000, 1, 1, tzinfo=UTC)
+    outcomes = train_asset(known, job.spec, reference, {}, interval_end=then, usual=job.usual)
     seconds = (process_time() - start) / len(outcomes)
     return [_cell(job, known, outcome, seconds) for outcome in outcomes]
 

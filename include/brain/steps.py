@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.catalog import Catalogue, load_catalogue
 from brain.core.errors import BrainError, PublishError, SourceTableError, UnforeseenError
-from brain.core.keys import ModelKey
+from brain.core.keys import ModelKey, target_name
 from brain.core.progress import ProgressLog
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def train(
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
     chosen = workspace.catalogue.only(names, horizons)
-    return [_train_asset(workspace, lake, store, spec, interval, force=force) for spec in chosen.assets]
+    usual = _usual_shares(lake, workspace.catalogue, interval)
+    return [_train_asset(workspace, lake, store, spec, interval, usual, force=force) for spec in chosen.assets]
 
 
 def judge(workspace: Workspace, interval: Interval) -> dict[str, Any]:
@@ -251,8 +252,31 @@ def _score_cells(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], inte
     return pd.concat([_score_cells(store, lake, [spec], interval) for spec in specs], ignore_index=True)
 
 
+def _usual_shares(lake: Lake, catalogue: Catalogue, interval: Interval) -> dict[int, float]:
+    """Share of ups over the whole grid, by horizon; an unreadable asset is left out here and fails by itself."""
+    from brain.training.base_rate import usual_shares
+
+    frames = []
+    for name in catalogue.names:
+        try:
+            snapshot = lake.as_of(name, interval.last_day)
+            if snapshot is not None:
+                targets = [target_name(h) for h in catalogue.horizons if target_name(h) in snapshot.columns]
+                frames.append(lake.read(snapshot, targets))
+        except BrainError as error:
+            log.warning("left out of the usual share of ups: %s", error)
+    return usual_shares(frames, catalogue.horizons)
+
+
 def _train_asset(
-    workspace: Workspace, lake: Lake, store: ModelStore, spec: AssetSpec, interval: Interval, *, force: bool
+    workspace: Workspace,
+    lake: Lake,
+    store: ModelStore,
+    spec: AssetSpec,
+    interval: Interval,
+    usual: dict[int, float],
+    *,
+    force: bool,
 ) -> Outcome:
     try:
         snapshot = lake.as_of(spec.name, interval.last_day)
@@ -263,7 +287,7 @@ def _train_asset(
                 expected="rows that passed the quality gate",
                 remedy="See what `extract_assets` says about it.",
             )
-        outcomes = _train_models(lake, store, spec, snapshot, interval, force=force)
+        outcomes = _train_models(lake, store, spec, snapshot, interval, usual, force=force)
     except BrainError as error:
         log.error("%s", error)
         return Outcome(spec.name, False, str(error), error)
@@ -279,7 +303,14 @@ def _train_asset(
 
 
 def _train_models(
-    lake: Lake, store: ModelStore, spec: AssetSpec, snapshot: Snapshot, interval: Interval, *, force: bool
+    lake: Lake,
+    store: ModelStore,
+    spec: AssetSpec,
+    snapshot: Snapshot,
+    interval: Interval,
+    usual: dict[int, float],
+    *,
+    force: bool,
 ) -> Outcome:
     from brain.store.champions import Refused
     from brain.training.candidate import Candidate, DataReference, Decision, Failed, Skipped
@@ -294,6 +325,7 @@ def _train_models(
         incumbents,
         interval_end=interval.end,
         force=force,
+        usual=usual,
     )
     candidates = [outcome for outcome in outcomes if isinstance(outcome, Candidate)]
     saved = store.save(candidates)

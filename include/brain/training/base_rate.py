@@ -7,23 +7,53 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import xlogy
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from brain.core.keys import target_name
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
     from numpy.typing import NDArray
 
 LONG_RUN = 0
 WINDOWS = (LONG_RUN, 2000, 1000, 500)  # labelled rows, newest; LONG_RUN takes all
 INDEPENDENT = 100  # independent outcomes a recent window must hold to be considered
-DOUBT = 16.0  # outcomes of each kind added to every share: a rate seen in few independent outcomes is drawn to 1/2
+DOUBT = 48.0  # outcomes that what is usual in the grid counts for: a share seen in few is drawn toward it
+EVEN = 0.5  # what is usual where nothing is known
 CLEAR = 2.0  # t-value from which a recent window is preferred to the long run
 
 
-def share_of_ups(labels: NDArray[np.float64], horizon: int, window: int = LONG_RUN) -> float:
-    """Share of ups among the newest `window` known labels, each counted 1 / horizon, with `DOUBT` of both added."""
+def share_of_ups(labels: NDArray[np.float64], horizon: int, window: int = LONG_RUN, usual: float = EVEN) -> float:
+    """Share of ups among the newest `window` known labels, drawn toward what is usual.
+
+    A row counts 1 / horizon, for so many labels overlap; `usual` counts `DOUBT` outcomes (a beta prior).
+    """
     newest = labels[-window:] if window else labels
     independent = len(newest) / horizon
-    return float((newest.mean() * independent + DOUBT) / (independent + 2 * DOUBT))
+    return float((newest.mean() * independent + DOUBT * usual) / (independent + DOUBT))
+
+
+def usual_shares(returns: Iterable[pd.DataFrame], horizons: Iterable[int]) -> dict[int, float]:
+    """Share of ups over all assets of the grid, by horizon: what is usual.
+
+    Single histories hold a few dozen independent outcomes of a long horizon, and their shares scatter more than the
+    truths behind them. Drawing them toward the grid's share takes out what is chance (empirical Bayes).
+
+    Args:
+        returns: Per asset, a frame with RETURNSn columns known by the same day; NaN where unknown.
+        horizons: Of the grid; one that no asset has known rows of is left out.
+    """
+    ups: dict[int, float] = {}
+    rows: dict[int, int] = {}
+    wanted = tuple(horizons)
+    for frame in returns:
+        for horizon in wanted:
+            if target_name(horizon) in frame.columns:
+                known = frame[target_name(horizon)].to_numpy(dtype=np.float64, na_value=np.nan)
+                known = known[np.isfinite(known)]
+                ups[horizon] = ups.get(horizon, 0.0) + float((known >= 0).sum())
+                rows[horizon] = rows.get(horizon, 0) + len(known)
+    return {horizon: ups[horizon] / rows[horizon] for horizon in wanted if rows.get(horizon)}
 
 
 def windows_for(horizon: int, rows: int) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from brain.core.keys import ModelKey
 from brain.training import linear, search_space
+from brain.training.base_rate import EVEN
 from brain.training.calibration import log_odds
 from brain.training.splits import Fold, WalkForward, thinned, walk_forward
 
@@ -40,6 +41,7 @@ class Cell:
     Args:
         folds: Empty where the history is thin.
         thin: Why the history is too short to prove or disprove skill; empty if it is not.
+        usual: Share of ups in the whole grid at this horizon.
     """
 
     key: ModelKey
@@ -50,6 +52,7 @@ class Cell:
     labels: NDArray[np.float64]
     folds: WalkForward
     thin: str = ""
+    usual: float = EVEN
 
     @cached_property
     def rows(self) -> Rows:
@@ -57,7 +60,7 @@ class Cell:
         return np.flatnonzero(~np.isnan(self.labels))
 
 
-def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings) -> Cell:
+def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, usual: float = EVEN) -> Cell:
     """The cell of one horizon.
 
     Raises:
@@ -67,7 +70,7 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings) ->
         raise dataset.refused[horizon]
     labels = dataset.labels[horizon]
     key = ModelKey.direction(dataset.asset, horizon)
-    whole = Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, WalkForward((), ()))
+    whole = Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, WalkForward((), ()), usual=usual)
     independent = len(whole.rows) / horizon
     if independent <= len(dataset.features):
         reason = f"{len(whole.rows)} rows hold {independent:.0f} independent labels, {len(dataset.features)} features"

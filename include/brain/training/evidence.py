@@ -72,7 +72,9 @@ def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
     lengths = [len(part.fold.test) for part in said]
     windows = windows_for(cell.horizon, len(cell.folds.all[0].train))
     base = {
-        window: np.repeat([share_of_ups(cell.labels[f.train], cell.horizon, window) for f in cell.folds.all], lengths)
+        window: np.repeat(
+            [share_of_ups(cell.labels[f.train], cell.horizon, window, cell.usual) for f in cell.folds.all], lengths
+        )
         for window in windows
     }
     raw = expit(np.concatenate([part.odds for part in said]))
@@ -99,7 +101,7 @@ def calibrate(whole: Record, known: NDArray[np.intp], fitted: Fitted | None = No
     horizon = whole.cell.horizon
     window = best_window({w: log_loss(whole.outcome[past], b[past]) for w, b in whole.base.items()}, horizon)
     slope = blend_slope(whole.evidence[past], whole.outcome[past], logit(whole.base[window][past]), 1 / horizon)
-    rate = share_of_ups(whole.cell.labels[known], horizon, window)
+    rate = share_of_ups(whole.cell.labels[known], horizon, window, whole.cell.usual)
     return Calibration(rate, slope, center=fitted.center if fitted else 0.0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from brain.core.errors import TrainingError
 from brain.core.keys import ModelKey
-from brain.training.base_rate import share_of_ups
+from brain.training.base_rate import EVEN, share_of_ups
 from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, Decision, Failed, Outcome, Skipped, TrainingWindow
 from brain.training.cell import Cell, Fitted, cut_cell, fit, quiet_single_thread
@@ -43,6 +43,7 @@ def train_asset(
     *,
     interval_end: datetime,
     force: bool = False,
+    usual: Mapping[int, float] | None = None,
 ) -> list[Outcome]:
     """One outcome for each horizon of the asset, in the order of its horizons; a failure leaves the others untouched.
 
@@ -53,6 +54,7 @@ def train_asset(
         incumbents: The champions in brief, by horizon.
         interval_end: The end of the data interval; the models' time.
         force: Search every model anew.
+        usual: By horizon, the share of ups over the whole grid (`base_rate.usual_shares`); 1/2 where it is not given.
     """
     try:
         dataset = prepare(frame, spec)
@@ -62,7 +64,7 @@ def train_asset(
     with quiet_single_thread():
         for horizon in spec.horizons:
             found = [o.parameters for o in outcomes if isinstance(o, Candidate)][-NEIGHBOURS:]
-            job = _Job(dataset, spec, data, interval_end, horizon, incumbents.get(horizon), found)
+            job = _Job(dataset, spec, data, interval_end, horizon, incumbents.get(horizon), found, usual or {})
             outcomes.append(job.run(force))
     return outcomes
 
@@ -90,6 +92,7 @@ class _Job:
         horizon: int,
         incumbent: Incumbent | None,
         neighbours: list[Mapping[str, Any]],
+        usual: Mapping[int, float],
     ) -> None:
         self.dataset = dataset
         self.settings = spec.training
@@ -99,6 +102,7 @@ class _Job:
         self.horizon = horizon
         self.incumbent = incumbent
         self.neighbours = neighbours
+        self.usual = usual.get(horizon, EVEN)
 
     def run(self, force: bool) -> Outcome:
         key = ModelKey.direction(self.dataset.asset, self.horizon)
@@ -113,7 +117,7 @@ class _Job:
         if decision.action == "skip":
             return Skipped(key, decision)
         try:
-            cell = cut_cell(self.dataset, self.horizon, self.settings)
+            cell = cut_cell(self.dataset, self.horizon, self.settings, self.usual)
             if cell.thin:
                 return self._constant(cell, decision)
             return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
@@ -126,7 +130,7 @@ class _Job:
         """Too little history to prove anything: a model that only knows the base rate, and says why."""
         parameters = {**CONSTANT, "seed": self.settings.seed}
         fitted = fit(cell, parameters, cell.rows)
-        rate = share_of_ups(cell.labels[cell.rows], cell.horizon)
+        rate = share_of_ups(cell.labels[cell.rows], cell.horizon, usual=cell.usual)
         unproven = {**UNPROVEN, "reason": cell.thin}
         decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
         calibration = Calibration(rate, slope=0.0, center=fitted.center)
@@ -200,7 +204,7 @@ class _Job:
             check_rows=cell.X[cell.rows[-CHECK_ROWS:]],
             proofs=proofs(cell),
             description=self._description(),
-            extra={"dropped": dict(self.dataset.dropped)},
+            extra={"dropped": dict(self.dataset.dropped), "usual_share": cell.usual},
         )
 
 
