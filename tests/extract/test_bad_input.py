@@ -7,31 +7,45 @@ both are extracted again, GOLD through the real gate.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 
 from brain.core.errors import QualityError, SourceTableError, Transient
 from brain.embedded.servers import Servers
 from brain.extract.incremental import extract_asset
-from brain.extract.lake import Lake, folder_of
+from brain.extract.lake import Lake
 from brain.extract.postgres import PostgresSource
-from brain.extract.source import Batch
 from brain.quality.asset_table import check_asset
-from tests.extract.conftest import HORIZONS, Market, asset_frame, extract, last_dates, open_gate, spec, until
+from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, until
+from tests.extract.spoil import (
+    DAYS,
+    ROWS,
+    TODAY,
+    Bench,
+    CutSource,
+    DroppingSource,
+    Spoil,
+    backward,
+    cells,
+    clairvoyant,
+    flat,
+    good,
+    half_written_manifest,
+    log_percent,
+    many_columns,
+    rows,
+    sql,
+    with_row,
+)
 from tests.extract.test_storage import full_disk
 
-ROWS = 160
-DAYS = last_dates(asset_frame(ROWS), ROWS)
-TODAY = DAYS[-1]
 ODD = 'x"; DROP TABLE "SILVER"; --'
 
 
@@ -60,124 +74,6 @@ class Case:
     day: dt.date = TODAY
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     source: Callable[[Bench], PostgresSource] | None = None
-
-
-@dataclass
-class Bench:
-    """Where a case is played."""
-
-    market: Market
-    lake: Lake
-    servers: Servers
-
-    def put(self, frame: pd.DataFrame, types: dict[str, Any] | None = None, key: str | None = "Date") -> None:
-        self.market.put("GOLD", frame, types, key)
-
-    def sql(self, *statements: str) -> None:
-        for statement in statements:
-            self.market.execute(statement)
-
-
-Spoil = Callable[[Bench], None]
-
-
-def good() -> pd.DataFrame:
-    return asset_frame(ROWS)
-
-
-def cells(column: str, value: Any, rows: slice = slice(150, 151)) -> Spoil:
-    """Overwrite some cells of one column."""
-
-    def spoil(bench: Bench) -> None:
-        frame = good()
-        frame.loc[frame.index[rows], column] = value
-        bench.put(frame)
-
-    return spoil
-
-
-def rows(change: Callable[[pd.DataFrame], pd.DataFrame], **options: Any) -> Spoil:
-    """Put another frame in place of the good one."""
-    return lambda bench: bench.put(change(good()), **options)
-
-
-def sql(*statements: str) -> Spoil:
-    return lambda bench: bench.sql(*statements)
-
-
-def flat(frame: pd.DataFrame) -> pd.DataFrame:
-    returns = {f"RETURNS{horizon}": frame[f"RETURNS{horizon}"] * 0 for horizon in HORIZONS}
-    return frame.assign(Open=5.0, High=5.0, Low=5.0, Close=5.0, **returns)
-
-
-def backward(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(RETURNS5=frame["Close"] / frame["Close"].shift(5) - 1)
-
-
-def log_percent(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(RETURNS5=100 * np.log1p(frame["RETURNS5"]))
-
-
-def clairvoyant(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(**{f"RETURNS{horizon}": frame[f"RETURNS{horizon}"].fillna(0.5) for horizon in HORIZONS})
-
-
-def with_row(day: str) -> Spoil:
-    values = ", ".join(["5"] * (len(good().columns) - 1))
-    return sql(f"INSERT INTO \"GOLD\" VALUES ('{day}', {values})")
-
-
-def many_columns(bench: Bench) -> None:
-    """As many columns as PostgreSQL takes; real numbers, since 1,600 doubles do not fit on a page."""
-    required = ["Close", *(f"RETURNS{horizon}" for horizon in HORIZONS)]
-    names = required + [f"f{number}" for number in range(1599 - len(required))]
-    bench.sql(
-        'DROP TABLE "GOLD"',
-        f'CREATE TABLE "GOLD" ("Date" date PRIMARY KEY, {", ".join(f"""{chr(34)}{n}{chr(34)} real""" for n in names)})',
-        f"INSERT INTO \"GOLD\" SELECT date '2020-01-01' + i, 5, {', '.join(['i * 7 % 5 - 2'] * (len(names) - 1))}"
-        " FROM generate_series(0, 150) i",
-    )
-
-
-def half_written_manifest(bench: Bench) -> None:
-    path = Path(bench.lake.storage.root) / folder_of("GOLD") / "manifest.json"
-    path.write_bytes(path.read_bytes()[:-300])
-
-
-class DroppingSource(PostgresSource):
-    """The real source; the table is dropped between the look at its columns and the read of its rows."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(sa.make_url(bench.market.read_url), None)
-        self._bench = bench
-
-    def read(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
-        self._bench.sql('DROP TABLE IF EXISTS "GOLD"')
-        return super().read(*arguments, **options)
-
-
-class CutSource(PostgresSource):
-    """The real source; an administrator ends its session between two batches of a read."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(sa.make_url(bench.market.read_url), None)
-        self._servers = bench.servers
-        self._cut = False
-
-    def read(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
-        batches = super().read(*arguments, **options)
-        if not self._cut:
-            self._end_session()
-        yield from batches
-
-    def _end_session(self) -> None:
-        self._cut = True
-        with closing(self._servers.postgres.connect("postgres", self._servers.postgres_port)) as connection:
-            connection.cursor().execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'brain' AND datname = %s",
-                (self.url.database,),
-            )
 
 
 NOTHING: Spoil = lambda bench: None  # noqa: E731
