@@ -7,6 +7,7 @@ time. For our own graphs NumPy is also the faster way: no session has to be buil
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,12 +20,11 @@ from brain.store.inspection import DOMAINS, refuse_unsafe
 from brain.store.kernels import KERNELS, array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-    Kernel = Callable[..., Array]
 
 
 LINEAR_OPERATORS = ("Gather", "IsNaN", "Where", "MatMul", "Add", "Sigmoid", "Sub", "Concat")
@@ -134,14 +134,15 @@ class Session:
     """Any other ONNX classifier, in ONNX Runtime with one thread, row by row."""
 
     def __init__(self, content: bytes, subject: str) -> None:
-        self._session = open_session(content, subject)
+        self._subject, self._session = subject, open_session(content, subject)
         source = self._session.get_inputs()[0]
         self._input, self._type = source.name, np.float64 if source.type == "tensor(double)" else np.float32
 
     def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         typed = rows.astype(self._type)
         run, name = self._session.run, self._input
-        up = [run([OUTPUT], {name: typed[i : i + 1]})[0][0, 1] for i in range(len(typed))]
+        with runtime_errors(self._subject):
+            up = [run([OUTPUT], {name: typed[i : i + 1]})[0][0, 1] for i in range(len(typed))]
         return np.array(up, dtype=np.float64)
 
 
@@ -152,21 +153,24 @@ def open_session(content: bytes, subject: str) -> Any:
         ArtifactRejected: The runtime has no implementation for the model.
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
-    try:
+    with runtime_errors(subject):
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (
-        state.Fail,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.InvalidArgument,
-    ) as error:
+
+
+@contextmanager
+def runtime_errors(subject: str) -> Iterator[None]:
+    """Turn ONNX Runtime's errors, which have no common base, into ours."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    refusals = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf)
+    try:
+        yield
+    except (*refusals, state.NotImplemented, state.RuntimeException) as error:
         raise rejected(subject, f"a model ONNX Runtime refuses ({str(error).strip()[:200]})") from None
 
 

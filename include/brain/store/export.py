@@ -10,7 +10,7 @@ import numpy as np
 
 from brain.core.errors import ArtifactRejected, StoreError
 from brain.store.classifiers import own_graph, write_steps
-from brain.store.evaluate import open_session, read_model
+from brain.store.evaluate import open_session, read_model, runtime_errors
 from brain.store.graph import INPUT, OPSETS, OUTPUT, GraphBuilder
 from brain.store.preprocessing import NotTranslatable, read_steps, split_pipeline
 
@@ -101,7 +101,8 @@ def runtime_probability(content: bytes, rows: NDArray[np.float64]) -> NDArray[np
     """P(up) by ONNX Runtime for all `rows` (n, features) at once."""
     session = open_session(content, "the exported model")
     kind = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
-    (both,) = session.run([OUTPUT], {session.get_inputs()[0].name: rows.astype(kind)})
+    with runtime_errors("the exported model"):
+        (both,) = session.run([OUTPUT], {session.get_inputs()[0].name: rows.astype(kind)})
     return np.asarray(both[:, 1], dtype=np.float64)
 
 

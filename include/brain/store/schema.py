@@ -127,10 +127,9 @@ def prepare(database: Database[dict[str, Any]]) -> None:
         validator = {"$jsonSchema": schema}
         if name not in present:
             _create(database, name, validator)
-            database[name].create_indexes(INDEXES[name])
         elif present[name].get("options", {}).get("validator") != validator:
             database.command("collMod", name, validator=validator, validationLevel="strict", validationAction="error")
-            database[name].create_indexes(INDEXES[name])
+        database[name].create_indexes(INDEXES[name])
 
 
 def _create(database: Database[dict[str, Any]], name: str, validator: dict[str, Any]) -> None:
