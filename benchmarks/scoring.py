@@ -31,7 +31,7 @@ INTERVAL = Interval.until(END)
 
 def run(quick: bool) -> Report:
     """Sides take turns in one run on the same models and rows."""
-    rounds, models, loop_models = (3, 100, 40) if quick else (5, 500, 500)
+    rounds, models, loop_models = (3, 100, 40) if quick else (5, 500, 200)
     table: list[tuple[Any, ...]] = []
     figures: dict[str, Any] = {}
     with benchmark_servers() as variables, tempfile.TemporaryDirectory() as name:
@@ -44,7 +44,7 @@ def run(quick: bool) -> Report:
                 table.append((what, f"MLflow {mlflow.version}, registry", registry, ours, registry / ours, target))
                 table.append((what, f"MLflow {mlflow.version}, local folder", folder, ours, folder / ours, "-"))
                 figures |= {f"mlflow_ratio_{kind}": registry / ours, f"mlflow_folder_ratio_{kind}": folder / ours}
-        theirs, ours = _against_the_loop(variables, loop_models, 1 if quick else 3, 1_000 if quick else 5_000)
+        theirs, ours = _against_the_loop(variables, loop_models, 1 if quick else 5, 1_000 if quick else 5_000)
         table.append((f"end to end, {loop_models} mixed", "the usual loop", theirs, ours, theirs / ours, 50))
         figures["loop_ratio"] = theirs / ours
     return Report(
@@ -73,8 +73,8 @@ def _against_mlflow(
     store, lake, grid = fill(fresh(variables), models // HORIZONS, HORIZONS, (kind,))
     mlflow.ask(f"prepare {kind} {models}")
     last = mlflow.ask(f"register {kind} {REGISTERED}")["last"]
-    fetch = f"fetch {kind} {models} {last - REGISTERED + 1} {last}"
-    mlflow.ask(f"fetch {kind} 2 {last} {last}")  # warm
+    fetch = f"fetch {models} {last - REGISTERED + 1} {last}"
+    mlflow.ask(f"fetch 2 {last} {last}")  # warm
     _score(store, lake, grid)
     folder, registry, ours = [], [], []
     for _ in range(rounds):

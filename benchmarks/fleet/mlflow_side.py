@@ -61,7 +61,7 @@ class Side:
             self.save(kind)
         return {"last": self.saved}
 
-    def fetch(self, kind: str, models: str, first: str, last: str) -> dict[str, Any]:
+    def fetch(self, models: str, first: str, last: str) -> dict[str, Any]:
         """As `score`, by name and version from the registry; the registered ones take turns."""
         numbers = range(int(first), int(last) + 1)
         names = [f"models:/model{numbers[place % len(numbers)]}/1" for place in range(int(models))]
