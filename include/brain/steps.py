@@ -263,7 +263,7 @@ def _usual_shares(lake: Lake, catalogue: Catalogue, interval: Interval) -> dict[
             if snapshot is not None:
                 targets = [target_name(h) for h in catalogue.horizons if target_name(h) in snapshot.columns]
                 frames.append(lake.read(snapshot, targets))
-        except BrainError as error:
+        except Exception as error:  # its own training meets the same error, and reports it
             log.warning("left out of the usual share of ups: %s", error)
     return usual_shares(frames, catalogue.horizons)
 
