@@ -57,6 +57,23 @@ def test_a_replaced_file_is_kept_as_the_previous_one(storage: Storage) -> None:
     assert storage.names("a") == ["before", "now"]
 
 
+def test_files_written_before_a_replacement_are_there_after_it(storage: Storage) -> None:
+    for number in range(3):
+        storage.write_before(f"a/part{number}", b"part")
+    storage.replace("a/now", b"one", "a/before")
+    assert storage.names("a") == ["now", "part0", "part1", "part2"]
+
+
+def test_a_file_lost_before_it_was_synced_stops_the_replacement(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write_before("a/part", b"part")
+    storage.write_before("a/other", b"part")
+    storage.delete("a/part")
+    with pytest.raises(StorageUnavailable, match="FileNotFoundError"):
+        storage.replace("a/now", b"one", "a/before")
+    assert storage.names("a") == ["other"]
+
+
 def test_what_is_deleted_is_gone(storage: Storage) -> None:
     storage.write("a/b", b"")
     storage.delete("a/b")

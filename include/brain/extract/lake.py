@@ -191,10 +191,9 @@ class Lake:
             StorageUnavailable: The disk is full, or the storage does not answer.
         """
         name, content = f"{folder_of(manifest.asset)}/manifest.json", manifest.dump()
-        if self._is_whole(name):
-            self.storage.replace(name, content, f"{folder_of(manifest.asset)}/manifest.previous.json")
-        else:  # what is kept as the previous one is better than this
-            self.storage.write(name, content)
+        if not self._is_whole(name):
+            self.storage.delete(name)  # what is kept as the previous one is better
+        self.storage.replace(name, content, f"{folder_of(manifest.asset)}/manifest.previous.json")
 
     def quarantine(self, asset: str, interval: Interval, report: Mapping[str, Any]) -> str:
         """Keep the report of rows the gate refused; returns its address."""

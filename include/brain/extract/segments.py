@@ -64,8 +64,7 @@ def _write(storage: Storage, folder: str, rows: Rows, chain: Sha256) -> Segment:
     digest = hashlib.sha256(content).hexdigest()
     first, last = rows.dates[0].astype(object), rows.dates[-1].astype(object)
     name = f"{first:%Y%m%d}-{last:%Y%m%d}-{digest[:16]}.parquet"
-    if not storage.exists(f"{folder}/{name}"):
-        storage.write(f"{folder}/{name}", content)
+    storage.write_before(f"{folder}/{name}", content)
     return Segment(name, len(rows), first, last, chain, Sha256(digest), len(content))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -57,6 +58,10 @@ class Storage:
         """Names of the entries directly in `folder`, sorted; empty if there is no such folder."""
         raise NotImplementedError
 
+    def write_before(self, name: str, content: bytes) -> None:
+        """As `write`, for a file that nobody reads before the next `replace`, which sees to it that it lasts."""
+        self.write(name, content)
+
     def replace(self, name: str, content: bytes, previous: str) -> None:
         """Write `name` anew and keep what it was as `previous`; a reader who finds no `name` reads `previous`."""
         raise NotImplementedError
@@ -80,13 +85,15 @@ class Storage:
 class LocalStorage(Storage):
     """A folder. A file is written beside its name, synced, and renamed over it.
 
-    `replace` syncs what becomes the previous file, which mostly lies on the disk already, and not the new one: a power
-    cut may take the newest seconds, and then the previous file is whole.
+    A small write mostly waits for the sync, so the files of one commit are synced together. `replace` syncs what becomes
+    the previous file, which mostly lies on the disk already, and not the new one: a power cut may take the newest
+    seconds, and then the previous file is whole.
     """
 
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
         self._folder = root
+        self._own = threading.local()
 
     def read(self, name: str) -> bytes:
         try:
@@ -133,11 +140,22 @@ class LocalStorage(Storage):
     def replace(self, name: str, content: bytes, previous: str) -> None:
         path = self._folder / name
         kept = path.exists()
-        with self._written(name, content, sync=not kept) as temporary:
+        with self._written(name, content, sync=False) as temporary:
+            _sync_all([*self._unsynced(), path if kept else temporary])
             if kept:
-                _sync(path)
                 path.replace(self._folder / previous)
             temporary.replace(path)
+
+    def write_before(self, name: str, content: bytes) -> None:
+        with self._written(name, content, sync=False) as temporary:
+            temporary.replace(self._folder / name)
+        self._own.unsynced = [*getattr(self._own, "unsynced", []), self._folder / name]
+
+    def _unsynced(self) -> list[Path]:
+        """What this thread has written for the coming `replace`."""
+        paths: list[Path] = getattr(self._own, "unsynced", [])
+        self._own.unsynced = []
+        return paths
 
     def delete(self, name: str) -> None:
         try:
@@ -216,6 +234,26 @@ class RemoteStorage(Storage):
 
     def _at(self, name: str) -> str:
         return posixpath.join(self._path, name)
+
+
+def _sync_all(paths: list[Path]) -> None:
+    """Sync several files at once: the file system commits them together."""
+    failures: list[OSError] = []
+
+    def sync(path: Path) -> None:
+        try:
+            _sync(path)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=sync, args=(path,)) for path in paths[1:]]
+    for thread in threads:
+        thread.start()
+    sync(paths[0])
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _sync(path: Path) -> None:
