@@ -85,9 +85,9 @@ class Storage:
 class LocalStorage(Storage):
     """A folder. A file is written beside its name, synced, and renamed over it.
 
-    A small write mostly waits for the sync, so the files of a commit are synced together. `replace` syncs what becomes the
-    previous file, which mostly lies on the disk already, and not the new one: a power cut may take the newest seconds,
-    and then the previous file is whole.
+    A small write mostly waits for the sync, so the files of a commit are synced together. `replace` syncs what becomes
+    the previous file, which mostly lies on the disk already, and not the new one: a power cut may take the newest
+    seconds, and then the previous file is whole.
     """
 
     def __init__(self, root: Path) -> None:
