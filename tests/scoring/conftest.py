@@ -15,9 +15,9 @@ from brain.extract.commit import Commit, commit
 from brain.extract.lake import Lake, Snapshot
 from brain.extract.rows import Rows
 from brain.store.models import ModelStore
-from tests.store.conftest import END, FEATURES, make_candidate, training_rows
+from tests.store.conftest import END, FEATURES, connections, make_candidate, training_rows
 
-__all__ = ["make_candidate"]
+__all__ = ["connections", "make_candidate"]
 
 WriteSnapshot = Callable[..., Snapshot]
 

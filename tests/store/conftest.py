@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from brain.core.keys import ModelKey, Sha256
 from brain.core.settings import Settings
+from brain.embedded.servers import Servers
 from brain.store.models import ModelStore
 from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, DataReference, Decision, TrainingWindow
@@ -65,6 +67,15 @@ def make_candidate() -> MakeCandidate:
         return Candidate(**{**values, **changes})
 
     return make
+
+
+@pytest.fixture
+def connections(servers: Servers) -> Iterator[dict[str, str]]:
+    """As everywhere, but with a fresh Mongo database only: these tests do not touch PostgreSQL."""
+    models = f"brain_{uuid.uuid4().hex[:12]}"
+    yield servers.connections(models=models)
+    with servers.mongo.administrator(servers.mongo_port) as client:
+        client.drop_database(models)
 
 
 @pytest.fixture
