@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.catalog import Catalogue, load_catalogue
 from brain.core.errors import BrainError, PublishError, SourceTableError, UnforeseenError
-from brain.core.keys import ModelKey, target_name
+from brain.core.keys import ModelKey
 from brain.core.progress import ProgressLog
 
 if TYPE_CHECKING:
@@ -111,10 +111,11 @@ def train(
     """Search, refresh or skip the models of some assets, and make the candidates champions."""
     from brain.extract.lake import Lake
     from brain.store.models import ModelStore
+    from brain.training.usual import usual_of_grid
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
     chosen = workspace.catalogue.only(names, horizons)
-    usual = _usual_shares(lake, workspace.catalogue, interval)
+    usual = usual_of_grid(lake, workspace.catalogue.names, workspace.catalogue.horizons, interval.last_day)
     return [_train_asset(workspace, lake, store, spec, interval, usual, force=force) for spec in chosen.assets]
 
 
@@ -250,22 +251,6 @@ def _score_cells(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], inte
     import pandas as pd
 
     return pd.concat([_score_cells(store, lake, [spec], interval) for spec in specs], ignore_index=True)
-
-
-def _usual_shares(lake: Lake, catalogue: Catalogue, interval: Interval) -> dict[int, float]:
-    """Share of ups over the whole grid, by horizon; an unreadable asset is left out here and fails by itself."""
-    from brain.training.base_rate import usual_shares
-
-    frames = []
-    for name in catalogue.names:
-        try:
-            snapshot = lake.as_of(name, interval.last_day)
-            if snapshot is not None:
-                targets = [target_name(h) for h in catalogue.horizons if target_name(h) in snapshot.columns]
-                frames.append(lake.read(snapshot, targets))
-        except Exception as error:  # its own training meets the same error, and reports it
-            log.warning("left out of the usual share of ups: %s", error)
-    return usual_shares(frames, catalogue.horizons)
 
 
 def _train_asset(
