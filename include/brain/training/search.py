@@ -10,7 +10,6 @@ from scipy.special import expit, logit
 
 from brain.core.errors import TrainingError
 from brain.training.base_rate import log_loss
-from brain.training.calibration import blend_slope
 from brain.training.cell import Cell, FoldForecast, forecast
 from brain.training.search_space import FIRST_TRIALS, in_space, suggest, trial_values
 
@@ -74,7 +73,7 @@ def _objective(cell: Cell, settings: TrainingSettings) -> Any:
         said: list[FoldForecast] = []
         for step, fold in enumerate(cell.folds.selection):
             said.append(forecast(cell, parameters, fold))
-            trial.report(loss := _blended_loss(cell, said), step)
+            trial.report(loss := _loss(cell, said), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
         return loss
@@ -82,13 +81,16 @@ def _objective(cell: Cell, settings: TrainingSettings) -> Any:
     return objective
 
 
-def _blended_loss(cell: Cell, said: list[FoldForecast]) -> float:
-    """Log loss once shrunk as it will be: what counts is what a model sees, not how loudly it says so."""
+def _loss(cell: Cell, said: list[FoldForecast]) -> float:
+    """Log loss of the base rate moved by the whole of the evidence.
+
+    Unshrunk on purpose: scored after shrinking, overfitted pipelines are forgiven here and then lose their evidence to
+    noise (on VIX, GOLD and PEP the gate passed 1 cell instead of 13).
+    """
     evidence = np.concatenate([part.evidence for part in said])
     outcome = np.concatenate([cell.labels[part.fold.test] for part in said])
     base = np.concatenate([np.full(len(p.fold.test), logit(cell.labels[p.fold.train].mean())) for p in said])
-    slope = blend_slope(evidence, outcome, base, 1 / cell.horizon)
-    return float(log_loss(outcome, expit(base + slope * evidence)).mean())
+    return float(log_loss(outcome, expit(base + evidence)).mean())
 
 
 def _result(cell: Cell, study: optuna.Study) -> SearchResult:
