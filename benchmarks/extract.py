@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -93,10 +94,10 @@ def _incremental(source: Market, repeats: int) -> list[Timings]:
     """All lengths and all sides in turn, so that noise of the machine hits them alike."""
     timings = [Timings(rows) for rows in HISTORIES]
     for rows in HISTORIES:
-        source.put(f"H{rows}", asset_frame(rows))
+        source.put(f"H{rows}", _history(rows))
     with tempfile.TemporaryDirectory() as folder, closing(connect_source(source.source_url)) as reader:
         lakes = {rows: Lake(f"{folder}/{rows}") for rows in HISTORIES}
-        days = {rows: _day(asset_frame(rows), -repeats - 2) for rows in HISTORIES}
+        days = {rows: _day(_history(rows), -repeats - 2) for rows in HISTORIES}
         for rows in HISTORIES:
             _extract(reader, lakes[rows], rows, days[rows])
         for repeat in range(repeats):
@@ -107,6 +108,11 @@ def _incremental(source: Market, repeats: int) -> list[Timings]:
         for rows in HISTORIES:
             _agree(reader, lakes[rows], rows, days[rows], f"{folder}/check-{rows}")
     return timings
+
+
+def _history(rows: int) -> pd.DataFrame:
+    """Histories of all lengths end on the same day, so that their newest segments hold equally many rows."""
+    return asset_frame(rows, str(np.datetime64("2026-01-01") - rows))
 
 
 def _one_round(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.keys import Sha256
-from brain.extract.rows import canonical
+from brain.extract.rows import make_canonical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,8 @@ def extend_chain(chain: Sha256, rows: Rows) -> Sha256:
 def chain_at(chain: Sha256, rows: Rows, stops: Sequence[int]) -> list[Sha256]:
     """The chain after the rows before each of `stops`, which are block boundaries, ascending."""
     order = sorted(range(len(rows.columns)), key=rows.columns.__getitem__)
-    values = canonical(rows.values[order]).astype("<f8", copy=False)
+    values = rows.values[order].astype("<f8", copy=False)
+    make_canonical(values)
     days = rows.dates.astype("datetime64[D]").astype("<i8")
     wanted = {stop: chain for stop in stops if stop == 0}
     starts = block_starts(rows.dates)

@@ -93,11 +93,10 @@ def mask_unknown(rows: Rows) -> Rows:
     return Rows(rows.dates, rows.columns, values)
 
 
-def canonical(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One bit pattern for each value: a single NaN, no negative zero."""
-    values = values + 0.0
+def make_canonical(values: NDArray[np.float64]) -> None:
+    """Give each value one bit pattern, in place: a single NaN, no negative zero."""
+    values += 0.0
     values[np.isnan(values)] = np.nan
-    return values
 
 
 def require_key(asset: str, table: str, dates: NDArray[np.datetime64]) -> None:
