@@ -19,10 +19,11 @@ from brain.demo.load import demo_frame
 from brain.training.base_rate import log_loss
 from brain.training.dataset import prepare
 
-CELLS = (("VIX", 5), ("VIX", 21))
+CELLS = (("VIX", 5),)
 CUT = 0.75
 TRIALS, QUICK_TRIALS = 5, 2
 FOLDS = 10
+ALGORITHMS = "01,02,03,05,06,07"  # all but bagged SVC, of which one trial takes minutes
 QUICK_ALGORITHMS = "05,07"  # naive Bayes and neighbours: the two that take seconds
 
 
@@ -42,7 +43,7 @@ class Race:
 
 def run(quick: bool) -> Report:
     """Each cell in turn: our training with the default budget, then theirs."""
-    trials, algorithms = (QUICK_TRIALS, QUICK_ALGORITHMS) if quick else (TRIALS, "all")
+    trials, algorithms = (QUICK_TRIALS, QUICK_ALGORITHMS) if quick else (TRIALS, ALGORITHMS)
     races = [_race(asset, horizon, trials, algorithms) for asset, horizon in (CELLS[:1] if quick else CELLS)]
     rows: list[tuple[Any, ...]] = []
     for race in races:
@@ -68,7 +69,7 @@ def run(quick: bool) -> Report:
         notes=[
             f"Trained on the first {CUT:.0%} of the rows, judged on the labelled rows after a gap of one horizon.",
             f"MLAutomator's own default is 25 trials an algorithm; {trials} are run here, so its full procedure takes "
-            f"{25 / trials:.0f} times as long. Algorithms: {algorithms}.",
+            f"{25 / trials:.0f} times as long. Its algorithms {algorithms}, which leaves out bagged SVC, the slowest.",
             "Its log loss 'claimed' is what its shuffled folds report. The blend is shown without the gate, which has "
             "no grid to judge here. Ours also counts calibration, the skill test and the final fit.",
         ],
