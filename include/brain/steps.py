@@ -161,13 +161,15 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], interval: Int
         PublishError: The staged cells fail the gate; nothing is published.
     """
     from brain.extract.lake import Lake
+    from brain.quality.gate import keep_results
     from brain.quality.probabilities import check_probabilities
     from brain.scoring.staged import staged
     from brain.warehouse.publish import publish as publish_cells
 
-    scored = staged(Lake(workspace.settings.lake_url), interval, chunks)
-    cells = _whole_grid(workspace.catalogue, scored)
+    lake = Lake(workspace.settings.lake_url)
+    cells = _whole_grid(workspace.catalogue, staged(lake, interval, chunks))
     report = check_probabilities(cells, workspace.catalogue, interval)
+    keep_results(lake, interval, report)
     if not report.passed:
         raise PublishError(
             "Probabilities",
