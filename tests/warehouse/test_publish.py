@@ -209,3 +209,12 @@ def test_the_reader_can_read_the_published_tables_and_nothing_else(settings: Set
 def test_a_question_before_anything_is_published_says_what_to_do(settings: Settings) -> None:
     with pytest.raises(QueryRefused, match="make run"):
         ask(settings.warehouse_url, GOLD_ANSWER)
+
+
+def test_a_model_no_gate_has_judged_is_published_once_with_its_skill_unknown(settings: Settings) -> None:
+    shown = catalogue("GOLD", "5")
+    frame = cells(shown).astype({"has_skill": object})
+    frame["has_skill"] = None
+    for moment in (MONDAY, TUESDAY):
+        publish(settings.warehouse_url, shown, frame, moment)
+    assert rows(settings, "SELECT has_skill FROM probability_history") == [(None,)]

@@ -70,7 +70,7 @@ FROM scored WHERE probability IS NOT NULL
         WHERE past.asset = scored.asset AND past.horizon = scored.horizon AND past.as_of = scored.as_of
             AND past.published_at <> %(published_at)s
             AND past.probability = scored.probability AND past.base_rate = scored.base_rate
-            AND past.has_skill = scored.has_skill AND past.model_version = scored.model_version
+            AND past.has_skill IS NOT DISTINCT FROM scored.has_skill AND past.model_version = scored.model_version
             AND past.data_sha256 = scored.data_sha256
     )
 ON CONFLICT (asset, horizon, as_of, published_at) DO UPDATE SET

@@ -48,7 +48,7 @@ CREATE TABLE probability_history (
     probability double precision NOT NULL CHECK (probability BETWEEN 0 AND 1),
     base_rate double precision NOT NULL,
     skill double precision,
-    has_skill boolean NOT NULL,
+    has_skill boolean,
     model_version integer NOT NULL,
     trained_at timestamptz,
     data_sha256 text NOT NULL,
