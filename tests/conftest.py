@@ -18,11 +18,13 @@ import psutil
 import psycopg2.extensions
 import pytest
 from psycopg2 import sql
+from pydantic import SecretStr
 
 from brain.core.settings import Settings
 from brain.embedded import servers as embedded
 from brain.embedded.databases import OWNERS, READERS, limit_database
 from brain.embedded.servers import Servers
+from brain.store.connection import disconnect
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 HOME_PREFIX = f"brain-tests-{os.getuid()}-"
@@ -68,7 +70,9 @@ def connections(servers: Servers) -> Iterator[dict[str, str]]:
         with connection.cursor() as cursor:
             _copy_database(cursor, "market", source)
             _copy_database(cursor, "warehouse", warehouse)
-            yield servers.connections(source, warehouse, models)
+            given = servers.connections(source, warehouse, models)
+            yield given
+            disconnect(SecretStr(given["BRAIN_MONGO_URL"]))
             for name in (source, warehouse):
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     with servers.mongo.administrator(servers.mongo_port) as client:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import SecretStr
 
 from brain.core.keys import ModelKey, Sha256
 from brain.core.settings import Settings
 from brain.embedded.servers import Servers
+from brain.store.connection import disconnect
 from brain.store.models import ModelStore
 from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, DataReference, Decision, TrainingWindow
@@ -73,7 +75,9 @@ def make_candidate() -> MakeCandidate:
 def connections(servers: Servers) -> Iterator[dict[str, str]]:
     """As everywhere, but with a fresh Mongo database only: these tests do not touch PostgreSQL."""
     models = f"brain_{uuid.uuid4().hex[:12]}"
-    yield servers.connections(models=models)
+    given = servers.connections(models=models)
+    yield given
+    disconnect(SecretStr(given["BRAIN_MONGO_URL"]))
     with servers.mongo.administrator(servers.mongo_port) as client:
         client.drop_database(models)
 

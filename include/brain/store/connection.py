@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,13 +29,6 @@ AUTHENTICATION_FAILED, UNAUTHORIZED = 18, 13
 _CLIENTS: dict[tuple[int, str], MongoClient[dict[str, Any]]] = {}
 
 
-@atexit.register
-def _close_clients() -> None:
-    for (process, _), client in _CLIENTS.items():
-        if process == os.getpid():
-            client.close()
-
-
 def database(url: SecretStr) -> Database[dict[str, Any]]:
     """The database named in the URL's path, through this process's client for that URL.
 
@@ -58,6 +50,13 @@ def database(url: SecretStr) -> Database[dict[str, Any]]:
             expected="mongodb://user:password@host:27017/brain",
             remedy="Correct the variable or the Airflow Connection `brain_models`.",
         ) from None
+
+
+def disconnect(url: SecretStr) -> None:
+    """Close this process's client for `url`, if there is one; its threads and sockets go with it."""
+    client = _CLIENTS.pop((os.getpid(), url.get_secret_value()), None)
+    if client is not None:
+        client.close()
 
 
 @contextmanager
