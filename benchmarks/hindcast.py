@@ -14,8 +14,8 @@ from brain.core.catalog import AssetSpec
 from brain.core.keys import DATE
 from brain.demo.load import demo_frame
 from brain.demo.prices import ASSETS
-from brain.training.base_rate import usual_shares
 from brain.training.evidence import calibration_line
+from brain.training.usual import GridShares, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,8 +70,9 @@ def jobs(assets: Iterable[str], cuts: tuple[float, ...]) -> list[Job]:
         spec = AssetSpec(name=asset, table=asset)
         for n in range(len(edges) - 1):
             day = frame[DATE].iloc[edges[n] - 1]
-            known = [known_at(other, int((other[DATE] <= day).sum())) for other in frames.values()]
-            usual = usual_shares(known, spec.horizons)
+            known = {name: known_at(other, int((other[DATE] <= day).sum())) for name, other in frames.items()}
+            shares = GridShares({name: counted(then, spec.horizons) for name, then in known.items()})
+            usual = shares.without(asset)
             found.append(Job(spec, frame, edges[n], edges[n + 1] - 1, n, usual))
     return found
 

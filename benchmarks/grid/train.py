@@ -37,7 +37,7 @@ class Job:
         frame: The whole series, the future included; training sees `cut` rows of it.
         cut: Rows known.
         end: Rows until which the forecasts are looked at.
-        usual: By horizon, the share of ups over the whole grid as known at the cut-off.
+        usual: By horizon, the share of ups among the other assets as known at the cut-off.
     """
 
     spec: AssetSpec

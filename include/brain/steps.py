@@ -111,12 +111,15 @@ def train(
     """Search, refresh or skip the models of some assets, and make the candidates champions."""
     from brain.extract.lake import Lake
     from brain.store.models import ModelStore
-    from brain.training.usual import usual_of_grid
+    from brain.training.usual import grid_shares
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
     chosen = workspace.catalogue.only(names, horizons)
-    usual = usual_of_grid(lake, workspace.catalogue.names, workspace.catalogue.horizons, interval.last_day)
-    return [_train_asset(workspace, lake, store, spec, interval, usual, force=force) for spec in chosen.assets]
+    shares = grid_shares(lake, workspace.catalogue.names, workspace.catalogue.horizons, interval.last_day)
+    return [
+        _train_asset(workspace, lake, store, spec, interval, shares.without(spec.name), force=force)
+        for spec in chosen.assets
+    ]
 
 
 def judge(workspace: Workspace, interval: Interval) -> dict[str, Any]:
@@ -274,7 +277,9 @@ def _train_asset(
                 expected="rows that passed the quality gate",
                 remedy="See what `extract_assets` says about it.",
             )
-        outcomes = _train_models(lake, store, spec, snapshot, interval, usual, force=force)
+        outcomes = _train_models(
+            lake, store, workspace.catalogue.asset(spec.name), spec.horizons, snapshot, interval, usual, force=force
+        )
     except BrainError as error:
         log.error("%s", error)
         return Outcome(spec.name, False, str(error), error)
@@ -293,6 +298,7 @@ def _train_models(
     lake: Lake,
     store: ModelStore,
     spec: AssetSpec,
+    horizons: Sequence[int],
     snapshot: Snapshot,
     interval: Interval,
     usual: dict[int, float],
@@ -311,6 +317,7 @@ def _train_models(
         DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables),
         incumbents,
         interval_end=interval.end,
+        horizons=horizons,
         force=force,
         usual=usual,
     )

@@ -1,48 +1,100 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
-from brain.training.base_rate import CLEAR, LONG_RUN, best_window, share_of_ups, usual_shares, windows_for
+from brain.training.base_rate import FIRST_BLOCK, LONG_RUN, WINDOWS, BaseRates
+
+HORIZONS = (1, 5, 20, 161)
+
+
+def known_at_the_end(labels: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
+    known = labels.copy()
+    known[len(known) - horizon :] = np.nan
+    return known
+
+
+def rates_of(labels: NDArray[np.float64], usual: float = 0.5) -> BaseRates:
+    """The same ups and downs at every horizon."""
+    by_horizon = {horizon: known_at_the_end(labels, horizon) for horizon in HORIZONS}
+    return BaseRates.of(by_horizon, dict.fromkeys(HORIZONS, usual))
+
+
+def shuffled(ups: int, rows: int, seed: int = 0) -> NDArray[np.float64]:
+    labels = np.repeat([1.0, 0.0], [ups, rows - ups])
+    np.random.default_rng(seed).shuffle(labels)
+    return labels
 
 
 def test_a_share_seen_in_plenty_is_what_was_seen() -> None:
-    assert share_of_ups(np.repeat([1.0, 0.0], [60_000, 40_000]), 1) == pytest.approx(0.6, abs=1e-3)
+    assert rates_of(shuffled(60_000, 100_000)).rate(1, 99_999) == pytest.approx(0.6, abs=2e-3)
 
 
-def test_a_share_seen_in_few_independent_outcomes_is_drawn_toward_the_usual() -> None:
-    labels = np.repeat([1.0, 0.0], [700, 300])
-    shares = [share_of_ups(labels, horizon, usual=0.55) for horizon in (1, 20, 161)]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] == pytest.approx(0.7, abs=0.01)
-    assert shares[-1] == pytest.approx(0.55, abs=0.02)
+def test_a_share_seen_in_few_independent_outcomes_is_drawn_toward_the_others() -> None:
+    rates = rates_of(shuffled(630, 1000), usual=0.55)
+    by_horizon = [rates.rate(horizon, 999) for horizon in HORIZONS]
+    assert by_horizon == sorted(by_horizon, reverse=True)
+    assert by_horizon[0] == pytest.approx(0.63, abs=0.01)
+    assert by_horizon[-1] == pytest.approx(0.55, abs=0.02)
 
 
-def test_a_window_takes_the_newest_labels() -> None:
-    labels = np.repeat([0.0, 1.0], [5000, 5000])
-    assert share_of_ups(labels, 1, 2000) > 0.95 > share_of_ups(labels, 1, LONG_RUN)
+def test_an_asset_unlike_the_others_is_drawn_to_them_less() -> None:
+    like, unlike = rates_of(shuffled(560, 1000), usual=0.6), rates_of(shuffled(200, 1000), usual=0.6)
+    assert like.likeness(999) > 0.7
+    assert unlike.likeness(999) < 0.1
+    assert unlike.rate(161, 999) < 0.4 < 0.55 < like.rate(161, 999)
 
 
-def test_recent_windows_need_enough_independent_outcomes() -> None:
-    assert windows_for(1, 5000) == (LONG_RUN, 2000, 1000, 500)
-    assert windows_for(20, 5000) == (LONG_RUN, 2000)
-    assert windows_for(161, 5000) == (LONG_RUN,)
-    assert windows_for(1, 800) == (LONG_RUN, 500)
+def test_before_anything_is_known_the_others_and_a_half_are_all_there_is() -> None:
+    rates = rates_of(shuffled(500, 1000), usual=0.7)
+    assert rates.likeness(0) == pytest.approx(0.5)
+    assert rates.rate(161, 0) == pytest.approx(0.6)
 
 
-def test_a_recent_window_is_preferred_only_when_clearly_better() -> None:
-    noise = np.random.default_rng(0).normal(scale=0.1, size=2000)
-    assert best_window({LONG_RUN: np.full(2000, 0.69), 500: 0.69 + noise - noise.mean()}, 1) == LONG_RUN
-    assert best_window({LONG_RUN: np.full(2000, 0.69), 500: 0.66 + noise}, 1) == 500
-    assert CLEAR > 1
+def test_only_labels_that_end_by_the_row_are_known() -> None:
+    labels = np.repeat([0.0, 1.0], [600, 600])
+    rates = rates_of(labels)
+    assert rates.shares(20, np.array([600 + 19, 600 + 20])) == pytest.approx([0, 1 / 601])
 
 
-def test_no_forecast_yet_means_the_long_run() -> None:
-    assert best_window({LONG_RUN: np.empty(0), 500: np.empty(0)}, 1) == LONG_RUN
+def test_rates_at_many_rows_are_those_at_each() -> None:
+    rates = rates_of(np.concatenate([shuffled(1500, 3000), shuffled(3200, 4000, seed=1)]))
+    rows = np.array([500, 3000, 5000, 6999])
+    assert list(rates.rates(5, rows)) == [rates.rate(5, int(row)) for row in rows]
 
 
-def test_the_usual_share_counts_every_known_row_of_the_grid() -> None:
-    first = pd.DataFrame({"RETURNS1": [0.1, 0.0, -0.1, np.nan], "RETURNS5": [np.nan] * 4})
-    second = pd.DataFrame({"RETURNS1": [-0.1, -0.1]})
-    assert usual_shares([first, second], (1, 5)) == {1: 2 / 5}
+def test_what_comes_later_changes_no_earlier_rate() -> None:
+    labels = shuffled(3000, 6000)
+    longer = np.concatenate([labels, np.ones(2000)])
+    for row in (400, 3000, 5900):
+        assert rates_of(longer).rate(5, row) == rates_of(labels).rate(5, row)
+
+
+def test_a_recent_window_is_taken_where_the_share_has_moved_for_good() -> None:
+    moved = np.concatenate([shuffled(1500, 3000), shuffled(3200, 4000, seed=1)])
+    rates = rates_of(moved)
+    assert rates.window(6999) in WINDOWS
+    for horizon in (1, 5):
+        assert rates.rate(horizon, 6999) > rates.shares(horizon, np.array([6999]))[0] + 0.05
+
+
+def test_the_long_run_holds_where_nothing_has_moved() -> None:
+    steady = [rates_of(shuffled(3600, 7000, seed)).window(6999) for seed in range(20)]
+    assert steady.count(LONG_RUN) >= 18
+
+
+def test_a_short_history_has_nothing_to_compare_windows_on() -> None:
+    assert rates_of(shuffled(700, FIRST_BLOCK)).window(FIRST_BLOCK - 1) == LONG_RUN
+
+
+def test_a_window_is_taken_for_all_horizons_so_that_neighbours_agree() -> None:
+    ups_and_downs = np.concatenate([shuffled(2000, 4000), shuffled(2800, 4000, seed=2)])
+    horizons = (19, 20, 21)
+    labels = {horizon: known_at_the_end(ups_and_downs, horizon) for horizon in horizons}
+    rates = BaseRates.of(labels, dict.fromkeys(horizons, 0.5))
+    assert np.ptp([rates.rate(horizon, 7999) for horizon in horizons]) < 0.01
+
+
+def test_what_is_usual_is_one_half_where_nothing_is_given() -> None:
+    assert BaseRates.of({5: known_at_the_end(shuffled(50, 100), 5)}, {}).usual_at(5) == 0.5

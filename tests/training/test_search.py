@@ -8,6 +8,7 @@ import pytest
 from benchmarks.grid.series import planted
 from brain.core.catalog import AssetSpec
 from brain.core.errors import TrainingError
+from brain.training.base_rate import BaseRates
 from brain.training.cell import Cell, cut_cell, quiet_single_thread
 from brain.training.dataset import prepare
 from brain.training.search import search
@@ -18,7 +19,8 @@ Spec = Callable[..., AssetSpec]
 @pytest.fixture
 def cell(spec: Spec) -> Cell:
     one = spec((1,))
-    return cut_cell(prepare(planted(800, 3, 1.0)[0], one), 1, one.training)
+    dataset = prepare(planted(800, 3, 1.0)[0], one)
+    return cut_cell(dataset, 1, one.training, BaseRates.of(dataset.labels, {}))
 
 
 def test_the_same_seed_finds_the_same_parameters(cell: Cell, spec: Spec) -> None:

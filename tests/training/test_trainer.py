@@ -143,6 +143,14 @@ def test_a_refused_horizon_leaves_the_others_untouched(spec: Spec, data: DataRef
     assert (beside.metrics, beside.calibration) == (alone.metrics, alone.calibration)
 
 
+def test_one_horizon_alone_has_the_base_rate_it_has_among_the_others(spec: Spec, data: DataReference) -> None:
+    frame = random_walk(2600, 3, (1, 5))
+    both = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
+    alone = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW, horizons=(5,)))
+    assert [found.key.horizon for found in alone] == [5]
+    assert alone[0].calibration == both[1].calibration
+
+
 def test_an_asset_without_features_fails_every_horizon_with_the_reason(spec: Spec, data: DataReference) -> None:
     bare = random_walk(700, 1, (1, 5))[["Date", "Close", "RETURNS1", "RETURNS5"]]
     outcomes = train_asset(bare, spec((1, 5)), data, {}, interval_end=NOW)

@@ -15,7 +15,6 @@ from threadpoolctl import ThreadpoolController
 
 from brain.core.keys import ModelKey
 from brain.training import linear, search_space
-from brain.training.base_rate import EVEN
 from brain.training.calibration import log_odds
 from brain.training.splits import Fold, WalkForward, thinned, walk_forward
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from brain.core.catalog import TrainingSettings
+    from brain.training.base_rate import BaseRates
     from brain.training.dataset import AssetDataset
 
     Rows = NDArray[np.intp]
@@ -41,7 +41,7 @@ class Cell:
     Args:
         folds: Empty where the history is thin.
         thin: Why the history is too short to prove or disprove skill; empty if it is not.
-        usual: Share of ups in the whole grid at this horizon.
+        base_rates: Of the asset.
     """
 
     key: ModelKey
@@ -50,17 +50,25 @@ class Cell:
     features: tuple[str, ...]
     X: NDArray[np.float64]
     labels: NDArray[np.float64]
+    base_rates: BaseRates
     folds: WalkForward
     thin: str = ""
-    usual: float = EVEN
 
     @cached_property
     def rows(self) -> Rows:
         """Positions of the labelled rows."""
         return np.flatnonzero(~np.isnan(self.labels))
 
+    def known_by(self, train: Rows) -> int:
+        """The row by which the labels of the rows at `train`, ascending, are known."""
+        return int(train[-1]) + self.horizon
 
-def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, usual: float = EVEN) -> Cell:
+    def base_rate(self, train: Rows) -> float:
+        """The base rate to publish then."""
+        return self.base_rates.rate(self.horizon, self.known_by(train))
+
+
+def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, base_rates: BaseRates) -> Cell:
     """The cell of one horizon.
 
     Raises:
@@ -70,7 +78,7 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, us
         raise dataset.refused[horizon]
     labels = dataset.labels[horizon]
     key = ModelKey.direction(dataset.asset, horizon)
-    whole = Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, WalkForward((), ()), usual=usual)
+    whole = Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, base_rates, WalkForward((), ()))
     independent = len(whole.rows) / horizon
     if independent <= len(dataset.features):
         reason = f"{len(whole.rows)} rows hold {independent:.0f} independent labels, {len(dataset.features)} features"
@@ -145,7 +153,8 @@ def _sample(
     """Features, labels and the weight of each row to fit to."""
     rows, weight = (train, 1 / cell.horizon) if cell.thin else thinned(train, cell.horizon)
     rows = rows[-ROWS_FOR_SLOW.get(parameters["classifier"], len(rows)) :]
-    return cell.X[rows], cell.labels[rows], weight
+    chosen = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows  # a slice copies nothing
+    return cell.X[chosen], cell.labels[chosen], weight
 
 
 @cache

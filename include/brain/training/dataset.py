@@ -74,12 +74,12 @@ def feature_columns(frame: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> lis
     """Numeric columns that are neither Date, nor prices, nor RETURNSn, nor left out, in the frame's order."""
     return [
         str(name)
-        for name in frame.columns
+        for name, dtype in frame.dtypes.items()
         if name != DATE
         and name not in PRICE_COLUMNS
         and name not in leave_out
         and not TARGET_PATTERN.fullmatch(str(name))
-        and pd.api.types.is_numeric_dtype(frame[name])
+        and pd.api.types.is_numeric_dtype(dtype)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, logit
 
-from brain.training.base_rate import LONG_RUN, best_window, log_loss, share_of_ups, windows_for
+from brain.training.base_rate import log_loss
 from brain.training.calibration import Calibration, blend_slope, log_odds
 from brain.training.cell import Cell, forecast
 from brain.training.gate import SkillTest, skill_test
@@ -32,9 +32,9 @@ class Record:
         outcome: 0 or 1.
         raw: The model's probabilities.
         evidence: Its log-odds beyond their mean in training.
-        base: By window of the base rate, what it was before the row's fold.
+        base: The base rate that would have been published before the row's fold.
+        share: The plain share of ups then.
         blend: What would have been published if the cell had skill; NaN on the selection folds.
-        rate: The base rate that would have been published otherwise; NaN on the selection folds.
     """
 
     cell: Cell
@@ -42,9 +42,9 @@ class Record:
     outcome: Values
     raw: Values
     evidence: Values
-    base: Mapping[int, Values]
+    base: Values
+    share: Values
     blend: Values
-    rate: Values
 
     @property
     def proven(self) -> NDArray[np.bool_]:
@@ -57,7 +57,7 @@ class Record:
 
     def test(self, seed: int) -> SkillTest:
         """The blend against the base rate, on the evidence rows."""
-        return skill_test(self.losses(self.rate), self.losses(self.blend), self.cell.horizon, seed)
+        return skill_test(self.losses(self.base), self.losses(self.blend), self.cell.horizon, seed)
 
     def recent_loss(self) -> float:
         """Mean log loss of the blend on the last evidence fold: the window on which recipes are compared."""
@@ -70,39 +70,35 @@ def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
     said = [forecast(cell, parameters, fold) for fold in cell.folds.all]
     rows = np.concatenate([part.fold.test for part in said])
     lengths = [len(part.fold.test) for part in said]
-    windows = windows_for(cell.horizon, len(cell.folds.all[0].train))
-    base = {
-        window: np.repeat(
-            [share_of_ups(cell.labels[f.train], cell.horizon, window, cell.usual) for f in cell.folds.all], lengths
-        )
-        for window in windows
-    }
-    raw = expit(np.concatenate([part.odds for part in said]))
-    evidence = np.concatenate([part.evidence for part in said])
-    unjudged = np.full(len(rows), np.nan)
-    whole = Record(cell, rows, cell.labels[rows], raw, evidence, base, unjudged, unjudged.copy())
+    known_by = np.array([cell.known_by(fold.train) for fold in cell.folds.all])
+    whole = Record(
+        cell,
+        rows,
+        cell.labels[rows],
+        raw=expit(np.concatenate([part.odds for part in said])),
+        evidence=np.concatenate([part.evidence for part in said]),
+        base=np.repeat(cell.base_rates.rates(cell.horizon, known_by), lengths),
+        share=np.repeat(cell.base_rates.shares(cell.horizon, known_by), lengths),
+        blend=np.full(len(rows), np.nan),
+    )
     for fold in cell.folds.evidence:
-        now = np.isin(rows, fold.test)
-        rule = calibrate(whole, fold.train)
-        whole.rate[now] = rule.base_rate
-        whole.blend[now] = expit(logit(rule.base_rate) + rule.slope * evidence[now])
+        now = slice(*np.searchsorted(rows, [fold.test[0], fold.test[-1] + 1]))
+        slope = _slope(whole, fold.train)
+        whole.blend[now] = expit(logit(whole.base[now]) + slope * whole.evidence[now])
     return whole
 
 
-def calibrate(whole: Record, known: NDArray[np.intp], fitted: Fitted | None = None) -> Calibration:
-    """The calibration one would have chosen when the labels of the rows at `known` were known.
+def calibrate(whole: Record, known: NDArray[np.intp], fitted: Fitted) -> Calibration:
+    """The calibration of the model `fitted` to the rows at `known`."""
+    return Calibration(whole.cell.base_rate(known), _slope(whole, known), center=fitted.center)
 
-    Args:
-        whole: The record; only its forecasts of rows up to the last known one are used.
-        known: Positions of labelled rows, ascending.
-        fitted: The model to be calibrated, for its center.
-    """
-    past = whole.rows <= known[-1]
-    horizon = whole.cell.horizon
-    window = best_window({w: log_loss(whole.outcome[past], b[past]) for w, b in whole.base.items()}, horizon)
-    slope = blend_slope(whole.evidence[past], whole.outcome[past], logit(whole.base[window][past]), 1 / horizon)
-    rate = share_of_ups(whole.cell.labels[known], horizon, window, whole.cell.usual)
-    return Calibration(rate, slope, center=fitted.center if fitted else 0.0)
+
+def _slope(whole: Record, known: NDArray[np.intp]) -> float:
+    """The slope one would have chosen when the labels of the rows at `known`, ascending, were known."""
+    past = slice(np.searchsorted(whole.rows, known[-1], side="right"))
+    return blend_slope(
+        whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight=1 / whole.cell.horizon
+    )
 
 
 def metrics(whole: Record, seed: int) -> dict[str, Any]:
@@ -112,11 +108,11 @@ def metrics(whole: Record, seed: int) -> dict[str, Any]:
     slope, intercept = calibration_line(whole.blend[proven], outcome)
     return {
         "log_loss": float(whole.losses(whole.blend).mean()),
-        "base_log_loss": float(whole.losses(whole.rate).mean()),
-        "long_run_log_loss": float(whole.losses(whole.base[LONG_RUN]).mean()),
+        "base_log_loss": float(whole.losses(whole.base).mean()),
+        "long_run_log_loss": float(whole.losses(whole.share).mean()),
         "raw_log_loss": float(whole.losses(np.clip(whole.raw, 1e-6, 1 - 1e-6)).mean()),
         "brier": float(((whole.blend[proven] - outcome) ** 2).mean()),
-        "base_brier": float(((whole.rate[proven] - outcome) ** 2).mean()),
+        "base_brier": float(((whole.base[proven] - outcome) ** 2).mean()),
         "skill": test.skill,
         "skill_low": test.low,
         "skill_high": test.high,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit, logit
+from sklearn.pipeline import Pipeline
 
 from brain.training import search_space
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
 
     Values = NDArray[np.float64]
 
@@ -91,7 +91,8 @@ def fit_linear(parameters: Mapping[str, Any], X: Values, y: Values, weight: floa
 
 def into_pipeline(model: Linear, parameters: Mapping[str, Any]) -> Pipeline:
     """The pipeline that `search_space.build(parameters)` describes, with this model's means and coefficients."""
-    pipeline = deepcopy(_template(parameters["scale"], len(model.coef)))
+    template = _template(parameters["scale"], len(model.coef))
+    pipeline = Pipeline([(name, copy(step)) for name, step in template.steps])
     pipeline["impute"].statistics_ = model.mean
     if parameters["scale"] == "standard":
         scaler = pipeline["scale"]

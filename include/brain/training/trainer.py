@@ -9,7 +9,7 @@ import numpy as np
 
 from brain.core.errors import TrainingError
 from brain.core.keys import ModelKey
-from brain.training.base_rate import EVEN, share_of_ups
+from brain.training.base_rate import BaseRates
 from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, Decision, Failed, Outcome, Skipped, TrainingWindow
 from brain.training.cell import Cell, Fitted, cut_cell, fit, quiet_single_thread
@@ -21,7 +21,7 @@ from brain.training.search import SearchResult, search
 from brain.training.search_space import CONSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     import pandas as pd
@@ -42,10 +42,11 @@ def train_asset(
     incumbents: Mapping[int, Incumbent],
     *,
     interval_end: datetime,
+    horizons: Sequence[int] | None = None,
     force: bool = False,
     usual: Mapping[int, float] | None = None,
 ) -> list[Outcome]:
-    """One outcome for each horizon of the asset, in the order of its horizons; a failure leaves the others untouched.
+    """One outcome for each horizon, in the asset's order; a failure leaves the others untouched.
 
     Args:
         frame: The snapshot, one row a day, ascending.
@@ -53,18 +54,21 @@ def train_asset(
         data: Which snapshot it is.
         incumbents: The champions in brief, by horizon.
         interval_end: The end of the data interval; the models' time.
+        horizons: Those of the asset's to train; all unless given. The base rates speak from all of them either way.
         force: Search every model anew.
-        usual: By horizon, the share of ups over the whole grid (`base_rate.usual_shares`); 1/2 where it is not given.
+        usual: By horizon, the share of ups among the other assets (`usual.GridShares`); 1/2 where it is not given.
     """
+    chosen = [horizon for horizon in spec.horizons if horizons is None or horizon in horizons]
     try:
         dataset = prepare(frame, spec)
     except TrainingError as error:
-        return [_failed(ModelKey.direction(spec.name, horizon), error) for horizon in spec.horizons]
+        return [_failed(ModelKey.direction(spec.name, horizon), error) for horizon in chosen]
+    base_rates = BaseRates.of(dataset.labels, usual or {})
     outcomes: list[Outcome] = []
     with quiet_single_thread():
-        for horizon in spec.horizons:
+        for horizon in chosen:
             found = [o.parameters for o in outcomes if isinstance(o, Candidate)][-NEIGHBOURS:]
-            job = _Job(dataset, spec, data, interval_end, horizon, incumbents.get(horizon), found, usual or {})
+            job = _Job(dataset, spec, data, interval_end, horizon, incumbents.get(horizon), found, base_rates)
             outcomes.append(job.run(force))
     return outcomes
 
@@ -92,7 +96,7 @@ class _Job:
         horizon: int,
         incumbent: Incumbent | None,
         neighbours: list[Mapping[str, Any]],
-        usual: Mapping[int, float],
+        base_rates: BaseRates,
     ) -> None:
         self.dataset = dataset
         self.settings = spec.training
@@ -102,7 +106,7 @@ class _Job:
         self.horizon = horizon
         self.incumbent = incumbent
         self.neighbours = neighbours
-        self.usual = usual.get(horizon, EVEN)
+        self.base_rates = base_rates
 
     def run(self, force: bool) -> Outcome:
         key = ModelKey.direction(self.dataset.asset, self.horizon)
@@ -117,7 +121,7 @@ class _Job:
         if decision.action == "skip":
             return Skipped(key, decision)
         try:
-            cell = cut_cell(self.dataset, self.horizon, self.settings, self.usual)
+            cell = cut_cell(self.dataset, self.horizon, self.settings, self.base_rates)
             if cell.thin:
                 return self._constant(cell, decision)
             return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
@@ -130,10 +134,9 @@ class _Job:
         """Too little history to prove anything: a model that only knows the base rate, and says why."""
         parameters = {**CONSTANT, "seed": self.settings.seed}
         fitted = fit(cell, parameters, cell.rows)
-        rate = share_of_ups(cell.labels[cell.rows], cell.horizon, usual=cell.usual)
         unproven = {**UNPROVEN, "reason": cell.thin}
         decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
-        calibration = Calibration(rate, slope=0.0, center=fitted.center)
+        calibration = Calibration(cell.base_rate(cell.rows), slope=0.0, center=fitted.center)
         return self._assembled(cell, fitted, parameters, calibration, unproven, decision, self.now)
 
     def _refreshed(self, cell: Cell, decision: Decision) -> Candidate:
@@ -204,7 +207,7 @@ class _Job:
             check_rows=cell.X[cell.rows[-CHECK_ROWS:]],
             proofs=proofs(cell),
             description=self._description(),
-            extra={"dropped": dict(self.dataset.dropped), "usual_share": cell.usual},
+            extra={"dropped": dict(self.dataset.dropped), "base_rate": _made_from(cell)},
         )
 
 
@@ -228,6 +231,17 @@ def _search_metrics(found: SearchResult) -> dict[str, Any]:
         "trials_pruned": found.pruned,
         "trials_failed": found.failed,
         "search_log_loss": found.log_loss,
+    }
+
+
+def _made_from(cell: Cell) -> dict[str, Any]:
+    """What the published base rate was made from."""
+    rates, row = cell.base_rates, cell.known_by(cell.rows)
+    return {
+        "share": float(rates.shares(cell.horizon, np.array([row]))[0]),
+        "usual_share": rates.usual_at(cell.horizon),
+        "likeness": rates.likeness(row),
+        "window": rates.window(row),
     }
 
 
