@@ -13,9 +13,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from brain.embedded.servers import Servers
+from brain.extract.batches import Batch
 from brain.extract.lake import Lake, folder_of
 from brain.extract.postgres import PostgresSource
-from brain.extract.source import Batch
 from tests.extract.conftest import HORIZONS, Market, asset_frame, last_dates
 
 ROWS = 160

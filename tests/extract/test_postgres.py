@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError, SourceTableError
 from brain.embedded.servers import Servers
+from brain.extract.batches import Batch, Kind
 from brain.extract.lake import Lake
 from brain.extract.postgres import PostgresSource
-from brain.extract.source import Batch, connect_source
+from brain.extract.source import connect_source
 from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, until
 
 TYPES = ["smallint", "integer", "bigint", "real", "double precision", "numeric(12,4)", "numeric", "boolean"]
@@ -41,6 +42,21 @@ def test_domains_and_views_are_read_like_their_types(postgres: Market) -> None:
     with closing(postgres.source()) as source:
         (batch,) = source.read("V", "Date", ["Close"], since=dt.date(2020, 1, 1))
     assert batch.values.tolist() == [[1.25]]
+
+
+def test_each_type_has_its_kind(postgres: Market) -> None:
+    postgres.execute("CREATE DOMAIN price AS numeric(12,2) CHECK (VALUE > 0)")
+    kinds = {
+        **dict.fromkeys([*TYPES, "price"], Kind.NUMBER),
+        **dict.fromkeys(["text", "varchar(3)", "char(3)"], Kind.TEXT),
+        "date": Kind.DATE,
+        "timestamp": Kind.TIME,
+        "timestamptz": Kind.ZONED_TIME,
+        **dict.fromkeys(["jsonb", "money", "date[]", "uuid", "interval"], Kind.OTHER),
+    }
+    postgres.execute(f"""CREATE TABLE "T" ({", ".join(f'"{name}" {name}' for name in kinds)})""")
+    with closing(postgres.source()) as source:
+        assert source.columns("T") == kinds
 
 
 def test_the_session_can_only_read(postgres: Market) -> None:

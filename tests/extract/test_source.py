@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from brain.core.errors import BrainError, SettingsError, SourceTableError
+from brain.extract.batches import Kind
 from brain.extract.lake import Lake
-from brain.extract.source import Kind, connect_source
+from brain.extract.source import connect_source
 from tests.extract.conftest import Market, asset_frame, extract, spec
 
 ODD = 'a "b" %s; DROP TABLE x; -- ÅÄÖ 金 :c'

@@ -15,9 +15,9 @@ import numpy as np
 from brain.core.durations import duration
 from brain.core.errors import SourceTableError
 from brain.extract.asof import aggregate, asof_positions, take_known
+from brain.extract.batches import Batch, Kind
 from brain.extract.rows import Rows, require_key
 from brain.extract.shape import TableShape, joined_shape
-from brain.extract.source import Batch, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_manager
@@ -17,13 +18,13 @@ from sqlalchemy.dialects import postgresql
 
 from brain.core.errors import BrainError, SettingsError, SourceTableError
 from brain.core.keys import CLOSE, DATE
+from brain.extract.batches import Batch, Kind
 from brain.extract.cells import first_moment
 from brain.extract.failures import explain, missing_table
-from brain.extract.source import Batch, Kind, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -36,17 +37,13 @@ _KINDS = {
     **dict.fromkeys(("text", "varchar", "bpchar", "name"), Kind.TEXT),
 }
 _DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+_COMPILER: Any = _DIALECT.statement_compiler(_DIALECT, None)
+_CELL_BYTES = 9  # on the wire, about
 _SESSION = {"application_name": "brain", "connect_timeout": "10", "options": "-c default_transaction_read_only=on"}
+_TYPE = b"POSTGRESQL:type"  # where the driver tells a column's type
+_NO_TABLE = "42P01"
 _FIRST_DAY, _LAST_DAY = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")
 
-_COLUMNS = """
-SELECT a.attname::text, coalesce(b.typname, t.typname)::text
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
-WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
-"""
 _DISCOVER = """
 SELECT c.relname::text
 FROM pg_catalog.pg_class c
@@ -86,23 +83,21 @@ class PostgresSource:
     ) -> Iterator[Batch]:
         types = self._types.get(table) or self._describe(table)
         selected = ", ".join([_quoted(key), *(_as_number(name, types.get(name, "float8")) for name in columns)])
-        source = sa.table(table, _key(key, types.get(key, "date")), schema=self.schema)
-        bounded = select_rows(source, key, since, until)
-        query: sa.Select[Any] = bounded.with_only_columns(sa.literal_column(selected)).select_from(source)
-        with self._explained(table), self._connection().cursor() as cursor:
-            cursor.adbc_statement.set_options(
-                **{"adbc.postgresql.batch_size_hint_bytes": str(batch_rows * 9 * (len(columns) + 1))}
-            )
-            cursor.execute(_text(query))
-            for batch in cursor.fetch_record_batch():
-                yield _batch(table, key, batch)
+        where = _bounds(key, since, until)
+        query = " ".join(["SELECT", selected, "FROM", self._name(table), *where, "ORDER BY", _quoted(key)])
+        with self._explained(table), self._statement(query) as statement:
+            size = batch_rows * _CELL_BYTES * (len(columns) + 1)
+            statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(size)})
+            handle, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(handle) as batches:
+                for batch in batches:
+                    yield _batch(table, key, batch)
 
     def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
-        types = self._types.get(table) or self._describe(table)
-        source = sa.table(table, _key(key, types.get(key, "date")), schema=self.schema)
-        query = sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)
+        name = _quoted(key)
+        query = " ".join(["SELECT", f"max({name})", "FROM", self._name(table), "WHERE", name, "<=", _rendered(until)])
         with self._explained(table):
-            ((found,),) = self._query(_text(query))
+            ((found,),) = self._query(query)
         return None if found is None else first_moment(np.array([found], "datetime64[us]"))
 
     def close(self) -> None:
@@ -112,13 +107,26 @@ class PostgresSource:
                 connection.close()
 
     def _describe(self, table: str) -> dict[str, str]:
-        with self._explained(table):
-            name = _quoted(table) if self.schema is None else f"{_quoted(self.schema)}.{_quoted(table)}"
-            found = dict(self._query(_COLUMNS, (name,)))
-        if not found:
-            raise missing_table(table, self.schema)
-        self._types[table] = found
-        return found
+        """The type of each column, as PostgreSQL calls it; a domain has the name of the type behind it."""
+        with self._explained(table), self._statement(f"TABLE {self._name(table)}") as statement:
+            try:
+                schema = pa.schema(statement.execute_schema())
+            except adbc_driver_manager.ProgrammingError as error:
+                if error.sqlstate == _NO_TABLE:
+                    raise missing_table(table, self.schema) from None
+                raise
+        self._types[table] = {field.name: field.metadata[_TYPE].decode() for field in schema}
+        return self._types[table]
+
+    def _name(self, table: str) -> str:
+        return _quoted(table) if self.schema is None else f"{_quoted(self.schema)}.{_quoted(table)}"
+
+    @contextlib.contextmanager
+    def _statement(self, query: str) -> Iterator[Any]:
+        """A statement to execute once; a cursor would prepare it first, at the price of another round trip."""
+        with self._connection().cursor() as cursor:
+            cursor.adbc_statement.set_sql_query(query)
+            yield cursor.adbc_statement
 
     def _query(self, text: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         with self._connection().cursor() as cursor:
@@ -166,13 +174,18 @@ def _explain(error: Exception, url: sa.URL, table: str) -> BrainError:
     return explain(error, url, table)
 
 
-def _text(query: sa.Select[Any]) -> str:
-    """COPY takes no parameters, so the dialect renders the dates; they come from `date` objects."""
-    return str(query.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+def _bounds(key: str, since: date | datetime | None, until: date | datetime | None) -> list[str]:
+    """What `select_rows` compiles for other databases; that took as long as a tenth of a daily run."""
+    name = _quoted(key)
+    if since is None:  # rows without a key would be hidden by the bound; a read from the start must show them
+        return [] if until is None else ["WHERE", name, "<=", _rendered(until), "OR", name, "IS NULL"]
+    upper = [] if until is None else ["AND", name, "<=", _rendered(until)]
+    return ["WHERE", name, ">=", _rendered(since), *upper]
 
 
-def _key(name: str, type_: str) -> sa.ColumnClause[Any]:
-    return sa.column(name, sa.Date() if type_ == "date" else sa.DateTime())
+def _rendered(moment: date | datetime) -> str:
+    """COPY takes no parameters, so the dialect renders them; they come from `date` objects."""
+    return str(_COMPILER.render_literal_value(moment, sa.DateTime() if isinstance(moment, datetime) else sa.Date()))
 
 
 _quoted = _DIALECT.identifier_preparer.quote_identifier

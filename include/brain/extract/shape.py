@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from brain.core.errors import SourceTableError
 from brain.core.keys import CLOSE, DATE, PRICE_COLUMNS
+from brain.extract.batches import Kind
 from brain.extract.rows import target_rows
-from brain.extract.source import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
