@@ -38,15 +38,14 @@ def mlautomator_source() -> Path:
     return source
 
 
-def run_script(name: str, *arguments: object) -> None:
-    """Run a script of this folder with the rivals' Python, one thread.
+def run_script(name: str, *arguments: object, threads: int = 1) -> None:
+    """Run a script of this folder with the rivals' Python.
 
     Raises:
         RuntimeError: It failed; the end of its error output is given.
     """
     command = [str(interpreter()), "-W", "ignore", str(HERE / name), *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         raise RuntimeError(f"{name} failed: {done.stderr[-2000:]}")

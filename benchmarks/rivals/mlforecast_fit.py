@@ -1,6 +1,6 @@
 """Fits mlforecast's global linear regressions, one for each horizon. Started by the rivals' own interpreter.
 
-python mlforecast_fit.py RETURNS.npy HORIZONS OUTPUT.npz
+python mlforecast_fit.py RETURNS.npy HORIZONS THREADS OUTPUT.npz
 """
 
 import sys
@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression  # noqa: TID253 - a script of 
 
 def main() -> None:
     """Time one fit from the long table to five fitted regressions."""
-    given, horizons, wanted = sys.argv[1:]
+    given, horizons, threads, wanted = sys.argv[1:]
     returns = np.load(given)
     assets, rows = returns.shape
     table = pd.DataFrame(
@@ -28,7 +28,11 @@ def main() -> None:
     )
     transforms = {1: [*(RollingMean(n) for n in MEANS), *(RollingStd(n) for n in DEVIATIONS)]}
     forecast = MLForecast(
-        models=[LinearRegression()], freq="B", lags=list(LAGS), lag_transforms=transforms, num_threads=1
+        models=[LinearRegression(n_jobs=int(threads))],
+        freq="B",
+        lags=list(LAGS),
+        lag_transforms=transforms,
+        num_threads=int(threads),
     )
     start, cpu = time.perf_counter(), time.process_time()
     forecast.fit(table, max_horizon=int(horizons))

@@ -173,6 +173,8 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], interval: Int
     cells = _whole_grid(workspace.catalogue, staged(lake, interval, chunks))
     report = check_probabilities(cells, workspace.catalogue, interval)
     keep_results(lake, interval, report)
+    for finding in report.findings:
+        log.warning("%s: %s", finding.rule, finding.message)
     if not report.passed:
         raise PublishError(
             "Probabilities",

@@ -80,3 +80,31 @@ def test_an_unscored_cell_is_a_warning(catalogue: Catalogue) -> None:
 def test_nothing_to_publish_is_refused(catalogue: Catalogue) -> None:
     report = check_probabilities(cells().iloc[:0], catalogue, INTERVAL)
     assert report.reason == "0 rows to publish; expected at least one"
+
+
+def neighbours(shorter: float, longer: float | None, **changes: Any) -> pd.DataFrame:
+    """GOLD at 20 and 21 days; `changes` replace values of the second cell."""
+    frame = cells().iloc[:2].assign(horizon=[20, 21], probability=[shorter, longer])
+    for column, value in changes.items():
+        frame.loc[1, column] = value
+    return frame
+
+
+@pytest.fixture
+def neighbouring() -> Catalogue:
+    return parse_catalogue("defaults: {horizons: [20, 21]}\nassets: [GOLD]")
+
+
+def test_neighbouring_horizons_that_cannot_both_be_right_are_reported(neighbouring: Catalogue) -> None:
+    report = check_probabilities(neighbours(0.60, 0.52), neighbouring, INTERVAL)
+    assert report.passed
+    assert [(finding.rule, finding.severity) for finding in report.findings] == [("neighbouring_horizons", "warn")]
+    assert "GOLD 21" in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "cells", [neighbours(0.57, 0.52), neighbours(0.9, 0.5, as_of=date(2024, 1, 5)), neighbours(0.9, None)]
+)
+def test_what_can_be_right_or_is_not_comparable_is_not(neighbouring: Catalogue, cells: pd.DataFrame) -> None:
+    report = check_probabilities(cells, neighbouring, INTERVAL)
+    assert "neighbouring_horizons" not in [finding.rule for finding in report.findings]

@@ -69,6 +69,11 @@ def _rules() -> tuple[Rule, ...]:
             max_value=0,
         ),
         between(
+            "neighbouring_horizons", "warn", "cells", "disagreement",
+            "{count} probabilities further from the next shorter horizon's than independent moves allow ({examples})",
+            max_value=0,
+        ),
+        between(
             "coverage", "warn", "table", "unscored",
             "{found} cells were not scored and keep their last value",
             max_value=0,
@@ -92,8 +97,24 @@ def _cell_facts(cells: pd.DataFrame, catalogue: Catalogue, interval: Interval) -
             "unexpected": [float(key not in known) for key in keys],
             "days_ahead": ahead.dt.days.to_numpy(np.float64),
             "unexplained": (scored & needed).to_numpy(np.float64),
+            "disagreement": _disagreement(cells),
         }
     )
+
+
+def _disagreement(cells: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """By how much a probability is further from that of the asset's next shorter horizon, of the same day, than can be.
+
+    The two differ at most by the chance that one return is up and the other down. Where moves are independent, the
+    returns over m < n rows correlate by sqrt(m / n) and that chance is arccos(sqrt(m / n)) / pi (Sheppard 1899).
+    """
+    ordered = cells.assign(probability=_numbers(cells["probability"])).dropna(subset="probability")
+    ordered = ordered.sort_values(["asset", "horizon"])
+    shorter = ordered.groupby(["asset", "as_of"])[["horizon", "probability"]].shift()
+    share = pd.to_numeric(shorter["horizon"] / ordered["horizon"])
+    apart = np.arccos(np.sqrt(share)) / np.pi
+    beyond = (ordered["probability"] - shorter["probability"]).abs() - apart
+    return np.asarray(beyond.clip(lower=0).fillna(0).reindex(cells.index, fill_value=0), dtype=np.float64)
 
 
 def _table_facts(cells: pd.DataFrame) -> pd.DataFrame:

@@ -68,8 +68,9 @@ def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], 
     """
     rows = len(base_loss)
     blocks = max(1, rows // max(2 * horizon, LEAST_BLOCK_ROWS))
-    base = np.array([part.sum() for part in np.array_split(base_loss, blocks)])
-    gain = base - np.array([part.sum() for part in np.array_split(model_loss, blocks)])
+    starts = np.arange(blocks) * rows // blocks
+    base = np.add.reduceat(base_loss, starts)
+    gain = base - np.add.reduceat(model_loss, starts)
     skill = float(gain.sum() / base.sum())
     if blocks < 2 or not gain.std():
         return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks, 0.0)

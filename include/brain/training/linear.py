@@ -98,7 +98,8 @@ def into_pipeline(model: Linear, parameters: Mapping[str, Any]) -> Pipeline:
         scaler = pipeline["scale"]
         scaler.mean_, scaler.scale_, scaler.var_ = model.shift, model.scale, model.scale**2
         scaler.n_samples_seen_ = model.rows
-    classifier = pipeline["classifier"].set_params(C=parameters["C"])
+    classifier = pipeline["classifier"]
+    classifier.C = parameters["C"]
     classifier.coef_, classifier.intercept_ = model.coef[None, :], np.array([model.intercept])
     return pipeline
 
