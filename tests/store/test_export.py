@@ -12,6 +12,8 @@ import pytest
 from brain.core.errors import StoreError
 from brain.store.evaluate import read_model
 from brain.store.export import TOLERANCE, export, runtime_probability
+from brain.store.graph import GraphBuilder
+from brain.store.reference import fitted_probability
 from brain.training.cell import quiet_single_thread
 from brain.training.search_space import CONSTANT, PREPROCESSING, SCALES, SPACE, build
 from tests.store.conftest import training_rows
@@ -136,3 +138,33 @@ def test_what_cannot_be_checked_is_refused(labels: Any, rows: int) -> None:
 
     with pytest.raises(StoreError, match=r"classes|no rows"):
         export(DecisionTreeClassifier(max_depth=2).fit(MATRIX, labels), MATRIX[:rows], "x")
+
+
+@pytest.mark.parametrize("classifier", OWN)
+def test_the_reference_has_the_bits_of_the_pipelines_own_predict_proba(classifier: str) -> None:
+    pipeline = fitted({"classifier": classifier, "scale": "none", "select": "none", "seed": 1, **SETTINGS[classifier]})
+    expected = pipeline.predict_proba(MATRIX)[:, 1]
+    assert fitted_probability(pipeline, MATRIX).tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+def test_forests_of_bare_roots_export_exactly() -> None:
+    from lightgbm import LGBMClassifier
+    from sklearn.ensemble import RandomForestClassifier
+
+    matrix = np.nan_to_num(MATRIX)
+    forest = RandomForestClassifier(10, max_depth=3, min_samples_leaf=190, random_state=0).fit(matrix, OUTCOME)
+    assert 1 in {estimator.tree_.node_count for estimator in forest.estimators_}
+    boosted = LGBMClassifier(n_estimators=3, min_child_samples=399, verbose=-1).fit(matrix, OUTCOME)
+    for classifier in (forest, boosted):
+        found = export(classifier, matrix, "x")
+        assert (found.exporter, found.max_difference < 1e-12) == ("brain", True)
+
+
+@pytest.mark.parametrize("largest", [0, 127, 128, 300, 16_383, 16_384, 2_000_000])
+def test_lists_of_whole_numbers_survive_the_hand_written_protobuf(largest: int) -> None:
+    numbers = np.unique(np.linspace(0, largest, 50).astype(np.int64))
+    graph = GraphBuilder(1)
+    graph.apply("Anything", numbers=numbers, flags=numbers % 2 == 1)
+    node = onnx.load_model_from_string(graph.finish()).graph.node[0]
+    found = {attribute.name: list(attribute.ints) for attribute in node.attribute}
+    assert found == {"numbers": numbers.tolist(), "flags": (numbers % 2).tolist()}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brain.store.graph import GraphBuilder
+from brain.store.graph import DOUBLE, FLOAT, INT64, GraphBuilder
 from brain.store.preprocessing import (
     Affine,
     Fill,
@@ -96,11 +96,9 @@ def _ensemble(features: int, steps: list[Step], trees: TreeArrays) -> bytes:
     graph = GraphBuilder(features)
     write_steps(graph, steps)
     if trees.float32_input:
-        from onnx import TensorProto
-
-        graph.apply("Cast", to=TensorProto.FLOAT)
-        graph.apply("Cast", to=TensorProto.DOUBLE)
-    graph.apply("TreeEnsemble", domain="ai.onnx.ml", **trees.attributes())
+        graph.apply("Cast", to=FLOAT)
+        graph.apply("Cast", to=DOUBLE)
+    graph.apply("TreeEnsemble", **trees.attributes())
     if trees.logistic:
         graph.apply("Sigmoid")
     return graph.finish()
@@ -170,13 +168,11 @@ def _write_interpolation(graph: GraphBuilder, points: NDArray[np.float64], heigh
     rise, run = np.diff(heights)[:, None], np.diff(points, axis=0)
     slopes = np.divide(rise, run, out=np.zeros_like(run), where=run > 0)
     slopes = np.vstack([slopes, np.zeros(points.shape[1])])
-    from onnx import TensorProto
-
     start = graph.current
     column = graph.apply("Unsqueeze", np.array([1]))
     table = graph.constant(points)
     graph.combine("GreaterOrEqual", column, table)
-    graph.apply("Cast", to=TensorProto.INT64)
+    graph.apply("Cast", to=INT64)
     graph.apply("ReduceSum", np.array([1]), keepdims=0)
     graph.apply("Sub", np.array([1]))
     place = graph.apply("Max", np.array([0]))  # below the first point

@@ -13,6 +13,7 @@ from brain.store.classifiers import own_graph, write_steps
 from brain.store.evaluate import open_session, read_model, runtime_errors
 from brain.store.graph import INPUT, OPSETS, OUTPUT, GraphBuilder
 from brain.store.preprocessing import NotTranslatable, read_steps, split_pipeline
+from brain.store.reference import fitted_probability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,9 @@ def export(pipeline: Any, check_rows: NDArray[np.float64], subject: str) -> Expo
     rows = np.ascontiguousarray(check_rows, dtype=np.float64)
     if len(rows) == 0:
         raise _refused(subject, "no rows to check the export on")
-    expected = _fitted_probability(pipeline, rows, subject)
+    if list(getattr(pipeline, "classes_", [0, 1])) != [0, 1]:
+        raise _refused(subject, f"a classifier with classes {list(pipeline.classes_)!r}, not [0, 1]")
+    expected = fitted_probability(pipeline, rows)
     outcomes = []
     for name, precision, opsets, attempt in _attempts(pipeline, rows.shape[1]):
         try:
@@ -81,15 +84,6 @@ _CONVERSION_ERRORS = (
 )
 
 
-def _fitted_probability(pipeline: Any, rows: NDArray[np.float64], subject: str) -> NDArray[np.float64]:
-    if list(getattr(pipeline, "classes_", [0, 1])) != [0, 1]:
-        raise _refused(subject, f"a classifier with classes {list(pipeline.classes_)!r}, not [0, 1]")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-        fitted: NDArray[np.float64] = np.asarray(pipeline.predict_proba(rows), dtype=np.float64)[:, 1]
-    return fitted
-
-
 def _difference(content: bytes, rows: NDArray[np.float64], expected: NDArray[np.float64], subject: str) -> float:
     """Of both ways to evaluate the model: ours, which publishes, and ONNX Runtime's, which others will use."""
     ours = read_model(content, subject).probability(rows)
@@ -99,7 +93,7 @@ def _difference(content: bytes, rows: NDArray[np.float64], expected: NDArray[np.
 
 def runtime_probability(content: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """P(up) by ONNX Runtime for all `rows` (n, features) at once."""
-    session = open_session(content, "the exported model")
+    session = open_session(content, "the exported model", as_written=True)
     kind = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
     with runtime_errors("the exported model"):
         (both,) = session.run([OUTPUT], {session.get_inputs()[0].name: rows.astype(kind)})

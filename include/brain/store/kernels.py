@@ -64,35 +64,41 @@ def _integers(attribute: Any) -> NDArray[np.int64]:
 def _tree_ensemble(node: Any) -> Kernel:
     """All rows walk down all trees at once, a level at a time; leaves are numbered after the inner nodes."""
     found = _attributes(node)
-    feature, split = _integers(found["nodes_featureids"]), array(found["nodes_splits"].t)
-    inner = len(feature)
-    left = _integers(found["nodes_truenodeids"]) + inner * _integers(found["nodes_trueleafs"])
-    right = _integers(found["nodes_falsenodeids"]) + inner * _integers(found["nodes_falseleafs"])
-    weights, roots = array(found["leaf_weights"].t), _integers(found["tree_roots"])
+    feature, split = _integers(found["nodes_featureids"]), array(found["nodes_splits"].t)[:, None]
+    weights, roots, inner = array(found["leaf_weights"].t), _integers(found["tree_roots"]), len(feature)
+    right, left = (
+        _integers(found[f"nodes_{side}nodeids"]) + inner * _integers(found[f"nodes_{side}leafs"])
+        for side in ("false", "true")
+    )
+    # Two ways on from each node, right and left; both ways on from a leaf lead to itself.
+    ways = np.concatenate([np.stack([right, left], 1).ravel(), np.repeat(np.arange(len(weights)) + inner, 2)])
     tracks = found.get("nodes_missing_value_tracks_true")
-    missing_left = None if tracks is None else _integers(tracks).astype(bool)
+    missing_left = None if tracks is None else _integers(tracks).astype(bool)[:, None]
 
     def walk(rows: Array) -> Array:
-        value = rows[:, feature]
+        value = rows.T.take(feature, axis=0)
         goes_left = value <= split
-        if missing_left is not None:
+        if missing_left is not None and np.isnan(rows).any():
             goes_left |= missing_left & np.isnan(value)
-        leaves = _descend(np.where(goes_left, left, right), roots)
-        return np.add.accumulate(weights[leaves - inner], axis=1)[:, -1:]
+        leaves = _descend(goes_left, ways, roots)
+        return np.add.accumulate(weights.take(leaves - inner), axis=0)[-1:].T
 
     return lambda rows: np.concatenate([walk(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)] or [rows[:, :1]])
 
 
-def _descend(following: Array, roots: Array) -> Array:
-    """The leaf each row ends in in each tree, shape (n, trees).
+def _descend(goes_left: Array, ways: Array, roots: Array) -> Array:
+    """The leaf each row ends in in each tree, shape (trees, n).
 
     Args:
-        following: Where each row goes from each inner node, shape (n, inner nodes).
+        goes_left: At each inner node, shape (inner nodes, n).
+        ways: The node or leaf after each, first to the right, then to the left, flat.
     """
-    rows, inner = np.arange(len(following))[:, None], following.shape[1]
-    current = following[:, roots]
-    while (walking := current < inner).any():
-        current = np.where(walking, following[rows, np.minimum(current, inner - 1)], current)
+    inner, count = goes_left.shape
+    rows, left = np.arange(count), goes_left.view(np.int8)
+    current = np.repeat(roots[:, None], count, axis=1)
+    while (current < inner).any():
+        # A leaf's own place is beyond the last inner node and clipped to it: both its ways are the same.
+        current = ways.take(2 * current + left.take(current * count + rows, mode="clip"))
     return current
 
 

@@ -12,61 +12,55 @@ from brain.store.preprocessing import NotTranslatable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Integers = NDArray[np.int64]
+    Numbers = NDArray[np.float64]
+
 CATEGORICAL, DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type
 MISSING_SHIFT, MISSING_NONE, MISSING_NAN = 2, 0, 2
-
-
-@dataclass(frozen=True)
-class Tree:
-    """One tree; children below zero are leaves: ``-1 - leaf``.
-
-    Args:
-        feature, threshold, left, right, missing_left: Shape (inner nodes,); go left where x <= threshold.
-        leaf: Shape (leaves,): what the leaf adds to the sum.
-    """
-
-    feature: NDArray[np.int64]
-    threshold: NDArray[np.float64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    missing_left: NDArray[np.bool_]
-    leaf: NDArray[np.float64]
+# The operator has no root that is a leaf: it becomes a node whose two ways lead to that leaf.
+STUMP = {"split_feature": "0", "threshold": "0", "decision_type": "8", "left_child": "-1", "right_child": "-1"}
+HEADER, OPTIONS = ("objective", "average_output"), ("num_cat", "is_linear")
 
 
 @dataclass(frozen=True)
 class TreeArrays:
-    """Trees whose leaves are summed, then passed through the logistic function if `logistic`."""
+    """Trees laid end to end: their leaves are summed, then passed through the logistic function if `logistic`.
 
-    trees: tuple[Tree, ...]
+    Args:
+        feature, threshold, left, right, missing_left: Shape (inner nodes,); go left where x <= threshold. Children
+            below zero are leaves: ``-1 - leaf``.
+        leaf: Shape (leaves,): what the leaf adds to the sum.
+        roots: Shape (trees,).
+    """
+
+    feature: Integers
+    threshold: Numbers
+    left: Integers
+    right: Integers
+    missing_left: NDArray[np.bool_]
+    leaf: Numbers
+    roots: Integers
     logistic: bool
     float32_input: bool
 
     def attributes(self) -> dict[str, Any]:
         """Keyword arguments of the TreeEnsemble node."""
-        from onnx import numpy_helper
-
-        nodes = np.cumsum([0, *(len(tree.feature) for tree in self.trees)])
-        leaves = np.cumsum([0, *(len(tree.leaf) for tree in self.trees)])
-        sides = {}
-        for name, side in (("true", "left"), ("false", "right")):
-            child = [getattr(tree, side) for tree in self.trees]
-            sides[f"nodes_{name}leafs"] = np.concatenate([c < 0 for c in child]).astype(int).tolist()
-            sides[f"nodes_{name}nodeids"] = np.concatenate(
-                [np.where(c < 0, leaves[i] - 1 - c, nodes[i] + c) for i, c in enumerate(child)]
-            ).tolist()
-        missing = np.concatenate([tree.missing_left for tree in self.trees]).astype(int)
-        if missing.any():
-            sides["nodes_missing_value_tracks_true"] = missing.tolist()
+        sides: dict[str, Any] = {}
+        for name, child in (("true", self.left), ("false", self.right)):
+            sides[f"nodes_{name}leafs"] = child < 0
+            sides[f"nodes_{name}nodeids"] = np.where(child < 0, -1 - child, child)
+        if self.missing_left.any():
+            sides["nodes_missing_value_tracks_true"] = self.missing_left
         return sides | {
             "aggregate_function": 1,
-            "leaf_targetids": [0] * int(leaves[-1]),
-            "leaf_weights": numpy_helper.from_array(np.concatenate([tree.leaf for tree in self.trees])),
+            "leaf_targetids": np.zeros(len(self.leaf), dtype=bool),
+            "leaf_weights": self.leaf,
             "n_targets": 1,
-            "nodes_featureids": np.concatenate([tree.feature for tree in self.trees]).tolist(),
-            "nodes_modes": numpy_helper.from_array(np.zeros(nodes[-1], dtype=np.uint8)),
-            "nodes_splits": numpy_helper.from_array(np.concatenate([tree.threshold for tree in self.trees])),
+            "nodes_featureids": self.feature,
+            "nodes_modes": np.zeros(len(self.feature), dtype=np.uint8),
+            "nodes_splits": self.threshold,
             "post_transform": 0,
-            "tree_roots": nodes[:-1].tolist(),
+            "tree_roots": self.roots,
         }
 
 
@@ -75,33 +69,31 @@ def forest(classifier: Any) -> TreeArrays:
 
     The forest's probability is the mean of its trees' leaf frequencies.
     """
-    estimators = getattr(classifier, "estimators_", [classifier])
-    trees = tuple(_sklearn_tree(estimator.tree_, len(estimators)) for estimator in estimators)
-    return TreeArrays(trees, logistic=False, float32_input=True)
-
-
-def _sklearn_tree(tree: Any, count: int) -> Tree:
-    is_leaf = tree.children_left < 0
-    number = np.where(is_leaf, -np.cumsum(is_leaf), np.cumsum(~is_leaf) - 1)
-    counts = tree.value[is_leaf, 0, :]
-    weights = counts[:, 1] / counts.sum(axis=1) / count
-    if is_leaf[0]:
-        return _stump(float(weights[0]))
+    trees = [estimator.tree_ for estimator in getattr(classifier, "estimators_", [classifier])]
+    sizes = np.array([tree.node_count for tree in trees])
+    first = np.cumsum(sizes) - sizes
+    to_left, to_right = (_joined(trees, f"children_{side}") for side in ("left", "right"))
+    is_leaf = to_left < 0
     inner = ~is_leaf
-    return Tree(
-        feature=tree.feature[inner].astype(np.int64),
-        threshold=tree.threshold[inner],
-        left=number[tree.children_left[inner]],
-        right=number[tree.children_right[inner]],
-        missing_left=tree.missing_go_to_left[inner].astype(bool),
-        leaf=weights,
+    inner[first] = True  # a root that is a leaf is an inner node, too, both of whose ways lead to itself
+    number = np.where(is_leaf, -np.cumsum(is_leaf, dtype=np.int64), np.cumsum(inner) - 1)
+    own, start = np.arange(len(is_leaf)), np.repeat(first, sizes)
+    counts = _joined(trees, "value")[is_leaf, 0, :]
+    return TreeArrays(
+        feature=np.where(is_leaf, 0, _joined(trees, "feature"))[inner],
+        threshold=np.where(is_leaf, 0.0, _joined(trees, "threshold"))[inner],
+        left=number[np.where(is_leaf, own, start + to_left)][inner],
+        right=number[np.where(is_leaf, own, start + to_right)][inner],
+        missing_left=(_joined(trees, "missing_go_to_left").astype(bool) & ~is_leaf)[inner],
+        leaf=counts[:, 1] / counts.sum(axis=1) / len(trees),
+        roots=(np.cumsum(inner) - 1)[first],
+        logistic=False,
+        float32_input=True,
     )
 
 
-def _stump(weight: float) -> Tree:
-    """The operator has no root that is a leaf: a node whose two ways lead to the same one."""
-    one = np.zeros(1, dtype=np.int64)
-    return Tree(one, np.zeros(1), one - 1, one - 1, np.zeros(1, dtype=bool), np.array([weight]))
+def _joined(trees: list[Any], field: str) -> NDArray[Any]:
+    return np.concatenate([getattr(tree, field) for tree in trees])
 
 
 def boosted(classifier: Any) -> TreeArrays:
@@ -110,40 +102,57 @@ def boosted(classifier: Any) -> TreeArrays:
     Raises:
         NotTranslatable: Another objective, categorical splits, linear leaves or zero as missing.
     """
-    text = classifier.booster_.model_to_string()
-    header, *blocks = text.split("\nTree=")
-    fields = _fields(header)
-    if fields.get("objective") != "binary sigmoid:1" or "average_output" in header.split("\n"):
-        raise NotTranslatable(f"LightGBM with objective {fields.get('objective')!r}")
-    return TreeArrays(tuple(_lightgbm_tree(_fields(block)) for block in blocks), logistic=True, float32_input=False)
-
-
-def _fields(block: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
-
-
-def _lightgbm_tree(fields: dict[str, str]) -> Tree:
-    if fields.get("num_cat", "0") != "0" or fields.get("is_linear", "0") != "0":
-        raise NotTranslatable("LightGBM with categorical splits or linear leaves")
-    leaf = _numbers(fields["leaf_value"])
-    if fields["num_leaves"] == "1":
-        return _stump(float(leaf[0]))
-    kind = _numbers(fields["decision_type"]).astype(np.int64)
+    fields = _lightgbm_fields(classifier.booster_.model_to_string())
+    leaves = _integers(fields["num_leaves"])
+    sizes = np.maximum(leaves - 1, 1)
+    first, first_leaf = np.cumsum(sizes) - sizes, np.cumsum(leaves) - leaves
     threshold = _numbers(fields["threshold"])
+    left, right = (
+        np.where(child < 0, child - np.repeat(first_leaf, sizes), child + np.repeat(first, sizes))
+        for child in (_integers(fields["left_child"]), _integers(fields["right_child"]))
+    )
+    return TreeArrays(
+        feature=_integers(fields["split_feature"]),
+        threshold=threshold,
+        left=left,
+        right=right,
+        missing_left=_missing_left(_integers(fields["decision_type"]), threshold),
+        leaf=_numbers(fields["leaf_value"]),
+        roots=first,
+        logistic=True,
+        float32_input=False,
+    )
+
+
+def _lightgbm_fields(text: str) -> dict[str, list[str]]:
+    """What the text says of each tree, by field."""
+    fields: dict[str, list[str]] = {name: [] for name in (*HEADER, *OPTIONS, *STUMP, "num_leaves", "leaf_value")}
+    for line in text.split("\n"):
+        name, _, value = line.partition("=")
+        if name in fields:
+            fields[name].append(value)
+    if fields["objective"] != ["binary sigmoid:1"] or fields["average_output"]:
+        raise NotTranslatable(f"LightGBM with objective {fields['objective']!r}")
+    if {*fields["num_cat"], *fields["is_linear"]} - {"0"}:
+        raise NotTranslatable("LightGBM with categorical splits or linear leaves")
+    stumps = [number for number, leaves in enumerate(fields["num_leaves"]) if leaves == "1"]
+    for name, value in STUMP.items():
+        for number in stumps:
+            fields[name][number] = value
+    return fields
+
+
+def _missing_left(kind: Integers, threshold: Numbers) -> NDArray[np.bool_]:
     missing = kind >> MISSING_SHIFT & 3
     if np.any((missing != MISSING_NONE) & (missing != MISSING_NAN)) or np.any(kind & CATEGORICAL):
         raise NotTranslatable("LightGBM that takes zero for missing")
     # Where training saw no NaN, LightGBM reads NaN as 0.
-    missing_left = np.where(missing == MISSING_NAN, kind & DEFAULT_LEFT != 0, threshold >= 0)
-    return Tree(
-        feature=_numbers(fields["split_feature"]).astype(np.int64),
-        threshold=threshold,
-        left=_numbers(fields["left_child"]).astype(np.int64),
-        right=_numbers(fields["right_child"]).astype(np.int64),
-        missing_left=missing_left,
-        leaf=leaf,
-    )
+    return np.where(missing == MISSING_NAN, kind & DEFAULT_LEFT != 0, threshold >= 0)
 
 
-def _numbers(text: str) -> NDArray[np.float64]:
-    return np.array(text.split(), dtype=np.float64)
+def _numbers(lines: list[str]) -> Numbers:
+    return np.array([*map(float, " ".join(lines).split())])
+
+
+def _integers(lines: list[str]) -> Integers:
+    return np.array([*map(int, " ".join(lines).split())], dtype=np.int64)
