@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
     from brain.extract.report import ExtractionReport
+    from brain.extract.rows import Rows
 
 HISTORIES = (3_000, 30_000, 100_000)
 WIDE = 5_000
@@ -48,7 +49,7 @@ class Open:
         return {"findings": []}
 
 
-def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> Open:  # noqa: ARG001
+def open_gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> Open:  # noqa: ARG001
     return Open()
 
 

@@ -23,6 +23,7 @@ from brain.embedded.servers import Servers
 from brain.extract.incremental import extract_asset
 from brain.extract.lake import Lake
 from brain.extract.report import ExtractionReport
+from brain.extract.rows import Rows
 from brain.extract.source import Source, connect_source
 
 HORIZONS = (1, 5, 20)
@@ -161,7 +162,7 @@ class Open:
         return {"findings": []}
 
 
-def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> Open:
+def open_gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> Open:
     return Open()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,10 @@ from tests.extract.spoil import (
     with_row,
 )
 from tests.extract.test_storage import full_disk
+
+if TYPE_CHECKING:
+    from brain.core.catalog import AssetSpec
+    from brain.extract.gate import Gate
 
 ODD = 'x"; DROP TABLE "SILVER"; --'
 
@@ -324,6 +328,11 @@ def bench(postgres: Market, lake: Lake, servers: Servers) -> Bench:
     return Bench(postgres, lake, servers)
 
 
+def judging(asset: AssetSpec, day: dt.date) -> Gate:
+    """The real gate, without its files in the lake."""
+    return lambda rows, /, **about: check_asset(rows.to_frame(), asset, until(day), **about)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_input(case: Case, bench: Bench) -> None:
     bench.market.put("SILVER", good())
@@ -335,7 +344,7 @@ def test_bad_input(case: Case, bench: Bench) -> None:
         before = extract(bench.market, bench.lake, TODAY).snapshot
     case.spoil(bench)
     gold = spec(**{"name": "GOLD", **case.asset})
-    gate = partial(check_asset, spec=gold, interval=until(case.day))
+    gate = judging(gold, case.day)
     source = case.source(bench) if case.source else bench.market.source()
     with closing(source):
         with case.around():
@@ -358,7 +367,7 @@ def test_bad_input(case: Case, bench: Bench) -> None:
 
 def test_a_refused_asset_leaves_its_report_in_the_lake(bench: Bench) -> None:
     bench.put(flat(good()))
-    gate = partial(check_asset, spec=spec(), interval=until(TODAY))
+    gate = judging(spec(), TODAY)
     report = extract(bench.market, bench.lake, TODAY, gate=gate)
     (kept,) = bench.lake.quarantined("GOLD")
     assert (kept["verdict"], kept["asset"], kept["reason"]) == ("quarantined", "GOLD", report.reason)

@@ -14,6 +14,7 @@ from brain.core.catalog import AssetSpec
 from brain.core.keys import Interval
 from brain.demo.load import demo_frame
 from brain.extract.lake import Lake
+from brain.extract.rows import Rows
 from brain.quality.docs import build_data_docs
 from brain.quality.gate import asset_gate
 
@@ -37,7 +38,7 @@ def pages(lake: Lake) -> Path:
 
 def _judge(lake: Lake, name: str, frame: pd.DataFrame) -> None:
     gate = asset_gate(lake, AssetSpec(name=name, table="T"), NOW)
-    gate(frame, total_rows=len(frame), unchanged=False)
+    gate(Rows.from_frame(frame), total_rows=len(frame), unchanged=False)
 
 
 def test_the_index_links_a_page_for_each_verdict(pages: Path) -> None:

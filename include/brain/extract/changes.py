@@ -43,6 +43,13 @@ class Changes:
         return np.unique(np.concatenate([self.corrected, self.deleted, self.late]))
 
 
+def growth(known: Rows, rows: Rows) -> Changes:
+    """What `rows` add to `known`, their first rows with later returns masked: rows, and returns that became known."""
+    cells = rows.values[:, : len(known)]
+    completed = np.isnan(known.values).sum() - np.isnan(cells).sum()
+    return Changes(appended=len(rows) - len(known), completed=int(completed))
+
+
 def compare(old: Rows, new: Rows) -> Changes:
     """Compare rows that start at the same place in the table's history; both end at their own watermark.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from brain.extract.rows import Rows
 
 
 class GateVerdict(Protocol):
@@ -28,11 +28,11 @@ class GateVerdict(Protocol):
 class Gate(Protocol):
     """Judges rows before they become the newest snapshot."""
 
-    def __call__(self, frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateVerdict:
-        """The verdict on `frame`.
+    def __call__(self, rows: Rows, /, *, total_rows: int, unchanged: bool) -> GateVerdict:
+        """The verdict on `rows`.
 
         Args:
-            frame: The rows that were read: the whole snapshot, or in an incremental run its newest rows; those before
+            rows: What was read: the whole snapshot, or in an incremental run its newest rows; those before
                 have passed the gate in an earlier run.
             total_rows: Rows of the whole snapshot.
             unchanged: Nothing is new since they last passed; only time has gone by.

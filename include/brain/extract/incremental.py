@@ -10,14 +10,14 @@ import numpy as np
 
 from brain.core.errors import BrainError, QualityError, SourceTableError
 from brain.core.keys import DATE
-from brain.extract.changes import Changes, compare
+from brain.extract.changes import Changes, compare, growth
 from brain.extract.commit import Commit, commit
 from brain.extract.content import chain_start, extend_chain
 from brain.extract.lake import Snapshot
 from brain.extract.plan import Plan, make_plan
 from brain.extract.reading import read_planned
 from brain.extract.report import ExtractionReport, Verdict
-from brain.extract.rows import Rows
+from brain.extract.rows import mask_unknown
 
 if TYPE_CHECKING:
     from brain.core.catalog import AssetSpec
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brain.extract.gate import Gate
     from brain.extract.lake import Lake
     from brain.extract.manifest import Manifest
+    from brain.extract.rows import Rows
     from brain.extract.source import Source
 
 
@@ -73,11 +74,16 @@ def _extract(
 
 
 def _compare(lake: Lake, plan: Plan, rows: Rows) -> Changes:
-    """The differences to the previous snapshot behind the prefix; none at all when the content hash is the same."""
+    """The differences to the previous snapshot behind the prefix.
+
+    Mostly there is no correction. The content hash shows that without opening a file: of what was read now, the part
+    that could be known at the old watermark hashes to what it was.
+    """
     if plan.previous is None:
         return Changes(appended=len(rows))
-    if _content(plan, rows) == plan.previous.sha256:
-        return Changes()
+    known = mask_unknown(rows.until(plan.previous.watermark))
+    if _content(plan, known) == plan.previous.sha256:
+        return growth(known, rows)
     old = replace(plan.previous, segments=plan.previous.segments[len(plan.prefix) :])
     before = lake.read_rows(old)
     if plan.floor is not None:
@@ -155,7 +161,7 @@ def _judge(
     lake: Lake, spec: AssetSpec, interval: Interval, gate: Gate, change: Commit, report: ExtractionReport
 ) -> ExtractionReport:
     unchanged = change.verdict == "unchanged"
-    verdict = gate(change.rows.to_frame(), total_rows=change.total_rows, unchanged=unchanged)
+    verdict = gate(change.rows, total_rows=change.total_rows, unchanged=unchanged)
     findings = verdict.to_json()
     report = replace(report, findings=tuple(findings["findings"]), warnings=verdict.warnings)
     if not verdict.passed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +71,7 @@ def encode(rows: Rows) -> bytes:
     """The rows as a Parquet file: ``Date`` as timestamp[us], every other column as double without NULLs."""
     arrays = [pa.array(rows.dates.astype("datetime64[us]")), *map(pa.array, rows.values)]
     table = pa.Table.from_arrays(arrays, names=[DATE, *rows.columns])
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()  # a Python file is called back for every column
     pq.write_table(
         table,
         sink,
@@ -83,7 +82,8 @@ def encode(rows: Rows) -> bytes:
         write_statistics=[DATE],
         store_schema=False,
     )
-    return sink.getvalue()
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def read_segments(storage: Storage, folder: str, segments: Iterable[Segment], columns: Sequence[str]) -> Rows:

@@ -139,11 +139,13 @@ class LocalStorage(Storage):
 
     def replace(self, name: str, content: bytes, previous: str) -> None:
         path = self._folder / name
-        kept = path.exists()
         with self._written(name, content, sync=False) as temporary:
-            _sync_all([*self._unsynced(), path if kept else temporary])
-            if kept:
+            if path.exists():
+                _sync(path)
+                _sync_all(self._unsynced())
                 path.replace(self._folder / previous)
+            else:
+                _sync_all([*self._unsynced(), temporary])
             temporary.replace(path)
 
     def write_before(self, name: str, content: bytes) -> None:
@@ -237,7 +239,9 @@ class RemoteStorage(Storage):
 
 
 def _sync_all(paths: list[Path]) -> None:
-    """Sync several files at once: the file system commits them together."""
+    """Sync files at once: the file system commits them together."""
+    if not paths:
+        return
     failures: list[OSError] = []
 
     def sync(path: Path) -> None:

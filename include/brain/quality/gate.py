@@ -10,12 +10,11 @@ from brain.quality.asset_table import check_asset
 from brain.quality.engine import prepare
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from brain.core.catalog import AssetSpec
     from brain.core.keys import Interval
     from brain.extract.gate import Gate
     from brain.extract.lake import Lake
+    from brain.extract.rows import Rows
     from brain.quality.report import GateReport
 
 RESULTS = "quality"
@@ -25,8 +24,8 @@ def asset_gate(lake: Lake, spec: AssetSpec, interval: Interval) -> Gate:
     """The gate to pass to `extract_asset`; every verdict is kept as ``quality/<interval>/<asset>.json`` in the lake."""
     prepare()
 
-    def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateReport:
-        report = check_asset(frame, spec, interval, total_rows=total_rows, unchanged=unchanged)
+    def gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> GateReport:
+        report = check_asset(rows.to_frame(), spec, interval, total_rows=total_rows, unchanged=unchanged)
         keep_results(lake, interval, report)
         return report
 
