@@ -139,13 +139,11 @@ class LocalStorage(Storage):
 
     def replace(self, name: str, content: bytes, previous: str) -> None:
         path = self._folder / name
+        kept = path.exists()
         with self._written(name, content, sync=False) as temporary:
-            if path.exists():
-                _sync(path)
-                _sync_all(self._unsynced())
+            _sync_all([*self._unsynced(), path if kept else temporary])
+            if kept:
                 path.replace(self._folder / previous)
-            else:
-                _sync_all([*self._unsynced(), temporary])
             temporary.replace(path)
 
     def write_before(self, name: str, content: bytes) -> None:
@@ -239,9 +237,7 @@ class RemoteStorage(Storage):
 
 
 def _sync_all(paths: list[Path]) -> None:
-    """Sync files at once: the file system commits them together."""
-    if not paths:
-        return
+    """Sync several files at once: the file system commits them together."""
     failures: list[OSError] = []
 
     def sync(path: Path) -> None:
