@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.grid.train import Job, train_job
-from benchmarks.report import Report
+from benchmarks.report import RESULTS, Report
 from brain.core.catalog import AssetSpec
 from brain.demo.load import demo_frame
 
@@ -19,6 +21,7 @@ ASSETS, QUICK_ASSETS = ("VIX", "SILVER", "SP500", "XOM"), ("VIX",)
 HORIZONS = (1, 3, 5, 10, 20)
 TRIALS = (1, 3, 6, 12, 24, 48)
 CUT = 0.75
+PLOT = Path(__file__).parents[1] / "docs" / "budget.svg"
 
 
 def run(quick: bool) -> Report:
@@ -56,3 +59,33 @@ def _skill(cells: list[Cell], *, blended: bool) -> float:
         said = cell.calibration.blend(cell.raw) if blended else cell.uncalibrated
         found.append(1 - cell.loss(said) / cell.loss(cell.base))
     return float(np.mean(found))
+
+
+def draw() -> None:
+    """Plot the kept result: ``python -m benchmarks.budget`` draws docs/budget.svg."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    mpl.rcParams["svg.hashsalt"] = "budget"
+    kept = (RESULTS / "budget.md").read_text(encoding="utf-8")
+    figures = json.loads(kept.split("```json")[1].split("```")[0])
+    figure, axes = pyplot.subplots(figsize=(6, 3.5))
+    seconds = [figures[f"seconds_{trials}"] for trials in TRIALS]
+    skill = [100 * figures[f"skill_{trials}"] for trials in TRIALS]
+    axes.plot(seconds, skill, "o-", color="tab:blue")
+    for trials, x, y in zip(TRIALS, seconds, skill, strict=True):
+        axes.annotate(str(trials), (x, y), textcoords="offset points", xytext=(4, -12))
+    axes.set(
+        xscale="log",
+        xlabel="CPU seconds a model",
+        ylabel="mean skill of the blend, %",
+        title="What a larger search budget buys (trials beside each point)",
+    )
+    figure.tight_layout()
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    draw()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.grid import reliability
 from benchmarks.grid.train import Cell, Job, known_at, train_grid
 from benchmarks.report import RESULTS, Report
+from benchmarks.rivals import mlautomator
 from brain.core.catalog import AssetSpec
 from brain.core.keys import DATE
 from brain.demo.load import demo_frame
@@ -27,17 +28,28 @@ if TYPE_CHECKING:
 CUTS = (0.5, 0.65, 0.8, 1.0)  # shares of each asset's history; the last is where the look ahead ends
 TOLERANCE = 0.002
 QUICK = ("VIX", "GOLD")
+RIVAL_TRIALS, RIVAL_ALGORITHMS = 3, ("01", "05", "07")  # its other algorithms take minutes a cell
+QUICK_RIVAL_TRIALS, QUICK_RIVAL_ALGORITHMS = 1, ("05",)
 
 
 def run(quick: bool) -> Report:
     """Published against base rate, and the uncalibrated pipeline against both."""
     cuts = CUTS[-2:] if quick else CUTS
-    cells = train_grid(jobs(QUICK if quick else ASSETS, cuts))
+    chosen = jobs(QUICK if quick else ASSETS, cuts)
+    cells = train_grid(chosen)
     ours, raw = summary(cells, lambda cell: cell.published), summary(cells, lambda cell: cell.uncalibrated)
     if not quick:
         reliability.keep(cells, RESULTS / "hindcast-reliability.csv")
     claims = [cell for cell in cells if cell.calibration and cell.calibration.has_skill]
     rows = [ours.row("published"), raw.row("the same models, uncalibrated")]
+    trials, algorithms = (QUICK_RIVAL_TRIALS, QUICK_RIVAL_ALGORITHMS) if quick else (RIVAL_TRIALS, RIVAL_ALGORITHMS)
+    sample, rival, seconds = rival_sample(chosen, cells, trials, algorithms)
+    theirs = summary(rival, lambda cell: cell.uncalibrated)
+    rows += [
+        summary(sample, lambda cell: cell.published).row("sample: published"),
+        summary(sample, lambda cell: cell.uncalibrated).row("sample: the same models, uncalibrated"),
+        theirs.row("sample: MLAutomator"),
+    ]
     rows += [claims_row(asset, [c for c in claims if c.asset == asset]) for asset in sorted({c.asset for c in claims})]
     return Report(
         title=f"Hindcast on {len({c.asset for c in cells})} real assets, {len({c.group for c in cells})} cut-offs",
@@ -46,6 +58,8 @@ def run(quick: bool) -> Report:
         figures={
             **ours.figures("published"),
             **raw.figures("raw"),
+            **theirs.figures("mlautomator"),
+            "mlautomator_cpu_seconds_per_model": round(seconds, 2),
             "claims": len(claims),
             "claims_that_held": sum(cell.loss(cell.published) <= cell.loss(cell.base) for cell in claims),
             "cpu_seconds_per_model": float(np.mean([cell.seconds for cell in cells])),
@@ -56,6 +70,9 @@ def run(quick: bool) -> Report:
             "labels known at the same cut-off.",
             "Cut-offs lie at " + ", ".join(f"{cut:.1%}" for cut in cuts[:-1]) + " of each asset's own history, because "
             "the series cover different years; the gate judges each cut-off's whole grid.",
+            f"Sample: {len(sample)} cells of the last cut-off, each asset at one horizon in turn, on which MLAutomator "
+            f"ran too: {trials} of its 25 trials an algorithm, {mlautomator.FOLDS} shuffled folds, "
+            f"{mlautomator.listed(algorithms)}; {seconds:.0f} CPU seconds a model.",
             "Pooled slope: outcomes of all rows regressed on the log-odds published; 1 is calibrated.",
         ],
     )
@@ -75,6 +92,24 @@ def jobs(assets: Iterable[str], cuts: tuple[float, ...]) -> list[Job]:
             usual = shares.without(asset)
             found.append(Job(spec, frame, edges[n], edges[n + 1] - 1, n, usual))
     return found
+
+
+def rival_sample(
+    jobs: list[Job], cells: list[Cell], trials: int, algorithms: tuple[str, ...]
+) -> tuple[list[Cell], list[Cell], float]:
+    """Cells of the last cut-off, one an asset; the same with MLAutomator's forecasts; its mean CPU seconds."""
+    last = [job for job in jobs if job.group == max(job.group for job in jobs)]
+    wanted = {job.spec.name: job.spec.horizons[n % len(job.spec.horizons)] for n, job in enumerate(last)}
+    ours = {cell.asset: cell for cell in cells if cell.group == last[0].group and wanted[cell.asset] == cell.horizon}
+    sample, rival, seconds = [], [], []
+    for job in last:
+        cell = ours[job.spec.name]
+        if cell.calibration and len(cell.rows):
+            said = mlautomator.forecast(job.frame, cell.horizon, job.cut, cell.rows, trials, algorithms)
+            sample.append(cell)
+            rival.append(replace(cell, raw=said.probability))
+            seconds.append(said.cpu_seconds)
+    return sample, rival, float(np.mean(seconds))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 def main() -> None:
     """Search, fit the winner on all training rows, and write its probabilities for the test rows."""
     source, given, wanted, iterations, folds, algorithms = sys.argv[1:]
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # its n_jobs=-1 then means one
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})  # its n_jobs=-1 then means one
     sys.path.insert(0, source)
     warnings.filterwarnings("ignore")
     from mlautomator.mlautomator import MLAutomator  # type: ignore[import-not-found]

@@ -84,7 +84,7 @@ def test_nothing_to_publish_is_refused(catalogue: Catalogue) -> None:
 
 def neighbours(shorter: float, longer: float | None, **changes: Any) -> pd.DataFrame:
     """GOLD at 20 and 21 days; `changes` replace values of the second cell."""
-    frame = cells().iloc[:2].assign(horizon=[20, 21], probability=[shorter, longer])
+    frame = cells().iloc[:2].assign(horizon=[20, 21], probability=pd.Series([shorter, longer], dtype=object))
     for column, value in changes.items():
         frame.loc[1, column] = value
     return frame
