@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,7 @@ class Rows:
         return Rows(self.dates, self.columns + tuple(columns), np.concatenate([self.values, values]))
 
 
+@functools.cache
 def target_rows(column: str) -> int:
     """Rows ahead that a ``RETURNSn`` column looks; 0 for any other column."""
     match = TARGET_PATTERN.fullmatch(column)

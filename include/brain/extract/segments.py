@@ -68,9 +68,11 @@ def _write(storage: Storage, folder: str, rows: Rows, chain: Sha256) -> Segment:
 
 
 def encode(rows: Rows) -> bytes:
-    """The rows as a Parquet file: ``Date`` as timestamp[us], every other column as double without NULLs."""
+    """The rows as a Parquet file: ``Date`` as timestamp[us], every other column as double; an empty cell is NaN."""
     arrays = [pa.array(rows.dates.astype("datetime64[us]")), *map(pa.array, rows.values)]
-    table = pa.Table.from_arrays(arrays, names=[DATE, *rows.columns])
+    named = zip([DATE, *rows.columns], arrays, strict=True)
+    fields = [pa.field(name, array.type, nullable=False) for name, array in named]  # no levels to write or read
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     sink = pa.BufferOutputStream()  # a Python file is called back for every column
     pq.write_table(
         table,
