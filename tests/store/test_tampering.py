@@ -240,10 +240,8 @@ def test_the_harmless_twin_of_those_is_read() -> None:
 
 
 def test_a_decompression_bomb_is_refused() -> None:
-    packed, description = artifact.pack(b"small", "x")
-    bomb = zstandard.compress(bytes(10_000_000))
-    forged = description | {"sha256": artifact.pack(bytes(10_000_000), "x")[1]["sha256"], "size": 5}
-    assert packed != bomb
+    bomb, description = artifact.pack(bytes(10_000_000), "x")
+    forged = description | {"size": 5}
     with pytest.raises(ArtifactRejected, match="another size"):
         artifact.unpack(bomb, forged, "x")
 

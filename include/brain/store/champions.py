@@ -60,6 +60,7 @@ class Move:
 
     Args:
         at: The end of the data interval, or the time of a person's command.
+        identity: Of the version's content, if it is the newest.
     """
 
     key: ModelKey
@@ -67,6 +68,7 @@ class Move:
     trained_at: datetime
     at: datetime
     reason: str
+    identity: str = ""
 
 
 def move_operation(move: Move, present: Document | None, signer: Signer) -> InsertOne[Document] | UpdateOne:
@@ -78,6 +80,8 @@ def move_operation(move: Move, present: Document | None, signer: Signer) -> Inse
     }
     pointer["signature"] = signer.sign(PURPOSE, _signed(move.key, pointer))
     entry = {"version": move.version, "at": move.at, "reason": move.reason}
+    if move.identity and move.version >= (present or {}).get("last_version", 0):
+        pointer["last_identity"] = move.identity
     if present is None:
         key = {"use_case": move.key.use_case, "entity": move.key.entity, "target": move.key.target}
         return InsertOne({"_id": str(move.key), **key, **pointer, "last_version": move.version, "moves": [entry]})

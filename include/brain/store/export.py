@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOLERANCE = 1e-5
+RUNTIME_ROWS = 64  # how many of the check rows, evenly spread, ONNX Runtime is asked about, too
 CONVERTER_OPSETS = {"": 18, "ai.onnx.ml": 3}
 
 
@@ -87,8 +88,9 @@ _CONVERSION_ERRORS = (
 def _difference(content: bytes, rows: NDArray[np.float64], expected: NDArray[np.float64], subject: str) -> float:
     """Of both ways to evaluate the model: ours, which publishes, and ONNX Runtime's, which others will use."""
     ours = read_model(content, subject).probability(rows)
-    theirs = runtime_probability(content, rows)
-    return float(np.max(np.maximum(np.abs(ours - expected), np.abs(theirs - expected)), initial=0.0))
+    some = slice(None, None, max(1, len(rows) // RUNTIME_ROWS))
+    theirs = runtime_probability(content, rows[some])
+    return float(np.maximum(np.abs(ours - expected).max(), np.abs(theirs - expected[some]).max()))
 
 
 def runtime_probability(content: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:

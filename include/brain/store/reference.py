@@ -30,9 +30,11 @@ def fitted_probability(pipeline: Any, rows: NDArray[np.float64]) -> NDArray[np.f
         prepared = rows
         for transformer in transformers:
             prepared = transformer.transform(prepared)
-        if not np.isfinite(prepared).all():  # what is allowed then is for the libraries to say
+        if _is_boosted(classifier):
+            return np.asarray(classifier.booster_.predict(prepared, num_threads=1), dtype=np.float64)
+        if not np.isfinite(prepared).all():  # whether a forest takes NaN is for scikit-learn to say
             return np.asarray(classifier.predict_proba(prepared), dtype=np.float64)[:, 1]
-    return _forest(classifier, prepared) if _is_forest(classifier) else _boosted(classifier, prepared)
+        return _forest(classifier, prepared)
 
 
 def _is_forest(classifier: Any) -> bool:
@@ -53,7 +55,3 @@ def _forest(classifier: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         total += estimator.tree_.predict(single)
     up: NDArray[np.float64] = total[:, 1] / len(classifier.estimators_)
     return up
-
-
-def _boosted(classifier: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(classifier.booster_.predict(rows, num_threads=1), dtype=np.float64)

@@ -69,31 +69,28 @@ def forest(classifier: Any) -> TreeArrays:
 
     The forest's probability is the mean of its trees' leaf frequencies.
     """
-    trees = [estimator.tree_ for estimator in getattr(classifier, "estimators_", [classifier])]
-    sizes = np.array([tree.node_count for tree in trees])
+    # One structured array a tree, as it is pickled: a tenth of the time of asking for each field of each tree.
+    states = [estimator.tree_.__getstate__() for estimator in getattr(classifier, "estimators_", [classifier])]
+    nodes = np.concatenate([state["nodes"].view(np.uint8) for state in states]).view(states[0]["nodes"].dtype)
+    sizes = np.array([len(state["nodes"]) for state in states])
     first = np.cumsum(sizes) - sizes
-    to_left, to_right = (_joined(trees, f"children_{side}") for side in ("left", "right"))
-    is_leaf = to_left < 0
+    is_leaf = nodes["left_child"] < 0
     inner = ~is_leaf
     inner[first] = True  # a root that is a leaf is an inner node, too, both of whose ways lead to itself
     number = np.where(is_leaf, -np.cumsum(is_leaf, dtype=np.int64), np.cumsum(inner) - 1)
     own, start = np.arange(len(is_leaf)), np.repeat(first, sizes)
-    counts = _joined(trees, "value")[is_leaf, 0, :]
+    counts = np.concatenate([state["values"] for state in states])[is_leaf, 0, :]
     return TreeArrays(
-        feature=np.where(is_leaf, 0, _joined(trees, "feature"))[inner],
-        threshold=np.where(is_leaf, 0.0, _joined(trees, "threshold"))[inner],
-        left=number[np.where(is_leaf, own, start + to_left)][inner],
-        right=number[np.where(is_leaf, own, start + to_right)][inner],
-        missing_left=(_joined(trees, "missing_go_to_left").astype(bool) & ~is_leaf)[inner],
-        leaf=counts[:, 1] / counts.sum(axis=1) / len(trees),
+        feature=np.where(is_leaf, 0, nodes["feature"])[inner],
+        threshold=np.where(is_leaf, 0.0, nodes["threshold"])[inner],
+        left=number[np.where(is_leaf, own, start + nodes["left_child"])[inner]],
+        right=number[np.where(is_leaf, own, start + nodes["right_child"])[inner]],
+        missing_left=(nodes["missing_go_to_left"].astype(bool) & ~is_leaf)[inner],
+        leaf=counts[:, 1] / counts.sum(axis=1) / len(states),
         roots=(np.cumsum(inner) - 1)[first],
         logistic=False,
         float32_input=True,
     )
-
-
-def _joined(trees: list[Any], field: str) -> NDArray[Any]:
-    return np.concatenate([getattr(tree, field) for tree in trees])
 
 
 def boosted(classifier: Any) -> TreeArrays:

@@ -15,6 +15,7 @@ from brain.store.backend import key_of
 from brain.store.champions import Move, Refused, move_operation
 from brain.store.document import draft, finish, model_id
 from brain.store.export import export
+from brain.store.schema import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,16 +126,19 @@ class Writer:
             self._outcomes[waiting.place] = outcome
 
     def _attempt(self, drafts: list[_Draft]) -> list[Saved]:
-        for _ in range(ATTEMPTS):
+        for number in range(ATTEMPTS):
             try:
-                return self._backend.atomically(partial(self._write, drafts))
+                return self._backend.atomically(partial(self._write, drafts, trusting=number == 0))
             except _Conflict:
                 continue
         raise _busy(drafts)
 
-    def _write(self, drafts: list[_Draft], session: ClientSession | None) -> list[Saved]:
+    def _write(self, drafts: list[_Draft], session: ClientSession | None, *, trusting: bool) -> list[Saved]:
         scope = _scope([waiting.key for waiting in drafts])
-        newest, pointers = self._newest(scope, session), self._pointers(scope, session)
+        pointers = self._pointers(scope, session)
+        newest = _newest_by(pointers, drafts) if trusting and self._promote else None
+        if newest is None:
+            newest = self._newest(scope, session)
         documents, moves, saved = [], [], []
         for waiting in drafts:
             key, pointer = waiting.key, pointers.get(waiting.key)
@@ -157,7 +161,8 @@ class Writer:
             return None
         if pointer and (pointer["version"] == version or pointer["trained_at"] > body["trained_at"]):
             return None
-        return Move(key_of(body), version, body["trained_at"], body["trained_at"], body["decision"]["reason"])
+        trained_at, reason = body["trained_at"], body["decision"]["reason"]
+        return Move(key_of(body), version, trained_at, trained_at, reason, body["identity"])
 
     def _execute(self, documents: list[Document], moves: list[Any], session: ClientSession | None) -> None:
         try:
@@ -192,8 +197,24 @@ class Writer:
             return {key_of(entry["_id"]): entry for entry in found}
 
     def _pointers(self, scope: Document, session: ClientSession | None) -> dict[ModelKey, Document]:
-        fields = dict.fromkeys(("use_case", "entity", "target", "version", "last_version", "trained_at"), 1)
+        fields = dict.fromkeys((*KEY, "version", "last_version", "last_identity", "trained_at"), 1)
         return {key_of(found): found for found in self._backend.champions.find(scope, fields, session=session)}
+
+
+def _newest_by(pointers: dict[ModelKey, Document], drafts: list[_Draft]) -> dict[ModelKey, Document] | None:
+    """The newest versions as the pointers remember them; None where that does not settle what to write.
+
+    Saves reading the versions. If the newest was never promoted, ours has its number: the index refuses it, and the
+    next attempt reads.
+    """
+    newest = {}
+    for waiting in drafts:
+        if (pointer := pointers.get(waiting.key)) is None:
+            continue
+        if pointer.get("last_identity") in (None, waiting.body["identity"]):
+            return None
+        newest[waiting.key] = {"version": pointer["last_version"], "identity": pointer["last_identity"]}
+    return newest
 
 
 def _scope(keys: list[ModelKey]) -> Document:
