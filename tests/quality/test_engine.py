@@ -1,0 +1,41 @@
+"""Great Expectations runs the rules faster than by itself, and to the same results."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+
+import pytest
+
+from brain.core.catalog import AssetSpec
+from brain.core.keys import Interval
+from brain.demo.load import demo_frame
+from brain.quality import engine
+from brain.quality.asset_table import check_asset
+from brain.quality.report import GateReport
+
+NOW = Interval.until(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
+
+
+def results() -> GateReport:
+    frame = demo_frame("SP500")
+    report = check_asset(frame.assign(High=frame["Low"] - 1), AssetSpec(name="SP500", table="SP500"), NOW)
+    for suite in report.validation.values():
+        del suite["meta"]  # when and on which batch
+    return report
+
+
+def test_keeping_configurations_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = results()
+    monkeypatch.setattr(engine, "_configurations_kept", contextlib.nullcontext)
+    assert kept == results()
+    assert kept.findings
+
+
+def test_great_expectations_is_left_as_it_was() -> None:
+    from great_expectations.expectations.expectation import Expectation
+
+    engine.prepare()
+    before = Expectation.configuration
+    results()
+    assert Expectation.configuration is before
