@@ -117,6 +117,9 @@ def ridge_logistic(Z: Values, y: Values, strength: float) -> tuple[Values, float
 
     Starts with the bound p (1 - p) <= 1 / 4, which needs one factorisation and cannot overshoot (Böhning & Lindsay
     1988); signals as weak as daily returns' converge within it. What has not converged goes on with Newton steps.
+
+    Raises:
+        FloatingPointError: Values so large that sums of their squares overflow.
     """
     design = np.column_stack([Z, np.ones(len(Z))])
     ridge = np.diag(np.append(np.ones(Z.shape[1]), 0.0))
@@ -131,6 +134,8 @@ def ridge_logistic(Z: Values, y: Values, strength: float) -> tuple[Values, float
         chance = expit(design @ theta)
         spread = chance * (1 - chance)
         curvature = strength * (design.T @ (design * spread[:, None])) + ridge
+        if not np.isfinite(curvature).all():
+            raise FloatingPointError("the features hold values too large to fit")
         step = np.linalg.lstsq(curvature, _gradient(design, y, strength, theta), rcond=None)[0]
         largest = np.abs(step).max()
         theta -= step * min(1.0, 2.0 / largest)
