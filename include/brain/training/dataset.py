@@ -54,7 +54,7 @@ def prepare(frame: pd.DataFrame, spec: AssetSpec) -> AssetDataset:
     """
     _require_columns(frame, spec.name)
     candidates = feature_columns(frame, spec.leave_out)
-    values = _float32_exact(frame[candidates])
+    values = _float32_exact(frame, candidates)
     dropped = {name: reason for name, column in zip(candidates, values.T, strict=True) if (reason := _useless(column))}
     kept = [index for index, name in enumerate(candidates) if name not in dropped]
     if not kept:
@@ -101,10 +101,13 @@ def _require_columns(frame: pd.DataFrame, asset: str) -> None:
         )
 
 
-def _float32_exact(columns: pd.DataFrame) -> NDArray[np.float64]:
+def _float32_exact(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
     """The artifact computes in float32: what it is trained on must be the numbers it will see."""
+    values = np.empty((len(frame), len(names)))
+    for column, name in zip(values.T, names, strict=True):
+        column[:] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
     with np.errstate(over="ignore"):
-        values = columns.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32).astype(np.float64)
+        values = values.astype(np.float32).astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     return values
 

@@ -131,20 +131,24 @@ def calibration_line(probability: Values, outcome: Values) -> tuple[float | None
 
     None, None where all probabilities are the same or the line runs off to infinity.
     """
-    design = np.column_stack([log_odds(probability), np.ones(len(outcome))])
-    if np.ptp(design[:, 0]) < 1e-9 or np.ptp(outcome) == 0:
+    said = log_odds(probability)
+    if np.ptp(said) < 1e-9 or np.ptp(outcome) == 0:
         return None, None
-    line = np.array([1.0, 0.0])
+    slope, intercept = 1.0, 0.0
     for _ in range(30):
-        chance = expit(design @ line)
-        curvature = (design * (chance * (1 - chance))[:, None]).T @ design
-        try:
-            step = np.linalg.solve(curvature, design.T @ (chance - outcome))
-        except np.linalg.LinAlgError:
+        chance = expit(slope * said + intercept)
+        excess, spread = chance - outcome, chance * (1 - chance)
+        weighted = spread * said
+        a, b, c = float(weighted @ said), float(weighted.sum()), float(spread.sum())
+        determinant = a * c - b * b
+        if not determinant > 0:
             return None, None
-        line -= np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-8:
-            return float(line[0]), float(line[1])
+        along, across = float(excess @ said), float(excess.sum())
+        steps = (c * along - b * across) / determinant, (a * across - b * along) / determinant
+        slope -= min(max(steps[0], -5.0), 5.0)
+        intercept -= min(max(steps[1], -5.0), 5.0)
+        if max(map(abs, steps)) < 1e-8:
+            return slope, intercept
     return None, None
 
 

@@ -31,8 +31,9 @@ def refuse_backward_target(asset: str, horizon: int, returns: NDArray[np.float64
         TrainingError: The target agrees with no return of Close.
     """
     ends = sorted({0, 1, horizon // 2, horizon - 1} - {horizon})
-    forward = _agreement(returns, close, horizon, horizon)
-    backward = {end: _agreement(returns, close, horizon, end) for end in ends}
+    change = close[horizon:] - close[:-horizon]
+    forward = _agreement(returns, change, 0)
+    backward = {end: _agreement(returns, change, horizon - end) for end in ends}
     end = max(backward, key=lambda k: backward[k])
     name = f"{asset} {target_name(horizon)}"
     if backward[end] >= MATCH and backward[end] > forward + CLEAR * (1 - forward):
@@ -52,13 +53,9 @@ def refuse_backward_target(asset: str, horizon: int, returns: NDArray[np.float64
         )
 
 
-def _agreement(returns: NDArray[np.float64], close: NDArray[np.float64], horizon: int, end: int) -> float:
-    """Share of rows where `returns` has the sign of Close's return over `horizon` rows, ending `end` rows later."""
-    change = np.full(len(close), np.nan)
-    start, stop = horizon - end, len(close) - end
-    if stop > start:
-        change[start:stop] = close[start + end : stop + end] - close[: stop - start]
-    known = ~np.isnan(change) & ~np.isnan(returns)
-    if not known.any():
-        return 0.0
-    return float(np.mean((returns[known] >= 0) == (change[known] >= 0)))
+def _agreement(returns: NDArray[np.float64], change: NDArray[np.float64], shift: int) -> float:
+    """Share of rows where `returns`, from row `shift` on, has the sign of Close's `change`."""
+    of_target, of_close = returns[shift : shift + len(change)], change[: len(returns) - shift]
+    known = ~np.isnan(of_close) & ~np.isnan(of_target)
+    agreeing = ((of_target >= 0) == (of_close >= 0)) & known
+    return float(agreeing.sum() / known.sum()) if known.any() else 0.0
