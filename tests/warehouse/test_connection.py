@@ -19,7 +19,7 @@ def test_a_wrong_password_is_a_lasting_error_that_does_not_show_it(settings: Set
     right = make_url(settings.warehouse_url.get_secret_value())
     wrong = SecretStr(right.set(password="not-the-password").render_as_string(hide_password=False))
     with (
-        pytest.raises(CredentialsRejected, match="the login of brain_writer was refused") as refused,
+        pytest.raises(CredentialsRejected, match="a login refused for user 'brain_writer'") as refused,
         transaction(wrong),
     ):
         pass

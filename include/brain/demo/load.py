@@ -11,7 +11,8 @@ from psycopg2 import sql
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError
+from brain.core.connections import refusal
+from brain.core.errors import SettingsError
 from brain.core.keys import CLOSE, DATE
 from brain.demo.features import forward_returns, technical_features
 from brain.demo.prices import ASSETS, prices
@@ -90,7 +91,7 @@ def load_demo(
         names = ASSETS if assets is None else assets
         return [_refresh(engine, schema, asset, demo_frame(asset, as_of)) for asset in names]
     except OperationalError as error:
-        raise _connection_error(engine, error) from None
+        raise refusal(error, engine.url, "the URL") from None
     finally:
         engine.dispose()
 
@@ -192,15 +193,4 @@ def _wrong_url(found: str) -> SettingsError:
         found=found,
         expected=f"{DRIVER}://user:password@host:port/database",
         remedy="Correct the URL.",
-    )
-
-
-def _connection_error(engine: Engine, error: OperationalError) -> CredentialsRejected | ServerUnreachable:
-    where = f"PostgreSQL at {engine.url.host}:{engine.url.port or 5432}"
-    if "authentication failed" in str(error.orig):
-        return CredentialsRejected(
-            where, found="a refused login", expected="a valid user and password", remedy="Correct the URL."
-        )
-    return ServerUnreachable(
-        where, found=str(error.orig).strip(), expected="a running server", remedy="Start it (`brain up`) and try again."
     )

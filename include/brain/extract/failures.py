@@ -6,7 +6,8 @@ import re
 
 import sqlalchemy as sa
 
-from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, SettingsError, SourceTableError
+from brain.core.connections import reason_of, refusal, said_by, server_of
+from brain.core.errors import BrainError, CredentialsRejected, SettingsError, SourceTableError
 
 
 def missing_table(table: str, schema: str | None) -> SourceTableError:
@@ -19,9 +20,7 @@ def missing_table(table: str, schema: str | None) -> SourceTableError:
     )
 
 
-_LOGIN = re.compile(
-    r"authentication failed|role .* does not exist|no pg_hba.conf entry|Access denied|login failed", re.I
-)
+_SETTING = "BRAIN_SOURCE_URL or the Airflow connection brain_source"
 _DATABASE = re.compile(r"database .* does not exist|Unknown database|unable to open database file", re.I)
 _NO_TABLE = re.compile(r"no such table|does not exist|doesn't exist|no such column", re.I)
 _DENIED = re.compile(r"permission denied|insufficient.?privilege", re.I)
@@ -29,21 +28,16 @@ _DENIED = re.compile(r"permission denied|insufficient.?privilege", re.I)
 
 def explain(error: Exception, url: sa.URL, table: str) -> BrainError:
     """What a driver's error means for the asset; the text never holds the password."""
-    cause = str(getattr(error, "orig", None) or error).strip()
-    reason = cause.splitlines()[0] if cause else type(error).__name__
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
-    server = f"{url.host or url.database or url.drivername}{f':{url.port}' if url.port else ''}"
-    if _LOGIN.search(cause):
-        return CredentialsRejected(
-            server,
-            found=f"a login refused for user {url.username!r} ({reason})",
-            expected="a role that may read the asset tables",
-            remedy="Correct the user or password in BRAIN_SOURCE_URL or the Airflow connection brain_source.",
-        )
+    cause, reason = said_by(error), reason_of(error, url)
+    refused = refusal(error, url, _SETTING)
+    if isinstance(refused, CredentialsRejected):
+        return refused
     if _DATABASE.search(cause):
         return SettingsError(
-            server, found=reason, expected="an existing database", remedy="Correct the database in BRAIN_SOURCE_URL."
+            server_of(url),
+            found=reason,
+            expected="an existing database",
+            remedy="Correct the database in BRAIN_SOURCE_URL.",
         )
     if _DENIED.search(cause):
         return SourceTableError(
@@ -63,9 +57,4 @@ def explain(error: Exception, url: sa.URL, table: str) -> BrainError:
         return SourceTableError(
             table, found=reason, expected="a readable table", remedy="Correct the table, then extract again."
         )
-    return ServerUnreachable(
-        server,
-        found=reason,
-        expected=f"a database that answers user {url.username!r}",
-        remedy="Check that the server runs and BRAIN_SOURCE_URL names its host and port; a retry may help.",
-    )
+    return refused

@@ -9,7 +9,8 @@ import psycopg2
 from psycopg2 import errors as pg
 from sqlalchemy.engine import make_url
 
-from brain.core.errors import CredentialsRejected, ServerUnreachable, TableBusy
+from brain.core.connections import reason_of, refusal, server_of
+from brain.core.errors import ServerUnreachable, TableBusy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 CONNECT_SECONDS = 10
-REJECTIONS = ("password authentication failed", "no password supplied", "no pg_hba.conf entry")
+_SETTING = "BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse"
 
 
 @contextmanager
@@ -31,7 +32,6 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
         TableBusy: A lock was not to be had.
     """
     parts = make_url(url.get_secret_value())
-    where = f"{parts.host or 'localhost'}:{parts.port or 5432}/{parts.database}"
     try:
         connection = psycopg2.connect(
             host=parts.host,
@@ -44,43 +44,23 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
             **dict(parts.query),
         )
     except psycopg2.OperationalError as error:
-        raise _refused(where, str(parts.username), error) from None
+        raise refusal(error, parts, _SETTING) from None
     try:
         with connection:
             yield connection
     except pg.LockNotAvailable as error:
         raise TableBusy(
-            where,
+            server_of(parts),
             found="another session has held a lock on the table for too long",
             expected="the lock to be free within a minute",
             remedy="Look for long transactions in pg_stat_activity; the next try publishes the same rows.",
         ) from error
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise ServerUnreachable(
-            where,
-            found=f"the connection was lost ({_first_line(error)})",
+            server_of(parts),
+            found=f"the connection was lost ({reason_of(error, parts)})",
             expected="PostgreSQL to answer until the commit",
             remedy="Nothing was changed; try again.",
         ) from error
     finally:
         connection.close()
-
-
-def _refused(where: str, user: str, error: psycopg2.OperationalError) -> ServerUnreachable | CredentialsRejected:
-    if any(words in str(error) for words in REJECTIONS):
-        return CredentialsRejected(
-            where,
-            found=f"the login of {user} was refused",
-            expected="a role and password that PostgreSQL accepts",
-            remedy="Correct BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse.",
-        )
-    return ServerUnreachable(
-        where,
-        found=f"no connection ({_first_line(error)})",
-        expected="PostgreSQL listening there",
-        remedy="Start it (`brain up` for the embedded one) or correct BRAIN_WAREHOUSE_URL.",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
