@@ -193,6 +193,16 @@ def test_too_little_history_gives_the_base_rate_and_says_why(
     assert not with_grid_gate([outcome], 0.05)[0].calibration.has_skill
 
 
+def test_a_history_that_has_become_long_enough_is_searched(spec: Spec, data: DataReference) -> None:
+    one = spec((21,), min_rows=100)
+    short = _candidates(train_asset(random_walk(160, 1, (21,)), one, data, {}, interval_end=NOW))[0]
+    longer, later = random_walk(900, 1, (21,)), replace(data, snapshot=Sha256("b" * 64))
+    outcome = _candidates(train_asset(longer, one, later, {21: _incumbent(short)}, interval_end=NOW))[0]
+    assert "base rate only" in short.decision.reason
+    assert outcome.decision.action == "search"
+    assert "long enough" in outcome.decision.reason
+
+
 def test_the_gate_opens_for_signal_and_stays_shut_for_noise(
     trained: Candidate, spec: Spec, data: DataReference
 ) -> None:

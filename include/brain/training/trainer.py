@@ -124,6 +124,8 @@ class _Job:
             cell = cut_cell(self.dataset, self.horizon, self.settings, self.base_rates)
             if cell.thin:
                 return self._constant(cell, decision)
+            if decision.action == "refresh" and self._only_knew_the_base_rate():
+                decision = Decision("search", f"{decision.reason}; the history is long enough for a search now")
             return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
         except TrainingError as error:
             return _failed(key, error)
@@ -138,6 +140,9 @@ class _Job:
         decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
         calibration = Calibration(cell.base_rate(cell.rows), slope=0.0, center=fitted.center)
         return self._assembled(cell, fitted, parameters, calibration, unproven, decision, self.now)
+
+    def _only_knew_the_base_rate(self) -> bool:
+        return self.incumbent is not None and CONSTANT.items() <= dict(self.incumbent.parameters).items()
 
     def _refreshed(self, cell: Cell, decision: Decision) -> Candidate:
         assert self.incumbent is not None
