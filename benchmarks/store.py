@@ -54,8 +54,8 @@ def run(quick: bool) -> Report:
         notes=[
             f"Target: {TARGET} times faster or more.",
             "MLflow: start_run, log_params, log_metrics, log_model with registration and pip_requirements; SQLite.",
-            "brain: ONNX export, comparison with the pipeline on 256 rows in two runtimes, signature, MongoDB write and"
-            " promotion in one transaction.",
+            "brain: ONNX export, comparison with the fitted pipeline on 256 rows (64 of them in ONNX Runtime, too),"
+            " signature, MongoDB write and promotion in one transaction that waits for the journal.",
             "Agreement: what comes back from the store gives the pipeline's probabilities within 1e-6.",
         ],
     )

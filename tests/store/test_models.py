@@ -66,6 +66,29 @@ def test_a_model_trained_for_an_earlier_interval_is_stored_but_not_promoted(
     assert store.champion_version(GOLD) == 1
 
 
+def test_a_version_after_one_that_was_never_promoted_gets_a_number_of_its_own(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    first = make_candidate()
+    early = make_candidate(seed=1, trained_at=first.trained_at - timedelta(days=1))
+    late = make_candidate(seed=2, trained_at=first.trained_at + timedelta(days=1))
+    outcomes = [outcome for candidate in (first, early, late) for outcome in store.save([candidate])]
+    assert [(saved.version, saved.promoted) for saved in outcomes if isinstance(saved, Saved)] == [
+        (1, True),
+        (2, False),
+        (3, True),
+    ]
+
+
+def test_a_version_that_somebody_deleted_is_stored_again(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.save([make_candidate()])
+    store.backend.models.delete_many({})
+    (saved,) = store.save([make_candidate()])
+    assert isinstance(saved, Saved)
+    assert (saved.created, saved.promoted) == (True, True)
+    assert store.load(GOLD).version == saved.version
+
+
 def test_an_unknown_model_is_named(store: ModelStore) -> None:
     with pytest.raises(ModelNotFound, match="direction/GOLD/RETURNS25"):
         store.load(GOLD)

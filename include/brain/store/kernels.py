@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Kernel = Callable[..., Array]
 
-BLOCK = 64  # rows walked at once: bounds the memory of a forest on a long history
+CELLS = 2**19  # of rows times inner nodes at once: bounds the memory of a large forest or a long history
 
 # TensorProto's numbers for the types our graphs use.
 _KINDS: dict[int, type[np.generic]] = {1: np.float32, 2: np.uint8, 7: np.int64, 11: np.float64}
@@ -83,7 +83,8 @@ def _tree_ensemble(node: Any) -> Kernel:
         leaves = _descend(goes_left, ways, roots)
         return np.add.accumulate(weights.take(leaves - inner), axis=0)[-1:].T
 
-    return lambda rows: np.concatenate([walk(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)] or [rows[:, :1]])
+    block = max(1, CELLS // inner)
+    return lambda rows: np.concatenate([walk(rows[i : i + block]) for i in range(0, len(rows), block)] or [rows[:, :1]])
 
 
 def _descend(goes_left: Array, ways: Array, roots: Array) -> Array:

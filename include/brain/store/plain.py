@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+_PLAIN = frozenset({str, float, int, bool, type(None)})
+
 
 def to_plain(value: Any) -> Any:
     """`value` as MongoDB gives it back: plain lists and numbers, datetimes in UTC to the millisecond."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dict):
         return {str(name): to_plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
