@@ -148,8 +148,8 @@ def _missing_left(kind: Integers, threshold: Numbers) -> NDArray[np.bool_]:
 
 
 def _numbers(lines: list[str]) -> Numbers:
-    return np.array([*map(float, " ".join(lines).split())])
+    return np.fromstring(" ".join(lines), sep=" ")
 
 
 def _integers(lines: list[str]) -> Integers:
-    return np.array([*map(int, " ".join(lines).split())], dtype=np.int64)
+    return np.fromstring(" ".join(lines), dtype=np.int64, sep=" ")

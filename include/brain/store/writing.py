@@ -53,12 +53,9 @@ class Saved:
 @dataclass
 class _Draft:
     place: int
+    key: ModelKey
     body: Document
     payload: bytes
-
-    @property
-    def key(self) -> ModelKey:
-        return key_of(self.body)
 
 
 class _Conflict(Exception):
@@ -76,6 +73,8 @@ class Writer:
         self._backend, self._connection, self._promote = backend, connection, promote
         self._outcomes: list[Saved | Refused] = []
         self._drafts: list[_Draft] = []
+        self._waiting: set[ModelKey] = set()
+        self._waiting_bytes = 0
 
     def save(self, candidates: Iterable[Candidate]) -> list[Saved | Refused]:
         for candidate in candidates:
@@ -90,11 +89,13 @@ class Writer:
 
     def add(self, body: Document, payload: bytes) -> None:
         """Take one more drafted document; full batches are written on the way."""
-        key, size = key_of(body), len(payload) + sum(len(waiting.payload) for waiting in self._drafts)
-        is_full = len(self._drafts) == BATCH_MODELS or size > BATCH_BYTES
-        if is_full or any(waiting.key == key for waiting in self._drafts):
+        key = key_of(body)
+        is_full = len(self._drafts) == BATCH_MODELS or self._waiting_bytes + len(payload) > BATCH_BYTES
+        if is_full or key in self._waiting:
             self._flush()
-        self._drafts.append(_Draft(len(self._outcomes), body, payload))
+        self._waiting.add(key)
+        self._waiting_bytes += len(payload)
+        self._drafts.append(_Draft(len(self._outcomes), key, body, payload))
         self._outcomes.append(Refused(key, _unwritten(key)))
 
     def finish(self) -> list[Saved | Refused]:
@@ -103,7 +104,7 @@ class Writer:
         return self._outcomes
 
     def _flush(self) -> None:
-        drafts, self._drafts = self._drafts, []
+        drafts, self._drafts, self._waiting, self._waiting_bytes = self._drafts, [], set(), 0
         # Large payloads first, then versions, then pointers: a crash leaves nothing half visible.
         for waiting in drafts:
             if waiting.body["artifact"]["storage"] == "gridfs":
@@ -148,7 +149,7 @@ class Writer:
             if created:
                 document = finish(waiting.body, version, self._backend.signer)
                 documents.append(_with_payload(document, waiting.payload))
-            move = self._move(waiting.body, version, pointer)
+            move = self._move(waiting, version, pointer)
             if move is not None:
                 moves.append(move_operation(move, pointer, self._backend.signer))
             is_champion = move is not None or (pointer or {}).get("version") == version
@@ -156,13 +157,14 @@ class Writer:
         self._execute(documents, moves, session)
         return saved
 
-    def _move(self, body: Document, version: int, pointer: Document | None) -> Move | None:
+    def _move(self, waiting: _Draft, version: int, pointer: Document | None) -> Move | None:
+        body = waiting.body
         if not self._promote:
             return None
         if pointer and (pointer["version"] == version or pointer["trained_at"] > body["trained_at"]):
             return None
         trained_at, reason = body["trained_at"], body["decision"]["reason"]
-        return Move(key_of(body), version, trained_at, trained_at, reason, body["identity"])
+        return Move(waiting.key, version, trained_at, trained_at, reason, body["identity"])
 
     def _execute(self, documents: list[Document], moves: list[Any], session: ClientSession | None) -> None:
         try:
