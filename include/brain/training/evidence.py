@@ -134,7 +134,7 @@ def calibration_line(probability: Values, outcome: Values) -> tuple[float | None
     said = log_odds(probability)
     if np.ptp(said) < 1e-9 or np.ptp(outcome) == 0:
         return None, None
-    slope, intercept = 1.0, 0.0
+    slope, intercept = 0.0, float(logit(outcome.mean()))  # from where Newton's steps converge however bold the odds
     for _ in range(30):
         chance = expit(slope * said + intercept)
         excess, spread = chance - outcome, chance * (1 - chance)
