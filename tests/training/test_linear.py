@@ -33,7 +33,7 @@ def _data(strength: float, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def test_the_optimum_is_that_of_scikit_learn(strength: float, loss_weight: float) -> None:
     X, y = _data(strength)
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
-    coef, intercept = ridge_logistic(Z, y, loss_weight)
+    coef, intercept = ridge_logistic(np.column_stack([Z, np.ones(len(Z))]), y, loss_weight)
     reference = LogisticRegression(C=loss_weight, solver="newton-cholesky", tol=1e-10, max_iter=500).fit(Z, y)
     assert coef == pytest.approx(reference.coef_[0], abs=1e-6, rel=1e-5)
     assert intercept == pytest.approx(reference.intercept_[0], abs=1e-6, rel=1e-5)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -48,7 +48,7 @@ class SkillTest:
         """Lower end of the one-sided interval of `skill` at confidence 1 - `level`, by the same t distribution."""
         if self.blocks < LEAST_BLOCKS or self.skill < LEAST_SKILL:
             return -math.inf
-        return self.skill - float(stats.t.isf(level, self.blocks - 1)) * self.standard_error
+        return self.skill - float(stdtrit(self.blocks - 1, 1 - level)) * self.standard_error
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,7 +79,7 @@ def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], 
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     spread = gain.std(ddof=1) / np.sqrt(blocks)
     p_value = (
-        float(stats.t.sf(gain.mean() / spread, blocks - 1)) if blocks >= LEAST_BLOCKS and skill >= LEAST_SKILL else 1.0
+        float(stdtr(blocks - 1, -gain.mean() / spread)) if blocks >= LEAST_BLOCKS and skill >= LEAST_SKILL else 1.0
     )
     return SkillTest(skill, float(low), float(high), p_value, blocks, float(spread / base.mean()))
 

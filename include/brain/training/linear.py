@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-BOUND_STEPS = 12
+FIXED_STEPS = 12
 NEWTON_STEPS = 50
 TOLERANCE = 1e-7
 
@@ -74,19 +74,27 @@ def fit_linear(parameters: Mapping[str, Any], X: Values, y: Values, weight: floa
         weight: Of every row.
     """
     missing = np.isnan(X)
-    holes = missing.any()
-    known = np.maximum(1, len(X) - missing.sum(axis=0)) if holes else len(X)
-    mean = (np.where(missing, 0.0, X) if holes else X).sum(axis=0) / known
-    filled = np.where(missing, mean, X) if holes else X
+    mean, filled = (_filled(X, missing)) if missing.any() else (X.mean(axis=0), X)
+    design = np.empty((len(X), X.shape[1] + 1))
+    design[:, -1] = 1.0
+    columns = design[:, :-1]
     if parameters["scale"] == "standard":
         shift = mean
-        centred = filled - shift
-        scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(X))
+        np.subtract(filled, shift, out=columns)
+        scale = np.sqrt(np.einsum("ij,ij->j", columns, columns) / len(X))
         scale = np.where(scale > 10 * np.finfo(float).eps * np.maximum(1.0, np.abs(mean)), scale, 1.0)
-        coef, intercept = ridge_logistic(centred / scale, y, parameters["C"] * weight)
-        return Linear(mean, scale, shift, coef, intercept, len(X))
-    coef, intercept = ridge_logistic(filled, y, parameters["C"] * weight)
-    return Linear(mean, np.ones_like(mean), np.zeros_like(mean), coef, intercept, len(X))
+        columns /= scale
+    else:
+        shift, scale = np.zeros_like(mean), np.ones_like(mean)
+        columns[:] = filled
+    coef, intercept = ridge_logistic(design, y, parameters["C"] * weight)
+    return Linear(mean, scale, shift, coef, intercept, len(X))
+
+
+def _filled(X: Values, missing: NDArray[np.bool_]) -> tuple[Values, Values]:
+    """Means of what is known, 0 where nothing is, and `X` with them where it is missing."""
+    mean = np.where(missing, 0.0, X).sum(axis=0) / np.maximum(1, len(X) - missing.sum(axis=0))
+    return mean, np.where(missing, mean, X)
 
 
 def into_pipeline(model: Linear, parameters: Mapping[str, Any]) -> Pipeline:
@@ -112,36 +120,54 @@ def _template(scale: str, features: int) -> Pipeline:
     return search_space.build(parameters, *rows.shape).fit(rows, np.array([0, 1]))
 
 
-def ridge_logistic(Z: Values, y: Values, strength: float) -> tuple[Values, float]:
+def ridge_logistic(design: Values, y: Values, strength: float) -> tuple[Values, float]:
     """Coefficients and intercept that minimise ``strength * sum(log loss) + |coef|² / 2``.
 
-    Starts with the bound p (1 - p) <= 1 / 4, which needs one factorisation and cannot overshoot (Böhning & Lindsay
-    1988); signals as weak as daily returns' converge within it. What has not converged goes on with Newton steps.
+    Starts with the curvature at the share of ups, which needs one factorisation; signals as weak as daily returns'
+    never move far from it and converge. What does not goes on with Newton steps.
+
+    Args:
+        design: Shape (n, d + 1), the last column all ones.
+        y: 0 or 1, shape (n,).
+        strength: Of the loss against the penalty.
 
     Raises:
         FloatingPointError: Values so large that sums of their squares overflow.
     """
-    design = np.column_stack([Z, np.ones(len(Z))])
-    ridge = np.diag(np.append(np.ones(Z.shape[1]), 0.0))
-    theta = np.append(np.zeros(Z.shape[1]), logit(y.mean()))
-    inverse = np.linalg.inv(0.25 * strength * (design.T @ design) + ridge)
-    for _ in range(BOUND_STEPS):
+    share = float(y.mean())
+    theta = np.zeros(design.shape[1])
+    theta[-1] = logit(share)
+    inverse = np.linalg.inv(_penalised(strength * share * (1 - share) * (design.T @ design)))
+    before = np.inf
+    for _ in range(FIXED_STEPS):
         step = inverse @ _gradient(design, y, strength, theta)
         theta -= step
-        if np.abs(step).max() < TOLERANCE:
+        largest = float(np.abs(step).max())
+        if largest > before / 2:
+            break
+        # Steps shrink by a steady factor: what is left to go is a geometric series.
+        if np.isfinite(before) and largest * largest / (before - largest) < TOLERANCE:
             return theta[:-1], float(theta[-1])
+        before = largest
     for _ in range(NEWTON_STEPS):
         chance = expit(design @ theta)
         spread = chance * (1 - chance)
-        curvature = strength * (design.T @ (design * spread[:, None])) + ridge
+        curvature = _penalised(strength * (design.T @ (design * spread[:, None])))
         if not np.isfinite(curvature).all():
             raise FloatingPointError("the features hold values too large to fit")
-        step = np.linalg.lstsq(curvature, _gradient(design, y, strength, theta), rcond=None)[0]
-        largest = np.abs(step).max()
-        theta -= step * min(1.0, 2.0 / largest)
+        newton = np.linalg.lstsq(curvature, _gradient(design, y, strength, theta), rcond=None)[0]
+        largest = float(np.abs(newton).max())
+        theta -= newton * min(1.0, 2.0 / largest)
         if largest < TOLERANCE:
             break
     return theta[:-1], float(theta[-1])
+
+
+def _penalised(curvature: Values) -> Values:
+    """With the ridge's 1 on the diagonal, but for the intercept; in place."""
+    ends = len(curvature) - 1
+    curvature.flat[: ends * (ends + 1) : ends + 2] += 1.0
+    return curvature
 
 
 def _gradient(design: Values, y: Values, strength: float, theta: Values) -> Values:
