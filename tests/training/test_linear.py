@@ -8,7 +8,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from brain.training.cell import quiet_single_thread
-from brain.training.linear import fit_linear, into_pipeline, is_plain, ridge_logistic
+from brain.training.linear import Design, fit_linear, into_pipeline, is_plain, ridge_logistic
 from brain.training.search_space import build
 
 PLAIN: dict[str, Any] = {
@@ -19,6 +19,7 @@ PLAIN: dict[str, Any] = {
     "C": 0.1,
     "seed": 0,
 }
+ALL = slice(None)
 
 
 def _data(strength: float, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +34,8 @@ def _data(strength: float, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def test_the_optimum_is_that_of_scikit_learn(strength: float, loss_weight: float) -> None:
     X, y = _data(strength)
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
-    coef, intercept = ridge_logistic(np.column_stack([Z, np.ones(len(Z))]), y, loss_weight)
+    design = np.column_stack([Z, np.ones(len(Z))])
+    coef, intercept = ridge_logistic(design, design.T @ design, y, loss_weight, np.ones(Z.shape[1]))
     reference = LogisticRegression(C=loss_weight, solver="newton-cholesky", tol=1e-10, max_iter=500).fit(Z, y)
     assert coef == pytest.approx(reference.coef_[0], abs=1e-6, rel=1e-5)
     assert intercept == pytest.approx(reference.intercept_[0], abs=1e-6, rel=1e-5)
@@ -46,7 +48,7 @@ def test_the_pipeline_is_the_one_scikit_learn_would_fit(scale: str, weight: floa
     X[:, 1:3] /= [0.01, 100]
     X[::9, 1] = np.nan
     parameters = {**PLAIN, "scale": scale}
-    model = fit_linear(parameters, X, y, weight)
+    model = fit_linear(parameters, Design.of(X), ALL, y, weight)
     with quiet_single_thread():
         ours = into_pipeline(model, parameters)
         theirs = build(parameters, *X.shape).set_params(classifier__tol=1e-9, classifier__max_iter=5000)
@@ -55,10 +57,23 @@ def test_the_pipeline_is_the_one_scikit_learn_would_fit(scale: str, weight: floa
     assert ours.predict_proba(X)[:, 1] == pytest.approx(expit(model.log_odds(X)), abs=1e-12)
 
 
+@pytest.mark.parametrize("scale", ["standard", "none"])
+@pytest.mark.parametrize("rows", [slice(50, 300), slice(7, 400, 3), np.array([0, 5, 6, 9, *range(100, 250)])], ids=str)
+def test_some_rows_of_a_design_give_what_a_design_of_these_rows_gives(scale: str, rows: Any) -> None:
+    X, y = _data(0.5)
+    X[:60:4, 1], X[200:230, 3] = np.nan, np.nan
+    parameters = {**PLAIN, "scale": scale}
+    part = fit_linear(parameters, Design.of(X), rows, y[rows], 0.3)
+    alone = fit_linear(parameters, Design.of(X[rows]), ALL, y[rows], 0.3)
+    assert part.mean == pytest.approx(alone.mean)
+    assert part.scale == pytest.approx(alone.scale)
+    assert part.log_odds(X) == pytest.approx(alone.log_odds(X), abs=1e-6)
+
+
 def test_a_constant_column_does_no_harm() -> None:
     X, y = _data(0.5)
     X[:, 2] = 7.0
-    assert np.isfinite(fit_linear(PLAIN, X, y, 1.0).log_odds(X)).all()
+    assert np.isfinite(fit_linear(PLAIN, Design.of(X), ALL, y, 1.0).log_odds(X)).all()
 
 
 @pytest.mark.parametrize(
@@ -81,5 +96,5 @@ def test_only_plain_ridge_regression_takes_the_short_way(change: dict[str, str],
 def test_the_center_is_the_mean_of_what_it_says_of_its_own_rows(scale: str) -> None:
     X, y = _data(0.5)
     X[::9, 1] = np.nan
-    model = fit_linear({**PLAIN, "scale": scale}, X, y, 1.0)
+    model = fit_linear({**PLAIN, "scale": scale}, Design.of(X), ALL, y, 1.0)
     assert model.center == pytest.approx(model.log_odds(X).mean())

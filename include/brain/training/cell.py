@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brain.core.catalog import TrainingSettings
     from brain.training.base_rate import BaseRates
     from brain.training.dataset import AssetDataset
+    from brain.training.linear import Design, Linear
 
     Rows = NDArray[np.intp]
 
@@ -41,6 +42,7 @@ class Cell:
     Args:
         folds: Empty where the history is thin.
         thin: Why the history is too short to prove or disprove skill; empty if it is not.
+        design: Of `X`, for linear models.
         base_rates: Of the asset.
     """
 
@@ -49,6 +51,7 @@ class Cell:
     dates: NDArray[np.datetime64]
     features: tuple[str, ...]
     X: NDArray[np.float64]
+    design: Design
     labels: NDArray[np.float64]
     base_rates: BaseRates
     folds: WalkForward
@@ -78,7 +81,17 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, ba
         raise dataset.refused[horizon]
     labels = dataset.labels[horizon]
     key = ModelKey.direction(dataset.asset, horizon)
-    whole = Cell(key, horizon, dataset.dates, dataset.features, dataset.X, labels, base_rates, WalkForward((), ()))
+    whole = Cell(
+        key,
+        horizon,
+        dataset.dates,
+        dataset.features,
+        dataset.X,
+        dataset.design,
+        labels,
+        base_rates,
+        WalkForward((), ()),
+    )
     independent = len(whole.rows) / horizon
     if independent <= len(dataset.features):
         reason = f"{len(whole.rows)} rows hold {independent:.0f} independent labels, {len(dataset.features)} features"
@@ -108,10 +121,11 @@ class Fitted:
 
 def fit(cell: Cell, parameters: Mapping[str, Any], train: Rows) -> Fitted:
     """Fit the pipeline of `parameters` to the rows at `train`, thinned and weighted for overlapping labels."""
-    X, y, weight = _sample(cell, parameters, train)
     if linear.is_plain(parameters):
-        model = linear.fit_linear(parameters, X, y, weight)
+        model = _fit_linear(cell, parameters, train)
         return Fitted(linear.into_pipeline(model, parameters), model.center)
+    rows, weight = _sample(cell, parameters, train)
+    X, y = cell.X[rows], cell.labels[rows]
     pipeline = search_space.build(parameters, *X.shape)
     weighted = parameters["classifier"] not in WITHOUT_WEIGHTS
     pipeline.fit(X, y.astype(np.int64), **({"classifier__sample_weight": np.full(len(y), weight)} if weighted else {}))
@@ -140,21 +154,24 @@ class FoldForecast:
 def forecast(cell: Cell, parameters: Mapping[str, Any], fold: Fold) -> FoldForecast:
     """Fit to the fold's training rows and predict its test rows."""
     if linear.is_plain(parameters):
-        X, y, weight = _sample(cell, parameters, fold.train)
-        model = linear.fit_linear(parameters, X, y, weight)
+        model = _fit_linear(cell, parameters, fold.train)
         return FoldForecast(fold, model.log_odds(cell.X[fold.test]), model.center)
     fitted = fit(cell, parameters, fold.train)
     return FoldForecast(fold, log_odds(fitted.pipeline.predict_proba(cell.X[fold.test])[:, 1]), fitted.center)
 
 
-def _sample(
-    cell: Cell, parameters: Mapping[str, Any], train: Rows
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Features, labels and the weight of each row to fit to."""
+def _fit_linear(cell: Cell, parameters: Mapping[str, Any], train: Rows) -> Linear:
+    rows, weight = _sample(cell, parameters, train)
+    stride = int(rows[1] - rows[0]) if len(rows) > 1 else 1
+    chosen = slice(int(rows[0]), int(rows[-1]) + 1, stride)
+    even = rows[-1] - rows[0] == stride * (len(rows) - 1)
+    return linear.fit_linear(parameters, cell.design, chosen if even else rows, cell.labels[rows], weight)
+
+
+def _sample(cell: Cell, parameters: Mapping[str, Any], train: Rows) -> tuple[Rows, float]:
+    """Rows to fit to and the weight of each."""
     rows, weight = (train, 1 / cell.horizon) if cell.thin else thinned(train, cell.horizon)
-    rows = rows[-ROWS_FOR_SLOW.get(parameters["classifier"], len(rows)) :]
-    chosen = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows  # a slice copies nothing
-    return cell.X[chosen], cell.labels[chosen], weight
+    return rows[-ROWS_FOR_SLOW.get(parameters["classifier"], len(rows)) :], weight
 
 
 @cache

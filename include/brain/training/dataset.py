@@ -11,6 +11,7 @@ import pandas as pd
 from brain.core.errors import TrainingError
 from brain.core.keys import CLOSE, DATE, PRICE_COLUMNS, TARGET_PATTERN, target_name
 from brain.training.leakage import refuse_backward_target
+from brain.training.linear import Design
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ class AssetDataset:
         dates: Ascending days, shape (n,).
         features: Names of the columns of `X`.
         X: Features, shape (n, len(features)); every value is exact in float32, NaN where missing.
+        design: Of `X`, for linear models.
         labels: By horizon, shape (n,): 1 where Close did not fall, 0 where it did, NaN where the future is unknown.
         dropped: Columns left out, each with its reason.
         refused: Horizons that cannot be trained, each with its error.
@@ -37,6 +39,7 @@ class AssetDataset:
     dates: NDArray[np.datetime64]
     features: tuple[str, ...]
     X: NDArray[np.float64]
+    design: Design
     labels: Mapping[int, NDArray[np.float64]]
     dropped: Mapping[str, str]
     refused: Mapping[int, TrainingError]
@@ -67,7 +70,8 @@ def prepare(frame: pd.DataFrame, spec: AssetSpec) -> AssetDataset:
     labels, refused = _labels(frame, spec)
     dates = frame[DATE].to_numpy().astype("datetime64[D]")
     features = tuple(candidates[index] for index in kept)
-    return AssetDataset(spec.name, dates, features, values[:, kept], labels, dropped, refused)
+    X = values[:, kept]
+    return AssetDataset(spec.name, dates, features, X, Design.of(X), labels, dropped, refused)
 
 
 def feature_columns(frame: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> list[str]:

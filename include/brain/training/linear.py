@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
+    Chosen = slice | NDArray[np.intp]
 
 FIXED_STEPS = 12
 NEWTON_STEPS = 50
 TOLERANCE = 1e-7
+ROUNDING = 10 * float(np.finfo(float).eps)
 
 
 def is_plain(parameters: Mapping[str, Any]) -> bool:
@@ -64,37 +66,83 @@ class Linear:
         return odds
 
 
-def fit_linear(parameters: Mapping[str, Any], X: Values, y: Values, weight: float) -> Linear:
-    """Fit what `search_space.build(parameters)` would.
+@dataclass(frozen=True)
+class Design:
+    """The columns of an asset, centred and scaled once for the fits to all of its folds and horizons.
+
+    Every fit accounts for the centre and scale of its own rows, so that what was taken from all rows here changes no
+    result; it only keeps the numbers near 1.
+
+    Args:
+        values: Shape (n, d + 1): 0 where missing, the last column all ones.
+        missing: Shape (n, d).
+        holes: Whether something is missing in a row, shape (n,).
+        center: What was subtracted from each column, shape (d,).
+        unit: What it was then divided by.
+    """
+
+    values: Values
+    missing: NDArray[np.bool_]
+    holes: NDArray[np.bool_]
+    center: Values
+    unit: Values
+
+    @classmethod
+    def of(cls, X: Values) -> Design:
+        """The design of `X`, shape (n, d), NaN where missing."""
+        missing = np.isnan(X)
+        known = np.maximum(1, len(X) - missing.sum(axis=0))
+        center = np.where(missing, 0.0, X).sum(axis=0) / known
+        values = np.ones((len(X), X.shape[1] + 1))
+        centred = np.where(missing, 0.0, X - center)
+        deviation = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(X))
+        unit = np.where(_varies(deviation, center), deviation, 1.0)
+        values[:, :-1] = centred / unit
+        return cls(values, missing, np.asarray(missing.any(axis=1)), center, unit)
+
+    def rows(self, chosen: Chosen) -> tuple[Values, Values]:
+        """The design of some rows, missing values filled with their means, and these means, shape (d,)."""
+        values = self.values[chosen]
+        at = np.flatnonzero(self.holes[chosen])
+        if not len(at):
+            return np.ascontiguousarray(values), values[:, :-1].mean(axis=0)
+        missing = self.missing[chosen][at]
+        mean = values[:, :-1].sum(axis=0) / np.maximum(1, len(values) - missing.sum(axis=0))
+        values = values.copy()
+        values[at, :-1] = np.where(missing, mean, values[at, :-1])
+        return values, mean
+
+
+def fit_linear(
+    parameters: Mapping[str, Any], design: Design, chosen: slice | NDArray[np.intp], y: Values, weight: float
+) -> Linear:
+    """Fit what `search_space.build(parameters)` would to the `chosen` rows.
 
     Args:
         parameters: For which `is_plain` holds; scale and C are used.
-        X: Shape (n, d), NaN where missing.
-        y: 0 or 1, shape (n,), both present.
+        y: Of the chosen rows, 0 or 1, both present.
         weight: Of every row.
     """
-    missing = np.isnan(X)
-    mean, filled = (_filled(X, missing)) if missing.any() else (X.mean(axis=0), X)
-    design = np.empty((len(X), X.shape[1] + 1))
-    design[:, -1] = 1.0
-    columns = design[:, :-1]
+    values, mean = design.rows(chosen)
+    gram = values.T @ values
+    rows = len(values)
+    known_mean = design.center + mean * design.unit
     if parameters["scale"] == "standard":
-        shift = mean
-        np.subtract(filled, shift, out=columns)
-        scale = np.sqrt(np.einsum("ij,ij->j", columns, columns) / len(X))
-        scale = np.where(scale > 10 * np.finfo(float).eps * np.maximum(1.0, np.abs(mean)), scale, 1.0)
-        columns /= scale
+        deviation = np.sqrt(np.maximum(0.0, np.diagonal(gram)[:-1] / rows - mean**2)) * design.unit
+        scale = np.where(_varies(deviation, known_mean), deviation, 1.0)
+        shift = known_mean
     else:
-        shift, scale = np.zeros_like(mean), np.ones_like(mean)
-        columns[:] = filled
-    coef, intercept = ridge_logistic(design, y, parameters["C"] * weight)
-    return Linear(mean, scale, shift, coef, intercept, len(X))
+        scale, shift = np.ones_like(mean), np.zeros_like(mean)
+    # In the design's units: a coefficient of a column divided by `scale` is this one times scale / unit.
+    coef, intercept = ridge_logistic(values, gram, y, parameters["C"] * weight, penalty=(scale / design.unit) ** 2)
+    slopes = coef / design.unit
+    return Linear(known_mean, scale, shift, slopes * scale, intercept + float(slopes @ (shift - design.center)), rows)
 
 
-def _filled(X: Values, missing: NDArray[np.bool_]) -> tuple[Values, Values]:
-    """Means of what is known, 0 where nothing is, and `X` with them where it is missing."""
-    mean = np.where(missing, 0.0, X).sum(axis=0) / np.maximum(1, len(X) - missing.sum(axis=0))
-    return mean, np.where(missing, mean, X)
+def _varies(deviation: Values, mean: Values) -> NDArray[np.bool_]:
+    """Whether a column's standard deviation is more than rounding."""
+    varies: NDArray[np.bool_] = deviation > ROUNDING * np.maximum(1.0, np.abs(mean))
+    return varies
 
 
 def into_pipeline(model: Linear, parameters: Mapping[str, Any]) -> Pipeline:
@@ -120,16 +168,18 @@ def _template(scale: str, features: int) -> Pipeline:
     return search_space.build(parameters, *rows.shape).fit(rows, np.array([0, 1]))
 
 
-def ridge_logistic(design: Values, y: Values, strength: float) -> tuple[Values, float]:
-    """Coefficients and intercept that minimise ``strength * sum(log loss) + |coef|² / 2``.
+def ridge_logistic(design: Values, gram: Values, y: Values, strength: float, penalty: Values) -> tuple[Values, float]:
+    """Coefficients and intercept that minimise ``strength * sum(log loss) + sum(penalty * coef²) / 2``.
 
     Starts with the curvature at the share of ups, which needs one factorisation; signals as weak as daily returns'
     never move far from it and converge. What does not goes on with Newton steps.
 
     Args:
         design: Shape (n, d + 1), the last column all ones.
+        gram: ``design.T @ design``.
         y: 0 or 1, shape (n,).
         strength: Of the loss against the penalty.
+        penalty: Of each coefficient, shape (d,).
 
     Raises:
         FloatingPointError: Values so large that sums of their squares overflow.
@@ -137,12 +187,14 @@ def ridge_logistic(design: Values, y: Values, strength: float) -> tuple[Values, 
     share = float(y.mean())
     theta = np.zeros(design.shape[1])
     theta[-1] = logit(share)
-    inverse = np.linalg.inv(_penalised(strength * share * (1 - share) * (design.T @ design)))
+    ridge = np.append(penalty, 0.0)
+    size = np.sqrt(np.append(penalty, 1.0))  # steps are judged in the penalty's units
+    inverse = np.linalg.inv(strength * share * (1 - share) * gram + np.diag(ridge))
     before = np.inf
     for _ in range(FIXED_STEPS):
-        step = inverse @ _gradient(design, y, strength, theta)
+        step = inverse @ (strength * ((expit(design @ theta) - y) @ design) + ridge * theta)
         theta -= step
-        largest = float(np.abs(step).max())
+        largest = float(np.abs(step * size).max())
         if largest > before / 2:
             break
         # Steps shrink by a steady factor: what is left to go is a geometric series.
@@ -152,25 +204,13 @@ def ridge_logistic(design: Values, y: Values, strength: float) -> tuple[Values, 
     for _ in range(NEWTON_STEPS):
         chance = expit(design @ theta)
         spread = chance * (1 - chance)
-        curvature = _penalised(strength * (design.T @ (design * spread[:, None])))
+        curvature = strength * (design.T @ (design * spread[:, None])) + np.diag(ridge)
         if not np.isfinite(curvature).all():
             raise FloatingPointError("the features hold values too large to fit")
-        newton = np.linalg.lstsq(curvature, _gradient(design, y, strength, theta), rcond=None)[0]
-        largest = float(np.abs(newton).max())
+        gradient = strength * ((chance - y) @ design) + ridge * theta
+        newton = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
+        largest = float(np.abs(newton * size).max())
         theta -= newton * min(1.0, 2.0 / largest)
         if largest < TOLERANCE:
             break
     return theta[:-1], float(theta[-1])
-
-
-def _penalised(curvature: Values) -> Values:
-    """With the ridge's 1 on the diagonal, but for the intercept; in place."""
-    ends = len(curvature) - 1
-    curvature.flat[: ends * (ends + 1) : ends + 2] += 1.0
-    return curvature
-
-
-def _gradient(design: Values, y: Values, strength: float, theta: Values) -> Values:
-    gradient: Values = strength * ((expit(design @ theta) - y) @ design)
-    gradient[:-1] += theta[:-1]
-    return gradient
