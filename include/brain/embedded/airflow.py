@@ -103,7 +103,7 @@ class Airflow:
         """Start the components that do not run; `wait` says when they are ready."""
         for component, options in COMPONENTS.items():
             if not process.is_running(state.pids.get(component), self.folder):
-                command: list[str | Path] = [_program(), component, *options]
+                command: list[str | Path] = [*_program_of(component), component, *options]
                 log = self.log(component)
                 state.pids[component] = process.spawn(command, log, environ=self.environ(), folder=self.folder)
 
@@ -175,6 +175,10 @@ class Airflow:
             "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 60, "parsing_processes": 1},
             "logging": {"base_log_folder": self.home / "logs" / "airflow", "colored_console_log": False},
         }
+
+
+def _program_of(component: str) -> list[str | Path]:
+    return [sys.executable, "-m", "brain.embedded.preloaded"] if component == "scheduler" else [_program()]
 
 
 def _program() -> Path:
