@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 STEPS = ("extract", "train", "judge", "score", "publish")
 NUMBERS = "SELECT asset, horizon, as_of, probability FROM probability_details ORDER BY asset, horizon"
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 1.0
 
 
 @dataclass
