@@ -88,8 +88,9 @@ def running() -> Iterator[Running]:
 def session_members(leaders: set[int]) -> list[psutil.Process]:
     members = []
     for process in psutil.process_iter():
-        with contextlib.suppress(ProcessLookupError):  # ended since it was listed
-            if os.getsid(process.pid) in leaders:
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):  # ended since it was listed
+            # A zombie has ended; its parent, which may be init, has only not been told yet.
+            if os.getsid(process.pid) in leaders and process.status() != psutil.STATUS_ZOMBIE:
                 members.append(process)
     return members
 
