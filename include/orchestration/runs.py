@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# About how many chunks, and the most assets in one: benchmarks/results/pipeline.md says why.
+# About how many chunks, and the most assets in one: docs/decisions/chunks-not-tasks.md says why.
 EXTRACT_CHUNKS = (2, 50)
 TRAIN_CHUNKS = (6, 10)
 SCORE_CHUNKS = (1, 250)
