@@ -145,6 +145,7 @@ def test_an_interrupted_first_start_is_resumed(own_home: Path) -> None:
     interrupted.mkdir(parents=True)
     (interrupted / "PG_VERSION").write_text("18\n")
     ask_both(servers.up(own_home, durable=False))
+    assert not interrupted.exists()
 
 
 def test_connections_are_what_settings_read(known_home: Path) -> None:

@@ -128,14 +128,15 @@ class CutSource(PostgresSource):
     def read(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
         batches = super().read(*arguments, **options)
         if not self._cut:
-            self._end_session()
+            self._cut = True
+            end_sessions(self._servers, self.url.database)
         yield from batches
 
-    def _end_session(self) -> None:
-        self._cut = True
-        with closing(self._servers.postgres.connect("postgres", self._servers.postgres_port)) as connection:
-            connection.cursor().execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'brain' AND datname = %s",
-                (self.url.database,),
-            )
+
+def end_sessions(servers: Servers, database: str | None) -> None:
+    """End, as an administrator, the sessions in which extraction reads `database`."""
+    with closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
+        connection.cursor().execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'brain' AND datname = %s",
+            (database,),
+        )

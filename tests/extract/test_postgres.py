@@ -19,6 +19,7 @@ from brain.extract.lake import Lake
 from brain.extract.postgres import PostgresSource
 from brain.extract.source import connect_source
 from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, until
+from tests.extract.spoil import end_sessions
 
 TYPES = ["smallint", "integer", "bigint", "real", "double precision", "numeric(12,4)", "numeric", "boolean"]
 
@@ -146,10 +147,5 @@ class _CutSource(PostgresSource):
     def read(self, *arguments: Any, **options: Any) -> Iterator[Batch]:
         if not self._cut:
             self._cut = True
-            with closing(self._servers.postgres.connect("postgres", self._servers.postgres_port)) as connection:
-                connection.cursor().execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = 'brain' AND datname = %s",
-                    (self.url.database,),
-                )
+            end_sessions(self._servers, self.url.database)
         return super().read(*arguments, **options)

@@ -70,6 +70,20 @@ def test_some_rows_of_a_design_give_what_a_design_of_these_rows_gives(scale: str
     assert part.log_odds(X) == pytest.approx(alone.log_odds(X), abs=1e-6)
 
 
+@pytest.mark.parametrize("scale", ["standard", "none"])
+@pytest.mark.parametrize("constant", [0.0, 0.1, -7.0])
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 1e8])
+def test_a_column_constant_in_the_chosen_rows_has_no_say_later(scale: str, constant: float, spread: float) -> None:
+    X, y = _data(0.5)
+    X[:, 1:3] /= [0.01, 100]
+    X[:, 4] = spread * (X[:, 4] - 3) + constant
+    X[:250, 4] = constant
+    model = fit_linear({**PLAIN, "scale": scale}, Design.of(X), slice(0, 250), y[:250], 1.0)
+    without = fit_linear({**PLAIN, "scale": scale}, Design.of(X[:, :4]), slice(0, 250), y[:250], 1.0)
+    assert model.log_odds(X[:250]) == pytest.approx(without.log_odds(X[:250, :4]), abs=1e-6)
+    assert model.log_odds(X[250:]) == pytest.approx(without.log_odds(X[250:, :4]), abs=1e-6)
+
+
 def test_a_constant_column_does_no_harm() -> None:
     X, y = _data(0.5)
     X[:, 2] = 7.0

@@ -55,8 +55,14 @@ def test_a_candidate_says_where_it_comes_from(trained: Candidate, frame: pd.Data
 
 
 def test_metrics_parameters_and_proofs_are_plain_json(trained: Candidate) -> None:
-    for value in (trained.metrics, trained.parameters, trained.proofs, trained.calibration.to_json(), trained.extra):
-        json.dumps(value, allow_nan=False)
+    plain = {
+        "metrics": dict(trained.metrics),
+        "parameters": dict(trained.parameters),
+        "proofs": list(trained.proofs),
+        "calibration": trained.calibration.to_json(),
+        "extra": dict(trained.extra),
+    }
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
 
 def test_every_fold_proves_that_labels_end_before_the_test(trained: Candidate) -> None:
@@ -141,6 +147,12 @@ def test_a_refused_horizon_leaves_the_others_untouched(spec: Spec, data: DataRef
     assert "Close.shift(-5)" in failed.remedy
     assert isinstance(beside, Candidate)
     assert (beside.metrics, beside.calibration) == (alone.metrics, alone.calibration)
+
+
+def test_an_asset_of_which_every_horizon_is_refused_says_why_for_each(spec: Spec, data: DataReference) -> None:
+    outcomes = train_asset(random_walk(120, 3, (1, 5)), spec(min_rows=500), data, {}, interval_end=NOW)
+    assert [type(outcome) for outcome in outcomes] == [Failed, Failed]
+    assert all("labelled rows; expected at least 500" in o.reason for o in outcomes if isinstance(o, Failed))
 
 
 def test_one_horizon_alone_has_the_base_rate_it_has_among_the_others(spec: Spec, data: DataReference) -> None:

@@ -54,7 +54,8 @@ class BaseRates:
     def of(cls, labels: Mapping[int, Values], usual: Mapping[int, float]) -> BaseRates:
         """Base rates from labels by horizon, each of shape (n,), NaN where unknown; 1/2 is usual where nothing is."""
         horizons = sorted(labels)
-        stacked = np.array([labels[horizon] for horizon in horizons])
+        rows = len(next(iter(labels.values()), ()))  # none where every horizon was refused
+        stacked = np.array([labels[horizon] for horizon in horizons]).reshape(len(horizons), rows)
         known = ~np.isnan(stacked)
         return cls(
             np.array(horizons),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FIXED_STEPS = 12
 NEWTON_STEPS = 50
 TOLERANCE = 1e-7
-ROUNDING = 10 * float(np.finfo(float).eps)
+ROUNDING = float(np.finfo(float).eps)
 
 
 def is_plain(parameters: Mapping[str, Any]) -> bool:
@@ -96,7 +96,7 @@ class Design:
         values = np.ones((len(X), X.shape[1] + 1))
         centred = np.where(missing, 0.0, X - center)
         deviation = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(X))
-        unit = np.where(_varies(deviation, center), deviation, 1.0)
+        unit = np.where(_varies(deviation, center, len(X)), deviation, 1.0)
         values[:, :-1] = centred / unit
         return cls(values, missing, np.asarray(missing.any(axis=1)), center, unit)
 
@@ -113,9 +113,7 @@ class Design:
         return values, mean
 
 
-def fit_linear(
-    parameters: Mapping[str, Any], design: Design, chosen: slice | NDArray[np.intp], y: Values, weight: float
-) -> Linear:
+def fit_linear(parameters: Mapping[str, Any], design: Design, chosen: Chosen, y: Values, weight: float) -> Linear:
     """Fit what `search_space.build(parameters)` would to the `chosen` rows.
 
     Args:
@@ -126,22 +124,25 @@ def fit_linear(
     values, mean = design.rows(chosen)
     gram = values.T @ values
     rows = len(values)
+    centred = values[:, :-1] - mean
+    deviation = np.sqrt(np.einsum("ij,ij->j", centred, centred) / rows)
+    varies = _varies(deviation, mean, rows)
     known_mean = design.center + mean * design.unit
     if parameters["scale"] == "standard":
-        deviation = np.sqrt(np.maximum(0.0, np.diagonal(gram)[:-1] / rows - mean**2)) * design.unit
-        scale = np.where(_varies(deviation, known_mean), deviation, 1.0)
-        shift = known_mean
+        scale, shift = np.where(varies, deviation * design.unit, 1.0), known_mean
     else:
         scale, shift = np.ones_like(mean), np.zeros_like(mean)
-    # In the design's units: a coefficient of a column divided by `scale` is this one times scale / unit.
-    coef, intercept = ridge_logistic(values, gram, y, parameters["C"] * weight, penalty=(scale / design.unit) ** 2)
+    # In the design's units: a coefficient of a column divided by `scale` is this one times scale / unit. That of a
+    # column that is constant in these rows is 0 at any penalty.
+    penalty = np.where(varies, (scale / design.unit) ** 2, 1.0)
+    coef, intercept = ridge_logistic(values, gram, y, parameters["C"] * weight, penalty)
     slopes = coef / design.unit
     return Linear(known_mean, scale, shift, slopes * scale, intercept + float(slopes @ (shift - design.center)), rows)
 
 
-def _varies(deviation: Values, mean: Values) -> NDArray[np.bool_]:
-    """Whether a column's standard deviation is more than rounding."""
-    varies: NDArray[np.bool_] = deviation > ROUNDING * np.maximum(1.0, np.abs(mean))
+def _varies(deviation: Values, mean: Values, rows: int) -> NDArray[np.bool_]:
+    """Whether a column's standard deviation is more than the rounding of a sum over its rows."""
+    varies: NDArray[np.bool_] = deviation > rows * ROUNDING * np.abs(mean)
     return varies
 
 
