@@ -14,7 +14,7 @@ from brain.store.evaluate import read_model
 from brain.store.export import TOLERANCE, export, runtime_probability
 from brain.store.graph import GraphBuilder
 from brain.store.reference import fitted_probability
-from brain.training.cell import quiet_single_thread
+from brain.training.fitting import quiet_single_thread
 from brain.training.search_space import CONSTANT, PREPROCESSING, SCALES, SPACE, build
 from tests.store.conftest import training_rows
 

@@ -9,8 +9,9 @@ from benchmarks.grid.series import planted
 from brain.core.catalog import AssetSpec
 from brain.core.errors import TrainingError
 from brain.training.base_rate import BaseRates
-from brain.training.cell import Cell, cut_cell, quiet_single_thread
+from brain.training.cell import Cell, cut_cell
 from brain.training.dataset import prepare
+from brain.training.fitting import quiet_single_thread
 from brain.training.search import search
 
 Spec = Callable[..., AssetSpec]

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from brain.core.catalog import Classifier, Scale
-from brain.training.cell import quiet_single_thread
+from brain.training.fitting import quiet_single_thread
 from brain.training.search_space import CONSTANT, FIRST_TRIALS, SCALES, SPACE, build, suggest, trial_values
 
 DRAW = np.random.default_rng(0)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from brain.core.errors import TrainingError
 from brain.core.keys import CLOSE, DATE, PRICE_COLUMNS, TARGET_PATTERN, target_name
+from brain.training.design import Design
 from brain.training.leakage import refuse_backward_target
-from brain.training.linear import Design
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

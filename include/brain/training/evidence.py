@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import expit, logit
 
 from brain.training.base_rate import log_loss
 from brain.training.calibration import Calibration, blend_slope, log_odds
-from brain.training.cell import Cell, forecast
+from brain.training.fitting import fit, forecast
 from brain.training.gate import SkillTest, skill_test
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from brain.training.cell import Fitted
+    from brain.training.cell import Cell
+    from brain.training.fitting import Fitted
 
     Values = NDArray[np.float64]
 
@@ -35,6 +37,7 @@ class Record:
         base: The base rate that would have been published before the row's fold.
         share: The plain share of ups then.
         blend: What would have been published if the cell had skill; NaN on the selection folds.
+        fitted: The recipe's model of all labelled rows.
     """
 
     cell: Cell
@@ -45,8 +48,9 @@ class Record:
     base: Values
     share: Values
     blend: Values
+    fitted: Fitted
 
-    @property
+    @cached_property
     def proven(self) -> NDArray[np.bool_]:
         """Which rows belong to the evidence folds."""
         return ~np.isnan(self.blend)
@@ -67,7 +71,8 @@ class Record:
 
 def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
     """Forecast every fold from its past, then blend each evidence fold by what the folds before it had shown."""
-    said = [forecast(cell, parameters, fold) for fold in cell.folds.all]
+    *past, fitted = fit(cell, parameters, [*(fold.train for fold in cell.folds.all), cell.rows])
+    said = [forecast(cell, model, fold) for model, fold in zip(past, cell.folds.all, strict=True)]
     rows = np.concatenate([part.fold.test for part in said])
     lengths = [len(part.fold.test) for part in said]
     known_by = np.array([cell.known_by(fold.train) for fold in cell.folds.all])
@@ -80,6 +85,7 @@ def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
         base=np.repeat(cell.base_rates.rates(cell.horizon, known_by), lengths),
         share=np.repeat(cell.base_rates.shares(cell.horizon, known_by), lengths),
         blend=np.full(len(rows), np.nan),
+        fitted=fitted,
     )
     for fold in cell.folds.evidence:
         now = slice(*np.searchsorted(rows, [fold.test[0], fold.test[-1] + 1]))
@@ -88,9 +94,10 @@ def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
     return whole
 
 
-def calibrate(whole: Record, known: NDArray[np.intp], fitted: Fitted) -> Calibration:
-    """The calibration of the model `fitted` to the rows at `known`."""
-    return Calibration(whole.cell.base_rate(known), _slope(whole, known), center=fitted.center)
+def calibrate(whole: Record) -> Calibration:
+    """The calibration of the model fitted to all labelled rows."""
+    known = whole.cell.rows
+    return Calibration(whole.cell.base_rate(known), _slope(whole, known), center=whole.fitted.center)
 
 
 def _slope(whole: Record, known: NDArray[np.intp]) -> float:

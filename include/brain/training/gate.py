@@ -75,8 +75,8 @@ def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], 
     if blocks < 2 or not gain.std():
         return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks, 0.0)
     drawn = _resamples(blocks, seed)
-    resampled = (drawn @ gain) / (drawn @ base)
-    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    resampled = np.sort((drawn @ gain) / (drawn @ base))
+    low, high = np.interp([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], np.linspace(0, 1, RESAMPLES), resampled)
     spread = gain.std(ddof=1) / np.sqrt(blocks)
     p_value = (
         float(stdtr(blocks - 1, -gain.mean() / spread)) if blocks >= LEAST_BLOCKS and skill >= LEAST_SKILL else 1.0

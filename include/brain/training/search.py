@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from brain.core.errors import TrainingError
 from brain.training.base_rate import log_loss
-from brain.training.cell import Cell, FoldForecast, forecast
+from brain.training.fitting import FoldForecast, fit, forecast
 from brain.training.search_space import FIRST_TRIALS, in_space, suggest, trial_values
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import optuna
 
     from brain.core.catalog import TrainingSettings
+    from brain.training.cell import Cell
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def _objective(cell: Cell, settings: TrainingSettings) -> Any:
         trial.set_user_attr("parameters", parameters)
         said: list[FoldForecast] = []
         for step, fold in enumerate(cell.folds.selection):
-            said.append(forecast(cell, parameters, fold))
+            (fitted,) = fit(cell, parameters, [fold.train])
+            said.append(forecast(cell, fitted, fold))
             trial.report(loss := _loss(cell, said), step)
             if trial.should_prune():
                 raise optuna.TrialPruned

@@ -12,9 +12,10 @@ from brain.core.keys import ModelKey
 from brain.training.base_rate import BaseRates
 from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, Decision, Failed, Outcome, Skipped, TrainingWindow
-from brain.training.cell import Cell, Fitted, cut_cell, fit, quiet_single_thread
+from brain.training.cell import Cell, cut_cell
 from brain.training.dataset import prepare
 from brain.training.evidence import Record, calibrate, metrics, proofs, record
+from brain.training.fitting import Fitted, fit, quiet_single_thread
 from brain.training.gate import control_fdr
 from brain.training.policy import decide
 from brain.training.search import SearchResult, search
@@ -135,7 +136,7 @@ class _Job:
     def _constant(self, cell: Cell, decision: Decision) -> Candidate:
         """Too little history to prove anything: a model that only knows the base rate, and says why."""
         parameters = {**CONSTANT, "seed": self.settings.seed}
-        fitted = fit(cell, parameters, cell.rows)
+        (fitted,) = fit(cell, parameters, [cell.rows])
         unproven = {**UNPROVEN, "reason": cell.thin}
         decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
         calibration = Calibration(cell.base_rate(cell.rows), slope=0.0, center=fitted.center)
@@ -180,11 +181,8 @@ class _Job:
         extra: Mapping[str, Any],
         searched_at: datetime,
     ) -> Candidate:
-        fitted = fit(cell, parameters, cell.rows)
         measured = {**metrics(whole, self.settings.seed), **extra}
-        return self._assembled(
-            cell, fitted, parameters, calibrate(whole, cell.rows, fitted), measured, decision, searched_at
-        )
+        return self._assembled(cell, whole.fitted, parameters, calibrate(whole), measured, decision, searched_at)
 
     def _assembled(
         self,
