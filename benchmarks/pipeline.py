@@ -171,8 +171,10 @@ def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, r
 
 def _watch(ended: threading.Event, peak: list[float]) -> None:
     me = psutil.Process()
-    while not ended.wait(SAMPLE_SECONDS):
+    while True:
         peak[0] = max(peak[0], sum(map(_megabytes, (me, *me.children(recursive=True)))))
+        if ended.wait(SAMPLE_SECONDS):
+            return
 
 
 def _megabytes(process: psutil.Process) -> float:
