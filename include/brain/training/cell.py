@@ -49,15 +49,19 @@ class Cell:
         """Positions of the labelled rows."""
         return np.flatnonzero(~np.isnan(self.labels))
 
-    @cached_property
+    @property
     def sample(self) -> Rows:
         """The labelled rows that models are fitted to; a model of the past is fitted to the first of them."""
-        return self.rows if self.thin else thinned(self.rows, self.horizon)[0]
+        return self._weighted_sample[0]
 
-    @cached_property
+    @property
     def weight(self) -> float:
         """Of each row of the sample."""
-        return 1 / self.horizon if self.thin else thinned(self.rows, self.horizon)[1]
+        return self._weighted_sample[1]
+
+    @cached_property
+    def _weighted_sample(self) -> tuple[Rows, float]:
+        return (self.rows, 1 / self.horizon) if self.thin else thinned(self.rows, self.horizon)
 
     @cached_property
     def sample_design(self) -> Design:

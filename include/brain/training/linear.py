@@ -151,7 +151,7 @@ def ridge_logistic(sets: Growing, y: Values, strength: float, penalty: Values) -
     for _ in range(FIXED_STEPS):
         slope = strength * sets.gradient(chance, y) + ridge * theta
         step = (inverse @ slope[:, :, None])[:, :, 0]
-        theta -= step
+        theta[~astray] -= step[~astray]
         largest = np.abs(step * size).max(axis=1)
         astray |= ~converged & (largest > before / 2)
         # Steps shrink by a steady factor: what is left to go is a geometric series.
