@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import process_time
 from typing import TYPE_CHECKING
@@ -19,10 +19,12 @@ from brain.training.gate import control_fdr
 from brain.training.trainer import train_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from brain.training.usual import UsualShares
 
     Values = NDArray[np.float64]
 
@@ -37,7 +39,7 @@ class Job:
         frame: The whole series, the future included; training sees `cut` rows of it.
         cut: Rows known.
         end: Rows until which the forecasts are looked at.
-        usual: By horizon, the share of ups among the other assets as known at the cut-off.
+        usual: Shares of ups among the other assets as known at the cut-off.
     """
 
     spec: AssetSpec
@@ -45,7 +47,7 @@ class Job:
     cut: int
     end: int
     group: int = 0
-    usual: Mapping[int, float] = field(default_factory=dict)
+    usual: UsualShares | None = None
 
 
 @dataclass(frozen=True)

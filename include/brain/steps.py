@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brain.extract.source import Source
     from brain.store.models import ModelStore
     from brain.training.candidate import Outcome as ModelOutcome
+    from brain.training.usual import UsualShares
     from brain.warehouse.publish import Publication
 
 
@@ -266,7 +267,7 @@ def _train_asset(
     store: ModelStore,
     spec: AssetSpec,
     interval: Interval,
-    usual: dict[int, float],
+    usual: UsualShares,
     *,
     force: bool,
 ) -> Outcome:
@@ -303,7 +304,7 @@ def _train_models(
     horizons: Sequence[int],
     snapshot: Snapshot,
     interval: Interval,
-    usual: dict[int, float],
+    usual: UsualShares,
     *,
     force: bool,
 ) -> Outcome:

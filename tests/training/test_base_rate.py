@@ -97,4 +97,15 @@ def test_a_window_is_taken_for_all_horizons_so_that_neighbours_agree() -> None:
 
 
 def test_what_is_usual_is_one_half_where_nothing_is_given() -> None:
-    assert BaseRates.of({5: known_at_the_end(shuffled(50, 100), 5)}, {}).usual_at(5) == 0.5
+    assert BaseRates.of({5: known_at_the_end(shuffled(50, 100), 5)}, {}).usual_at(5, 99) == 0.5
+
+
+def test_the_others_share_that_counts_is_the_one_known_then() -> None:
+    labels = {horizon: known_at_the_end(shuffled(560, 1000), horizon) for horizon in HORIZONS}
+    moving = np.repeat([0.5, 0.6], [500, 500])
+    rates = BaseRates.of(labels, dict.fromkeys(HORIZONS, moving))
+    for row, usual in ((499, 0.5), (500, 0.6), (999, 0.6), (1100, 0.6)):
+        alone = BaseRates.of(labels, dict.fromkeys(HORIZONS, usual))
+        assert rates.usual_at(161, row) == usual
+        assert rates.rate(161, row) == alone.rate(161, row)
+        assert rates.likeness(row) == alone.likeness(row)

@@ -42,7 +42,7 @@ class BaseRates:
         horizons: Ascending, shape (h,).
         ups: Ups among the labels of the rows before each row, shape (h, n + 1).
         rows: Labelled rows before each row, shape (h, n + 1).
-        usual: Share of ups among the other assets, shape (h,).
+        usual: Share of ups among the other assets as known at each row, shape (h, n).
     """
 
     horizons: Rows
@@ -51,8 +51,13 @@ class BaseRates:
     usual: Values
 
     @classmethod
-    def of(cls, labels: Mapping[int, Values], usual: Mapping[int, float]) -> BaseRates:
-        """Base rates from labels by horizon, each of shape (n,), NaN where unknown; 1/2 is usual where nothing is."""
+    def of(cls, labels: Mapping[int, Values], usual: Mapping[int, Values | float]) -> BaseRates:
+        """Base rates by horizon, from labels and what is usual, each of shape (n,).
+
+        Args:
+            labels: NaN where unknown.
+            usual: 1/2 where nothing is given.
+        """
         horizons = sorted(labels)
         rows = len(next(iter(labels.values()), ()))  # none where every horizon was refused
         stacked = np.array([labels[horizon] for horizon in horizons]).reshape(len(horizons), rows)
@@ -61,7 +66,9 @@ class BaseRates:
             np.array(horizons),
             _summed(np.where(known, stacked, 0.0)),
             _summed(known.astype(np.float64)),
-            np.array([usual.get(horizon, EVEN) for horizon in horizons]),
+            np.array([np.broadcast_to(usual.get(horizon, EVEN), rows) for horizon in horizons]).reshape(
+                len(horizons), rows
+            ),
         )
 
     def rate(self, horizon: int, row: int) -> float:
@@ -83,13 +90,14 @@ class BaseRates:
         shares: Values = ups[self._at(horizon)] / known[self._at(horizon)]
         return shares
 
-    def usual_at(self, horizon: int) -> float:
-        """Share of ups among the other assets."""
-        return float(self.usual[self._at(horizon)])
+    def usual_at(self, horizon: int, row: int) -> float:
+        """Share of ups among the other assets, as known at `row`."""
+        return float(self._usual(np.array([row]))[self._at(horizon), 0])
 
     def likeness(self, row: int) -> float:
         """Chance, seen from the shares known at `row`, that the asset is like the others; 1/2 before anything is."""
-        return float(self._likeness(*self._independent(np.array([row]), LONG_RUN))[0])
+        at = np.array([row])
+        return float(self._likeness(*self._independent(at, LONG_RUN), self._usual(at))[0])
 
     def window(self, row: int) -> int:
         """The window whose past forecasts, all known by `row`, were clearly better than the long run's; else that."""
@@ -115,9 +123,14 @@ class BaseRates:
         ups, rows = self._counted(at, window)
         return ups / self.horizons[:, None], rows / self.horizons[:, None]
 
-    def _likeness(self, ups: Values, outcomes: Values) -> Values:
+    def _usual(self, at: Rows) -> Values:
+        """Shape (h, len(at))."""
+        known: Values = self.usual[:, np.minimum(at, self.usual.shape[1] - 1)]
+        return known
+
+    @staticmethod
+    def _likeness(ups: Values, outcomes: Values, usual: Values) -> Values:
         """Posterior of the first of two beta priors at even odds, likelihoods averaged over horizons, shape (rows,)."""
-        usual = self.usual[:, None]
         like = _log_likelihood(ups, outcomes, LIKE_OTHERS * usual, LIKE_OTHERS * (1 - usual))
         own = _log_likelihood(ups, outcomes, OF_ITS_OWN * EVEN, OF_ITS_OWN * EVEN)
         chance: Values = expit((like - own).mean(axis=0))
@@ -126,9 +139,10 @@ class BaseRates:
     def _rates(self, at: Rows, window: int) -> Values:
         """Base rates from the labels that end by each row of `at`, shape (h, len(at))."""
         ups, outcomes = self._independent(at, LONG_RUN)
-        like = (ups + LIKE_OTHERS * self.usual[:, None]) / (outcomes + LIKE_OTHERS)
+        usual = self._usual(at)
+        like = (ups + LIKE_OTHERS * usual) / (outcomes + LIKE_OTHERS)
         own = (ups + OF_ITS_OWN * EVEN) / (outcomes + OF_ITS_OWN)
-        likeness = self._likeness(ups, outcomes)
+        likeness = self._likeness(ups, outcomes, usual)
         rates: Values = likeness * like + (1 - likeness) * own
         if window == LONG_RUN:
             return rates

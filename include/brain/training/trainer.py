@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from brain.core.catalog import AssetSpec
     from brain.training.candidate import DataReference, Incumbent
     from brain.training.dataset import AssetDataset
+    from brain.training.usual import UsualShares
 
 CHECK_ROWS = 256
 UNPROVEN: dict[str, Any] = {"skill": 0.0, "skill_low": 0.0, "skill_high": 0.0, "skill_error": 0.0, "p_value": 1.0}
@@ -45,7 +46,7 @@ def train_asset(
     interval_end: datetime,
     horizons: Sequence[int] | None = None,
     force: bool = False,
-    usual: Mapping[int, float] | None = None,
+    usual: UsualShares | None = None,
 ) -> list[Outcome]:
     """One outcome for each horizon, in the asset's order; a failure leaves the others untouched.
 
@@ -57,14 +58,14 @@ def train_asset(
         interval_end: The end of the data interval; the models' time.
         horizons: Those of the asset's to train; all unless given. The base rates speak from all of them either way.
         force: Search every model anew.
-        usual: By horizon, the share of ups among the other assets (`usual.GridShares`); 1/2 where it is not given.
+        usual: Shares of ups among the other assets; 1/2 where they are not given.
     """
     chosen = [horizon for horizon in spec.horizons if horizons is None or horizon in horizons]
     try:
         dataset = prepare(frame, spec)
     except TrainingError as error:
         return [_failed(ModelKey.direction(spec.name, horizon), error) for horizon in chosen]
-    base_rates = BaseRates.of(dataset.labels, usual or {})
+    base_rates = BaseRates.of(dataset.labels, usual.by_row(list(dataset.labels), dataset.dates) if usual else {})
     outcomes: list[Outcome] = []
     with quiet_single_thread():
         for horizon in chosen:
@@ -242,7 +243,7 @@ def _made_from(cell: Cell) -> dict[str, Any]:
     rates, row = cell.base_rates, cell.known_by(cell.rows)
     return {
         "share": float(rates.shares(cell.horizon, np.array([row]))[0]),
-        "usual_share": rates.usual_at(cell.horizon),
+        "usual_share": rates.usual_at(cell.horizon, row),
         "likeness": rates.likeness(row),
         "window": rates.window(row),
     }

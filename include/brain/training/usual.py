@@ -11,49 +11,82 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import BrainError
-from brain.core.keys import target_name
+from brain.core.keys import DATE, target_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from brain.extract.lake import Lake, Snapshot
 
+    Values = NDArray[np.float64]
+
 FOLDER = "usual_shares"
+EPOCH = 1970
+EVEN_OUTCOMES = 2.0  # that count one half each
 
 log = logging.getLogger(__name__)
 
-Counts = dict[int, tuple[int, int]]  # by horizon: ups, labelled rows
+Counts = dict[int, dict[int, tuple[int, int]]]  # by horizon and year in which the labels ended: ups, labelled rows
+
+
+@dataclass(frozen=True)
+class UsualShares:
+    """Ups and labelled rows of the other assets, so that the share of ups can be said as it was known at any time."""
+
+    counts: Counts
+
+    def by_row(self, horizons: Sequence[int], dates: NDArray[np.datetime64]) -> dict[int, Values]:
+        """By horizon, the share of ups as known on each of `dates`, ascending; arrays of their shape (n,).
+
+        Among labels that ended in an earlier year; on the last date, which is today's, among all. Two more outcomes
+        count 1/2 each, which is what is said before anything is known.
+        """
+        years = dates.astype("datetime64[Y]").astype(np.int64) + EPOCH
+        return {horizon: self._known_before(horizon, years) for horizon in horizons}
+
+    def _known_before(self, horizon: int, years: NDArray[np.int64]) -> Values:
+        by_year = sorted(self.counts.get(horizon, {}).items())
+        ups, rows = (np.cumsum([0, *(counts[which] for _, counts in by_year)]) for which in (0, 1))
+        at = np.searchsorted([year for year, _ in by_year], years)
+        at[-1] = len(by_year)
+        shares: Values = (ups[at] / horizon + EVEN_OUTCOMES / 2) / (rows[at] / horizon + EVEN_OUTCOMES)
+        return shares
 
 
 @dataclass(frozen=True)
 class GridShares:
-    """Ups and labelled rows of every asset by horizon."""
+    """What every asset of the grid counts."""
 
     counts: Mapping[str, Counts]
 
-    def without(self, asset: str) -> dict[int, float]:
-        """Share of ups over the other assets' rows, by horizon; a horizon none of them knows is left out."""
-        others = [counts for name, counts in self.counts.items() if name != asset]
-        ups: dict[int, int] = {}
-        rows: dict[int, int] = {}
-        for counts in others:
-            for horizon, (up, known) in counts.items():
-                ups[horizon] = ups.get(horizon, 0) + up
-                rows[horizon] = rows.get(horizon, 0) + known
-        return {horizon: ups[horizon] / known for horizon, known in rows.items() if known}
+    def without(self, asset: str) -> UsualShares:
+        """The others' together."""
+        together: Counts = {}
+        for name, by_horizon in self.counts.items():
+            if name != asset:
+                for horizon, by_year in by_horizon.items():
+                    sums = together.setdefault(horizon, {})
+                    for year, (ups, rows) in by_year.items():
+                        before = sums.get(year, (0, 0))
+                        sums[year] = before[0] + ups, before[1] + rows
+        return UsualShares(together)
 
 
 def counted(frame: pd.DataFrame, horizons: Sequence[int]) -> Counts:
-    """Ups and known rows of one asset's RETURNSn, NaN where unknown; a horizon it has no column for is left out."""
+    """Counts of one asset's RETURNSn, NaN where unknown; a horizon it has no column for is left out."""
+    years = frame[DATE].to_numpy().astype("datetime64[Y]").astype(np.int64) + EPOCH
     counts: Counts = {}
     for horizon in horizons:
         if target_name(horizon) in frame.columns:
-            known = frame[target_name(horizon)].to_numpy(dtype=np.float64, na_value=np.nan)
-            known = known[np.isfinite(known)]
-            counts[horizon] = int((known >= 0).sum()), len(known)
+            returns = frame[target_name(horizon)].to_numpy(dtype=np.float64, na_value=np.nan)
+            known = np.flatnonzero(np.isfinite(returns))
+            ended, place = np.unique(years[np.minimum(known + horizon, len(years) - 1)], return_inverse=True)
+            ups, rows = np.bincount(place, weights=returns[known] >= 0), np.bincount(place)
+            counts[horizon] = {int(y): (int(u), int(n)) for y, u, n in zip(ended, ups, rows, strict=True)}
     return counts
 
 
@@ -64,7 +97,7 @@ def grid_shares(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: 
     them. An asset that cannot be read is left out: its own training meets the same error, and reports it.
     """
     snapshots = list(_snapshots(lake, names, day))
-    made_from = json.dumps([list(horizons), *([s.asset, s.sha256] for s in snapshots)])
+    made_from = json.dumps(["by year", list(horizons), *([s.asset, s.sha256] for s in snapshots)])
     kept = f"{FOLDER}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
     try:
         return _from_json(json.loads(lake.storage.read(kept)))
@@ -74,8 +107,12 @@ def grid_shares(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: 
         return shares
 
 
-def _from_json(value: Mapping[str, Mapping[str, tuple[int, int]]]) -> GridShares:
-    return GridShares({name: {int(h): (ups, rows) for h, (ups, rows) in by.items()} for name, by in value.items()})
+def _from_json(value: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]]) -> GridShares:
+    return GridShares({name: {int(h): _by_year(years) for h, years in by.items()} for name, by in value.items()})
+
+
+def _by_year(value: Mapping[str, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    return {int(year): (ups, rows) for year, (ups, rows) in value.items()}
 
 
 def _snapshots(lake: Lake, names: Sequence[str], day: date) -> Iterator[Snapshot]:
