@@ -16,7 +16,9 @@ from brain import steps
 from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
 from brain.core.keys import Interval, ModelKey
 from brain.demo.load import load_demo
+from brain.extract.lake import Lake
 from brain.extract.manifest import _SEAL
+from brain.quality.docs import build_data_docs
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
@@ -97,6 +99,28 @@ def test_one_day_the_same_day_again_and_the_next(workspace: steps.Workspace, dem
     ]
     grown = "SELECT asset, count(DISTINCT as_of) FROM probability_history GROUP BY 1 ORDER BY 1"
     assert rows(workspace, grown) == [("GOLD", 1), ("SP500", 2), ("VIX", 2)]
+
+
+def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(workspace: steps.Workspace) -> None:
+    def left() -> list[Path]:
+        lake = Path(workspace.settings.lake_url)
+        return [
+            path
+            for kept in ("scores", "usual_shares", "quality", "quality/docs")
+            for path in lake.glob(f"{kept}/2018*")
+        ]
+
+    run(workspace, THURSDAY)
+    build_data_docs(Lake(workspace.settings.lake_url), THURSDAY)
+    published, before = _published(workspace), left()
+    assert {path.parent.name for path in before} == {"scores", "usual_shares", "quality", "docs"}
+    steps.tidy(workspace, FRIDAY)
+    assert left() == before
+    steps.tidy(workspace, Interval.until(datetime(2018, 12, 31, 22, tzinfo=UTC)))
+    assert left() == []
+    assert _published(workspace) == published
+    assert {outcome.reason for outcome in run(workspace, THURSDAY)["train"]} == {"4 skip"}
+    assert _published(workspace) == published
 
 
 def _published(workspace: steps.Workspace) -> list[list[tuple[Any, ...]]]:

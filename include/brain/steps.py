@@ -197,14 +197,17 @@ def document(workspace: Workspace, interval: Interval) -> str:
 
 
 def tidy(workspace: Workspace, interval: Interval) -> list[Outcome]:
-    """Delete what nobody needs any more: old snapshots of the lake and old model versions.
+    """Delete what nobody needs any more: old snapshots of the lake, old model versions and what past runs left behind.
 
     What a champion was trained on, and every version behind a number published within the audit window, stays.
     """
     from brain.core.durations import day_before
     from brain.extract.lake import Lake
-    from brain.extract.retention import tidy_asset
+    from brain.extract.retention import tidy_asset, tidy_runs
+    from brain.quality import docs, gate
+    from brain.scoring import staged
     from brain.store.models import ModelStore
+    from brain.training import usual
     from brain.warehouse.read import referenced_versions
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
@@ -224,7 +227,10 @@ def tidy(workspace: Workspace, interval: Interval) -> list[Outcome]:
             continue
         told = f"{len(tidied.versions)} snapshots, {tidied.files} files and {len(removed)} model versions removed"
         outcomes.append(Outcome(spec.name, True, told))
-    return outcomes
+    folders = (gate.RESULTS, docs.FOLDER, usual.FOLDER, staged.FOLDER)
+    days = max((spec.retention.snapshot_days for spec in workspace.catalogue.assets), default=0)
+    past = tidy_runs(lake, folders, interval, days)
+    return [*outcomes, Outcome("past runs", True, f"{past} folders of scores, shares and verdicts removed")]
 
 
 def _extract_asset(source: Source, lake: Lake, spec: AssetSpec, interval: Interval, *, full: bool) -> ExtractionReport:

@@ -50,6 +50,15 @@ def test_what_is_not_there_is_not_found(storage: Storage) -> None:
     storage.delete("a/none.json")
 
 
+def test_a_folder_goes_with_all_that_is_in_it(storage: Storage) -> None:
+    for name in ("a/b/one", "a/b/c/two", "a/three"):
+        storage.write(name, b"")
+    storage.delete_folder("a/b")
+    assert not storage.exists("a/b/c/two")
+    assert storage.names("a") == ["three"]
+    storage.delete_folder("a/b")
+
+
 def test_a_replaced_file_is_kept_as_the_previous_one(storage: Storage) -> None:
     for content in (b"one", b"two", b"three"):
         storage.replace("a/now", content, "a/before")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from brain.core.durations import day_before
@@ -14,7 +15,7 @@ from brain.extract.segments import write_segments
 from brain.extract.window import first_kept_day, overlap_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from brain.core.catalog import AssetSpec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from brain.extract.manifest import Manifest, Version
 
 MANY_SEGMENTS = 12
+_RUN = re.compile(r"\d{8}(T\d{6}Z)?")  # how folders of one run or one day are called; see `Interval.slug`
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,24 @@ class Tidied:
     versions: tuple[int, ...] = ()
     files: int = 0
     merged: int = 0
+
+
+def tidy_runs(lake: Lake, folders: Iterable[str], interval: Interval, days: int) -> int:
+    """Delete what steps kept in the lake for single runs, `days` after them; how many runs' folders were deleted.
+
+    Args:
+        folders: Each with a folder a run or a day in it.
+    """
+    oldest = f"{interval.last_day - timedelta(days=days):%Y%m%d}"
+    past = [
+        f"{folder}/{name}"
+        for folder in folders
+        for name in lake.storage.names(folder)
+        if _RUN.fullmatch(name) and name[:8] < oldest
+    ]
+    for folder in past:
+        lake.storage.delete_folder(folder)
+    return len(past)
 
 
 def tidy_asset(lake: Lake, spec: AssetSpec, interval: Interval, trained_on: Mapping[str, datetime]) -> Tidied:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,10 @@ class Storage:
 
     def delete(self, name: str) -> None:
         """Delete a file that may already be gone."""
+        raise NotImplementedError
+
+    def delete_folder(self, folder: str) -> None:
+        """Delete a folder and all in it; it may already be gone."""
         raise NotImplementedError
 
     @contextlib.contextmanager
@@ -163,6 +168,14 @@ class LocalStorage(Storage):
         except OSError as error:
             raise _unavailable(self.describe(name), error) from error
 
+    def delete_folder(self, folder: str) -> None:
+        try:
+            shutil.rmtree(self._folder / folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unavailable(self.describe(folder), error) from error
+
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
         import fcntl
@@ -231,6 +244,14 @@ class RemoteStorage(Storage):
             return
         except OSError as error:
             raise _unavailable(self.describe(name), error) from error
+
+    def delete_folder(self, folder: str) -> None:
+        try:
+            self._fs.rm(self._at(folder), recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unavailable(self.describe(folder), error) from error
 
     def _at(self, name: str) -> str:
         return posixpath.join(self._path, name)

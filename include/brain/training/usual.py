@@ -97,8 +97,8 @@ def grid_shares(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: 
     them. An asset that cannot be read is left out: its own training meets the same error, and reports it.
     """
     snapshots = list(_snapshots(lake, names, day))
-    made_from = json.dumps(["by year", list(horizons), *([s.asset, s.sha256] for s in snapshots)])
-    kept = f"{FOLDER}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
+    made_from = json.dumps([list(horizons), *([s.asset, s.sha256] for s in snapshots)])
+    kept = f"{FOLDER}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
     try:
         return _from_json(json.loads(lake.storage.read(kept)))
     except FileNotFoundError:
