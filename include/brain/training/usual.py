@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,8 @@ EVEN_OUTCOMES = 2.0  # that count one half each
 
 log = logging.getLogger(__name__)
 
-Counts = dict[int, dict[int, tuple[int, int]]]  # by horizon and year in which the labels ended: ups, labelled rows
+ByYear = dict[int, tuple[int, int]]  # ups and labelled rows, by the year in which the labels ended
+Counts = dict[int, ByYear]  # by horizon
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,23 @@ class GridShares:
 
     def without(self, asset: str) -> UsualShares:
         """The others' together."""
+        own = self.counts.get(asset, {})
+        return UsualShares({h: _less(by_year, own.get(h, {})) for h, by_year in self._together.items()})
+
+    @cached_property
+    def _together(self) -> Counts:
         together: Counts = {}
-        for name, by_horizon in self.counts.items():
-            if name != asset:
-                for horizon, by_year in by_horizon.items():
-                    sums = together.setdefault(horizon, {})
-                    for year, (ups, rows) in by_year.items():
-                        before = sums.get(year, (0, 0))
-                        sums[year] = before[0] + ups, before[1] + rows
-        return UsualShares(together)
+        for by_horizon in self.counts.values():
+            for horizon, by_year in by_horizon.items():
+                sums = together.setdefault(horizon, {})
+                for year, (ups, rows) in by_year.items():
+                    before = sums.get(year, (0, 0))
+                    sums[year] = before[0] + ups, before[1] + rows
+        return together
+
+
+def _less(all_of_them: ByYear, own: ByYear) -> ByYear:
+    return {year: (u - own.get(year, (0, 0))[0], n - own.get(year, (0, 0))[1]) for year, (u, n) in all_of_them.items()}
 
 
 def counted(frame: pd.DataFrame, horizons: Sequence[int]) -> Counts:
@@ -111,7 +121,7 @@ def _from_json(value: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]])
     return GridShares({name: {int(h): _by_year(years) for h, years in by.items()} for name, by in value.items()})
 
 
-def _by_year(value: Mapping[str, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+def _by_year(value: Mapping[str, tuple[int, int]]) -> ByYear:
     return {int(year): (ups, rows) for year, (ups, rows) in value.items()}
 
 
