@@ -121,3 +121,24 @@ def test_the_center_is_the_mean_of_what_it_says_of_its_own_rows(scale: str) -> N
     X[::9, 1] = np.nan
     model = _fit({**PLAIN, "scale": scale}, X, y, 1.0)
     assert model.center == pytest.approx(model.log_odds(X).mean())
+
+
+@pytest.mark.parametrize("scale", ["standard", "none"])
+@pytest.mark.parametrize("later", [1e4, 1e7, 1e10, 1e12])
+def test_a_later_value_out_of_all_scale_changes_nothing(scale: str, later: float) -> None:
+    X, y = _data(0.5)
+    X[390, 3] = later
+    parameters = {**PLAIN, "scale": scale}
+    early, _ = fit_linear(parameters, Design.of(X), y, [300, 400], 1.0)
+    alone = _fit(parameters, X[:300], y[:300], 1.0)
+    assert early.log_odds(X[:300]) == pytest.approx(alone.log_odds(X[:300]), abs=1e-5)
+
+
+@pytest.mark.parametrize("fill", [np.nan, 3.0])
+@pytest.mark.parametrize("scale", ["standard", "none"])
+def test_rows_in_which_no_column_says_anything_give_their_share_of_ups(scale: str, fill: float) -> None:
+    X, y = _data(0.5)
+    X[:300] = fill
+    for end in range(100, 300):
+        early, _ = fit_linear({**PLAIN, "scale": scale}, Design.of(X), y, [end, 400], 1.0)
+        assert expit(early.log_odds(X[:end])) == pytest.approx(y[:end].mean(), abs=1e-9)

@@ -60,5 +60,5 @@ def test_the_loss_found_is_better_than_a_coin_where_there_is_signal(cell: Cell, 
 
 def test_a_search_in_which_every_trial_fails_says_why(cell: Cell, spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     object.__setattr__(cell, "X", np.full_like(cell.X, np.inf))  # no mean, no scale, no solution
-    with quiet_single_thread(), pytest.raises(TrainingError, match="trials of which every one failed"):
+    with quiet_single_thread(), pytest.raises(TrainingError, match="every one failed, the last with: Floating-point"):
         search(cell, spec(trials=3).training)

@@ -16,6 +16,7 @@ from brain.training.calibration import Calibration
 from brain.training.candidate import Candidate, DataReference, Failed, Incumbent, Outcome, Skipped
 from brain.training.search_space import build
 from brain.training.trainer import train_asset, with_grid_gate
+from brain.training.usual import UsualShares
 
 Spec = Callable[..., AssetSpec]
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
@@ -227,3 +228,32 @@ def test_the_gate_opens_for_signal_and_stays_shut_for_noise(
 def test_a_candidate_is_not_trusted_before_the_grid_has_been_judged(trained: Candidate) -> None:
     assert trained.calibration.has_skill is False
     assert isinstance(trained.calibration, Calibration)
+
+
+@pytest.mark.parametrize("gap", [slice(0, 1110), slice(870, 1200)], ids=["before a fold", "in a fold"])
+def test_a_gap_in_the_labels_of_a_horizon_leaves_it_the_base_rate_and_the_others_untouched(
+    spec: Spec, data: DataReference, gap: slice
+) -> None:
+    frame = random_walk(3000, 5, (1, 5))
+    whole = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
+    frame.loc[frame.index[gap], "RETURNS5"] = np.nan
+    one, five = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
+    assert "no labelled row in fold" in five.metrics["reason"]
+    assert five.calibration.slope == 0
+    assert one.metrics["log_loss"] == pytest.approx(whole[0].metrics["log_loss"], abs=1e-3)
+
+
+@pytest.mark.parametrize("newest_missing", [False, True])
+def test_the_others_share_behind_a_base_rate_is_that_of_everything_known_today(
+    spec: Spec, data: DataReference, newest_missing: bool
+) -> None:
+    frame = random_walk(2600, 3, (1, 5))
+    if newest_missing:
+        frame.loc[frame.index[-6], "RETURNS5"] = np.nan
+    last = frame["Date"].iloc[-1].year
+    usual = UsualShares({5: {last - 1: (500, 1000), last: (1500, 1500)}})
+    one, five = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW, usual=usual))
+    assert five.extra["base_rate"]["usual_share"] == pytest.approx(0.8, abs=0.002)
+    assert one.extra["base_rate"]["usual_share"] == 0.5
+    without = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))[1]
+    assert five.calibration.base_rate > without.calibration.base_rate

@@ -76,9 +76,15 @@ class Cell:
         """The row by which the labels of the rows at `train`, ascending, are known."""
         return int(train[-1]) + self.horizon
 
-    def base_rate(self, train: Rows) -> float:
-        """The base rate to publish then."""
-        return self.base_rates.rate(self.horizon, self.known_by(train))
+    @property
+    def today(self) -> int:
+        """The row by which all labels are known: the newest, whether or not its own past is complete."""
+        return max(self.known_by(self.rows), len(self.dates) - 1)
+
+    @property
+    def base_rate(self) -> float:
+        """The base rate to publish."""
+        return self.base_rates.rate(self.horizon, self.today)
 
 
 def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, base_rates: BaseRates) -> Cell:
@@ -110,12 +116,16 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, ba
         folds = walk_forward(~np.isnan(labels), horizon, settings.folds, settings.embargo)
     except ValueError as error:
         return replace(whole, thin=str(error))
-    return replace(whole, folds=folds, thin=_one_sided(whole, folds))
+    reason = _one_sided(whole, folds)
+    return replace(whole, thin=reason) if reason else replace(whole, folds=folds)
 
 
 def _one_sided(cell: Cell, folds: WalkForward) -> str:
     for number, fold in enumerate(folds.all, 1):
+        which = f"fold {number} of {len(folds.all)}"
+        if not len(fold.train) or not len(fold.test):
+            return f"no labelled row in {which}, or none before it"
         known = cell.labels[cell.sample[: cell.sampled(fold.train)]]
-        if not len(fold.test) or not 0 < known.sum() < len(known):
-            return f"only one outcome before fold {number} of {len(folds.all)}, or no labelled row in it"
+        if not 0 < known.sum() < len(known):
+            return f"only one outcome before {which}"
     return ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 ROUNDING = float(np.finfo(float).eps)
-CANCELLED = 1e-6  # of a column's mean square: a variance below is not taken from the difference of two sums
+CANCELLED = 1e-6  # of a column's mean square: a variance below is lost in the difference of two sums
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class Growing:
         mean: Of the known values of each column, shape (k, d).
         deviation: Standard deviation after filling, shape (k, d).
         gram: Sums of products of the filled columns, the ones among them, shape (k, d + 1, d + 1).
+        far: Whether a column lies so far from its design's center, in its own deviations, that `gram` has lost it;
+            shape (k, d).
     """
 
     design: Design
@@ -83,6 +85,7 @@ class Growing:
     mean: Values
     deviation: Values
     gram: Values
+    far: NDArray[np.bool_]
 
     @classmethod
     def of(cls, design: Design, ends: Sequence[int]) -> Growing:
@@ -97,8 +100,8 @@ class Growing:
         gram += crossed + crossed.transpose(0, 2, 1) + missed * fill[:, None, :] * fill[:, :, None]
         square = np.diagonal(gram, axis1=1, axis2=2)[:, :-1] / sizes[:, None]
         deviation = np.sqrt(np.maximum(0.0, square - mean**2))
-        sets = cls(design, sizes, mean, deviation, gram)
-        for which, column in np.argwhere(deviation**2 < CANCELLED * square):
+        sets = cls(design, sizes, mean, deviation, gram, far=deviation**2 < CANCELLED * square)
+        for which, column in np.argwhere(sets.far):
             deviation[which, column] = sets.rows(which)[:, column].std()
         return sets
 

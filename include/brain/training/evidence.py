@@ -96,8 +96,8 @@ def record(cell: Cell, parameters: Mapping[str, Any]) -> Record:
 
 def calibrate(whole: Record) -> Calibration:
     """The calibration of the model fitted to all labelled rows."""
-    known = whole.cell.rows
-    return Calibration(whole.cell.base_rate(known), _slope(whole, known), center=whole.fitted.center)
+    cell = whole.cell
+    return Calibration(cell.base_rate, _slope(whole, cell.rows), center=whole.fitted.center)
 
 
 def _slope(whole: Record, known: NDArray[np.intp]) -> float:

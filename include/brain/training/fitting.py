@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 WITHOUT_WEIGHTS = {"neighbours", "bagged_svc", "svc"}
+BREAKDOWNS = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # what a fit raises that the data do not allow
 ROWS_FOR_SLOW = {"svc": 1500, "bagged_svc": 1500, "neighbours": 4000}  # newest rows these are fitted to
 
 

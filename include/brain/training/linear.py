@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 FIXED_STEPS = 12
-NEWTON_STEPS = 50
+NEWTON_STEPS = 200
 TOLERANCE = 1e-7
 
 
@@ -124,7 +124,8 @@ def ridge_logistic(sets: Growing, y: Values, strength: float, penalty: Values) -
     """Coefficients and intercepts that minimise ``strength * sum(log loss) + sum(penalty * coef²) / 2`` of each set.
 
     Starts with the curvature at the share of ups, which needs one factorisation; signals as weak as daily returns'
-    never move far from it and converge. What does not goes on with Newton steps.
+    never move far from it and converge. What does not goes on with Newton steps, as does a set with a column far from
+    the center.
 
     Args:
         sets: Of training rows, k of them.
@@ -136,18 +137,19 @@ def ridge_logistic(sets: Growing, y: Values, strength: float, penalty: Values) -
         Shape (k, d + 1), the intercept last.
 
     Raises:
-        FloatingPointError: Values so large that sums of their squares overflow.
+        FloatingPointError: A fit does not converge.
     """
     share = np.cumsum(y)[sets.ends - 1] / sets.ends
     ridge = with_zero(penalty)
     theta = np.zeros_like(ridge)
     theta[:, -1] = logit(share)
     size = np.sqrt(np.where(ridge, ridge, 1.0))  # steps are judged in the penalty's units
-    curvature = (strength * share * (1 - share))[:, None, None] * sets.gram
-    inverse = np.linalg.inv(curvature + ridge[:, :, None] * np.eye(ridge.shape[1]))
+    astray: NDArray[np.bool_] = np.any(sets.far & sets.varies, axis=1)
+    converged = np.zeros(len(share), dtype=bool)
+    curvature = (strength * share * (1 - share))[:, None, None] * sets.gram + ridge[:, :, None] * np.eye(ridge.shape[1])
+    inverse = np.linalg.inv(np.where(astray[:, None, None], np.eye(ridge.shape[1]), curvature))
     chance: Values = np.broadcast_to(share, (sets.ends[-1], len(share)))
     before = np.full(len(share), np.inf)
-    converged, astray = np.zeros(len(share), dtype=bool), np.zeros(len(share), dtype=bool)
     for _ in range(FIXED_STEPS):
         slope = strength * sets.gradient(chance, y) + ridge * theta
         step = (inverse @ slope[:, :, None])[:, :, 0]
@@ -161,22 +163,33 @@ def ridge_logistic(sets: Growing, y: Values, strength: float, penalty: Values) -
         before = largest
         chance = expit(sets.log_odds(theta))
     for k in map(int, np.flatnonzero(~converged)):
-        theta[k] = _newton(sets.rows(k), y[: sets.ends[k]], strength, ridge[k], theta[k])
+        theta[k] = _newton(sets.rows(k)[:, :-1], y[: sets.ends[k]], strength, penalty[k], theta[k], sets.varies[k])
     return theta
 
 
-def _newton(rows: Values, y: Values, strength: float, ridge: Values, start: Values) -> Values:
-    theta, size = start.copy(), np.sqrt(np.where(ridge, ridge, 1.0))
+def _newton(
+    columns: Values, y: Values, strength: float, penalty: Values, start: Values, varies: NDArray[np.bool_]
+) -> Values:
+    """The same optimum of one set, in columns about their own mean, whatever their offset; shape (d + 1,)."""
+    mean, unit = columns.mean(axis=0), np.where(varies, columns.std(axis=0), 1.0)
+    rows = np.column_stack([np.where(varies, (columns - mean) / unit, 0.0), np.ones(len(columns))])
+    ridge = np.append(penalty / unit**2, 0.0)
+
+    def cost(theta: Values) -> float:
+        odds = rows @ theta
+        return strength * float((np.logaddexp(0.0, odds) - y * odds).sum()) + float(ridge @ theta**2) / 2
+
+    theta = np.append(start[:-1] * unit, start[-1] + start[:-1] @ mean)
+    now = cost(theta)
     for _ in range(NEWTON_STEPS):
         chance = expit(rows @ theta)
         spread = chance * (1 - chance)
         curvature = strength * (rows.T @ (rows * spread[:, None])) + np.diag(ridge)
-        if not np.isfinite(curvature).all():
-            raise FloatingPointError("the features hold values too large to fit")
-        gradient = strength * ((chance - y) @ rows) + ridge * theta
-        newton = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        largest = float(np.abs(newton * size).max())
-        theta -= newton * min(1.0, 2.0 / largest)
-        if largest < TOLERANCE:
-            break
-    return theta
+        step = np.linalg.lstsq(curvature, strength * ((chance - y) @ rows) + ridge * theta, rcond=None)[0]
+        while (after := cost(theta - step)) > now and np.abs(step).max() > TOLERANCE:
+            step = step / 2
+        theta, now = theta - step, after
+        if np.abs(step).max() <= TOLERANCE:
+            coef = theta[:-1] / unit
+            return np.append(coef, theta[-1] - coef @ mean)
+    raise FloatingPointError(f"no fit found in {NEWTON_STEPS} steps; the features may hold values too large")

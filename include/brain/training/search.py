@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from brain.core.errors import TrainingError
 from brain.training.base_rate import log_loss
-from brain.training.fitting import FoldForecast, fit, forecast
+from brain.training.fitting import BREAKDOWNS, FoldForecast, fit, forecast
 from brain.training.search_space import FIRST_TRIALS, in_space, suggest, trial_values
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def search(cell: Cell, settings: TrainingSettings, warm_starts: Sequence[Mapping
         _objective(cell, settings),
         n_trials=settings.trials,
         timeout=settings.seconds,
-        catch=(ValueError, ArithmeticError, np.linalg.LinAlgError),
+        catch=BREAKDOWNS,
     )
     return _result(cell, study)
 
@@ -69,6 +69,13 @@ def _objective(cell: Cell, settings: TrainingSettings) -> Any:
     import optuna
 
     def objective(trial: optuna.Trial) -> float:
+        try:
+            return tried(trial)
+        except BREAKDOWNS as error:  # Optuna catches it, too, but forgets what it said
+            trial.set_user_attr("reason", str(error))
+            raise
+
+    def tried(trial: optuna.Trial) -> float:
         parameters = {**suggest(trial, settings.classifiers, settings.scales), "seed": settings.seed}
         trial.set_user_attr("parameters", parameters)
         said: list[FoldForecast] = []
@@ -101,7 +108,7 @@ def _result(cell: Cell, study: optuna.Study) -> SearchResult:
     states = [trial.state for trial in study.trials]
     failed = states.count(optuna.trial.TrialState.FAIL)
     if optuna.trial.TrialState.COMPLETE not in states:
-        reasons = [trial.system_attrs.get("fail_reason", "unknown") for trial in study.trials]
+        reasons = [trial.user_attrs.get("reason", "unknown") for trial in study.trials]
         raise TrainingError(
             str(cell.key),
             found=f"{failed} trials of which every one failed, the last with: {reasons[-1] if reasons else 'no trial'}",

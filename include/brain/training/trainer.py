@@ -15,7 +15,7 @@ from brain.training.candidate import Candidate, Decision, Failed, Outcome, Skipp
 from brain.training.cell import Cell, cut_cell
 from brain.training.dataset import prepare
 from brain.training.evidence import Record, calibrate, metrics, proofs, record
-from brain.training.fitting import Fitted, fit, quiet_single_thread
+from brain.training.fitting import BREAKDOWNS, Fitted, fit, quiet_single_thread
 from brain.training.gate import control_fdr
 from brain.training.policy import decide
 from brain.training.search import SearchResult, search
@@ -131,7 +131,7 @@ class _Job:
             return self._refreshed(cell, decision) if decision.action == "refresh" else self._searched(cell, decision)
         except TrainingError as error:
             return _failed(key, error)
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        except BREAKDOWNS as error:
             return Failed(key, f"found a fit that broke down: {error}", "Look at the values of the asset's features.")
 
     def _constant(self, cell: Cell, decision: Decision) -> Candidate:
@@ -140,7 +140,7 @@ class _Job:
         (fitted,) = fit(cell, parameters, [cell.rows])
         unproven = {**UNPROVEN, "reason": cell.thin}
         decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
-        calibration = Calibration(cell.base_rate(cell.rows), slope=0.0, center=fitted.center)
+        calibration = Calibration(cell.base_rate, slope=0.0, center=fitted.center)
         return self._assembled(cell, fitted, parameters, calibration, unproven, decision, self.now)
 
     def _only_knew_the_base_rate(self) -> bool:
@@ -240,7 +240,7 @@ def _search_metrics(found: SearchResult) -> dict[str, Any]:
 
 def _made_from(cell: Cell) -> dict[str, Any]:
     """What the published base rate was made from."""
-    rates, row = cell.base_rates, cell.known_by(cell.rows)
+    rates, row = cell.base_rates, cell.today
     return {
         "share": float(rates.shares(cell.horizon, np.array([row]))[0]),
         "usual_share": rates.usual_at(cell.horizon, row),
