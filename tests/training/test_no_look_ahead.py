@@ -11,16 +11,15 @@ import pytest
 from benchmarks.grid.series import random_walk
 from brain.core.catalog import AssetSpec
 from brain.training.base_rate import BaseRates
-from brain.training.cell import cut_cell
+from brain.training.cell import Cell, cut_cell
 from brain.training.dataset import AssetDataset, prepare
 from brain.training.design import Design
-from brain.training.evidence import Record, record
+from brain.training.evidence import record
 from brain.training.fitting import quiet_single_thread
 from brain.training.usual import UsualShares
 
 HORIZONS = (1, 5, 21, 60)
 SPEC = AssetSpec(name="WALK", table="walk", horizons=HORIZONS)
-CUT = 3900  # within an evidence fold, of 6000 rows
 LINEAR: dict[str, Any] = {"classifier": "logistic", "penalty": "l2", "select": "none", "C": 0.1, "seed": 0}
 RECIPES = [
     {**LINEAR, "scale": "standard"},
@@ -38,31 +37,30 @@ def known() -> AssetDataset:
     return prepare(frame, SPEC)
 
 
-def otherwise(known: AssetDataset) -> AssetDataset:
-    """The same until `CUT`; from there on other features, and other outcomes of all labels that end there or later."""
+def otherwise(known: AssetDataset, cut: int) -> AssetDataset:
+    """The same until row `cut`; then other features, and other outcomes of all labels that end after it."""
     draw = np.random.default_rng(0)
     X = known.X.copy()
-    X[CUT + 1 :] = 3 * draw.normal(size=X[CUT + 1 :].shape) * np.nanstd(X, axis=0) + 1
+    X[cut + 1 :] = 3 * draw.normal(size=X[cut + 1 :].shape) * np.nanstd(X, axis=0) + 1
     ends = np.arange(len(X))
     labels = {
-        horizon: np.where((ends + horizon > CUT) & ~np.isnan(label), draw.random(len(label)) < 0.9, label)
+        horizon: np.where((ends + horizon > cut) & ~np.isnan(label), draw.random(len(label)) < 0.9, label)
         for horizon, label in known.labels.items()
     }
     return replace(known, X=X, design=Design.of(X), labels=labels)
 
 
-def others(known: AssetDataset, *, otherwise: bool) -> dict[int, np.ndarray]:
-    this_year = int(str(known.dates[CUT])[:4])
-    later = 190 if otherwise else 120
+def others(known: AssetDataset, cut: int, later: int) -> dict[int, np.ndarray]:
+    """Of the labels of other assets that end in the year of `cut` or after it, `later` of 200 are ups."""
+    this_year = int(str(known.dates[cut])[:4])
     by_year = {year: (later if year >= this_year else 100 + year % 7, 200) for year in range(1980, 2060)}
     return UsualShares(dict.fromkeys(HORIZONS, by_year)).by_row(HORIZONS, known.dates)
 
 
-def said(data: AssetDataset, usual: dict[int, np.ndarray], horizon: int, recipe: dict[str, Any]) -> Record:
-    with quiet_single_thread():
-        cell = cut_cell(data, horizon, SPEC.training, BaseRates.of(data.labels, usual))
-        assert not cell.thin
-        return record(cell, recipe)
+def cell_of(data: AssetDataset, usual: dict[int, np.ndarray], horizon: int) -> Cell:
+    cell = cut_cell(data, horizon, SPEC.training, BaseRates.of(data.labels, usual))
+    assert not cell.thin
+    return cell
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe['classifier']} {recipe.get('scale', '')}")
@@ -70,9 +68,12 @@ def said(data: AssetDataset, usual: dict[int, np.ndarray], horizon: int, recipe:
 def test_what_was_said_before_a_row_owes_nothing_to_what_came_after(
     known: AssetDataset, horizon: int, recipe: dict[str, Any]
 ) -> None:
-    before = said(known, others(known, otherwise=False), horizon, recipe)
-    after = said(otherwise(known), others(known, otherwise=True), horizon, recipe)
-    past = before.rows <= CUT
+    folds = cell_of(known, {}, horizon).folds.evidence
+    cut = int(folds[2].test[0])  # the row on which a fold's model, just fitted, first says something
+    with quiet_single_thread():
+        before = record(cell_of(known, others(known, cut, 120), horizon), recipe)
+        after = record(cell_of(otherwise(known, cut), others(known, cut, 190), horizon), recipe)
+    past = before.rows <= cut
     assert (before.rows == after.rows).all()
     for what in ("raw", "evidence", "base", "share", "blend"):
         assert getattr(after, what)[past] == pytest.approx(getattr(before, what)[past], abs=1e-6, nan_ok=True), what
