@@ -124,8 +124,8 @@ def test_a_classifier_that_cannot_be_exported_is_refused_with_reasons() -> None:
 
 def test_an_export_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = fitted(cases()[0])
-    right = pipeline.predict_proba
-    monkeypatch.setattr(type(pipeline), "predict_proba", lambda _, rows: right(rows) * [[1.0, 0.9]])
+    right = pipeline[-1].predict_proba
+    monkeypatch.setattr(type(pipeline[-1]), "predict_proba", lambda _, rows: right(rows) * [[1.0, 0.9]])
     with pytest.raises(StoreError, match="probabilities differ by"):
         export(pipeline, MATRIX[:50], "x")
 

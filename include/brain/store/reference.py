@@ -1,7 +1,7 @@
 """What a fitted pipeline itself says of rows, which its export is compared with.
 
 `predict_proba` of a forest spends nine tenths of its time on dispatching one task a tree, that of LightGBM's wrapper on
-validating its input, that of a pipeline up to a third on its bookkeeping. Here the same fitted steps and trees are asked
+validating its input, that of a pipeline up to a third on bookkeeping. Here the same fitted steps and trees are asked
 directly, by the libraries' own compiled code; the result has the same bits.
 """
 
