@@ -29,10 +29,9 @@ def list_champions(assets: Assets = None) -> None:
     """Show every champion: version, classifier, skill, and whether its data was corrected since."""
     from brain.store.browse import list_models
 
-    table = Table(
-        "asset", "model", "version", "classifier", "trained", "skill", "has skill", "note", box=box.SIMPLE_HEAD
-    )
-    for line in list_models(_store(), assets or None):
+    table = _table("asset", "model", "version", "classifier", "trained", "skill", "has skill", "note")
+    lines = list_models(_store(), assets or None)
+    for line in sorted(lines, key=lambda line: (line.asset, len(line.name), line.name)):  # RETURNS2 before RETURNS10
         skill = "" if line.skill is None else f"{line.skill:+.4f}"
         judged = {True: "yes", False: "no", None: ""}[line.has_skill]
         trained = f"{line.trained_at:%Y-%m-%d}"
@@ -53,7 +52,7 @@ def history(asset: str, horizon: int) -> None:
     """Show all versions of a model, newest first, and when each was made the champion."""
     from brain.store.browse import history as versions
 
-    table = Table("version", "created", "classifier", "skill", "why", "champion since", box=box.SIMPLE_HEAD)
+    table = _table("version", "created", "classifier", "skill", "why", "champion since")
     for past in versions(_store(), ModelKey.direction(asset, horizon)):
         mark = f"{past.version} *" if past.is_champion else str(past.version)
         skill = "" if past.skill is None else f"{past.skill:+.4f}"
@@ -114,6 +113,11 @@ def export(
 
     onnx, card = export_model(_store(), ModelKey.direction(asset, horizon), version, folder)
     console.print(f"{onnx}\n{card}", highlight=False)
+
+
+def _table(*columns: str) -> Table:
+    """One that fits a terminal of 80 columns."""
+    return Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _store() -> ModelStore:
