@@ -16,9 +16,7 @@ from brain import steps
 from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
 from brain.core.keys import Interval, ModelKey
 from brain.demo.load import load_demo
-from brain.extract.lake import Lake
 from brain.extract.manifest import _SEAL
-from brain.quality.docs import build_data_docs
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
@@ -111,7 +109,7 @@ def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(w
         ]
 
     run(workspace, THURSDAY)
-    build_data_docs(Lake(workspace.settings.lake_url), THURSDAY)
+    steps.document(workspace, THURSDAY)
     published, before = _published(workspace), left()
     assert {path.parent.name for path in before} == {"scores", "usual_shares", "quality", "docs"}
     steps.tidy(workspace, FRIDAY)

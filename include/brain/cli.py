@@ -208,7 +208,7 @@ def replay(
 
 @app.command()
 def tidy(until: Until = None) -> None:
-    """Delete snapshots and model versions that nobody needs any more."""
+    """Delete snapshots, model versions and leavings of past runs that nobody needs any more."""
     from brain import steps
 
     _tell(steps.tidy(_workspace(), _interval(until)))

@@ -45,7 +45,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step did for one asset.
+    """What a step did for one asset; tidying also tells of past runs.
 
     Args:
         ok: Whether the asset went through.

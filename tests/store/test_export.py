@@ -122,6 +122,17 @@ def test_a_classifier_that_cannot_be_exported_is_refused_with_reasons() -> None:
         export(model, MATRIX[:50], "GOLD")
 
 
+def test_a_pipeline_that_puts_its_steps_together_in_its_own_way_is_taken_at_its_word() -> None:
+    from sklearn.pipeline import Pipeline
+
+    class Cautious(Pipeline):  # type: ignore[misc]
+        def predict_proba(self, rows: np.ndarray) -> Any:
+            return 0.5 + (super().predict_proba(rows) - 0.5) / 2
+
+    with pytest.raises(StoreError, match="probabilities differ by"):
+        export(Cautious(fitted(cases()[0]).steps), MATRIX[:50], "x")
+
+
 def test_an_export_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = fitted(cases()[0])
     right = pipeline[-1].predict_proba

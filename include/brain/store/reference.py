@@ -25,6 +25,8 @@ def fitted_probability(pipeline: Any, rows: NDArray[np.float64]) -> NDArray[np.f
     transformers, classifier = split_pipeline(pipeline)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
+        if hasattr(pipeline, "steps") and not _is_plain(pipeline):  # it may put its steps together in its own way
+            return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)[:, 1]
         prepared = rows
         for transformer in transformers:
             prepared = transformer.transform(prepared)
@@ -33,6 +35,11 @@ def fitted_probability(pipeline: Any, rows: NDArray[np.float64]) -> NDArray[np.f
         if _is_forest(classifier) and np.isfinite(prepared).all():  # whether it takes NaN is for scikit-learn to say
             return _forest(classifier, prepared)
         return np.asarray(classifier.predict_proba(prepared), dtype=np.float64)[:, 1]
+
+
+def _is_plain(pipeline: Any) -> bool:
+    kind = type(pipeline)
+    return kind.__name__ == "Pipeline" and kind.__module__ == "sklearn.pipeline"
 
 
 def _is_forest(classifier: Any) -> bool:
