@@ -13,18 +13,18 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## From nothing to a filled Probabilities table, with Airflow running behind it
-	@$(PYTHON) -m brain.embedded run
+	@$(PYTHON) -m local run
 
 setup: $(READY) ## Install everything into .venv, nothing else
 
 down: ## Stop Airflow, PostgreSQL and MongoDB; data stays
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m brain.embedded down; else echo "Nothing was running."; fi
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing was running."; fi
 
 clean: down ## Stop everything and delete .brain: databases, models, lake, logs
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m brain.embedded clean; fi
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local clean; fi
 
 status: $(READY) ## Show what runs, where, and where it logs
-	@$(PYTHON) -m brain.embedded status
+	@$(PYTHON) -m local status
 
 test: $(READY) ## Run the tests on real servers of their own; ARGS="-k extract" narrows them
 	@$(PYTHON) -m pytest $(ARGS)

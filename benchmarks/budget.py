@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.grid.train import Job, train_job
 from benchmarks.report import RESULTS, Report
-from brain.core.catalog import AssetSpec
 from brain.demo.load import demo_frame
+from brain.usecases.direction.catalogue import AssetSpec
 
 if TYPE_CHECKING:
     from benchmarks.grid.train import Cell

@@ -21,24 +21,24 @@ import sqlalchemy as sa
 
 from benchmarks.market.tables import Market, asset_frame, market
 from benchmarks.report import Report
-from brain.core.catalog import HORIZONS, AssetSpec
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.extract.incremental import extract_asset
-from brain.extract.lake import Lake
-from brain.extract.source import Source, connect_source
+from brain.lake.lake import Lake
+from brain.source.open import Source, connect_source
+from brain.usecases.direction.catalogue import HORIZONS, AssetSpec
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
     from brain.extract.report import ExtractionReport
-    from brain.extract.rows import Rows
+    from brain.lake.rows import Rows
 
 HISTORIES = (3_000, 30_000, 100_000)
 WIDE = 5_000
 FLEET, FLEET_QUICK = 1_000, 40
 CHUNKS = 10
 BASELINES = {"pandas": "full read", "full": "own full extraction"}
-NOW = Interval.until(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+NOW = Moment(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
 
 
 class Open:
@@ -161,7 +161,7 @@ def _report(reader: Source, lake: Lake, rows: int, day: dt.date) -> ExtractionRe
     spec = AssetSpec.model_validate(
         {"name": f"H{rows}", "table": f"H{rows}", "horizons": HORIZONS, "extraction": {"full_check_days": None}}
     )
-    return extract_asset(reader, lake, spec, Interval.until(dt.datetime.combine(day, dt.time(), dt.UTC)), open_gate)
+    return extract_asset(reader, lake, spec, Moment(dt.datetime.combine(day, dt.time(), dt.UTC)), open_gate)
 
 
 def _pandas(url: str, rows: int, folder: Path) -> str:
@@ -241,9 +241,7 @@ def _extract_chunk(task: tuple[str, str, list[str]]) -> None:
     with closing(connect_source(url)) as reader:
         for name in names:
             spec = AssetSpec(name=name, table=name, horizons=HORIZONS)
-            report = extract_asset(
-                reader, Lake(lake), spec, Interval.until(dt.datetime(2030, 1, 1, tzinfo=dt.UTC)), open_gate
-            )
+            report = extract_asset(reader, Lake(lake), spec, Moment(dt.datetime(2030, 1, 1, tzinfo=dt.UTC)), open_gate)
             assert report.verdict == "new", report.reason
 
 

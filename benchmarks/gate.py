@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 from benchmarks.market.tables import asset_frame
 from benchmarks.report import Report
-from brain.core.catalog import HORIZONS, AssetSpec, load_catalogue
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.demo.load import demo_frame
-from brain.quality.asset_table import check_asset
+from brain.usecases.direction.asset_check import check_asset
+from brain.usecases.direction.catalogue import HORIZONS, AssetSpec, parse_assets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brain.core.catalog import Catalogue
+    from brain.usecases.direction.catalogue import Assets
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 LENGTHS = (300, 3_000, 30_000)
-NOW = Interval.until(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+NOW = Moment(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 
 
 def run(quick: bool) -> Report:
-    catalogue, repeats = load_catalogue(CATALOGUE), 1 if quick else 5
+    catalogue, repeats = parse_assets(CATALOGUE.read_text()), 1 if quick else 5
     start = time.perf_counter()
     import great_expectations.expectations  # noqa: F401
 
@@ -55,11 +55,11 @@ def run(quick: bool) -> Report:
     )
 
 
-def _median(catalogue: Catalogue, frames: dict[str, pd.DataFrame], name: str, repeats: int) -> float:
+def _median(catalogue: Assets, frames: dict[str, pd.DataFrame], name: str, repeats: int) -> float:
     return statistics.median(_check(catalogue, frames, name) for _ in range(repeats))
 
 
-def _check(catalogue: Catalogue, frames: dict[str, pd.DataFrame], name: str) -> float:
+def _check(catalogue: Assets, frames: dict[str, pd.DataFrame], name: str) -> float:
     start = time.perf_counter()
     report = check_asset(frames[name], catalogue.asset(name), NOW)
     seconds = time.perf_counter() - start

@@ -11,12 +11,12 @@ from benchmarks.grid import reliability
 from benchmarks.grid.train import Cell, Job, known_at, train_grid
 from benchmarks.report import RESULTS, Report
 from benchmarks.rivals import mlautomator
-from brain.core.catalog import AssetSpec
-from brain.core.keys import DATE
 from brain.demo.load import demo_frame
 from brain.demo.prices import ASSETS
-from brain.training.evidence import calibration_line
-from brain.training.usual import GridShares, counted
+from brain.usecases.direction.backtest import calibration_line
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.names import DATE
+from brain.usecases.direction.peer_shares import GridShares, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

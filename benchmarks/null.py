@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.grid.series import random_walk
 from benchmarks.grid.train import Job, train_grid
 from benchmarks.report import Report
-from brain.core.catalog import AssetSpec
+from brain.usecases.direction.catalogue import AssetSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

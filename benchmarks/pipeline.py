@@ -20,22 +20,22 @@ from rich.console import Console
 
 from benchmarks.report import Report
 from brain import steps
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
-from brain.embedded import chain, one_machine, servers
-from brain.embedded.walkthrough import run_pipeline, start_airflow, wait_until_ready
 from brain.pipeline import train_all
 from brain.store.connection import database
 from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
 from brain.warehouse.schema import PUBLISHED_TABLES
+from local import chain, one_machine, servers
+from local.walkthrough import run_pipeline, start_airflow, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brain.embedded.servers import Servers
     from brain.steps import Workspace
+    from local.servers import Servers
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 STEPS = ("extract", "train", "judge", "score", "publish")
@@ -75,7 +75,7 @@ def run(quick: bool) -> Report:
     try:
         os.environ.update(BRAIN_HOME=str(home), BRAIN_CATALOGUE=str(_catalogue(folder, quick)))
         workspace = steps.open_workspace(Settings.load())
-        load_demo(running.connections()["BRAIN_DEMO_URL"], assets=workspace.catalogue.names)
+        load_demo(running.connections()["BRAIN_DEMO_URL"], assets=workspace.assets.names)
         return _compare(workspace, running, home, repeats=1 if quick else 5)
     finally:
         one_machine.clean(home)
@@ -101,18 +101,18 @@ def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -
 
 
 def _run_direct(workspace: Workspace, measured: Measured) -> None:
-    names = workspace.catalogue.names
-    interval = Interval.until(datetime.now(UTC))
+    names = workspace.assets.names
+    moment = Moment(datetime.now(UTC))
     with measured.step("extract"):
-        steps.extract(workspace, names, interval)
+        steps.extract(workspace, names, moment)
     with measured.step("train"):
-        train_all(workspace, interval, force=False)
+        train_all(workspace, moment, force=False)
     with measured.step("judge"):
-        steps.judge(workspace, interval)
+        steps.judge(workspace, moment)
     with measured.step("score"):
-        steps.score(workspace, names, interval)
+        steps.score(workspace, names, moment)
     with measured.step("publish"):
-        steps.publish(workspace, [names], interval)
+        steps.publish(workspace, [names], moment)
 
 
 def _empty(workspace: Workspace) -> None:
@@ -136,7 +136,7 @@ def _catalogue(folder: Path, quick: bool) -> Path:
 
 
 def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, repeats: int) -> Report:
-    cells = sum(len(asset.horizons) for asset in workspace.catalogue.assets)
+    cells = sum(len(asset.horizons) for asset in workspace.assets.assets)
     alone = sum(statistics.median(direct.seconds[step]) for step in STEPS)
     together = statistics.median(through_airflow.seconds["all"])
     share = (together - alone) / together
@@ -149,11 +149,11 @@ def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, r
         ("Airflow's share", share, ""),
     ]
     return Report(
-        title=f"The pipeline over {len(workspace.catalogue.assets)} assets, {cells} models, from nothing",
+        title=f"The pipeline over {len(workspace.assets.assets)} assets, {cells} models, from nothing",
         columns=("step", "seconds (median)", "peak MB, all processes"),
         rows=rows,
         figures={
-            "assets": len(workspace.catalogue.assets),
+            "assets": len(workspace.assets.assets),
             "models": cells,
             "repeats": repeats,
             **{f"{step}_seconds": statistics.median(direct.seconds[step]) for step in STEPS},

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.grid.series import planted
 from benchmarks.grid.train import Job, train_grid
 from benchmarks.report import Report
-from brain.core.catalog import AssetSpec
-from brain.training.base_rate import log_loss
+from brain.usecases.direction.base_rate import log_loss
+from brain.usecases.direction.catalogue import AssetSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

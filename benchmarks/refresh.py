@@ -16,10 +16,11 @@ import pandas as pd
 from benchmarks.report import Report
 from benchmarks.rivals.environment import run_script
 from benchmarks.rivals.mlforecast_features import past_features
-from brain.core.catalog import AssetSpec
-from brain.core.keys import CLOSE, DATE, Sha256, target_name
-from brain.training.candidate import Candidate, DataReference, Incumbent
-from brain.training.trainer import train_asset
+from brain.core.keys import Sha256
+from brain.learning.candidate import Candidate, ChampionSummary, DataReference
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.names import CLOSE, DATE, target_name
+from brain.usecases.direction.trainer import train_asset
 
 ASSETS, QUICK_ASSETS, ROWS = 500, 20, 1000
 HORIZONS = (1, 2, 3, 4, 5)
@@ -96,12 +97,12 @@ def _frame(returns: np.ndarray) -> pd.DataFrame:
 def _refresh(frames: list[pd.DataFrame]) -> float:
     """Refresh every asset's models; CPU seconds it took."""
     features = tuple(past_features(pd.Series(np.zeros(2))))
-    incumbent = Incumbent(1, PARAMETERS, features, YESTERDAY, YESTERDAY, Sha256("a" * 64))
+    champion = ChampionSummary(1, PARAMETERS, features, YESTERDAY, YESTERDAY, Sha256("a" * 64))
     data = DataReference(Sha256("b" * 64), date(2023, 1, 3), ("asset",))
     start = time.process_time()
     for number, frame in enumerate(frames):
         spec = AssetSpec(name=f"A{number:04d}", table="asset", horizons=HORIZONS)
-        outcomes = train_asset(frame, spec, data, dict.fromkeys(HORIZONS, incumbent), interval_end=TODAY)
+        outcomes = train_asset(frame, spec, data, dict.fromkeys(HORIZONS, champion), interval_end=TODAY)
         if not all(isinstance(o, Candidate) and o.decision.action == "refresh" for o in outcomes):
             raise RuntimeError(f"not refreshed: {outcomes}")
     return time.process_time() - start

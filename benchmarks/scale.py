@@ -16,9 +16,9 @@ from benchmarks.fleet.fill import catalogue, fill
 from benchmarks.fleet.models import END
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.core.settings import Settings
-from brain.extract.lake import Lake
+from brain.lake.lake import Lake
 from brain.scoring.batch import score_assets
 from brain.store.models import ModelStore
 from brain.warehouse.publish import publish
@@ -89,9 +89,9 @@ def _measured(settings: Settings, size: int) -> dict[str, float]:
 def _one(size: int) -> dict[str, float]:
     settings, grid = Settings.load(), catalogue(size // HORIZONS, HORIZONS)
     store, lake = ModelStore.open(settings), Lake(settings.lake_url)
-    score_assets(store, lake, grid.assets[:1], Interval.until(END))  # what the first asset of a process pays: imports
+    score_assets(store, lake, grid.assets[:1], Moment(END))  # what the first asset of a process pays: imports
     start = time.perf_counter()
-    result = score_assets(store, lake, grid.assets, Interval.until(END))
+    result = score_assets(store, lake, grid.assets, Moment(END))
     scored = time.perf_counter()
     publication = publish(settings.warehouse_url, grid, result.cells(), END)
     end = time.perf_counter()

@@ -17,16 +17,16 @@ from benchmarks.fleet.mlflow import MlflowSide, mlflow_side
 from benchmarks.fleet.models import END, MIX, asset_name, fitted, rows
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
-from brain.core.catalog import Catalogue
-from brain.core.keys import Interval
-from brain.extract.lake import Lake
+from brain.core.moment import Moment
+from brain.lake.lake import Lake
 from brain.scoring.batch import ScoringResult, score_assets
 from brain.store.models import ModelStore
+from brain.usecases.direction.catalogue import Assets
 from brain.warehouse.publish import publish
 
 HORIZONS = 20
 REGISTERED = 10
-INTERVAL = Interval.until(END)
+INTERVAL = Moment(END)
 
 
 def run(quick: bool) -> Report:
@@ -91,7 +91,7 @@ def _against_mlflow(
     return folder_ms, registry_ms, ours_ms
 
 
-def _score(store: ModelStore, lake: Lake, grid: Catalogue) -> tuple[ScoringResult, float]:
+def _score(store: ModelStore, lake: Lake, grid: Assets) -> tuple[ScoringResult, float]:
     start = time.perf_counter()
     result = score_assets(store, lake, grid.assets, INTERVAL)
     seconds = time.perf_counter() - start

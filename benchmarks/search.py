@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.grid.train import CERTAIN, Cell, Job, train_job
 from benchmarks.report import Report
 from benchmarks.rivals import mlautomator
-from brain.core.catalog import AssetSpec
 from brain.demo.load import demo_frame
-from brain.training.base_rate import log_loss
+from brain.usecases.direction.base_rate import log_loss
+from brain.usecases.direction.catalogue import AssetSpec
 
 CELLS = (("VIX", 5), ("VIX", 20))
 CUT = 0.75

@@ -15,9 +15,9 @@ from benchmarks.fleet.mlflow import mlflow_side
 from benchmarks.fleet.models import MIX, candidate, fitted, rows
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
-from brain.core.keys import ModelKey
 from brain.store.models import ModelStore
 from brain.store.writing import Saved
+from brain.usecases.direction.names import model_key
 
 FLEETS = {"logistic": ("logistic",), "boosting": ("boosting",), "forest": ("forest",), "mixed": MIX}
 BULK = 60
@@ -68,7 +68,7 @@ def run(quick: bool) -> Report:
 def _save(store: ModelStore, kinds: tuple[str, ...], asset: str) -> float:
     """Seconds a model for saving models of these kinds of one asset at once."""
     models = [fitted(kind, 0) for kind in kinds]
-    candidates = [candidate(ModelKey.direction(asset, n), model, 0) for n, model in enumerate(models, 1)]
+    candidates = [candidate(model_key(asset, n), model, 0) for n, model in enumerate(models, 1)]
     start = time.perf_counter()
     saved = store.save(candidates)
     seconds = time.perf_counter() - start
@@ -79,5 +79,5 @@ def _save(store: ModelStore, kinds: tuple[str, ...], asset: str) -> float:
 def _agree(store: ModelStore, kind: str, asset: str) -> None:
     model: Any = fitted(kind, 0)
     matrix = rows(1)[0][-50:]
-    found = store.load(ModelKey.direction(asset, 1)).evaluator().probability(matrix)
+    found = store.load(model_key(asset, 1)).evaluator().probability(matrix)
     assert abs(found - model.pipeline.predict_proba(matrix)[:, 1]).max() < 1e-6

@@ -17,13 +17,13 @@ from benchmarks.fleet.models import END, candidate, fitted
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
 from brain.core.errors import ArtifactRejected
-from brain.core.keys import ModelKey
 from brain.store.champions import verify_pointer
 from brain.store.document import read, verify
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
+from brain.usecases.direction.names import model_key
 
-KEY = ModelKey.direction("GOLD", 25)
+KEY = model_key("GOLD", 25)
 OPTIONS: bson.CodecOptions[dict[str, Any]] = bson.CodecOptions(tz_aware=True)
 UNSIGNED = {"champions": ("last_version", "moves", "prunings")}
 

@@ -37,9 +37,9 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
     @task(outlets=[SNAPSHOTS], trigger_rule="all_done")
     def announce(outlet_events=None) -> None:
-        from orchestration.tasks import current_interval, hand_on
+        from orchestration.tasks import current_moment, hand_on
 
-        outlet_events[SNAPSHOTS].extra = hand_on(current_interval())
+        outlet_events[SNAPSHOTS].extra = hand_on(current_moment())
 
     @task(trigger_rule="all_done")
     def data_docs() -> str:

@@ -35,9 +35,9 @@ def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is t
     @task(outlets=[PROBABILITIES], trigger_rule="all_done")
     def publish(planned: list[list[str]], outlet_events=None) -> dict:
         from orchestration.runs import publish_scores
-        from orchestration.tasks import current_interval, hand_on
+        from orchestration.tasks import current_moment, hand_on
 
-        outlet_events[PROBABILITIES].extra = hand_on(current_interval())
+        outlet_events[PROBABILITIES].extra = hand_on(current_moment())
         return publish_scores(planned)
 
     planned = plan()

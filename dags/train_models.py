@@ -50,9 +50,9 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
     @task(outlets=[CHAMPIONS], trigger_rule="all_done")
     def judge(outlet_events=None) -> dict:
         from orchestration.runs import judge_grid
-        from orchestration.tasks import current_interval, hand_on
+        from orchestration.tasks import current_moment, hand_on
 
-        outlet_events[CHAMPIONS].extra = hand_on(current_interval())
+        outlet_events[CHAMPIONS].extra = hand_on(current_moment())
         return judge_grid()
 
     planned = plan()

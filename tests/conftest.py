@@ -21,10 +21,10 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from brain.core.settings import Settings
-from brain.embedded import servers as embedded
-from brain.embedded.databases import OWNERS, READERS, limit_database
-from brain.embedded.servers import Servers
 from brain.store.connection import disconnect
+from local import servers as embedded
+from local.databases import OWNERS, READERS, limit_database
+from local.servers import Servers
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 HOME_PREFIX = f"brain-tests-{os.getuid()}-"

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from brain.core.settings import Settings
-from brain.embedded import one_machine
-from brain.embedded.walkthrough import run_everything
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
+from local import one_machine
+from local.walkthrough import run_everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,12 @@ from sqlalchemy.engine import make_url
 
 from brain import steps
 from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
-from brain.core.keys import Interval, ModelKey
+from brain.core.moment import Moment
 from brain.demo.load import load_demo
-from brain.extract.manifest import _SEAL
+from brain.lake.manifest import _SEAL
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
+from brain.usecases.direction.names import model_key
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from brain.core.settings import Settings
 
 ASSETS = ("GOLD", "SP500", "VIX")
-THURSDAY = Interval.until(datetime(2018, 6, 28, 22, tzinfo=UTC))
-FRIDAY = Interval.until(datetime(2018, 6, 29, 22, tzinfo=UTC))
-SATURDAY = Interval.until(datetime(2018, 6, 30, 22, tzinfo=UTC))
+THURSDAY = Moment(datetime(2018, 6, 28, 22, tzinfo=UTC))
+FRIDAY = Moment(datetime(2018, 6, 29, 22, tzinfo=UTC))
+SATURDAY = Moment(datetime(2018, 6, 30, 22, tzinfo=UTC))
 CATALOGUE = """
 defaults:
   horizons: [5, 20, 21, 161]
@@ -52,15 +53,15 @@ def _workspace(settings: Settings, folder: Path, assets: Sequence[str]) -> steps
     return steps.open_workspace(settings.model_copy(update={"catalogue_path": path}))
 
 
-def run(workspace: steps.Workspace, interval: Interval) -> dict[str, list[steps.Outcome]]:
-    names = workspace.catalogue.names
+def run(workspace: steps.Workspace, moment: Moment) -> dict[str, list[steps.UnitResult]]:
+    names = workspace.assets.names
     outcomes = {
-        "extract": steps.extract(workspace, names, interval),
-        "train": steps.train(workspace, names, interval),
+        "extract": steps.extract(workspace, names, moment),
+        "train": steps.train(workspace, names, moment),
     }
-    steps.judge(workspace, interval)
-    outcomes["score"] = steps.score(workspace, names, interval)
-    steps.publish(workspace, [names], interval)
+    steps.judge(workspace, moment)
+    outcomes["score"] = steps.score(workspace, names, moment)
+    steps.publish(workspace, [names], moment)
     return outcomes
 
 
@@ -114,7 +115,7 @@ def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(w
     assert {path.parent.name for path in before} == {"scores", "usual_shares", "quality", "docs"}
     steps.tidy(workspace, FRIDAY)
     assert left() == before
-    steps.tidy(workspace, Interval.until(datetime(2018, 12, 31, 22, tzinfo=UTC)))
+    steps.tidy(workspace, Moment(datetime(2018, 12, 31, 22, tzinfo=UTC)))
     assert left() == []
     assert _published(workspace) == published
     assert {outcome.reason for outcome in run(workspace, THURSDAY)["train"]} == {"4 skip"}
@@ -131,7 +132,7 @@ def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Worksp
     details = "SELECT asset, horizon, model_version, data_sha256 FROM probability_details"
     store = ModelStore.open(workspace.settings)
     for asset, horizon, version, data in rows(workspace, details):
-        document = store.load(ModelKey.direction(asset, horizon), version).document
+        document = store.load(model_key(asset, horizon), version).document
         assert document["data"]["snapshot"] == data
         assert document["name"] == f"RETURNS{horizon}"
         assert document["source_tables"] == [asset]
@@ -140,12 +141,12 @@ def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Worksp
 def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: steps.Workspace, demo_url: str) -> None:
     run(workspace, THURSDAY)
     store = ModelStore.open(workspace.settings)
-    keys = {key: found.version for key, found in store.summaries(["SP500"]).items()}
-    store.record_verdicts(Verdict(key, version, True, 0.001, 0.01, THURSDAY.end) for key, version in keys.items())
+    keys = {key: found.version for key, found in store.champion_summaries(["SP500"]).items()}
+    store.record_verdicts(Verdict(key, version, True, 0.001, 0.01, THURSDAY.at) for key, version in keys.items())
     load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
     steps.extract(workspace, ["SP500"], FRIDAY)
     assert steps.train(workspace, ["SP500"], FRIDAY)[0].reason == "4 refresh"
-    noted = {key for key, found in store.summaries(["SP500"]).items() if found.degraded}
+    noted = {key for key, found in store.champion_summaries(["SP500"]).items() if found.degraded}
     assert noted == {key for key in keys if store.load(key).document["metrics"]["skill_low"] <= 0}
     assert noted
     again = steps.train(workspace, ["SP500"], SATURDAY)[0].reason

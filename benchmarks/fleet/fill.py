@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from benchmarks.fleet.lake import write_snapshot
 from benchmarks.fleet.models import MIX, asset_name, fleet
-from brain.core.catalog import AssetSpec, Catalogue
 from brain.core.settings import Settings
-from brain.extract.lake import Lake
+from brain.lake.lake import Lake
 from brain.store.document import draft
 from brain.store.models import ModelStore
 from brain.store.writing import Saved, Writer
+from brain.usecases.direction.catalogue import Assets, AssetSpec
 
 
 def fill(
     settings: Settings, assets: int, horizons: int, kinds: tuple[str, ...] = MIX
-) -> tuple[ModelStore, Lake, Catalogue]:
+) -> tuple[ModelStore, Lake, Assets]:
     """Store a champion for each asset and horizon, and a snapshot for each asset."""
     store, lake, origin = ModelStore.open(settings), Lake(settings.lake_url), {"reference": "brain_source"}
     writer = Writer(store.backend, origin, promote=True)
@@ -26,8 +26,8 @@ def fill(
     return store, lake, catalogue(assets, horizons)
 
 
-def catalogue(assets: int, horizons: int) -> Catalogue:
+def catalogue(assets: int, horizons: int) -> Assets:
     """The grid of the fleet."""
     names = [asset_name(number) for number in range(assets)]
     every = tuple(range(1, horizons + 1))
-    return Catalogue(assets=tuple(AssetSpec(name=name, table=name, horizons=every) for name in names))
+    return Assets(assets=tuple(AssetSpec(name=name, table=name, horizons=every) for name in names))

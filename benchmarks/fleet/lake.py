@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.fleet.models import END, FEATURES, rows
-from brain.core.keys import Interval
-from brain.extract.commit import Commit, commit
-from brain.extract.lake import Lake
-from brain.extract.rows import Rows
+from brain.core.moment import Moment
+from brain.lake.commit import Commit, commit
+from brain.lake.lake import Lake
+from brain.lake.rows import Rows
 
 
 def write_snapshot(lake: Lake, asset: str, seed: int) -> None:
@@ -26,7 +26,7 @@ def write_snapshot(lake: Lake, asset: str, seed: int) -> None:
             revised=np.array([], "datetime64[D]"),
             revised_columns=(),
             source_tables=(asset,),
-            interval=Interval.until(END),
+            moment=Moment(END),
             overlap=181,
             checked_in_full=True,
         ),

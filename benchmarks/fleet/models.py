@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.core.keys import ModelKey, Sha256
-from brain.store.export import Export, export
-from brain.training.calibration import Calibration
-from brain.training.candidate import Candidate, DataReference, Decision, TrainingWindow
-from brain.training.search_space import build
+from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
+from brain.learning.search_space import build
+from brain.portable.export import Export, export
+from brain.usecases.direction.calibration import Calibration
+from brain.usecases.direction.names import model_key
 
 FEATURES = tuple(f"feature_{n:02}" for n in range(20))
 END = datetime(2024, 1, 5, tzinfo=UTC)
@@ -104,7 +105,7 @@ def fleet(
         asset, horizon = divmod(number, horizons)
         seed = number % variety
         model = fitted(kinds[number % len(kinds)], seed)
-        yield candidate(ModelKey.direction(asset_name(asset), horizon + 1), model, seed), model.export
+        yield candidate(model_key(asset_name(asset), horizon + 1), model, seed), model.export
 
 
 def asset_name(number: int) -> str:

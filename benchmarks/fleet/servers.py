@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brain.core.settings import Settings
-from brain.embedded import servers as embedded
+from local import servers as embedded
 
 CATALOGUE = Path(__file__).parents[2] / "catalogue.yaml"
 

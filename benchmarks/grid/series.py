@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from brain.core.keys import CLOSE, DATE, target_name
+from brain.usecases.direction.names import CLOSE, DATE, target_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

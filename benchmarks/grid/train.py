@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.core.catalog import AssetSpec
-from brain.core.keys import TARGET_PATTERN, Sha256, target_name
-from brain.training.base_rate import log_loss
-from brain.training.calibration import Calibration
-from brain.training.candidate import Candidate, DataReference
-from brain.training.gate import control_fdr
-from brain.training.trainer import train_asset
+from brain.core.keys import Sha256
+from brain.learning.candidate import Candidate, DataReference
+from brain.learning.skill import control_fdr
+from brain.usecases.direction.base_rate import log_loss
+from brain.usecases.direction.calibration import Calibration
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.names import TARGET_PATTERN, horizon_of, target_name
+from brain.usecases.direction.trainer import train_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from brain.training.usual import UsualShares
+    from brain.usecases.direction.peer_shares import PeerShares
 
     Values = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class Job:
     cut: int
     end: int
     group: int = 0
-    usual: UsualShares | None = None
+    usual: PeerShares | None = None
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,13 @@ def train_job(job: Job) -> list[Cell]:
     start = process_time()
     known = known_at(job.frame, job.cut)
     then = datetime(2000, 1, 1, tzinfo=UTC)
-    outcomes = train_asset(known, job.spec, reference, {}, interval_end=then, usual=job.usual)
+    outcomes = train_asset(known, job.spec, reference, {}, interval_end=then, peers=job.usual)
     seconds = (process_time() - start) / len(outcomes)
     return [_cell(job, known, outcome, seconds) for outcome in outcomes]
 
 
 def _cell(job: Job, known: pd.DataFrame, outcome: object, seconds: float) -> Cell:
-    horizon = outcome.key.horizon  # type: ignore[attr-defined]
+    horizon = horizon_of(outcome.key.target)  # type: ignore[attr-defined]
     returns = job.frame[target_name(horizon)].to_numpy(dtype=np.float64)
     past = known[target_name(horizon)].dropna().to_numpy()
     rows = np.arange(job.cut - 1, job.end)

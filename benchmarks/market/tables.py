@@ -15,15 +15,15 @@ import psycopg2
 import sqlalchemy as sa
 from psycopg2 import sql
 
-from brain.core.catalog import HORIZONS
-from brain.embedded import servers as embedded
+from brain.usecases.direction.catalogue import HORIZONS
+from local import servers as embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-    from brain.embedded.servers import Servers
+    from local.servers import Servers
 
 FEATURES = 18
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.rivals.environment import mlautomator_source, run_script
-from brain.core.catalog import AssetSpec
-from brain.training.dataset import prepare
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.dataset import prepare
 
 if TYPE_CHECKING:
     import pandas as pd

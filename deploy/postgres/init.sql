@@ -1,4 +1,4 @@
--- Databases and roles, with no more rights than each needs; the same as brain.embedded.databases makes, and Metabase's
+-- Databases and roles, with no more rights than each needs; the same as local.databases makes, and Metabase's
 -- own. Passwords come from the environment. Runs once on an empty data directory; running it again changes passwords:
 --   docker compose exec postgres psql -U postgres -v ON_ERROR_STOP=1 -f /docker-entrypoint-initdb.d/brain.sql
 \set ON_ERROR_STOP on

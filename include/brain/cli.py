@@ -14,12 +14,12 @@ from rich.table import Table
 
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from brain.steps import Outcome, Workspace
+    from brain.steps import UnitResult, Workspace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,33 +46,6 @@ def main() -> None:
     except BrainError as error:
         Console(stderr=True).print(f"[bold red]{type(error).__name__}[/] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
-
-
-@app.command()
-def up() -> None:
-    """Start the embedded PostgreSQL and MongoDB, and remember where they are."""
-    from brain.embedded import servers
-
-    servers.up(_home())
-    status()
-
-
-@app.command()
-def down() -> None:
-    """Stop Airflow and the embedded servers; data stays."""
-    from brain.embedded import one_machine
-
-    stopped = one_machine.down(_home())
-    console.print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
-
-
-@app.command()
-def status() -> None:
-    """Show what runs on this machine, where, and where it logs."""
-    from brain.display import show_status
-    from brain.embedded import one_machine
-
-    show_status(console, one_machine.status(_home()))
 
 
 @app.command()
@@ -107,9 +80,9 @@ def extract(
     """Read what is new in the asset tables into the lake, through the quality gate."""
     from brain import steps
 
-    workspace, interval = _workspace(), _interval(until)
-    outcomes = steps.extract(workspace, _names(workspace, assets), interval, full=full)
-    console.print(f"Verdicts in full: {steps.document(workspace, interval)}", soft_wrap=True)
+    workspace, moment = _workspace(), _moment(until)
+    outcomes = steps.extract(workspace, _names(workspace, assets), moment, full=full)
+    console.print(f"Verdicts in full: {steps.document(workspace, moment)}", soft_wrap=True)
     _tell(outcomes)
 
 
@@ -123,10 +96,10 @@ def train(
     """Train, refresh or skip models, then judge the whole grid's skill."""
     from brain import steps
 
-    workspace, interval = _workspace(), _interval(until)
+    workspace, moment = _workspace(), _moment(until)
     names = _names(workspace, assets)
-    outcomes = steps.train(workspace, names, interval, horizons=horizons or (), force=force)
-    console.print(steps.judge(workspace, interval))
+    outcomes = steps.train(workspace, names, moment, horizons=horizons or (), force=force)
+    console.print(steps.judge(workspace, moment))
     _tell(outcomes)
 
 
@@ -136,7 +109,7 @@ def score(assets: Assets = None, until: Until = None) -> None:
     from brain import steps
 
     workspace = _workspace()
-    _tell(steps.score(workspace, _names(workspace, assets), _interval(until)))
+    _tell(steps.score(workspace, _names(workspace, assets), _moment(until)))
 
 
 @app.command()
@@ -144,9 +117,9 @@ def publish(until: Until = None) -> None:
     """Score everything and replace the published tables in one transaction."""
     from brain import steps
 
-    workspace, interval = _workspace(), _interval(until)
-    outcomes = steps.score(workspace, workspace.catalogue.names, interval)
-    console.print(steps.publish(workspace, [workspace.catalogue.names], interval))
+    workspace, moment = _workspace(), _moment(until)
+    outcomes = steps.score(workspace, workspace.assets.names, moment)
+    console.print(steps.publish(workspace, [workspace.assets.names], moment))
     _tell(outcomes)
 
 
@@ -156,9 +129,9 @@ def run(until: Until = None, force: Force = False) -> None:
     from brain.display import shown
     from brain.pipeline import run_all
 
-    workspace, interval = _workspace(), _interval(until)
-    with shown(console, workspace.progress(interval)):
-        outcomes = run_all(workspace, interval, force=force)
+    workspace, moment = _workspace(), _moment(until)
+    with shown(console, workspace.progress(moment)):
+        outcomes = run_all(workspace, moment, force=force)
     sql()
     _tell(outcome for outcome in outcomes if not outcome.ok)
 
@@ -184,7 +157,7 @@ def replay(
 ) -> None:
     """Recompute a published probability bit for bit, or say what is missing or changed."""
     from brain.core.settings import Settings
-    from brain.extract.lake import Lake
+    from brain.lake.lake import Lake
     from brain.scoring.replay import replay as replayed
     from brain.store.models import ModelStore
     from brain.warehouse.read import published
@@ -211,7 +184,7 @@ def tidy(until: Until = None) -> None:
     """Delete snapshots, model versions and leavings of past runs that nobody needs any more."""
     from brain import steps
 
-    _tell(steps.tidy(_workspace(), _interval(until)))
+    _tell(steps.tidy(_workspace(), _moment(until)))
 
 
 @app.command()
@@ -244,14 +217,14 @@ def _workspace() -> Workspace:
 
 
 def _names(workspace: Workspace, assets: Sequence[str] | None) -> tuple[str, ...]:
-    return workspace.catalogue.only(assets or ()).names
+    return workspace.assets.only(assets or ()).names
 
 
-def _interval(until: datetime | None) -> Interval:
-    return Interval.until(until.replace(tzinfo=UTC) if until else datetime.now(UTC))
+def _moment(until: datetime | None) -> Moment:
+    return Moment(until.replace(tzinfo=UTC) if until else datetime.now(UTC))
 
 
-def _tell(outcomes: Iterable[Outcome]) -> None:
+def _tell(outcomes: Iterable[UnitResult]) -> None:
     """One line for each asset; exit code 1 when any of them failed."""
     told = list(outcomes)
     if not told:

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from brain.core.keys import ModelKey
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from brain.store.models import ModelStore
@@ -44,7 +44,7 @@ def show(asset: str, horizon: int, version: Version = None) -> None:
     """Print everything a verified version says about itself, as JSON."""
     from brain.store.browse import show_model
 
-    typer.echo(json.dumps(show_model(_store(), ModelKey.direction(asset, horizon), version), indent=2))
+    typer.echo(json.dumps(show_model(_store(), model_key(asset, horizon), version), indent=2))
 
 
 @app.command()
@@ -53,7 +53,7 @@ def history(asset: str, horizon: int) -> None:
     from brain.store.browse import history as versions
 
     table = _table("version", "created", "classifier", "skill", "why", "champion since")
-    for past in versions(_store(), ModelKey.direction(asset, horizon)):
+    for past in versions(_store(), model_key(asset, horizon)):
         mark = f"{past.version} *" if past.is_champion else str(past.version)
         skill = "" if past.skill is None else f"{past.skill:+.4f}"
         moves = ", ".join(f"{moment:%Y-%m-%d}" for moment in past.promoted)
@@ -67,7 +67,7 @@ def diff(asset: str, horizon: int, before: int, after: int) -> None:
     from brain.store.browse import diff as differences
 
     table = Table("field", f"v{before}", f"v{after}", box=box.SIMPLE_HEAD)
-    for difference in differences(_store(), ModelKey.direction(asset, horizon), before, after):
+    for difference in differences(_store(), model_key(asset, horizon), before, after):
         table.add_row(difference.field, str(difference.before), str(difference.after))
     console.print(table)
 
@@ -80,7 +80,7 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "rolled back by hand",
 ) -> None:
     """Make an older version, verified first, the champion again."""
-    key = ModelKey.direction(asset, horizon)
+    key = model_key(asset, horizon)
     replaced = _store().rollback(key, version, at=datetime.now(UTC), reason=reason)
     console.print(f"{key}: v{version} is the champion again, in place of v{replaced}.", highlight=False)
 
@@ -111,7 +111,7 @@ def export(
     """Write a model as .onnx with a card that says how to use it from any language."""
     from brain.store.browse import export_model
 
-    onnx, card = export_model(_store(), ModelKey.direction(asset, horizon), version, folder)
+    onnx, card = export_model(_store(), model_key(asset, horizon), version, folder)
     console.print(f"{onnx}\n{card}", highlight=False)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brain.core.catalog import Catalogue, load_catalogue
+from brain.core.catalogue import Catalogue, load_catalogue
 from brain.core.errors import BrainError
 from brain.core.settings import Settings
+from brain.usecases import USE_CASES
+from brain.usecases.direction.catalogue import assets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ PROBE = "doctor.probe"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One check and what came of it."""
 
     subject: str
@@ -25,15 +27,15 @@ class Finding:
     message: str
 
 
-def examine(home: Path) -> Iterator[Finding]:
+def examine(home: Path) -> Iterator[Check]:
     """Check everything that can be checked; what depends on a broken part is left out."""
-    yield Finding("home", True, str(home))
+    yield Check("home", True, str(home))
     try:
         settings = Settings.load()
     except BrainError as error:
-        yield Finding("settings", False, str(error))
+        yield Check("settings", False, str(error))
         return
-    yield Finding("settings", True, "every variable is set")
+    yield Check("settings", True, "every variable is set")
     yield _checked("encryption keys", lambda: _encryption_keys(settings))
     yield from _source_and_catalogue(settings)
     yield _checked("lake", lambda: _lake(settings))
@@ -42,11 +44,11 @@ def examine(home: Path) -> Iterator[Finding]:
     yield _checked("reader", lambda: _reader(settings))
 
 
-def _checked(subject: str, check: Callable[[], str]) -> Finding:
+def _checked(subject: str, check: Callable[[], str]) -> Check:
     try:
-        return Finding(subject, True, check())
+        return Check(subject, True, check())
     except BrainError as error:
-        return Finding(subject, False, str(error))
+        return Check(subject, False, str(error))
 
 
 def _encryption_keys(settings: Settings) -> str:
@@ -67,26 +69,26 @@ def _encryption_keys(settings: Settings) -> str:
     return f"{len(settings.encryption_keys)} for encryption, {len(settings.signing_keys)} for signing"
 
 
-def _source_and_catalogue(settings: Settings) -> Iterator[Finding]:
+def _source_and_catalogue(settings: Settings) -> Iterator[Check]:
     try:
-        catalogue = load_catalogue(settings.catalogue_path)
+        catalogue = load_catalogue(settings.catalogue_path, USE_CASES)
     except BrainError as error:
-        yield Finding("catalogue", False, str(error))
+        yield Check("catalogue", False, str(error))
         return
-    yield Finding("catalogue", True, f"{settings.catalogue_path}: {len(catalogue.assets)} assets named")
+    yield Check("catalogue", True, f"{settings.catalogue_path}: {len(assets_of(catalogue).assets)} assets named")
     yield _checked("source", lambda: _source(settings, catalogue))
 
 
 def _source(settings: Settings, catalogue: Catalogue) -> str:
     from brain.core.errors import SourceTableError
-    from brain.extract.source import open_source
+    from brain.source.open import open_source
 
     source = open_source(settings, catalogue.source.schema_name)
     try:
         tables = source.discover()
     finally:
         source.close()
-    missing = [asset.name for asset in catalogue.assets if asset.table not in tables]
+    missing = [asset.name for asset in assets_of(catalogue).assets if asset.table not in tables]
     if missing:
         raise SourceTableError(
             ", ".join(missing),
@@ -98,7 +100,7 @@ def _source(settings: Settings, catalogue: Catalogue) -> str:
 
 
 def _lake(settings: Settings) -> str:
-    from brain.extract.lake import Lake
+    from brain.lake.lake import Lake
 
     lake = Lake(settings.lake_url)
     lake.storage.write(PROBE, b"written by brain doctor")

@@ -10,7 +10,7 @@ from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get
 from airflow.sdk.exceptions import AirflowFailException
 
 from brain.core.errors import Terminal, Transient
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ FAILED_SHARE_PARAM = Param(
 )
 
 
-def current_interval() -> Interval:
+def current_moment() -> Moment:
     """The interval this run is about.
 
     A run started by datasets takes over the interval of the run that produced them, so that all three DAGs speak of the
@@ -80,14 +80,14 @@ def current_interval() -> Interval:
         if "interval_end" in event.extra
     ]
     if handed_on:
-        return Interval.until(max(datetime.fromisoformat(end) for end in handed_on))
+        return Moment(max(datetime.fromisoformat(end) for end in handed_on))
     run = context["dag_run"]
-    return Interval.until(run.data_interval_end or run.logical_date or run.run_after)
+    return Moment(run.data_interval_end or run.logical_date or run.run_after)
 
 
-def hand_on(interval: Interval) -> dict[str, str]:
-    """What a dataset event carries, for `current_interval` of the run it starts."""
-    return {"interval_end": interval.end.isoformat()}
+def hand_on(moment: Moment) -> dict[str, str]:
+    """What a dataset event carries, for `current_moment` of the run it starts."""
+    return {"interval_end": moment.at.isoformat()}
 
 
 def chunks(names: Sequence[str], count: int, largest: int) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""docs/catalogue.md names every setting of core/catalog.py with its default, and no other."""
+"""docs/catalogue.md names every setting of the catalogue with its default, and no other."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from brain.core.catalog import (
-    AssetSpec,
-    ExtractionSettings,
-    JoinedSource,
-    QualitySettings,
-    RetentionSettings,
-    SourceSettings,
-    TrainingSettings,
-    parse_catalogue,
-)
+from brain.core.catalogue import SourceSettings
+from brain.core.table_settings import ExtractionSettings, JoinedSource, RetentionSettings
+from brain.learning.settings import TrainingSettings
+from brain.usecases.direction.catalogue import AssetSpec, QualitySettings, parse_assets
 
 TEXT = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text()
 ROWS = {
@@ -97,7 +91,7 @@ def test_choices_are_found() -> None:
 
 def test_the_example_is_a_valid_catalogue() -> None:
     (example,) = re.findall(r"```yaml\n(.+?)```", TEXT, re.S)
-    catalogue = parse_catalogue(example)
+    catalogue = parse_assets(example)
     sp500 = catalogue.asset("SP500")
     assert catalogue.names == ("GOLD", "SP500")
     assert (sp500.table, sp500.horizons, sp500.training.trials) == ("spx_daily", (5, 21, 161), 40)

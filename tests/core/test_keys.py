@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from brain.core.keys import TARGET_PATTERN, Interval, ModelKey, probability_column, target_name
+from brain.core.keys import ModelKey
+from brain.core.moment import Moment
+from brain.usecases.direction.names import TARGET_PATTERN, horizon_of, model_key, probability_column, target_name
 
 NOON = datetime(2024, 5, 3, 12, tzinfo=UTC)
 
@@ -28,18 +30,18 @@ def test_other_names_are_not_targets(name: str) -> None:
 
 @pytest.mark.parametrize("horizon", [1, 25, 161])
 def test_a_key_knows_its_horizon(horizon: int) -> None:
-    key = ModelKey.direction("GOLD", horizon)
-    assert (key.use_case, key.entity, key.horizon) == ("direction", "GOLD", horizon)
+    key = model_key("GOLD", horizon)
+    assert (key.use_case, key.entity, horizon_of(key.target)) == ("direction", "GOLD", horizon)
     assert str(key) == f"direction/GOLD/RETURNS{horizon}"
 
 
-def test_a_key_of_another_kind_has_no_horizon() -> None:
+def test_another_target_has_no_horizon() -> None:
     with pytest.raises(ValueError, match="'volume' is not of the form RETURNSn"):
-        _ = ModelKey("forecast", "GOLD", "volume").horizon
+        horizon_of("volume")
 
 
 def test_keys_sort_and_serve_as_keys() -> None:
-    gold, silver = ModelKey.direction("GOLD", 5), ModelKey.direction("SILVER", 5)
+    gold, silver = model_key("GOLD", 5), model_key("SILVER", 5)
     assert sorted([silver, gold]) == [gold, silver]
     assert {gold: 1}[ModelKey("direction", "GOLD", "RETURNS5")] == 1
 
@@ -54,21 +56,15 @@ def test_keys_sort_and_serve_as_keys() -> None:
     ],
 )
 def test_the_last_day_is_counted_in_utc(end: datetime, last_day: date) -> None:
-    assert Interval.until(end).last_day == last_day
+    assert Moment(end).day == last_day
 
 
-def test_equal_intervals_have_equal_names() -> None:
+def test_equal_moments_have_equal_names() -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=9)))
-    assert Interval.until(NOON) == Interval.until(elsewhere)
-    assert Interval.until(NOON).slug == Interval.until(elsewhere).slug == "20240503T120000Z"
+    assert Moment(NOON) == Moment(elsewhere)
+    assert Moment(NOON).slug == Moment(elsewhere).slug == "20240503T120000Z"
 
 
-@pytest.mark.parametrize(("start", "end"), [(NOON.replace(tzinfo=None), NOON), (NOON, NOON.replace(tzinfo=None))])
-def test_an_interval_needs_time_zones(start: datetime, end: datetime) -> None:
-    with pytest.raises(ValueError, match="timezone-aware"):
-        Interval(start, end)
-
-
-def test_an_interval_does_not_run_backward() -> None:
-    with pytest.raises(ValueError, match="before it starts"):
-        Interval(NOON, NOON - timedelta(seconds=1))
+def test_a_moment_needs_a_time_zone() -> None:
+    with pytest.raises(ValueError, match="needs a time zone"):
+        Moment(NOON.replace(tzinfo=None))

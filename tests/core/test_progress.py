@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.core.progress import ProgressLog, StepProgress
 
 
 @pytest.fixture
 def progress(tmp_path: Path) -> ProgressLog:
-    return ProgressLog.of(tmp_path, Interval.until(datetime(2020, 1, 2, tzinfo=UTC)))
+    return ProgressLog.of(tmp_path, Moment(datetime(2020, 1, 2, tzinfo=UTC)))
 
 
 REPORT_200 = """

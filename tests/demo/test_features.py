@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain.core.catalog import HORIZONS
 from brain.core.errors import ExtraNotInstalled
-from brain.core.keys import PRICE_COLUMNS, TARGET_PATTERN
 from brain.demo.features import YEAR, forward_returns, technical_features
 from brain.demo.load import demo_frame
 from brain.demo.prices import ASSETS, prices
+from brain.usecases.direction.catalogue import HORIZONS
+from brain.usecases.direction.names import PRICE_COLUMNS, TARGET_PATTERN
 
 SAMPLE = ("GOLD", "SP500", "NASDAQ", "VIX", "RRC")
 

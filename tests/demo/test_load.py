@@ -10,11 +10,11 @@ import psycopg2
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from brain.core.catalog import HORIZONS
 from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError, SourceTableError
 from brain.demo.load import LoadedTable, demo_frame, load_demo
 from brain.demo.prices import ASSETS
-from brain.embedded import ports
+from brain.usecases.direction.catalogue import HORIZONS
+from local import ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

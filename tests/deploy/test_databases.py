@@ -15,15 +15,15 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
-from brain.embedded import ports, process
-from brain.embedded.databases import ROLES
-from brain.embedded.mongo import Mongo
-from brain.embedded.postgres import Postgres
+from local import ports, process
+from local.databases import ROLES
+from local.mongo import Mongo
+from local.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brain.embedded.servers import Servers
+    from local.servers import Servers
 
 ROOT = Path(__file__).parents[2]
 INIT_SQL = ROOT / "deploy" / "postgres" / "init.sql"
@@ -163,7 +163,7 @@ def mongo(folder: Path, variables: dict[str, str]) -> Iterator[int]:
 
 
 def _make_administrator(server: Mongo, port: int, password: str) -> None:
-    from brain.embedded.mongo import _program
+    from local.mongo import _program
 
     command: list[str | Path] = [_program(), "--dbpath", server.data, "--port", str(port), "--bind_ip", ports.LOOPBACK]
     server.log.parent.mkdir(parents=True, exist_ok=True)

@@ -16,15 +16,15 @@ import pytest
 import sqlalchemy as sa
 from psycopg2 import sql
 
-from brain.core.catalog import AssetSpec
-from brain.core.keys import Interval
-from brain.embedded.databases import limit_database
-from brain.embedded.servers import Servers
+from brain.core.moment import Moment
 from brain.extract.incremental import extract_asset
-from brain.extract.lake import Lake
 from brain.extract.report import ExtractionReport
-from brain.extract.rows import Rows
-from brain.extract.source import Source, connect_source
+from brain.lake.lake import Lake
+from brain.lake.rows import Rows
+from brain.source.open import Source, connect_source
+from brain.usecases.direction.catalogue import AssetSpec
+from local.databases import limit_database
+from local.servers import Servers
 
 HORIZONS = (1, 5, 20)
 ROWS = 300
@@ -166,10 +166,10 @@ def open_gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> Open:
     return Open()
 
 
-def until(day: str | dt.date) -> Interval:
+def until(day: str | dt.date) -> Moment:
     """The interval that ends at six in the morning after `day`, in UTC, so that `day` is its last whole day."""
     date = dt.date.fromisoformat(day) if isinstance(day, str) else day
-    return Interval.until(dt.datetime.combine(date, dt.time(23), dt.UTC))
+    return Moment(dt.datetime.combine(date, dt.time(23), dt.UTC))
 
 
 def spec(name: str = "GOLD", table: str | None = None, **settings: Any) -> AssetSpec:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from brain.embedded.servers import Servers
-from brain.extract.batches import Batch
-from brain.extract.lake import Lake, folder_of
-from brain.extract.postgres import PostgresSource
+from brain.lake.lake import Lake, folder_of
+from brain.source.batches import Batch
+from brain.source.postgres import PostgresSource
+from local.servers import Servers
 from tests.extract.conftest import HORIZONS, Market, asset_frame, last_dates
 
 ROWS = 160

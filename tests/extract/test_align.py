@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from brain.core.catalog import AssetSpec
 from brain.core.durations import duration
-from brain.extract.lake import Lake
+from brain.lake.lake import Lake
+from brain.usecases.direction.catalogue import AssetSpec
 from tests.extract.conftest import Market, asset_frame, extract, last_dates, spec
 
 DAYS = last_dates(asset_frame(), 300)

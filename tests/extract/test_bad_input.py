@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.lake.test_storage import full_disk
 
 from brain.core.errors import QualityError, SourceTableError, Transient
-from brain.embedded.servers import Servers
 from brain.extract.incremental import extract_asset
-from brain.extract.lake import Lake
-from brain.extract.postgres import PostgresSource
-from brain.quality.asset_table import check_asset
+from brain.lake.lake import Lake
+from brain.source.postgres import PostgresSource
+from brain.usecases.direction.asset_check import check_asset
+from local.servers import Servers
 from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, until
 from tests.extract.spoil import (
     DAYS,
@@ -44,11 +45,10 @@ from tests.extract.spoil import (
     sql,
     with_row,
 )
-from tests.extract.test_storage import full_disk
 
 if TYPE_CHECKING:
-    from brain.core.catalog import AssetSpec
     from brain.extract.gate import Gate
+    from brain.usecases.direction.catalogue import AssetSpec
 
 ODD = 'x"; DROP TABLE "SILVER"; --'
 

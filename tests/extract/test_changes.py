@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from brain.extract.changes import Changes, compare
-from brain.extract.rows import Rows
+from brain.lake.rows import Rows
 from tests.extract.conftest import HORIZONS, asset_frame
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brain.extract.lake import Lake
 from brain.extract.report import ExtractionReport
+from brain.lake.lake import Lake
 from tests.extract.conftest import HORIZONS, Market, asset_frame, extract, spec
 
 

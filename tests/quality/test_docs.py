@@ -10,15 +10,15 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
-from brain.core.catalog import AssetSpec
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.demo.load import demo_frame
-from brain.extract.lake import Lake
-from brain.extract.rows import Rows
+from brain.lake.lake import Lake
+from brain.lake.rows import Rows
 from brain.quality.docs import build_data_docs
 from brain.quality.gate import asset_gate
+from brain.usecases.direction.catalogue import AssetSpec
 
-NOW = Interval.until(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
+NOW = Moment(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
 ODD = "<b>50% & Co</b>"
 
 

@@ -7,17 +7,17 @@ import datetime as dt
 
 import pytest
 
-from brain.core.catalog import AssetSpec
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.demo.load import demo_frame
 from brain.quality import engine
-from brain.quality.asset_table import check_asset
-from brain.quality.report import GateReport
+from brain.quality.result import GateResult
+from brain.usecases.direction.asset_check import check_asset
+from brain.usecases.direction.catalogue import AssetSpec
 
-NOW = Interval.until(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
+NOW = Moment(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
 
 
-def results() -> GateReport:
+def results() -> GateResult:
     frame = demo_frame("SP500")
     report = check_asset(frame.assign(High=frame["Low"] - 1), AssetSpec(name="SP500", table="SP500"), NOW)
     for suite in report.validation.values():

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 from brain.core.settings import Settings
-from brain.extract.commit import Commit, commit
-from brain.extract.lake import Lake, Snapshot
-from brain.extract.rows import Rows
+from brain.lake.commit import Commit, commit
+from brain.lake.lake import Lake, Snapshot
+from brain.lake.rows import Rows
 from brain.store.models import ModelStore
 from tests.store.conftest import END, FEATURES, connections, make_candidate, training_rows
 
@@ -23,8 +23,8 @@ WriteSnapshot = Callable[..., Snapshot]
 
 
 @pytest.fixture
-def interval() -> Interval:
-    return Interval.until(END)
+def moment() -> Moment:
+    return Moment(END)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def write_snapshot(lake: Lake) -> WriteSnapshot:
             revised=np.array([], "datetime64[D]"),
             revised_columns=(),
             source_tables=(asset,),
-            interval=Interval.until(end),
+            moment=Moment(end),
             overlap=30,
             checked_in_full=True,
         )

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from brain.core.catalog import AssetSpec
 from brain.core.errors import ArtifactRejected, ModelNotFound, ScoringError
-from brain.core.keys import ModelKey
 from brain.scoring.batch import score_assets
 from brain.store.verdicts import Verdict
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.names import model_key
 from tests.store.conftest import END, FEATURES, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from brain.core.keys import Interval
-    from brain.extract.lake import Lake, Snapshot
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake, Snapshot
+    from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
-    from brain.training.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
     WriteSnapshot = Callable[..., Snapshot]
@@ -31,11 +31,11 @@ def spec(name: str = "GOLD", *horizons: int) -> AssetSpec:
 
 
 def test_a_score_is_the_calibrated_probability_of_the_newest_row(
-    store: ModelStore, lake: Lake, interval: Interval, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
     candidate, snapshot = make_candidate(), write_snapshot()
     store.save([candidate])
-    (score,) = score_assets(store, lake, [spec()], interval).scores
+    (score,) = score_assets(store, lake, [spec()], moment).scores
     newest = training_rows()[0][-1:]
     raw = candidate.pipeline.predict_proba(newest)[:, 1]
     assert score.raw == pytest.approx(raw[0], abs=1e-12)
@@ -44,17 +44,17 @@ def test_a_score_is_the_calibrated_probability_of_the_newest_row(
 
 
 def test_a_cell_without_skill_publishes_the_base_rate(
-    store: ModelStore, lake: Lake, interval: Interval, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
     store.save([make_candidate()])
     write_snapshot()
-    store.record_verdicts([Verdict(ModelKey.direction("GOLD", 25), 1, False, 0.4, 0.6, END)])
-    (score,) = score_assets(store, lake, [spec()], interval).scores
+    store.record_verdicts([Verdict(model_key("GOLD", 25), 1, False, 0.4, 0.6, END)])
+    (score,) = score_assets(store, lake, [spec()], moment).scores
     assert (score.probability, score.has_skill) == (0.55, False)
 
 
 def test_every_cell_is_accounted_for_when_some_fail(
-    store: ModelStore, lake: Lake, interval: Interval, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
     store.save([make_candidate("GOLD"), make_candidate("SILVER"), make_candidate("WTI"), make_candidate("VIX")])
     write_snapshot("GOLD")
@@ -62,7 +62,7 @@ def test_every_cell_is_accounted_for_when_some_fail(
     write_snapshot("VIX", values=np.where(np.arange(10)[:, None] == 9, np.nan, np.ones((10, len(FEATURES)))))
     store.backend.models.update_one({"entity": "GOLD"}, {"$set": {"calibration.slope": 9.0}})
     specs = [spec("GOLD", 5, 25), spec("SILVER"), spec("WTI"), spec("VIX")]
-    result = score_assets(store, lake, specs, interval)
+    result = score_assets(store, lake, specs, moment)
     kinds = {(failure.asset, failure.horizon): type(failure.error) for failure in result.failures}
     assert kinds == {
         ("GOLD", 25): ArtifactRejected,  # altered in the store

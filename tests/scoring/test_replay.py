@@ -7,36 +7,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from brain.core.catalog import AssetSpec
-from brain.core.keys import ModelKey
 from brain.scoring.batch import score_assets
 from brain.scoring.replay import Published, replay
 from brain.store.verdicts import Verdict
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.names import model_key
 from tests.store.conftest import END, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from brain.core.keys import Interval
-    from brain.extract.lake import Lake, Snapshot
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake, Snapshot
+    from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
-    from brain.training.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
     WriteSnapshot = Callable[..., Snapshot]
 
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(25,))
 
 
 @pytest.fixture
 def published(
-    store: ModelStore, lake: Lake, interval: Interval, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> Published:
     store.save([make_candidate()])
     write_snapshot()
-    (score,) = score_assets(store, lake, [SPEC], interval).scores
+    (score,) = score_assets(store, lake, [SPEC], moment).scores
     return Published(
         asset=score.asset,
         horizon=score.horizon,
@@ -70,10 +70,10 @@ def test_it_does_after_another_champion_another_verdict_and_new_rows(
 
 
 def test_a_published_base_rate_comes_out_again(
-    store: ModelStore, lake: Lake, interval: Interval, published: Published
+    store: ModelStore, lake: Lake, moment: Moment, published: Published
 ) -> None:
     store.record_verdicts([Verdict(GOLD, 1, False, 0.3, None, END)])
-    (score,) = score_assets(store, lake, [SPEC], interval).scores
+    (score,) = score_assets(store, lake, [SPEC], moment).scores
     without = replace(published, probability=score.probability, has_skill=score.has_skill)
     assert replay(store, lake, without).identical
     assert score.probability == score.base_rate

@@ -12,13 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from brain.core.keys import ModelKey, Sha256
+from brain.core.keys import Sha256
 from brain.core.settings import Settings
-from brain.embedded.servers import Servers
+from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
 from brain.store.connection import disconnect
 from brain.store.models import ModelStore
-from brain.training.calibration import Calibration
-from brain.training.candidate import Candidate, DataReference, Decision, TrainingWindow
+from brain.usecases.direction.calibration import Calibration
+from brain.usecases.direction.names import model_key
+from local.servers import Servers
 
 FEATURES = ("momentum_5", "momentum_20", "volatility_20", "rsi_14")
 END = datetime(2024, 1, 5, tzinfo=UTC)
@@ -52,7 +53,7 @@ def make_candidate() -> MakeCandidate:
         matrix, outcome = training_rows(seed)
         pipeline = changes.pop("pipeline", None) or logistic_pipeline()
         values: dict[str, Any] = {
-            "key": ModelKey.direction(asset, horizon),
+            "key": model_key(asset, horizon),
             "pipeline": pipeline.fit(matrix, outcome),
             "parameters": {"classifier": "logistic", "C": 1.0},
             "features": FEATURES,

@@ -11,20 +11,20 @@ import onnxruntime
 import pytest
 from scipy.special import expit, logit
 
-from brain.core.keys import ModelKey
 from brain.store.browse import diff, export_model, list_models, show_model, verify_models
 from brain.store.verdicts import Verdict
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
-    from brain.training.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
 
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 
 
@@ -84,6 +84,6 @@ def test_any_asset_name_can_be_exported(
     store: ModelStore, make_candidate: MakeCandidate, tmp_path: Path, asset: str
 ) -> None:
     store.save([make_candidate(asset)])
-    onnx, _ = export_model(store, ModelKey.direction(asset, 25), None, tmp_path)
+    onnx, _ = export_model(store, model_key(asset, 25), None, tmp_path)
     assert onnx.parent == tmp_path
     assert onnx.exists()

@@ -9,18 +9,18 @@ import pytest
 from typer.testing import CliRunner
 
 from brain.cli_models import app
-from brain.core.keys import ModelKey
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
-    from brain.training.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
 
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 
 
 @pytest.fixture(autouse=True)

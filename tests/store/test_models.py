@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 from brain.core.errors import ModelNotFound
-from brain.core.keys import ModelKey
 from brain.store.champions import Champion
 from brain.store.verdicts import Claim, Verdict
 from brain.store.writing import Saved
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
-    from brain.training.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
 
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 
 
 def test_a_loaded_model_gives_the_fitted_pipelines_probabilities(
@@ -96,7 +96,7 @@ def test_an_unknown_model_is_named(store: ModelStore) -> None:
 
 def test_champions_stream_in_key_order_with_their_verdicts(store: ModelStore, make_candidate: MakeCandidate) -> None:
     store.save([make_candidate("SILVER", 5), make_candidate("GOLD", 5), make_candidate("WTI", 5)])
-    key = ModelKey.direction("SILVER", 5)
+    key = model_key("SILVER", 5)
     store.record_verdicts([Verdict(key, 1, False, 0.2, 0.5, make_candidate().trained_at)])
     found = [champion for champion in store.champions(["GOLD", "SILVER"]) if isinstance(champion, Champion)]
     assert [champion.key.entity for champion in found] == ["GOLD", "SILVER"]
@@ -106,7 +106,7 @@ def test_champions_stream_in_key_order_with_their_verdicts(store: ModelStore, ma
 def test_summaries_hold_what_the_training_policy_asks_for(store: ModelStore, make_candidate: MakeCandidate) -> None:
     candidate = make_candidate()
     store.save([candidate])
-    summary = store.summaries(["GOLD"])[GOLD]
+    summary = store.champion_summaries(["GOLD"])[GOLD]
     assert (summary.version, summary.parameters, summary.features) == (1, candidate.parameters, candidate.features)
     assert (summary.searched_at, summary.snapshot) == (candidate.searched_at, candidate.data.snapshot)
 

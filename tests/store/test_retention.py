@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brain.core.errors import ArtifactRejected, ModelNotFound
-from brain.core.keys import ModelKey
 from brain.store.browse import history
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
-    from brain.training.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
 
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 
 

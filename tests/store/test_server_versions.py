@@ -11,8 +11,9 @@ import pytest
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from pymongo.server_api import ServerApi
 
-from brain.core.keys import Interval, ModelKey
+from brain.core.moment import Moment
 from brain.core.settings import Settings
+from brain.learning.candidate import Candidate, Decision
 from brain.store import artifact
 from brain.store.backend import Backend
 from brain.store.champions import Champion
@@ -20,10 +21,10 @@ from brain.store.models import ModelStore
 from brain.store.schema import CHAMPIONS, DECISIONS, MODELS, prepare
 from brain.store.signing import Signer
 from brain.store.verdicts import Verdict
-from brain.training.candidate import Candidate, Decision
+from brain.usecases.direction.names import model_key
 
 MakeCandidate = Callable[..., Candidate]
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 # Where each kind of command says which documents it is about.
 WRITES: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "insert": lambda command: command["documents"],
@@ -72,12 +73,12 @@ def use_everything(store: ModelStore, make: MakeCandidate) -> list[Champion]:
     store.save(make(seed=n, trained_at=start + timedelta(days=n)) for n in range(4))
     store.save([make("SILVER")], promote=False)
     store.record_verdicts([Verdict(GOLD, 4, True, 0.01, 0.02, start)])
-    store.record_decisions(Interval.until(start), {GOLD: Decision("search", "no champion")})
+    store.record_decisions(Moment(start), {GOLD: Decision("search", "no champion")})
     store.mark_revised("GOLD", "corrected", start)
     store.mark_degraded({GOLD: "worse"})
     store.rollback(GOLD, 3, at=start, reason="?")
     assert store.prune(keep=0) == [(GOLD, 2), (GOLD, 1)]
-    assert set(store.summaries(["GOLD"])) == {GOLD}
+    assert set(store.champion_summaries(["GOLD"])) == {GOLD}
     return [champion for champion in store.champions(["GOLD"]) if isinstance(champion, Champion)]
 
 

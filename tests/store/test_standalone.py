@@ -15,18 +15,18 @@ import pytest
 from pydantic import SecretStr
 
 from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError
-from brain.core.keys import ModelKey
 from brain.core.settings import Settings
-from brain.embedded import ports, process
-from brain.embedded.mongo import _program
+from brain.learning.candidate import Candidate
 from brain.store import connection
 from brain.store.champions import Champion
 from brain.store.models import ModelStore
 from brain.store.writing import Saved
-from brain.training.candidate import Candidate
+from brain.usecases.direction.names import model_key
+from local import ports, process
+from local.mongo import _program
 
 MakeCandidate = Callable[..., Candidate]
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 
 
 @pytest.fixture(scope="module")

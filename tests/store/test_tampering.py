@@ -19,23 +19,24 @@ from pymongo.errors import WriteError
 
 from brain.core.errors import ArtifactRejected
 from brain.core.keys import ModelKey
+from brain.portable.evaluate import read_model
 from brain.store import artifact
 from brain.store.champions import Champion, Refused
 from brain.store.document import read, verify
-from brain.store.evaluate import read_model
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
+from brain.usecases.direction.names import horizon_of, model_key
 from tests.store.conftest import END, FEATURES, logistic_pipeline, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brain.core.settings import Settings
-    from brain.training.candidate import Candidate
+    from brain.learning.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
 
-GOLD = ModelKey.direction("GOLD", 25)
+GOLD = model_key("GOLD", 25)
 FLIPS = 100
 
 
@@ -104,11 +105,11 @@ def test_an_unknown_format_version_is_refused(store: ModelStore, make_candidate:
         verify(document, GOLD, 1, store.backend.signer)
 
 
-@pytest.mark.parametrize("other", [ModelKey.direction("SILVER", 25), ModelKey.direction("GOLD", 5)], ids=str)
+@pytest.mark.parametrize("other", [model_key("SILVER", 25), model_key("GOLD", 5)], ids=str)
 def test_the_document_of_another_model_is_refused_under_this_key(
     store: ModelStore, make_candidate: MakeCandidate, other: ModelKey
 ) -> None:
-    store.save([make_candidate(), make_candidate(other.entity, other.horizon, seed=1)])
+    store.save([make_candidate(), make_candidate(other.entity, horizon_of(other.target), seed=1)])
     stolen = deepcopy(store.backend.models.find_one({"entity": other.entity, "target": other.target})) or {}
     disguised = {**stolen, "_id": f"{GOLD}/v1", "entity": GOLD.entity, "target": GOLD.target}
     store.backend.models.replace_one({"_id": f"{GOLD}/v1"}, disguised)
@@ -124,7 +125,7 @@ def test_the_document_of_another_version_is_refused(store: ModelStore, make_cand
 
 def test_a_verdict_of_another_cell_is_refused(store: ModelStore, make_candidate: MakeCandidate) -> None:
     store.save([make_candidate(), make_candidate("SILVER")])
-    silver = ModelKey.direction("SILVER", 25)
+    silver = model_key("SILVER", 25)
     store.record_verdicts([Verdict(silver, 1, True, 0.0, None, END), Verdict(GOLD, 1, False, 0.9, None, END)])
     favourable = (store.backend.champions.find_one({"entity": "SILVER"}) or {})["verdict"]
     store.backend.champions.update_one({"entity": "GOLD"}, {"$set": {"verdict": favourable}})

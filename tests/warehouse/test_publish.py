@@ -11,9 +11,9 @@ import pandas as pd
 import psycopg2
 import pytest
 
-from brain.core.catalog import Catalogue, parse_catalogue
 from brain.core.errors import PublishError, QueryRefused
 from brain.scoring.batch import CELL_COLUMNS
+from brain.usecases.direction.catalogue import Assets, parse_assets
 from brain.warehouse.connection import transaction
 from brain.warehouse.publish import publish
 from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
@@ -30,11 +30,11 @@ TABLES = (
 )
 
 
-def catalogue(assets: str = "GOLD, SILVER", horizons: str = "5, 20, 21, 161") -> Catalogue:
-    return parse_catalogue(f"defaults: {{horizons: [{horizons}]}}\nassets: [{assets}]")
+def catalogue(assets: str = "GOLD, SILVER", horizons: str = "5, 20, 21, 161") -> Assets:
+    return parse_assets(f"defaults: {{horizons: [{horizons}]}}\nassets: [{assets}]")
 
 
-def cells(shown: Catalogue, probability: float = 0.6, as_of: str = "2024-01-05") -> pd.DataFrame:
+def cells(shown: Assets, probability: float = 0.6, as_of: str = "2024-01-05") -> pd.DataFrame:
     rows = [
         (asset.name, horizon, as_of, probability, 0.55, 0.01, True, 1, MONDAY.isoformat(), "ab" * 32, "")
         for asset in shown.assets

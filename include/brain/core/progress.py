@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brain.core.keys import Interval
+from brain.core.moment import Moment
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ class ProgressLog:
     path: Path
 
     @classmethod
-    def of(cls, home: Path, interval: Interval) -> ProgressLog:
-        """The log of the run about `interval`, whichever DAG or command it is in."""
-        return cls(home / FOLDER / f"{interval.slug}.jsonl")
+    def of(cls, home: Path, moment: Moment) -> ProgressLog:
+        """The log of the run about `moment`, whichever DAG or command it is in."""
+        return cls(home / FOLDER / f"{moment.slug}.jsonl")
 
     def expect(self, step: str, total: int) -> None:
         """Say how many items `step` has to do; said again, the last one counts."""

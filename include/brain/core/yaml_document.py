@@ -43,6 +43,13 @@ class YamlDocument:
             reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
             raise wrong(origin, mark.line + 1 if mark else 1, f"malformed YAML ({reason})") from None
 
+    def at(self, path: Sequence[str]) -> Any:
+        """The value at `path`; None where there is nothing."""
+        value = self.value
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
     def line(self, path: Sequence[str]) -> int:
         """Line of the deepest part of `path` that the document has; 1 where it has none of it."""
         return self.deepest(path)[1]

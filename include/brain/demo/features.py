@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from brain.core.catalog import HORIZONS
-from brain.core.keys import CLOSE, DATE, target_name
 from brain.demo.extra import extra_missing
+from brain.usecases.direction.catalogue import HORIZONS
+from brain.usecases.direction.names import CLOSE, DATE, target_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

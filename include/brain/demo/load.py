@@ -13,9 +13,9 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from brain.core.connections import refusal
 from brain.core.errors import SettingsError
-from brain.core.keys import CLOSE, DATE
 from brain.demo.features import forward_returns, technical_features
 from brain.demo.prices import ASSETS, prices
+from brain.usecases.direction.names import CLOSE, DATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,8 +23,8 @@ from pathlib import Path
 import pandas as pd
 
 from brain.core.errors import SourceTableError
-from brain.core.keys import CLOSE, DATE
 from brain.demo.extra import extra_missing
+from brain.usecases.direction.names import CLOSE, DATE
 
 METALS = {"GOLD": "gold", "SILVER": "silver"}
 INDICES = {"SP500": "sp500", "NASDAQ": "nasdaq"}

@@ -15,17 +15,18 @@ import numpy as np
 from brain.core.durations import duration
 from brain.core.errors import SourceTableError
 from brain.extract.asof import aggregate, asof_positions, take_known
-from brain.extract.batches import Batch, Kind
-from brain.extract.rows import Rows, require_key
 from brain.extract.shape import TableShape, joined_shape
+from brain.lake.rows import Rows, require_key
+from brain.source.batches import Batch, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
-    from brain.core.catalog import AssetSpec, JoinedSource
-    from brain.extract.source import Source
+    from brain.core.table_settings import JoinedSource
+    from brain.source.open import Source
+    from brain.usecases.direction.catalogue import AssetSpec
 
 _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)

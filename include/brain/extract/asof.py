@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from brain.core.catalog import Aggregate
+    from brain.core.table_settings import Aggregate
 
 
 def asof_positions(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.extract.rows import Rows, target_rows
+from brain.lake.rows import Rows, target_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

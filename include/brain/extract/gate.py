@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from brain.extract.rows import Rows
+    from brain.lake.rows import Rows
 
 
 class GateVerdict(Protocol):

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brain.core.errors import BrainError, QualityError, SourceTableError
-from brain.core.keys import DATE
 from brain.extract.changes import Changes, compare, growth
-from brain.extract.commit import Commit, commit
-from brain.extract.content import chain_start, extend_chain
-from brain.extract.lake import Snapshot
 from brain.extract.plan import Plan, make_plan
 from brain.extract.reading import read_planned
-from brain.extract.report import ExtractionReport, Verdict
-from brain.extract.rows import mask_unknown
+from brain.extract.report import ExtractionReport, Status
+from brain.lake.commit import Commit, commit
+from brain.lake.content import chain_start, extend_chain
+from brain.lake.lake import Snapshot
+from brain.lake.rows import mask_unknown
+from brain.usecases.direction.names import DATE
 
 if TYPE_CHECKING:
-    from brain.core.catalog import AssetSpec
-    from brain.core.keys import Interval
+    from brain.core.moment import Moment
     from brain.extract.gate import Gate
-    from brain.extract.lake import Lake
-    from brain.extract.manifest import Manifest
-    from brain.extract.rows import Rows
-    from brain.extract.source import Source
+    from brain.lake.lake import Lake
+    from brain.lake.manifest import Manifest
+    from brain.lake.rows import Rows
+    from brain.source.open import Source
+    from brain.usecases.direction.catalogue import AssetSpec
 
 
 def extract_asset(
-    source: Source, lake: Lake, spec: AssetSpec, interval: Interval, gate: Gate, *, full: bool = False
+    source: Source, lake: Lake, spec: AssetSpec, moment: Moment, gate: Gate, *, full: bool = False
 ) -> ExtractionReport:
-    """Bring the lake's snapshot of one asset up to the end of `interval`.
+    """Bring the lake's snapshot of one asset up to the end of `moment`.
 
     Reads the rows after the watermark and an overlap before it; a correction found there, a changed set of columns, a
     due full check or `full` makes it read the whole table. Rows dated after ``interval.last_day`` are not seen.
@@ -42,9 +42,9 @@ def extract_asset(
         snapshot then stays the latest.
     """
     started = time.perf_counter()
-    report = ExtractionReport(asset=spec.name, interval_end=interval.end, verdict="failed")
+    report = ExtractionReport(asset=spec.name, interval_end=moment.at, verdict="failed")
     try:
-        report = _extract(source, lake, spec, interval, gate, full=full)
+        report = _extract(source, lake, spec, moment, gate, full=full)
     except BrainError as error:
         error = _named(error, spec)
         report = replace(report, error=error, reason=str(error), snapshot=_previous(lake, spec))
@@ -53,24 +53,24 @@ def extract_asset(
 
 
 def _extract(
-    source: Source, lake: Lake, spec: AssetSpec, interval: Interval, gate: Gate, *, full: bool
+    source: Source, lake: Lake, spec: AssetSpec, moment: Moment, gate: Gate, *, full: bool
 ) -> ExtractionReport:
     manifest = lake.manifest(spec.name)
-    report = ExtractionReport(asset=spec.name, interval_end=interval.end, verdict="unchanged")
-    if manifest and interval.end < manifest.latest.interval_end:
-        return _replayed(lake, report, manifest, interval)
-    plan = make_plan(source, spec, interval, manifest, full=full)
-    rows = read_planned(source, spec, interval, plan)
+    report = ExtractionReport(asset=spec.name, interval_end=moment.at, verdict="unchanged")
+    if manifest and moment.at < manifest.latest.interval_end:
+        return _replayed(lake, report, manifest, moment)
+    plan = make_plan(source, spec, moment, manifest, full=full)
+    rows = read_planned(source, spec, moment, plan)
     changes = _compare(lake, plan, rows)
     read = len(rows)
     if not plan.full and len(changes.revised):
         plan = replace(plan, full=True, prefix=())
-        rows = read_planned(source, spec, interval, plan)
+        rows = read_planned(source, spec, moment, plan)
         changes = _compare(lake, plan, rows)
         read += len(rows)
     _refuse_loss(spec, plan, changes)
     report = replace(report, rows_read=read, left_out=plan.shape.left_out, **_described(plan, changes, rows))
-    return _judge(lake, spec, interval, gate, _commit(spec, interval, manifest, plan, rows, changes, report), report)
+    return _judge(lake, spec, moment, gate, _commit(spec, moment, manifest, plan, rows, changes, report), report)
 
 
 def _compare(lake: Lake, plan: Plan, rows: Rows) -> Changes:
@@ -125,7 +125,7 @@ def _described(plan: Plan, changes: Changes, rows: Rows) -> dict[str, Any]:
 
 def _commit(
     spec: AssetSpec,
-    interval: Interval,
+    moment: Moment,
     manifest: Manifest | None,
     plan: Plan,
     rows: Rows,
@@ -133,7 +133,7 @@ def _commit(
     report: ExtractionReport,
 ) -> Commit:
     """What to write: only what lies behind the last segment that is still true."""
-    verdict: Verdict = "appended"
+    verdict: Status = "appended"
     if manifest is None:
         verdict = "new"
     elif len(changes.revised):
@@ -151,14 +151,14 @@ def _commit(
         revised=changes.revised,
         revised_columns=changes.columns,
         source_tables=(spec.table, *(joined.table for joined in spec.sources)),
-        interval=interval,
+        moment=moment,
         overlap=plan.overlap,
         checked_in_full=plan.full,
     )
 
 
 def _judge(
-    lake: Lake, spec: AssetSpec, interval: Interval, gate: Gate, change: Commit, report: ExtractionReport
+    lake: Lake, spec: AssetSpec, moment: Moment, gate: Gate, change: Commit, report: ExtractionReport
 ) -> ExtractionReport:
     unchanged = change.verdict == "unchanged"
     verdict = gate(change.rows, total_rows=change.total_rows, unchanged=unchanged)
@@ -166,7 +166,7 @@ def _judge(
     report = replace(report, findings=tuple(findings["findings"]), warnings=verdict.warnings)
     if not verdict.passed:
         report = replace(report, verdict="quarantined", snapshot=_previous(lake, spec), reason=verdict.reason)
-        address = lake.quarantine(spec.name, interval, {**report.record(), **findings})
+        address = lake.quarantine(spec.name, moment, {**report.record(), **findings})
         error = QualityError(
             spec.name,
             found=verdict.reason,
@@ -178,14 +178,14 @@ def _judge(
     return replace(report, verdict=change.verdict, snapshot=snapshot)
 
 
-def _replayed(lake: Lake, report: ExtractionReport, manifest: Manifest, interval: Interval) -> ExtractionReport:
+def _replayed(lake: Lake, report: ExtractionReport, manifest: Manifest, moment: Moment) -> ExtractionReport:
     """The interval lies before what the lake already knows: serve that day, touch nothing."""
-    snapshot = lake.as_of(report.asset, interval.last_day)
+    snapshot = lake.as_of(report.asset, moment.day)
     newest = manifest.latest.interval_end
     if snapshot is None:
         raise SourceTableError(
             report.asset,
-            found=f"no row up to {interval.last_day}; the lake starts on {manifest.versions[0].segments[0].first}",
+            found=f"no row up to {moment.day}; the lake starts on {manifest.versions[0].segments[0].first}",
             expected="an interval that ends after the first row",
             remedy="Choose a later interval.",
         )

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from brain.core.keys import DATE
 from brain.extract.align import Joined, joined_sources
-from brain.extract.lake import Snapshot, snapshot_of
-from brain.extract.segments import sealed_before
 from brain.extract.shape import TableShape, asset_shape
-from brain.extract.window import first_kept_day, overlap_rows
+from brain.lake.lake import Snapshot, snapshot_of
+from brain.lake.segments import sealed_before
+from brain.lake.window import first_kept_day, overlap_rows
+from brain.usecases.direction.names import DATE
 
 if TYPE_CHECKING:
-    from brain.core.catalog import AssetSpec
-    from brain.core.keys import Interval
-    from brain.extract.manifest import Manifest, Segment
-    from brain.extract.source import Source
+    from brain.core.moment import Moment
+    from brain.lake.manifest import Manifest, Segment
+    from brain.source.open import Source
+    from brain.usecases.direction.catalogue import AssetSpec
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Plan:
         return self.prefix[-1].last + timedelta(days=1) if self.prefix else self.floor
 
 
-def make_plan(source: Source, spec: AssetSpec, interval: Interval, manifest: Manifest | None, *, full: bool) -> Plan:
+def make_plan(source: Source, spec: AssetSpec, moment: Moment, manifest: Manifest | None, *, full: bool) -> Plan:
     """Decide what to read; the whole table at first, when asked, when due, and when its columns or retention changed.
 
     Raises:
@@ -50,18 +50,18 @@ def make_plan(source: Source, spec: AssetSpec, interval: Interval, manifest: Man
     joined = joined_sources(source, spec, own, known)
     columns = (*own.columns, *(name for one in joined for name in one.names))
     overlap = overlap_rows(spec, columns)
-    floor = first_kept_day(spec, interval)
+    floor = first_kept_day(spec, moment)
     whole = (
         full
         or manifest is None
         or set(known) != set(columns)
-        or _check_is_due(spec, interval, manifest)
+        or _check_is_due(spec, moment, manifest)
         or (floor is not None and manifest.latest.segments[0].first < floor)
     )
     prefix = sealed_before(manifest.latest.segments, overlap) if manifest and not whole else ()
     return Plan(own, joined, columns, overlap, floor, previous, prefix, full=not prefix)
 
 
-def _check_is_due(spec: AssetSpec, interval: Interval, manifest: Manifest) -> bool:
+def _check_is_due(spec: AssetSpec, moment: Moment, manifest: Manifest) -> bool:
     days = spec.extraction.full_check_days
-    return days is not None and interval.last_day - manifest.checked_in_full >= timedelta(days=days)
+    return days is not None and moment.day - manifest.checked_in_full >= timedelta(days=days)

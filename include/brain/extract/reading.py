@@ -8,16 +8,16 @@ import numpy as np
 
 from brain.core.errors import SourceTableError
 from brain.extract.align import with_joined
-from brain.extract.rows import Rows, mask_unknown, require_key
+from brain.lake.rows import Rows, mask_unknown, require_key
 
 if TYPE_CHECKING:
-    from brain.core.catalog import AssetSpec
-    from brain.core.keys import Interval
+    from brain.core.moment import Moment
     from brain.extract.plan import Plan
-    from brain.extract.source import Source
+    from brain.source.open import Source
+    from brain.usecases.direction.catalogue import AssetSpec
 
 
-def read_planned(source: Source, spec: AssetSpec, interval: Interval, plan: Plan) -> Rows:
+def read_planned(source: Source, spec: AssetSpec, moment: Moment, plan: Plan) -> Rows:
     """The planned rows with their joined columns, in the order of ``plan.columns``.
 
     Raises:
@@ -29,7 +29,7 @@ def read_planned(source: Source, spec: AssetSpec, interval: Interval, plan: Plan
         shape.key,
         shape.columns,
         since=plan.since,
-        until=interval.last_day,
+        until=moment.day,
         batch_rows=spec.extraction.batch_rows,
     )
     parts = [Rows(_days(spec, batch.keys), shape.columns, batch.values) for batch in batches]
@@ -38,7 +38,7 @@ def read_planned(source: Source, spec: AssetSpec, interval: Interval, plan: Plan
     if not len(rows) and not plan.prefix:
         raise SourceTableError(
             spec.name,
-            found=f"no row up to {interval.last_day} in table {spec.table!r}",
+            found=f"no row up to {moment.day} in table {spec.table!r}",
             expected="at least one row",
             remedy="Load the table, or take the asset out of the catalogue.",
         )

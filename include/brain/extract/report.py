@@ -10,9 +10,9 @@ from brain.core.errors import BrainError, Transient
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from brain.extract.lake import Snapshot
+    from brain.lake.lake import Snapshot
 
-Verdict = Literal["new", "appended", "unchanged", "corrected", "rewritten", "replayed", "quarantined", "failed"]
+Status = Literal["new", "appended", "unchanged", "corrected", "rewritten", "replayed", "quarantined", "failed"]
 _SHOWN = 10
 
 
@@ -45,7 +45,7 @@ class ExtractionReport:
 
     asset: str
     interval_end: datetime
-    verdict: Verdict
+    verdict: Status
     snapshot: Snapshot | None = None
     watermark: date | None = None
     rows_read: int = 0

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brain.core.errors import SourceTableError
-from brain.core.keys import CLOSE, DATE, PRICE_COLUMNS
-from brain.extract.batches import Kind
-from brain.extract.rows import target_rows
+from brain.lake.rows import target_rows
+from brain.source.batches import Kind
+from brain.usecases.direction.names import CLOSE, DATE, PRICE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from brain.core.catalog import AssetSpec, JoinedSource
-    from brain.extract.source import Source
+    from brain.core.table_settings import JoinedSource
+    from brain.source.open import Source
+    from brain.usecases.direction.catalogue import AssetSpec
 
 
 @dataclass(frozen=True)

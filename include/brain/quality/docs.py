@@ -18,8 +18,8 @@ from brain.quality.gate import results_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brain.core.keys import Interval
-    from brain.extract.lake import Lake
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake
 
 FOLDER = "quality/docs"
 _STYLE = (Path(__file__).parent / "docs.css").read_text(encoding="utf-8")
@@ -29,21 +29,21 @@ _RANDOM = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in ids:
 _VERDICTS = {True: "passed", False: "quarantined"}
 
 
-def build_data_docs(lake: Lake, interval: Interval) -> str:
-    """Render the verdicts kept for `interval`, one page each, and the index that links them.
+def build_data_docs(lake: Lake, moment: Moment) -> str:
+    """Render the verdicts kept for `moment`, one page each, and the index that links them.
 
     Returns:
         The address of the index; the newest interval's is also ``quality/docs/index.html``.
     """
-    folder = results_folder(interval)
+    folder = results_folder(moment)
     names = [name for name in lake.storage.names(folder) if name.endswith(".json")]
     results = {name.removesuffix(".json"): json.loads(lake.storage.read(f"{folder}/{name}")) for name in names}
-    pages = f"{FOLDER}/{interval.slug}"
+    pages = f"{FOLDER}/{moment.slug}"
     for name, result in results.items():
         lake.storage.write(f"{pages}/{name}.html", _asset_page(result).encode())
-    title = f"Quality of the interval that ends {interval.end:%Y-%m-%d %H:%M} UTC"
+    title = f"Quality of the interval that ends {moment.at:%Y-%m-%d %H:%M} UTC"
     lake.storage.write(f"{pages}/index.html", _page(title, _index(results, "")).encode())
-    lake.storage.write(f"{FOLDER}/index.html", _page(title, _index(results, f"{interval.slug}/")).encode())
+    lake.storage.write(f"{FOLDER}/index.html", _page(title, _index(results, f"{moment.slug}/")).encode())
     return lake.storage.describe(f"{pages}/index.html")
 
 

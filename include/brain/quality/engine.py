@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import QualityError
-from brain.quality.report import Finding
+from brain.quality.result import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
-from brain.core.keys import target_name
+from brain.portable.evaluate import LinearModel, stacked
 from brain.scoring.rows import FeatureRows, read_rows
 from brain.store.champions import Refused
-from brain.store.evaluate import Linear, stacked
+from brain.usecases.direction.names import target_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from brain.core.catalog import AssetSpec
-    from brain.core.keys import Interval, Sha256
-    from brain.extract.lake import Lake
+    from brain.core.keys import Sha256
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake
     from brain.store.champions import Champion
     from brain.store.models import ModelStore
+    from brain.usecases.direction.catalogue import AssetSpec
 
 CHUNK_ASSETS = 25  # a few hundred models: memory grows with this, not with the catalogue
 
@@ -103,8 +104,8 @@ def _provenance(score: Score) -> tuple[int, datetime, str, None]:
     return score.model_version, score.trained_at, score.snapshot, None
 
 
-def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], interval: Interval) -> ScoringResult:
-    """Score every cell of `specs` on the newest row known in `interval`.
+def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], moment: Moment) -> ScoringResult:
+    """Score every cell of `specs` on the newest row known in `moment`.
 
     One query a chunk of assets streams the champions; each asset's newest row is read once. A cell that fails stops no
     other.
@@ -114,7 +115,7 @@ def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], inte
     """
     result = ScoringResult()
     for start in range(0, len(specs), CHUNK_ASSETS):
-        for outcome in _score_chunk(store, lake, specs[start : start + CHUNK_ASSETS], interval):
+        for outcome in _score_chunk(store, lake, specs[start : start + CHUNK_ASSETS], moment):
             if isinstance(outcome, Score):
                 result.scores.append(outcome)
             else:
@@ -123,12 +124,12 @@ def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], inte
 
 
 def _score_chunk(
-    store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], interval: Interval
+    store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], moment: Moment
 ) -> Iterator[Score | CellFailure]:
     waiting = {(spec.name, target_name(horizon)): horizon for spec in specs for horizon in spec.horizons}
     rows: dict[str, FeatureRows] = {}
     for spec in specs:
-        found = _newest_row(lake, spec.name, interval)
+        found = _newest_row(lake, spec.name, moment)
         if isinstance(found, FeatureRows):
             rows[spec.name] = found
         else:
@@ -151,14 +152,14 @@ def _wanted(
 
 def _score_cells(cells: Iterable[tuple[Champion | Refused, FeatureRows, int]]) -> Iterator[Score | CellFailure]:
     """One at a time, except for linear models, which are evaluated together at the end."""
-    stack: list[tuple[Champion, FeatureRows, int, Linear]] = []
+    stack: list[tuple[Champion, FeatureRows, int, LinearModel]] = []
     for champion, rows, horizon in cells:
         if isinstance(champion, Refused):
             yield CellFailure(rows.asset, horizon, champion.error)
             continue
         try:
             evaluator, matrix = champion.model.evaluator(), rows.matrix(champion.model)
-            if isinstance(evaluator, Linear):
+            if isinstance(evaluator, LinearModel):
                 stack.append((champion, rows, horizon, evaluator))
             else:
                 yield published(champion, rows, horizon, float(evaluator.probability(matrix)[0]))
@@ -173,11 +174,11 @@ def _score_cells(cells: Iterable[tuple[Champion | Refused, FeatureRows, int]]) -
                 yield CellFailure(rows.asset, horizon, error)
 
 
-def _newest_row(lake: Lake, asset: str, interval: Interval) -> FeatureRows | BrainError:
+def _newest_row(lake: Lake, asset: str, moment: Moment) -> FeatureRows | BrainError:
     try:
-        snapshot = lake.as_of(asset, interval.last_day)
+        snapshot = lake.as_of(asset, moment.day)
         if snapshot is None:
-            return _unextracted(asset, interval)
+            return _unextracted(asset, moment)
         return read_rows(lake, snapshot)
     except Transient:
         raise
@@ -223,10 +224,10 @@ def _untrained(asset: str, horizon: int) -> ModelNotFound:
     )
 
 
-def _unextracted(asset: str, interval: Interval) -> ScoringError:
+def _unextracted(asset: str, moment: Moment) -> ScoringError:
     return ScoringError(
         asset,
-        found=f"no snapshot in the lake by {interval.last_day}",
+        found=f"no snapshot in the lake by {moment.day}",
         expected="one that passed the quality gate",
         remedy="Extract the asset; `brain extract` says why it was refused.",
     )

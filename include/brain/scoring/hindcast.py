@@ -11,23 +11,23 @@ import numpy as np
 import pandas as pd
 
 from brain.core.errors import ScoringError
-from brain.core.keys import target_name
 from brain.scoring.rows import read_rows
 from brain.store.champions import Refused
+from brain.usecases.direction.names import horizon_of, target_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from brain.core.catalog import AssetSpec
-    from brain.core.keys import Interval
-    from brain.extract.lake import Lake
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake
     from brain.store.models import ModelStore
+    from brain.usecases.direction.catalogue import AssetSpec
 
 
 def score_history(
-    store: ModelStore, lake: Lake, spec: AssetSpec, interval: Interval, last: int | None = None
+    store: ModelStore, lake: Lake, spec: AssetSpec, moment: Moment, last: int | None = None
 ) -> pd.DataFrame:
-    """Probabilities of one asset for its newest `last` rows (all by default), known in `interval`.
+    """Probabilities of one asset for its newest `last` rows (all by default), known in `moment`.
 
     Returns:
         Long form, ascending by horizon and date: ``horizon``, ``as_of`` (datetime64), ``raw``, ``probability``. The
@@ -37,11 +37,11 @@ def score_history(
         ArtifactRejected: A champion failed verification.
         ScoringError: The asset has no snapshot by then, or no longer a column that a champion needs.
     """
-    snapshot = lake.as_of(spec.name, interval.last_day)
+    snapshot = lake.as_of(spec.name, moment.day)
     if snapshot is None:
         raise ScoringError(
             spec.name,
-            found=f"no snapshot by {interval.last_day}",
+            found=f"no snapshot by {moment.day}",
             expected="one in the lake",
             remedy="Extract the asset first.",
         )
@@ -51,7 +51,7 @@ def score_history(
         if isinstance(champion, Refused):
             raise champion.error
         raw = champion.model.evaluator().probability(rows.matrix(champion.model))
-        parts.append(_part(champion.key.horizon, rows.dates, raw, champion.calibration.apply(raw)))
+        parts.append(_part(horizon_of(champion.key.target), rows.dates, raw, champion.calibration.apply(raw)))
     empty = np.array([])
     return pd.concat(parts or [_part(0, empty.astype("datetime64[D]"), empty, empty)], ignore_index=True).sort_values(
         ["horizon", "as_of"], ignore_index=True

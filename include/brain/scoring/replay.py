@@ -10,11 +10,12 @@ import numpy as np
 from brain.core.errors import ArtifactRejected, LakeError, ModelNotFound, ScoringError
 from brain.core.keys import ModelKey
 from brain.scoring.rows import FeatureRows, read_rows
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from brain.extract.lake import Lake, Snapshot
+    from brain.lake.lake import Lake, Snapshot
     from brain.store.document import StoredModel
     from brain.store.models import ModelStore
 
@@ -40,7 +41,7 @@ class Published:
 
     @property
     def key(self) -> ModelKey:
-        return ModelKey.direction(self.asset, self.horizon)
+        return model_key(self.asset, self.horizon)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.core.keys import Sha256
-    from brain.extract.lake import Lake, Snapshot
+    from brain.lake.lake import Lake, Snapshot
     from brain.store.document import StoredModel
 
 

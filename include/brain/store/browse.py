@@ -8,11 +8,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import BrainError
+from brain.portable.graph import OUTPUT
 from brain.store import document
 from brain.store.backend import key_of
 from brain.store.connection import explained
 from brain.store.document import model_id
-from brain.store.graph import OUTPUT
 from brain.store.large_artifacts import payload_of
 from brain.store.schema import KEY
 

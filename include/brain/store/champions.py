@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from brain.store.signing import Signer
-    from brain.training.calibration import Calibration
+    from brain.usecases.direction.calibration import Calibration
 
 PURPOSE = "champion"
 MOVES_KEPT = 200

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected
 from brain.core.keys import ModelKey, Sha256
+from brain.portable.evaluate import Evaluator, read_model
 from brain.store.artifact import pack, unpack
-from brain.store.evaluate import Evaluator, read_model
-from brain.store.plain import to_plain
+from brain.store.bson_values import to_plain
 from brain.store.signing import digest, verify_digest
-from brain.training.calibration import Calibration
+from brain.usecases.direction.calibration import Calibration
+from brain.usecases.direction.names import horizon_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from brain.store.export import Export
+    from brain.learning.candidate import Candidate
+    from brain.portable.export import Export
     from brain.store.signing import Signer
-    from brain.training.candidate import Candidate
 
 FORMAT = 1
 PURPOSE = "model"
@@ -146,7 +147,7 @@ def _record(candidate: Candidate, connection: Mapping[str, str]) -> Document:
 
 def _horizon(key: ModelKey) -> int | None:
     try:
-        return key.horizon
+        return horizon_of(key.target)
     except ValueError:
         return None
 

@@ -6,27 +6,28 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
-from brain.core.keys import DIRECTION, ModelKey, Sha256
+from brain.core.keys import ModelKey, Sha256
+from brain.learning.candidate import ChampionSummary
 from brain.store import decisions, document, verdicts
 from brain.store.backend import Backend, key_of
+from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused, verify_pointer
 from brain.store.connection import database, explained
 from brain.store.document import HEAD, StoredModel, model_id
 from brain.store.large_artifacts import payload_of
-from brain.store.plain import to_plain
 from brain.store.retention import prune, rollback
 from brain.store.schema import KEY, MODELS, prepare
 from brain.store.signing import Signer
 from brain.store.writing import Saved, Writer
-from brain.training.candidate import Incumbent
+from brain.usecases.direction.names import NAME as DIRECTION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from brain.core.keys import Interval
+    from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.training.candidate import Candidate, Decision
+    from brain.learning.candidate import Candidate, Decision
 
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
@@ -149,20 +150,20 @@ class ModelStore:
                 except (ArtifactRejected, ModelNotFound) as error:
                     yield Refused(key, error)
 
-    def summaries(
+    def champion_summaries(
         self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
-    ) -> dict[ModelKey, Incumbent]:
+    ) -> dict[ModelKey, ChampionSummary]:
         """The champions in brief, without artifacts: what decides whether to train, refresh or skip.
 
         A champion that fails verification is left out, with a warning in the log: it will be trained anew.
         """
         fields = dict.fromkeys((*HEAD, "signature"), 1)
-        summaries = {}
+        champion_summaries = {}
         with explained():
             for pointer in self._joined(entities, targets, use_case, fields):
                 if (found := self._verified_or_none(pointer)) is not None:
-                    summaries[key_of(pointer)] = _incumbent(found, pointer)
-        return summaries
+                    champion_summaries[key_of(pointer)] = _summary(found, pointer)
+        return champion_summaries
 
     def claims(
         self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
@@ -186,10 +187,10 @@ class ModelStore:
         with explained():
             return verdicts.record(self.backend, judged)
 
-    def record_decisions(self, interval: Interval, made: Mapping[ModelKey, Decision]) -> None:
-        """Keep what was decided for each model in `interval` and why; a rerun replaces it."""
+    def record_decisions(self, moment: Moment, made: Mapping[ModelKey, Decision]) -> None:
+        """Keep what was decided for each model in `moment` and why; a rerun replaces it."""
         with explained():
-            decisions.record(self.backend, interval, made)
+            decisions.record(self.backend, moment, made)
 
     def mark_revised(self, entity: str, reason: str, at: datetime, *, use_case: str = DIRECTION) -> int:
         """Note on the champions of `entity` that rows they were trained on have been corrected since.
@@ -244,8 +245,8 @@ class ModelStore:
         return verdict, found
 
 
-def _incumbent(found: dict[str, Any], pointer: dict[str, Any]) -> Incumbent:
-    return Incumbent(
+def _summary(found: dict[str, Any], pointer: dict[str, Any]) -> ChampionSummary:
+    return ChampionSummary(
         version=found["version"],
         parameters=found["hyper_parameters"],
         features=tuple(column["name"] for column in found["schema"]),

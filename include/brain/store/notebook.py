@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 
 from brain.core.errors import ScoringError
-from brain.core.keys import DATE, DIRECTION, ModelKey, Sha256
+from brain.core.keys import ModelKey, Sha256
 from brain.core.settings import Settings
+from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
+from brain.portable.evaluate import Evaluator
+from brain.portable.preprocessing import split_pipeline
 from brain.store.champions import Refused
-from brain.store.evaluate import Evaluator
 from brain.store.models import ModelStore
-from brain.store.preprocessing import split_pipeline
 from brain.store.provenance import describe_source, read_source
-from brain.training.calibration import Calibration
-from brain.training.candidate import Candidate, DataReference, Decision, TrainingWindow
+from brain.usecases.direction.calibration import Calibration
+from brain.usecases.direction.names import DATE
+from brain.usecases.direction.names import NAME as DIRECTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

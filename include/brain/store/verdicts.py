@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import UpdateOne
 
 from brain.core.keys import ModelKey
-from brain.store.plain import to_plain
+from brain.store.bson_values import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,11 +10,11 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from brain.core.errors import StorageUnavailable, StoreError
 from brain.core.keys import ModelKey
+from brain.portable.export import export
 from brain.store import large_artifacts
 from brain.store.backend import key_of
 from brain.store.champions import Move, Refused, move_operation
 from brain.store.document import draft, finish, model_id
-from brain.store.export import export
 from brain.store.schema import KEY
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from pymongo.client_session import ClientSession
 
+    from brain.learning.candidate import Candidate
     from brain.store.backend import Backend
-    from brain.training.candidate import Candidate
 
 BATCH_MODELS = 64
 BATCH_BYTES = 24 * 2**20

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from brain.core.errors import PublishError
-from brain.core.keys import probability_column
 from brain.scoring.batch import CELL_COLUMNS
+from brain.usecases.direction.names import probability_column
 from brain.warehouse.connection import transaction
 from brain.warehouse.schema import prepare, probability_columns
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
-    from brain.core.catalog import Catalogue
+    from brain.usecases.direction.catalogue import Assets
 
 PUBLISH_LOCK = 0x42524149  # "BRAI": one publisher at a time
 
@@ -92,7 +92,7 @@ class Publication:
     without_skill: int
 
 
-def publish(url: SecretStr, catalogue: Catalogue, cells: pd.DataFrame, published_at: datetime) -> Publication:
+def publish(url: SecretStr, catalogue: Assets, cells: pd.DataFrame, published_at: datetime) -> Publication:
     """Replace what readers see, in one transaction.
 
     A cell of the catalogue without a probability keeps its last published one, marked stale with the reason; a cell
@@ -122,7 +122,7 @@ def publish(url: SecretStr, catalogue: Catalogue, cells: pd.DataFrame, published
         return _summary(cursor, published_at, departed)
 
 
-def _require_grid(catalogue: Catalogue, cells: pd.DataFrame) -> None:
+def _require_grid(catalogue: Assets, cells: pd.DataFrame) -> None:
     expected = {(asset.name, horizon) for asset in catalogue.assets for horizon in asset.horizons}
     found = list(zip(cells["asset"], cells["horizon"].astype(int), strict=True))
     if len(found) == len(expected) and set(found) == expected:
@@ -145,7 +145,7 @@ def _stage(cursor: Cursor, cells: pd.DataFrame) -> None:
     cursor.copy_expert("COPY scored FROM STDIN WITH (FORMAT csv)", buffer)
 
 
-def _widen(cursor: Cursor, catalogue: Catalogue) -> None:
+def _widen(cursor: Cursor, catalogue: Assets) -> None:
     """Bring the wide table in line with the details.
 
     As_Of is the oldest date behind any number of the row, so that a stale cell cannot pass for a fresh one.

@@ -11,6 +11,7 @@ from psycopg2 import errors as pg
 from brain.core.errors import QueryRefused
 from brain.core.keys import ModelKey
 from brain.scoring.replay import Published
+from brain.usecases.direction.names import model_key
 from brain.warehouse.connection import transaction
 
 if TYPE_CHECKING:
@@ -85,4 +86,4 @@ def referenced_versions(url: SecretStr, since: datetime) -> set[tuple[ModelKey, 
         SELECT asset, horizon, model_version FROM probability_details WHERE model_version IS NOT NULL
         UNION SELECT asset, horizon, model_version FROM probability_history WHERE published_at >= %s
     """
-    return {(ModelKey.direction(asset, horizon), version) for asset, horizon, version in ask(url, query, (since,)).rows}
+    return {(model_key(asset, horizon), version) for asset, horizon, version in ask(url, query, (since,)).rows}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from brain.core.keys import probability_column
+from brain.usecases.direction.names import probability_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

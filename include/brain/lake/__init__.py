@@ -1,0 +1,1 @@
+"""Immutable, hashed snapshots of what was read."""

@@ -1,0 +1,39 @@
+"""How models are searched, refreshed and judged."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from brain.core.section import Section
+
+Classifier = Literal[
+    "logistic", "sgd", "forest", "extra_trees", "boosting", "svc", "bagged_svc", "naive_bayes", "neighbours"
+]
+Scale = Literal["standard", "robust", "min_max", "power", "quantile", "none"]
+
+
+class TrainingSettings(Section):
+    """How models are searched, refreshed and gated."""
+
+    min_rows: int = Field(500, ge=100, description="Labelled rows below which no model is trained.")
+    trials: int = Field(12, ge=1, description="Search budget for each model, in trials.")
+    seconds: float | None = Field(
+        None, gt=0, description="Search budget for each model, in seconds; results then depend on the machine's speed."
+    )
+    classifiers: tuple[Classifier, ...] = Field(
+        ("logistic", "boosting"), min_length=1, description="Kinds of model the search may choose from."
+    )
+    scales: tuple[Scale, ...] = Field(
+        ("standard", "robust", "min_max", "none"),
+        min_length=1,
+        description="Feature scalings the search may choose from.",
+    )
+    folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds on which skill is measured.")
+    embargo: int = Field(5, ge=0, description="Rows left out between training and test beyond the horizon.")
+    seed: int = Field(7, ge=0, description="Of every random choice: the same rows and seed give the same model.")
+    max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
+    false_discovery_rate: float = Field(
+        0.1, gt=0, lt=1, description="Share of cells said to have skill that may have none, over the whole grid."
+    )

@@ -1,0 +1,1 @@
+"""A fitted pipeline, its ONNX bytes, and what it says of rows."""

@@ -1,0 +1,73 @@
+"""What the gate found: plain records that go into the log, the lake and the Data Docs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that was not kept.
+
+    Args:
+        severity: ``fail`` keeps the rows out, ``warn`` only reports.
+        message: What was found and what was expected, for a person.
+        count: Number of rows or columns concerned.
+        examples: The first of them: dates, columns or assets.
+    """
+
+    rule: str
+    severity: Literal["warn", "fail"]
+    message: str
+    count: int = 1
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The gate's verdict on one subject.
+
+    Args:
+        subject: The asset, or ``Probabilities``.
+        rows: Number of rows looked at.
+        rules: Names of the rules that were applied.
+        findings: The rules that were not kept.
+        validation: Great Expectations' own results by suite, as plain JSON; the Data Docs are rendered from them.
+    """
+
+    subject: str
+    rows: int
+    rules: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    validation: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == "fail")
+
+    @property
+    def warnings(self) -> int:
+        return len(self.findings) - len(self.failures)
+
+    @property
+    def reason(self) -> str:
+        """Why it did not pass; empty if it did."""
+        return "; ".join(finding.message for finding in self.failures)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain JSON, without Great Expectations' own results."""
+        return {
+            "subject": self.subject,
+            "passed": self.passed,
+            "rows": self.rows,
+            "rules": list(self.rules),
+            "findings": [asdict(finding) for finding in self.findings],
+        }

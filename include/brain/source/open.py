@@ -1,0 +1,85 @@
+"""Reading asset tables: from PostgreSQL (`postgres.py`), or any database SQLAlchemy speaks to (`dialects.py`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import sqlalchemy as sa
+
+from brain.core.errors import SettingsError
+from brain.source.dialects import SqlSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+
+    from brain.core.settings import Settings
+    from brain.source.batches import Batch, Kind
+
+
+class Source(Protocol):
+    """A database with one table per asset."""
+
+    def discover(self, schema: str | None = None) -> list[str]:
+        """Every table or view with the standard columns ``Date`` and ``Close``, sorted."""
+
+    def columns(self, table: str) -> dict[str, Kind]:
+        """The table's columns in order.
+
+        Raises:
+            SourceTableError: There is no such table.
+            ServerUnreachable: The connection was cut.
+        """
+
+    def read(
+        self,
+        table: str,
+        key: str,
+        columns: Sequence[str],
+        *,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+        batch_rows: int = 50_000,
+    ) -> Iterator[Batch]:
+        """Rows with since ≤ key ≤ until in bounded batches, ordered by `key`.
+
+        Raises:
+            SourceTableError: A cell is not of its column's type, or the table has changed meanwhile.
+            ServerUnreachable: The connection was cut.
+        """
+
+    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
+        """The greatest key not after `until`; None if there is none."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+def open_source(settings: Settings, schema: str | None = None) -> Source:
+    """The source of the settings; `schema` is the catalogue's `source.schema`.
+
+    Connecting happens at the first read.
+
+    Raises:
+        SettingsError: The URL is malformed, or its driver is not installed.
+    """
+    return connect_source(settings.source_url.get_secret_value(), schema)
+
+
+def connect_source(url: str, schema: str | None = None) -> Source:
+    """The source behind a SQLAlchemy URL; as `open_source`."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            from brain.source.postgres import PostgresSource
+
+            return PostgresSource(parsed, schema)
+        return SqlSource(parsed, schema)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        reason = f"the missing driver {error.name}" if isinstance(error, ModuleNotFoundError) else "a malformed URL"
+        raise SettingsError(
+            "BRAIN_SOURCE_URL",
+            found=reason,
+            expected="a SQLAlchemy URL such as postgresql+psycopg2://user:password@host:5432/database",
+            remedy="Correct the URL, or install the driver its scheme names.",
+        ) from None

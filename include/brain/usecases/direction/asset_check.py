@@ -1,0 +1,60 @@
+"""The gate in front of the lake: an asset's rows, before they become its newest snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brain.core.errors import SourceTableError
+from brain.quality.engine import validate
+from brain.quality.result import GateResult
+from brain.usecases.direction.asset_facts import column_facts, row_facts, table_facts
+from brain.usecases.direction.asset_rules import asset_rules, table_rules
+from brain.usecases.direction.names import CLOSE, DATE, target_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brain.core.moment import Moment
+    from brain.usecases.direction.catalogue import AssetSpec
+
+_ROW_IDS = {"rows": DATE, "columns": "column"}
+
+
+def check_asset(
+    frame: pd.DataFrame,
+    spec: AssetSpec,
+    moment: Moment,
+    *,
+    total_rows: int | None = None,
+    unchanged: bool = False,
+) -> GateResult:
+    """Judge an asset's rows.
+
+    Args:
+        frame: ``Date`` and float64 columns, the whole snapshot or its newest rows.
+        total_rows: Rows of the whole snapshot, if `frame` is only its newest part.
+        unchanged: The rows have passed before; only what time alone can break is looked at.
+
+    Raises:
+        SourceTableError: A column without which nothing can be judged is missing.
+    """
+    total = len(frame) if total_rows is None else total_rows
+    _require_columns(frame, spec)
+    facts = {"table": table_facts(frame, total, moment.day)}
+    rules = table_rules(spec.quality)
+    if not unchanged:
+        rules = asset_rules(spec.quality)
+        facts |= {"rows": row_facts(frame), "columns": column_facts(frame, spec, whole=len(frame) == total)}
+    findings, results = validate(rules, facts, _ROW_IDS, spec.name)
+    return GateResult(spec.name, len(frame), tuple(rule.name for rule in rules), tuple(findings), results)
+
+
+def _require_columns(frame: pd.DataFrame, spec: AssetSpec) -> None:
+    needed = (DATE, CLOSE, *(target_name(horizon) for horizon in spec.horizons))
+    if missing := [name for name in needed if name not in frame]:
+        raise SourceTableError(
+            spec.name,
+            found=f"no column {', '.join(missing)}",
+            expected=f"the columns {', '.join(needed)}",
+            remedy="Add them to the table, or leave those horizons out in the catalogue.",
+        )

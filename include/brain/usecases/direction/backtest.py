@@ -1,0 +1,165 @@
+"""A recipe's out-of-sample record: what would have been published, fold by fold, and whether it beat the base rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from brain.learning.fitting import fit, forecast
+from brain.learning.skill import SkillTest, skill_test
+from brain.usecases.direction.base_rate import log_loss
+from brain.usecases.direction.calibration import Calibration, blend_slope, log_odds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from brain.learning.fitting import Fitted
+    from brain.usecases.direction.cell import Cell
+
+    Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a recipe said out of sample, over selection and evidence folds in time order, shapes (n,).
+
+    Args:
+        rows: Positions of the test rows.
+        outcome: 0 or 1.
+        raw: The model's probabilities.
+        evidence: Its log-odds beyond their mean in training.
+        base: The base rate that would have been published before the row's fold.
+        share: The plain share of ups then.
+        blend: What would have been published if the cell had skill; NaN on the selection folds.
+        fitted: The recipe's model of all labelled rows.
+    """
+
+    cell: Cell
+    rows: NDArray[np.intp]
+    outcome: Values
+    raw: Values
+    evidence: Values
+    base: Values
+    share: Values
+    blend: Values
+    fitted: Fitted
+
+    @cached_property
+    def proven(self) -> NDArray[np.bool_]:
+        """Which rows belong to the evidence folds."""
+        return ~np.isnan(self.blend)
+
+    def losses(self, probability: Values) -> Values:
+        """Log loss on the evidence rows, shape (evidence rows,)."""
+        return log_loss(self.outcome[self.proven], probability[self.proven])
+
+    def test(self, seed: int) -> SkillTest:
+        """The blend against the base rate, on the evidence rows."""
+        return skill_test(self.losses(self.base), self.losses(self.blend), self.cell.horizon, seed)
+
+    def recent_loss(self) -> float:
+        """Mean log loss of the blend on the last evidence fold: the window on which recipes are compared."""
+        last = np.isin(self.rows, self.cell.folds.evidence[-1].test)
+        return float(log_loss(self.outcome[last], self.blend[last]).mean())
+
+
+def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
+    """Forecast every fold from its past, then blend each evidence fold by what the folds before it had shown."""
+    *past, fitted = fit(cell, parameters, [*(fold.train for fold in cell.folds.all), cell.rows])
+    said = [forecast(cell, model, fold) for model, fold in zip(past, cell.folds.all, strict=True)]
+    rows = np.concatenate([part.fold.test for part in said])
+    lengths = [len(part.fold.test) for part in said]
+    known_by = np.array([cell.known_by(fold.train) for fold in cell.folds.all])
+    whole = Backtest(
+        cell,
+        rows,
+        cell.labels[rows],
+        raw=expit(np.concatenate([part.odds for part in said])),
+        evidence=np.concatenate([part.evidence for part in said]),
+        base=np.repeat(cell.base_rates.rates(cell.horizon, known_by), lengths),
+        share=np.repeat(cell.base_rates.shares(cell.horizon, known_by), lengths),
+        blend=np.full(len(rows), np.nan),
+        fitted=fitted,
+    )
+    for fold in cell.folds.evidence:
+        now = slice(*np.searchsorted(rows, [fold.test[0], fold.test[-1] + 1]))
+        slope = _slope(whole, fold.train)
+        whole.blend[now] = expit(logit(whole.base[now]) + slope * whole.evidence[now])
+    return whole
+
+
+def calibrate(whole: Backtest) -> Calibration:
+    """The calibration of the model fitted to all labelled rows."""
+    cell = whole.cell
+    return Calibration(cell.base_rate, _slope(whole, cell.rows), center=whole.fitted.center)
+
+
+def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:
+    """The slope one would have chosen when the labels of the rows at `known`, ascending, were known."""
+    past = slice(np.searchsorted(whole.rows, known[-1], side="right"))
+    return blend_slope(
+        whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight=1 / whole.cell.horizon
+    )
+
+
+def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
+    """The record as plain JSON, measured on the evidence rows."""
+    proven, outcome = whole.proven, whole.outcome[whole.proven]
+    test = whole.test(seed)
+    slope, intercept = calibration_line(whole.blend[proven], outcome)
+    return {
+        "log_loss": float(whole.losses(whole.blend).mean()),
+        "base_log_loss": float(whole.losses(whole.base).mean()),
+        "long_run_log_loss": float(whole.losses(whole.share).mean()),
+        "raw_log_loss": float(whole.losses(np.clip(whole.raw, 1e-6, 1 - 1e-6)).mean()),
+        "brier": float(((whole.blend[proven] - outcome) ** 2).mean()),
+        "base_brier": float(((whole.base[proven] - outcome) ** 2).mean()),
+        "skill": test.skill,
+        "skill_low": test.low,
+        "skill_high": test.high,
+        "skill_error": test.standard_error,
+        "p_value": test.p_value,
+        "blocks": test.blocks,
+        "calibration_slope": slope,
+        "calibration_intercept": intercept,
+        "rows": int(proven.sum()),
+        "recent_log_loss": whole.recent_loss(),
+    }
+
+
+def calibration_line(probability: Values, outcome: Values) -> tuple[float | None, float | None]:
+    """Slope and intercept of the outcome on the log-odds said (Cox 1958): 1 and 0 where probabilities are calibrated.
+
+    None, None where all probabilities are the same or the line runs off to infinity.
+    """
+    said = log_odds(probability)
+    if np.ptp(said) < 1e-9 or np.ptp(outcome) == 0:
+        return None, None
+    slope, intercept = 0.0, float(logit(outcome.mean()))  # from where Newton's steps converge however bold the odds
+    for _ in range(30):
+        chance = expit(slope * said + intercept)
+        excess, spread = chance - outcome, chance * (1 - chance)
+        weighted = spread * said
+        a, b, c = float(weighted @ said), float(weighted.sum()), float(spread.sum())
+        determinant = a * c - b * b
+        if not determinant > 0:
+            return None, None
+        along, across = float(excess @ said), float(excess.sum())
+        steps = (c * along - b * across) / determinant, (a * across - b * along) / determinant
+        slope -= min(max(steps[0], -5.0), 5.0)
+        intercept -= min(max(steps[1], -5.0), 5.0)
+        if max(map(abs, steps)) < 1e-8:
+            return slope, intercept
+    return None, None
+
+
+def proofs(cell: Cell) -> tuple[dict[str, str], ...]:
+    """Per fold, that the last training label ended before the first test date."""
+    ends = [(cell.dates[fold.train[-1] + cell.horizon], cell.dates[fold.test[0]]) for fold in cell.folds.all]
+    return tuple({"last_training_label_end": str(end), "first_test": str(first)} for end, first in ends)

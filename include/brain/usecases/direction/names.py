@@ -1,0 +1,40 @@
+"""The names that tie an asset's columns, its models and its published columns together."""
+
+from __future__ import annotations
+
+import re
+
+from brain.core.keys import ModelKey
+
+NAME = "direction"
+DATE = "Date"
+CLOSE = "Close"
+PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+TARGET_PATTERN = re.compile(r"RETURNS([1-9][0-9]*)")
+
+
+def target_name(horizon: int) -> str:
+    """Name of the forward-return column and of the model trained on it: ``RETURNS25``."""
+    return f"RETURNS{horizon}"
+
+
+def probability_column(horizon: int) -> str:
+    """Name of the published column: ``25_Day_Probability``."""
+    return f"{horizon}_Day_Probability"
+
+
+def model_key(asset: str, horizon: int) -> ModelKey:
+    """Key of the model for "is Close not lower `horizon` rows later?"."""
+    return ModelKey(NAME, asset, target_name(horizon))
+
+
+def horizon_of(target: str) -> int:
+    """Rows ahead that a target looks.
+
+    Raises:
+        ValueError: It is not of the form ``RETURNSn``.
+    """
+    match = TARGET_PATTERN.fullmatch(target)
+    if match is None:
+        raise ValueError(f"{target!r} is not of the form RETURNSn")
+    return int(match.group(1))

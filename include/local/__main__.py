@@ -1,0 +1,49 @@
+"""What the Makefile calls: ``python -m local run|down|status|clean``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+
+from brain.core.errors import BrainError
+from brain.core.settings import find_home
+from brain.display import show_status
+from local import one_machine
+
+
+def main() -> None:
+    """Do what is asked; an expected error is one sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m local")
+    parser.add_argument("action", choices=("run", "down", "status", "clean"))
+    action = parser.parse_args().action
+    home, console = find_home(os.environ), Console()
+    try:
+        if action == "run":
+            from local.walkthrough import run_everything
+
+            run_everything(console, home)
+        elif action == "down":
+            stopped = one_machine.down(home)
+            console.print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
+        elif action == "clean":
+            one_machine.clean(home)
+        else:
+            show_status(console, one_machine.status(home))
+    except KeyboardInterrupt:
+        console.print(
+            "Interrupted. What was started keeps running: `make run` takes it up again, `make down` stops it."
+        )
+        sys.exit(130)
+    except BrainError as error:
+        Console(stderr=True).print(
+            f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

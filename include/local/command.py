@@ -1,0 +1,49 @@
+"""The `brain` command as this machine has it: `brain.cli`, and the servers of `local`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from brain.cli import app, main
+
+console = Console()
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded PostgreSQL and MongoDB, and remember where they are."""
+    from local import servers
+
+    servers.up(_home())
+    status()
+
+
+@app.command()
+def down() -> None:
+    """Stop Airflow and the embedded servers; data stays."""
+    from local import one_machine
+
+    stopped = one_machine.down(_home())
+    console.print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command()
+def status() -> None:
+    """Show what runs on this machine, where, and where it logs."""
+    from brain.display import show_status
+    from local import one_machine
+
+    show_status(console, one_machine.status(_home()))
+
+
+def _home() -> Path:
+    from brain.core.settings import find_home
+
+    return find_home(os.environ)
+
+
+if __name__ == "__main__":
+    main()

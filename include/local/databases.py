@@ -1,0 +1,81 @@
+"""Databases and roles of the embedded PostgreSQL, with no more rights than each needs.
+
+| database  | owner        | who else                                                  |
+|-----------|--------------|-----------------------------------------------------------|
+| market    | market_owner | brain_source reads every present and future table         |
+| warehouse | brain_writer | bi_reader connects; it reads what brain_writer grants     |
+| airflow   | airflow      | nobody                                                    |
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import psycopg2
+from psycopg2 import sql
+
+from local.postgres import Postgres
+from local.state import State
+
+OWNERS = {"market": "market_owner", "warehouse": "brain_writer", "airflow": "airflow"}
+READERS = {"market": "brain_source", "warehouse": "bi_reader"}
+ROLES = (*OWNERS.values(), *READERS.values())
+
+
+def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
+    """Create what is missing and set every right anew; a second call changes nothing."""
+    with closing(postgres.connect("postgres", port)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for role in ROLES:
+            _ensure_role(cursor, role, state.password(role))
+        for database, owner in OWNERS.items():
+            _ensure_database(cursor, database, owner)
+            limit_database(cursor, database, READERS.get(database))
+    for database, owner in OWNERS.items():
+        with closing(postgres.connect(database, port)) as connection, connection, connection.cursor() as cursor:
+            _limit_schema(cursor, owner, READERS.get(database))
+            if database == "market":
+                _open_future_tables(cursor, owner, READERS[database])
+
+
+def limit_database(cursor: psycopg2.extensions.cursor, database: str, reader: str | None) -> None:
+    """Let only the owner and `reader` connect; needed again for a copy of a database, which keeps no such rights."""
+    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+    if reader:
+        grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+        cursor.execute(grant.format(sql.Identifier(database), sql.Identifier(reader)))
+
+
+def _ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
+    cursor.execute(
+        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %s").format(verb, sql.Identifier(role)),
+        (password,),
+    )
+    if role in READERS.values():
+        cursor.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role)))
+
+
+def _ensure_database(cursor: psycopg2.extensions.cursor, database: str, owner: str) -> None:
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
+    if not cursor.fetchone():
+        create = sql.SQL("CREATE DATABASE {} OWNER {}")
+        cursor.execute(create.format(sql.Identifier(database), sql.Identifier(owner)))
+
+
+def _limit_schema(cursor: psycopg2.extensions.cursor, owner: str, reader: str | None) -> None:
+    cursor.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(owner)))
+    cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    if reader:
+        cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(reader)))
+
+
+def _open_future_tables(cursor: psycopg2.extensions.cursor, owner: str, reader: str) -> None:
+    for right, things in (("SELECT", "TABLES"), ("USAGE", "SCHEMAS")):
+        cursor.execute(
+            sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT {} ON {} TO {}").format(
+                sql.Identifier(owner), sql.SQL(right), sql.SQL(things), sql.Identifier(reader)
+            )
+        )

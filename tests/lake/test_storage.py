@@ -1,0 +1,109 @@
+"""The lake's files on a local disk and behind an fsspec URL."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from brain.core.errors import StorageUnavailable
+from brain.lake.storage import Storage, open_storage
+
+
+@contextmanager
+def full_disk(size: int = 1000) -> Iterator[None]:
+    """No file of this process may grow beyond `size` bytes: the kernel refuses the write, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.fixture(params=["path", "file", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    urls = {"path": str(tmp_path / "lake"), "file": f"file://{tmp_path}/lake", "memory": f"memory://{uuid.uuid4()}"}
+    return open_storage(urls[request.param])
+
+
+def test_what_is_written_is_read(storage: Storage) -> None:
+    storage.write("a/b/c.json", b"one")
+    storage.write("a/b/c.json", b"two")
+    assert storage.read("a/b/c.json") == b"two"
+    assert storage.names("a/b") == ["c.json"]
+    assert storage.exists("a/b/c.json")
+
+
+def test_what_is_not_there_is_not_found(storage: Storage) -> None:
+    with pytest.raises(FileNotFoundError):
+        storage.read("a/none.json")
+    assert storage.names("a") == []
+    assert not storage.exists("a/none.json")
+    storage.delete("a/none.json")
+
+
+def test_a_folder_goes_with_all_that_is_in_it(storage: Storage) -> None:
+    for name in ("a/b/one", "a/b/c/two", "a/three"):
+        storage.write(name, b"")
+    storage.delete_folder("a/b")
+    assert not storage.exists("a/b/c/two")
+    assert storage.names("a") == ["three"]
+    storage.delete_folder("a/b")
+
+
+def test_a_replaced_file_is_kept_as_the_previous_one(storage: Storage) -> None:
+    for content in (b"one", b"two", b"three"):
+        storage.replace("a/now", content, "a/before")
+    assert (storage.read("a/before"), storage.read("a/now")) == (b"two", b"three")
+    assert storage.names("a") == ["before", "now"]
+
+
+def test_files_written_before_a_replacement_are_there_after_it(storage: Storage) -> None:
+    for number in range(3):
+        storage.write_before(f"a/part{number}", b"part")
+    storage.replace("a/now", b"one", "a/before")
+    assert storage.names("a") == ["now", "part0", "part1", "part2"]
+
+
+def test_a_file_lost_before_it_was_synced_stops_the_replacement(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write_before("a/part", b"part")
+    storage.write_before("a/other", b"part")
+    storage.delete("a/part")
+    with pytest.raises(StorageUnavailable, match="FileNotFoundError"):
+        storage.replace("a/now", b"one", "a/before")
+    assert storage.names("a") == ["other"]
+
+
+def test_what_is_deleted_is_gone(storage: Storage) -> None:
+    storage.write("a/b", b"")
+    storage.delete("a/b")
+    assert storage.names("a") == []
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write("a/b", b"old")
+    with full_disk(), pytest.raises(StorageUnavailable, match="Free space"):
+        storage.write("a/b", b"new" * 1000)
+    assert storage.read("a/b") == b"old"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file where the lake should be")
+    with pytest.raises(StorageUnavailable, match="BRAIN_LAKE_URL"):
+        open_storage(str(tmp_path / "lake")).write("a/b", b"")
+
+
+def test_an_address_shows_no_credentials() -> None:
+    storage = Storage("s3://key:secret@bucket/lake")
+    assert storage.describe("a/b") == "s3://bucket/lake/a/b"

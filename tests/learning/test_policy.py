@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from brain.core.keys import Sha256
+from brain.learning.candidate import ChampionSummary
+from brain.learning.policy import decide
+from brain.learning.settings import TrainingSettings
+
+OLD, NEW = Sha256("a" * 64), Sha256("b" * 64)
+CHAMPION = ChampionSummary(
+    version=3,
+    parameters={"classifier": "logistic"},
+    features=("x", "y"),
+    searched_at=datetime(2024, 1, 1, tzinfo=UTC),
+    trained_at=datetime(2024, 2, 1, tzinfo=UTC),
+    snapshot=OLD,
+)
+
+
+@pytest.mark.parametrize(
+    ("champion", "snapshot", "day", "force", "action", "reason"),
+    [
+        (None, OLD, 2, False, "search", "no champion"),
+        (CHAMPION, OLD, 2, False, "skip", "nothing new"),
+        (CHAMPION, NEW, 2, False, "refresh", "new rows"),
+        (CHAMPION, OLD, 2, True, "search", "forced"),
+        (CHAMPION, NEW, 121, False, "search", "searched 120 days ago, more than 90"),
+        (CHAMPION, NEW, 91, False, "refresh", "new rows"),
+        (replace(CHAMPION, degraded="0.70 against 0.68"), OLD, 2, False, "search", "degraded: 0.70 against 0.68"),
+        (replace(CHAMPION, features=("x",)), OLD, 2, False, "search", "schema changed: new y"),
+        (replace(CHAMPION, features=("x", "y", "z")), OLD, 2, False, "search", "schema changed: without z"),
+        (replace(CHAMPION, features=("y", "x")), OLD, 2, False, "search", "schema changed: another order"),
+        (replace(CHAMPION, parameters={"classifier": "svc"}), OLD, 2, False, "search", "svc is no longer in"),
+    ],
+)
+def test_train_refresh_or_skip(
+    champion: ChampionSummary | None, snapshot: Sha256, day: int, force: bool, action: str, reason: str
+) -> None:
+    now = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
+    decision = decide(
+        champion, features=("x", "y"), snapshot=snapshot, now=now, settings=TrainingSettings(), force=force
+    )
+    assert decision.action == action
+    assert reason in decision.reason

@@ -1,0 +1,97 @@
+"""What the embedded servers promise about roles and rights, on the session's servers."""
+
+from __future__ import annotations
+
+import pymongo
+import pytest
+from pymongo.errors import OperationFailure
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from brain.core.settings import Settings
+from local.servers import Servers
+
+
+def run(url: str, *statements: str) -> list[tuple[object, ...]]:
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            rows: list[tuple[object, ...]] = []
+            for statement in statements:
+                result = connection.execute(text(statement))
+                rows = [tuple(row) for row in result] if result.returns_rows else []
+            return rows
+    finally:
+        engine.dispose()
+
+
+MAKE_GOLD = ('CREATE TABLE "GOLD" ("Date" date PRIMARY KEY)', "INSERT INTO \"GOLD\" VALUES ('2020-01-02')")
+
+
+def test_source_role_reads_tables_made_later(settings: Settings, demo_url: str) -> None:
+    run(demo_url, *MAKE_GOLD)
+    assert run(settings.source_url.get_secret_value(), 'SELECT count(*) FROM "GOLD"') == [(1,)]
+
+
+def test_source_role_reads_schemas_made_later(settings: Settings, demo_url: str) -> None:
+    run(demo_url, "CREATE SCHEMA metals", "CREATE TABLE metals.t AS SELECT 1 AS one")
+    assert run(settings.source_url.get_secret_value(), "SELECT one FROM metals.t") == [(1,)]
+
+
+@pytest.mark.parametrize("statement", ['DELETE FROM "GOLD"', "CREATE TABLE mine (x int)"])
+def test_source_role_cannot_write(settings: Settings, demo_url: str, statement: str) -> None:
+    run(demo_url, *MAKE_GOLD)
+    with pytest.raises((ProgrammingError, OperationalError)):
+        run(settings.source_url.get_secret_value(), "SET TRANSACTION READ WRITE", statement)
+
+
+def test_bi_reader_reads_nothing_until_granted(settings: Settings, reader_url: str) -> None:
+    writer = settings.warehouse_url.get_secret_value()
+    run(writer, "CREATE TABLE t AS SELECT 1 AS one")
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        run(reader_url, "SELECT one FROM t")
+    run(writer, "GRANT SELECT ON t TO bi_reader")
+    assert run(reader_url, "SELECT one FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize(("role", "database"), [("bi_reader", "market"), ("brain_source", "warehouse")])
+def test_a_role_connects_to_its_own_database_only(servers: Servers, role: str, database: str) -> None:
+    with pytest.raises(OperationalError, match="permission denied for database"):
+        run(servers.postgres_url(role, database), "SELECT 1")
+
+
+def test_a_wrong_password_is_refused(servers: Servers) -> None:
+    url = servers.postgres_url("brain_writer", "warehouse").replace(servers.state.password("brain_writer"), "guess")
+    with pytest.raises(OperationalError, match="password authentication failed"):
+        run(url, "SELECT 1")
+
+
+def test_postgres_is_version_18_and_listens_on_loopback_only(servers: Servers) -> None:
+    rows = run(
+        servers.postgres_url("airflow", "airflow"),
+        "SELECT current_setting('server_version_num')::int / 10000, current_setting('listen_addresses')",
+    )
+    assert rows == [(18, "127.0.0.1")]
+
+
+def test_mongo_transactions_commit_across_collections(settings: Settings) -> None:
+    with pymongo.MongoClient[dict[str, int]](settings.mongo_url.get_secret_value()) as client:
+        database = client.get_default_database()
+        with client.start_session() as session, session.start_transaction():
+            database.a.insert_one({"x": 1}, session=session)
+            database.b.insert_one({"x": 2}, session=session)
+        assert [database[name].count_documents({}) for name in "ab"] == [1, 1]
+
+
+def test_mongo_refuses_a_client_without_password(servers: Servers) -> None:
+    with (
+        pymongo.MongoClient[dict[str, int]]("127.0.0.1", servers.mongo_port, directConnection=True) as client,
+        pytest.raises(OperationFailure, match="requires authentication"),
+    ):
+        client.brain.a.insert_one({"x": 1})
+
+
+def test_each_test_gets_empty_databases(settings: Settings) -> None:
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert run(settings.source_url.get_secret_value(), tables) == [(0,)]
+    assert run(settings.warehouse_url.get_secret_value(), tables) == [(0,)]

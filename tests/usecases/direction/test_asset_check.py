@@ -1,0 +1,96 @@
+"""The gate on real demo data, and the severity of its rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain.core.errors import SourceTableError
+from brain.core.moment import Moment
+from brain.demo.load import demo_frame
+from brain.usecases.direction.asset_check import check_asset
+from brain.usecases.direction.catalogue import AssetSpec, parse_assets
+
+CATALOGUE = parse_assets((Path(__file__).parents[3] / "catalogue.yaml").read_text())
+NOW = Moment(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+
+
+def rules(frame: pd.DataFrame, **settings: Any) -> dict[str, str]:
+    """The broken rules and their severity, for SP500 under other quality settings."""
+    spec = AssetSpec.model_validate({**CATALOGUE.asset("SP500").model_dump(), "quality": settings})
+    day = frame["Date"].iloc[-1]
+    report = check_asset(frame, spec, Moment(dt.datetime.combine(day, dt.time(), dt.UTC)))
+    return {finding.rule: finding.severity for finding in report.findings}
+
+
+@pytest.fixture(scope="module")
+def sp500() -> pd.DataFrame:
+    return demo_frame("SP500")
+
+
+@pytest.mark.parametrize("name", CATALOGUE.names)
+def test_every_demo_asset_passes(name: str) -> None:
+    report = check_asset(demo_frame(name), CATALOGUE.asset(name), NOW)
+    assert report.passed, report.reason
+    assert {finding.rule for finding in report.findings} <= {"stale", "jumps", "flat", "missing"}
+
+
+def test_real_prices_break_no_rule(sp500: pd.DataFrame) -> None:
+    assert rules(sp500) == {}
+
+
+@pytest.mark.parametrize("severity", ["warn", "fail", "off"])
+def test_a_rule_has_the_severity_of_the_catalogue(sp500: pd.DataFrame, severity: str) -> None:
+    wrong = sp500["High"].where(sp500.index != 100, sp500["Low"] - 1)
+    frame = sp500.assign(High=wrong)
+    found = rules(frame, high_low=severity, price_range="off")
+    assert found == ({} if severity == "off" else {"high_low": severity})
+
+
+def test_thresholds_come_from_the_catalogue(sp500: pd.DataFrame) -> None:
+    assert rules(sp500, max_jump=5.0) == {"jumps": "warn"}
+    assert rules(sp500, max_gap=2) == {"gaps": "warn"}
+    assert rules(sp500, min_rows=10_000) == {"min_rows": "fail"}
+
+
+def test_a_gap_names_the_day_after_it(sp500: pd.DataFrame) -> None:
+    frame = sp500.drop(index=range(3000, 3010)).reset_index(drop=True)
+    report = check_asset(frame, CATALOGUE.asset("SP500"), NOW)
+    (gap,) = [finding for finding in report.findings if finding.rule == "gaps"]
+    assert gap.examples == (str(sp500["Date"][3010].date()),)
+
+
+def test_a_part_is_not_called_short_nor_its_target_constant(sp500: pd.DataFrame) -> None:
+    spec = CATALOGUE.asset("SP500")
+    short = AssetSpec.model_validate({**spec.model_dump(), "quality": {"min_rows": 1000}})
+    start = int(np.argmax(sp500["RETURNS161"].rolling(30).min() >= 0)) - 29
+    part = sp500.iloc[start : start + 30 + 161].reset_index(drop=True)
+    alone = check_asset(part, short, NOW)
+    assert {finding.rule for finding in alone.failures} == {"min_rows", "constant_target"}
+    assert check_asset(part, short, NOW, total_rows=len(sp500)).passed
+
+
+def test_unchanged_rows_are_only_asked_their_age(sp500: pd.DataFrame) -> None:
+    report = check_asset(sp500.assign(Close=-1.0), CATALOGUE.asset("SP500"), NOW, unchanged=True)
+    assert report.rules == ("min_rows", "stale")
+    assert [finding.rule for finding in report.findings] == ["stale"]
+
+
+def test_a_missing_column_is_named(sp500: pd.DataFrame) -> None:
+    with pytest.raises(SourceTableError, match="no column RETURNS5"):
+        check_asset(sp500.drop(columns="RETURNS5"), CATALOGUE.asset("SP500"), NOW)
+
+
+def test_the_report_is_plain_json(sp500: pd.DataFrame) -> None:
+    import json
+
+    report = check_asset(sp500, CATALOGUE.asset("SP500"), NOW)
+    kept = json.loads(json.dumps(report.to_json()))
+    assert kept["passed"] is True
+    assert kept["findings"][0]["message"].startswith("the newest row is ")
+    assert json.loads(json.dumps(report.validation))["rows"]["success"] is True

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from brain.usecases.direction.base_rate import FIRST_BLOCK, LONG_RUN, WINDOWS, BaseRates
+
+HORIZONS = (1, 5, 20, 161)
+
+
+def known_at_the_end(labels: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
+    known = labels.copy()
+    known[len(known) - horizon :] = np.nan
+    return known
+
+
+def rates_of(labels: NDArray[np.float64], peers: float = 0.5) -> BaseRates:
+    """The same ups and downs at every horizon."""
+    by_horizon = {horizon: known_at_the_end(labels, horizon) for horizon in HORIZONS}
+    return BaseRates.of(by_horizon, dict.fromkeys(HORIZONS, peers))
+
+
+def shuffled(ups: int, rows: int, seed: int = 0) -> NDArray[np.float64]:
+    labels = np.repeat([1.0, 0.0], [ups, rows - ups])
+    np.random.default_rng(seed).shuffle(labels)
+    return labels
+
+
+def test_a_share_seen_in_plenty_is_what_was_seen() -> None:
+    assert rates_of(shuffled(60_000, 100_000)).rate(1, 99_999) == pytest.approx(0.6, abs=2e-3)
+
+
+def test_a_share_seen_in_few_independent_outcomes_is_drawn_toward_the_others() -> None:
+    rates = rates_of(shuffled(630, 1000), peers=0.55)
+    by_horizon = [rates.rate(horizon, 999) for horizon in HORIZONS]
+    assert by_horizon == sorted(by_horizon, reverse=True)
+    assert by_horizon[0] == pytest.approx(0.63, abs=0.01)
+    assert by_horizon[-1] == pytest.approx(0.55, abs=0.02)
+
+
+def test_an_asset_unlike_the_others_is_drawn_to_them_less() -> None:
+    like, unlike = rates_of(shuffled(560, 1000), peers=0.6), rates_of(shuffled(200, 1000), peers=0.6)
+    assert like.likeness(999) > 0.7
+    assert unlike.likeness(999) < 0.1
+    assert unlike.rate(161, 999) < 0.4 < 0.55 < like.rate(161, 999)
+
+
+def test_before_anything_is_known_the_others_and_a_half_are_all_there_is() -> None:
+    rates = rates_of(shuffled(500, 1000), peers=0.7)
+    assert rates.likeness(0) == pytest.approx(0.5)
+    assert rates.rate(161, 0) == pytest.approx(0.6)
+
+
+def test_only_labels_that_end_by_the_row_are_known() -> None:
+    labels = np.repeat([0.0, 1.0], [600, 600])
+    rates = rates_of(labels)
+    assert rates.shares(20, np.array([600 + 19, 600 + 20])) == pytest.approx([0, 1 / 601])
+
+
+def test_rates_at_many_rows_are_those_at_each() -> None:
+    rates = rates_of(np.concatenate([shuffled(1500, 3000), shuffled(3200, 4000, seed=1)]))
+    rows = np.array([500, 3000, 5000, 6999])
+    assert list(rates.rates(5, rows)) == [rates.rate(5, int(row)) for row in rows]
+
+
+def test_what_comes_later_changes_no_earlier_rate() -> None:
+    labels = shuffled(3000, 6000)
+    longer = np.concatenate([labels, np.ones(2000)])
+    for row in (400, 3000, 5900):
+        assert rates_of(longer).rate(5, row) == rates_of(labels).rate(5, row)
+
+
+def test_a_recent_window_is_taken_where_the_share_has_moved_for_good() -> None:
+    moved = np.concatenate([shuffled(1500, 3000), shuffled(3200, 4000, seed=1)])
+    rates = rates_of(moved)
+    assert rates.window(6999) in WINDOWS
+    for horizon in (1, 5):
+        assert rates.rate(horizon, 6999) > rates.shares(horizon, np.array([6999]))[0] + 0.05
+
+
+def test_the_long_run_holds_where_nothing_has_moved() -> None:
+    steady = [rates_of(shuffled(3600, 7000, seed)).window(6999) for seed in range(20)]
+    assert steady.count(LONG_RUN) >= 18
+
+
+def test_a_short_history_has_nothing_to_compare_windows_on() -> None:
+    assert rates_of(shuffled(700, FIRST_BLOCK)).window(FIRST_BLOCK - 1) == LONG_RUN
+
+
+def test_a_window_is_taken_for_all_horizons_so_that_neighbours_agree() -> None:
+    ups_and_downs = np.concatenate([shuffled(2000, 4000), shuffled(2800, 4000, seed=2)])
+    horizons = (19, 20, 21)
+    labels = {horizon: known_at_the_end(ups_and_downs, horizon) for horizon in horizons}
+    rates = BaseRates.of(labels, dict.fromkeys(horizons, 0.5))
+    assert np.ptp([rates.rate(horizon, 7999) for horizon in horizons]) < 0.01
+
+
+def test_what_is_usual_is_one_half_where_nothing_is_given() -> None:
+    assert BaseRates.of({5: known_at_the_end(shuffled(50, 100), 5)}, {}).peers_at(5, 99) == 0.5
+
+
+def test_the_others_share_that_counts_is_the_one_known_then() -> None:
+    labels = {horizon: known_at_the_end(shuffled(560, 1000), horizon) for horizon in HORIZONS}
+    moving = np.repeat([0.5, 0.6], [500, 500])
+    rates = BaseRates.of(labels, dict.fromkeys(HORIZONS, moving))
+    for row, peers in ((499, 0.5), (500, 0.6), (999, 0.6), (1100, 0.6)):
+        alone = BaseRates.of(labels, dict.fromkeys(HORIZONS, peers))
+        assert rates.peers_at(161, row) == peers
+        assert rates.rate(161, row) == alone.rate(161, row)
+        assert rates.likeness(row) == alone.likeness(row)

@@ -1,0 +1,65 @@
+"""The null and planted-signal benchmarks in a small form: no skill where there is none, found where there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.grid.series import planted, random_walk
+from benchmarks.grid.train import Cell, Job, judged, known_at, train_job
+from brain.usecases.direction.base_rate import log_loss
+from brain.usecases.direction.catalogue import AssetSpec
+
+HORIZONS = (1, 5, 20)
+WALKS = 8
+TRAINING = {"trials": 4, "classifiers": ["logistic", "boosting"]}
+
+
+def _spec(name: str, horizons: tuple[int, ...]) -> AssetSpec:
+    return AssetSpec.model_validate({"name": name, "table": name, "horizons": horizons, "training": TRAINING})
+
+
+@pytest.fixture(scope="module")
+def walks() -> list[Cell]:
+    jobs = [Job(_spec(f"WALK{n}", HORIZONS), random_walk(1600, n, HORIZONS), 1000, 1600) for n in range(WALKS)]
+    return judged([cell for job in jobs for cell in train_job(job)], level=0.1)
+
+
+def test_random_walks_claim_no_skill(walks: list[Cell]) -> None:
+    assert len(walks) == WALKS * len(HORIZONS)
+    assert sum(bool(cell.calibration and cell.calibration.has_skill) for cell in walks) <= 0.05 * len(walks)
+
+
+def test_what_is_published_of_random_walks_costs_no_more_than_the_base_rate(walks: list[Cell]) -> None:
+    published = np.mean([cell.loss(cell.published) / len(cell.rows) for cell in walks])
+    base = np.mean([cell.loss(cell.base) / len(cell.rows) for cell in walks])
+    assert published <= base * 1.005
+
+
+def test_uncalibrated_models_of_random_walks_would_have_cost_more(walks: list[Cell]) -> None:
+    assert sum(cell.loss(cell.uncalibrated) for cell in walks) > sum(cell.loss(cell.base) for cell in walks) * 1.002
+
+
+@pytest.fixture(scope="module")
+def signal() -> tuple[Cell, np.ndarray]:
+    frame, chance = planted(13_000, 11, 0.5)
+    cell = judged(train_job(Job(_spec("PLANTED", (1,)), frame, 3000, 13_000)), level=0.1)[0]
+    return cell, chance[cell.rows]
+
+
+def test_a_planted_signal_is_flagged(signal: tuple[Cell, np.ndarray]) -> None:
+    assert signal[0].calibration is not None
+    assert signal[0].calibration.has_skill
+
+
+def test_most_of_the_attainable_skill_is_recovered(signal: tuple[Cell, np.ndarray]) -> None:
+    cell, truth = signal
+    gain, attainable = (cell.loss(cell.base) - float(log_loss(cell.outcome, p).sum()) for p in (cell.published, truth))
+    assert gain >= 0.8 * attainable
+
+
+def test_a_cut_off_hides_every_return_that_reaches_beyond_it() -> None:
+    known = known_at(random_walk(100, 0, (1, 20)), 60)
+    assert len(known) == 60
+    assert known["RETURNS1"].isna().sum() == 1
+    assert known["RETURNS20"].isna().sum() == 20

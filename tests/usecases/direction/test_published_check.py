@@ -1,0 +1,110 @@
+"""The gate in front of the published tables refuses what is no probability, and says which cell."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain.core.moment import Moment
+from brain.usecases.direction.catalogue import Assets, parse_assets
+from brain.usecases.direction.published_check import check_probabilities
+
+INTERVAL = Moment(datetime(2024, 1, 9, 6, tzinfo=UTC))
+
+
+@pytest.fixture
+def catalogue() -> Assets:
+    return parse_assets("defaults: {horizons: [5, 20]}\nassets: [GOLD, SILVER]")
+
+
+def cells(**changes: Any) -> pd.DataFrame:
+    """Four good cells; `changes` replace the values of the first."""
+    frame = pd.DataFrame(
+        {
+            "asset": ["GOLD", "GOLD", "SILVER", "SILVER"],
+            "horizon": [5, 20, 5, 20],
+            "as_of": [date(2024, 1, 8)] * 4,
+            "probability": [0.6, 0.5, 0.4, 0.7],
+            "base_rate": [0.55] * 4,
+            "model_version": [1] * 4,
+            "reason": [None] * 4,
+        }
+    ).astype(object)
+    for column, value in changes.items():
+        frame.loc[0, column] = value
+    return frame
+
+
+def test_good_cells_pass(catalogue: Assets) -> None:
+    report = check_probabilities(cells(), catalogue, INTERVAL)
+    assert report.passed
+    assert report.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"probability": 1.2}, "probability"),
+        ({"probability": -0.1}, "probability"),
+        ({"probability": np.inf}, "probability"),
+        ({"probability": "high"}, "probability"),
+        ({"base_rate": 1.0}, "base_rate"),
+        ({"base_rate": 0.0}, "base_rate"),
+        ({"base_rate": None}, "provenance"),
+        ({"model_version": None}, "provenance"),
+        ({"as_of": None}, "provenance"),
+        ({"as_of": date(2024, 1, 10)}, "not_from_the_future"),
+        ({"asset": "PLATINUM"}, "expected_cells"),
+        ({"horizon": 21}, "expected_cells"),
+        ({"horizon": 20}, "unique_cells"),
+    ],
+)
+def test_a_wrong_cell_is_refused(catalogue: Assets, changes: dict[str, Any], rule: str) -> None:
+    report = check_probabilities(cells(**changes), catalogue, INTERVAL)
+    assert not report.passed
+    assert [finding.rule for finding in report.failures] == [rule]
+    assert str(changes.get("asset", "GOLD")) in report.reason
+
+
+def test_an_unscored_cell_is_a_warning(catalogue: Assets) -> None:
+    nothing = {"probability": None, "base_rate": None, "as_of": None, "model_version": None, "reason": "no champion"}
+    report = check_probabilities(cells(**nothing), catalogue, INTERVAL)
+    assert report.passed
+    assert [finding.message for finding in report.findings] == ["1 cells were not scored and keep their last value"]
+
+
+def test_nothing_to_publish_is_refused(catalogue: Assets) -> None:
+    report = check_probabilities(cells().iloc[:0], catalogue, INTERVAL)
+    assert report.reason == "0 rows to publish; expected at least one"
+
+
+def neighbours(shorter: float, longer: float | None, **changes: Any) -> pd.DataFrame:
+    """GOLD at 20 and 21 days; `changes` replace values of the second cell."""
+    frame = cells().iloc[:2].assign(horizon=[20, 21], probability=pd.Series([shorter, longer], dtype=object))
+    for column, value in changes.items():
+        frame.loc[1, column] = value
+    return frame
+
+
+@pytest.fixture
+def neighbouring() -> Assets:
+    return parse_assets("defaults: {horizons: [20, 21]}\nassets: [GOLD]")
+
+
+def test_neighbouring_horizons_that_cannot_both_be_right_are_reported(neighbouring: Assets) -> None:
+    report = check_probabilities(neighbours(0.60, 0.52), neighbouring, INTERVAL)
+    assert report.passed
+    assert [(finding.rule, finding.severity) for finding in report.findings] == [("neighbouring_horizons", "warn")]
+    assert "GOLD 21" in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "cells", [neighbours(0.57, 0.52), neighbours(0.9, 0.5, as_of=date(2024, 1, 5)), neighbours(0.9, None)]
+)
+def test_what_can_be_right_or_is_not_comparable_is_not(neighbouring: Assets, cells: pd.DataFrame) -> None:
+    report = check_probabilities(cells, neighbouring, INTERVAL)
+    assert "neighbouring_horizons" not in [finding.rule for finding in report.findings]

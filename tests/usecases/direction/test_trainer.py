@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.grid.series import planted, random_walk
+from brain.core.keys import Sha256
+from brain.learning.candidate import Candidate, ChampionSummary, DataReference, Failed, Skipped, TrainingResult
+from brain.learning.search_space import build
+from brain.usecases.direction.calibration import Calibration
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.names import horizon_of, model_key
+from brain.usecases.direction.peer_shares import PeerShares
+from brain.usecases.direction.trainer import train_asset, with_grid_gate
+
+Spec = Callable[..., AssetSpec]
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+def _candidates(outcomes: list[TrainingResult]) -> list[Candidate]:
+    return [outcome for outcome in outcomes if isinstance(outcome, Candidate)]
+
+
+def _summary(candidate: Candidate, version: int = 1) -> ChampionSummary:
+    return ChampionSummary(
+        version=version,
+        parameters=candidate.parameters,
+        features=candidate.features,
+        searched_at=candidate.searched_at,
+        trained_at=candidate.trained_at,
+        snapshot=candidate.data.snapshot,
+    )
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return planted(800, 3, 1.0)[0]
+
+
+@pytest.fixture
+def trained(frame: pd.DataFrame, spec: Spec, data: DataReference) -> Candidate:
+    return _candidates(train_asset(frame, spec((1,)), data, {}, interval_end=NOW))[0]
+
+
+def test_a_candidate_says_where_it_comes_from(trained: Candidate, frame: pd.DataFrame, data: DataReference) -> None:
+    assert trained.key == model_key("WALK", 1)
+    assert trained.decision.reason == "no champion"
+    assert (trained.trained_at, trained.searched_at, trained.data) == (NOW, NOW, data)
+    assert trained.window.rows == 799
+    assert trained.window.last_label_end == frame["Date"].iloc[-1].date()
+
+
+def test_metrics_parameters_and_proofs_are_plain_json(trained: Candidate) -> None:
+    plain = {
+        "metrics": dict(trained.metrics),
+        "parameters": dict(trained.parameters),
+        "proofs": list(trained.proofs),
+        "calibration": trained.calibration.to_json(),
+        "extra": dict(trained.extra),
+    }
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+
+
+def test_every_fold_proves_that_labels_end_before_the_test(trained: Candidate) -> None:
+    assert len(trained.proofs) == 7
+    assert all(
+        date.fromisoformat(p["last_training_label_end"]) < date.fromisoformat(p["first_test"]) for p in trained.proofs
+    )
+
+
+def test_the_pipeline_can_be_refitted_from_its_parameters(trained: Candidate, frame: pd.DataFrame) -> None:
+    X = frame.loc[:798, list(trained.features)].to_numpy().astype(np.float32).astype(float)
+    again = build(trained.parameters, *X.shape).fit(X, frame.loc[:798, "RETURNS1"].to_numpy() >= 0)
+    assert again.predict_proba(X)[:, 1] == pytest.approx(trained.pipeline.predict_proba(X)[:, 1], abs=1e-6)
+
+
+def test_the_check_rows_are_real_training_rows(trained: Candidate, frame: pd.DataFrame) -> None:
+    known = frame.loc[:798, list(trained.features)].to_numpy().astype(np.float32)
+    assert np.array_equal(trained.check_rows, known[-len(trained.check_rows) :])
+
+
+def test_training_twice_gives_the_same(
+    trained: Candidate, frame: pd.DataFrame, spec: Spec, data: DataReference
+) -> None:
+    again = _candidates(train_asset(frame, spec((1,)), data, {}, interval_end=NOW))[0]
+    assert (again.metrics, again.parameters, again.calibration) == (
+        trained.metrics,
+        trained.parameters,
+        trained.calibration,
+    )
+
+
+def test_nothing_new_is_skipped(trained: Candidate, frame: pd.DataFrame, spec: Spec, data: DataReference) -> None:
+    outcome = train_asset(frame, spec((1,)), data, {1: _summary(trained)}, interval_end=NOW)[0]
+    assert isinstance(outcome, Skipped)
+    assert outcome.decision.reason == "nothing new"
+
+
+def test_new_rows_refit_the_stored_parameters(trained: Candidate, spec: Spec, data: DataReference) -> None:
+    longer = planted(820, 3, 1.0)[0]
+    newer = replace(data, snapshot=Sha256("b" * 64))
+    tomorrow = NOW + timedelta(days=1)
+    outcome = train_asset(longer, spec((1,)), newer, {1: _summary(trained)}, interval_end=tomorrow)[0]
+    assert isinstance(outcome, Candidate)
+    assert outcome.decision.action == "refresh"
+    assert outcome.parameters == trained.parameters
+    assert (outcome.trained_at, outcome.searched_at) == (tomorrow, NOW)
+    assert outcome.window.rows == 819
+
+
+def test_ties_keep_the_champion(trained: Candidate, frame: pd.DataFrame, spec: Spec, data: DataReference) -> None:
+    """A forced search that ends where the champion stands finds the champion's own parameters."""
+    one = spec((1,), trials=1)
+    outcome = train_asset(frame, one, data, {1: _summary(trained)}, interval_end=NOW, force=True)[0]
+    assert isinstance(outcome, Candidate)
+    assert outcome.parameters == trained.parameters
+
+
+@pytest.mark.parametrize(("strength", "holds"), [(1e-4, False), (0.1, True)])
+def test_champion_and_candidate_meet_on_the_same_recent_window(
+    frame: pd.DataFrame, spec: Spec, data: DataReference, trained: Candidate, strength: float, holds: bool
+) -> None:
+    """A champion shrunk to nothing is replaced; a good one is not replaced by a search that found less."""
+    parameters = {
+        "classifier": "logistic",
+        "scale": "none",
+        "select": "none",
+        "C": strength,
+        "penalty": "l2",
+        "seed": 7,
+    }
+    champion = replace(_summary(trained), parameters=parameters)
+    outcome = train_asset(frame, spec((1,)), data, {1: champion}, interval_end=NOW, force=True)[0]
+    assert isinstance(outcome, Candidate)
+    metrics = outcome.metrics
+    if "champion_log_loss" in metrics:
+        replaced = metrics["candidate_log_loss"] < metrics["champion_log_loss"]
+        assert metrics["candidate_replaces"] == replaced
+        assert (outcome.parameters != parameters) == replaced
+    assert (outcome.parameters == parameters) or not holds
+
+
+def test_a_refused_horizon_leaves_the_others_untouched(spec: Spec, data: DataReference) -> None:
+    frame = random_walk(700, 1, (1, 5))
+    alone = _candidates(train_asset(frame, spec((1,)), data, {}, interval_end=NOW))[0]
+    backward = frame.assign(RETURNS5=frame["Close"] / frame["Close"].shift(5) - 1)
+    beside, failed = train_asset(backward, spec((1, 5)), data, {}, interval_end=NOW)
+    assert isinstance(failed, Failed)
+    assert "ending 0 rows after the row in 100.0% of rows" in failed.reason
+    assert "Close.shift(-5)" in failed.remedy
+    assert isinstance(beside, Candidate)
+    assert (beside.metrics, beside.calibration) == (alone.metrics, alone.calibration)
+
+
+def test_an_asset_of_which_every_horizon_is_refused_says_why_for_each(spec: Spec, data: DataReference) -> None:
+    outcomes = train_asset(random_walk(120, 3, (1, 5)), spec(min_rows=500), data, {}, interval_end=NOW)
+    assert [type(outcome) for outcome in outcomes] == [Failed, Failed]
+    assert all("labelled rows; expected at least 500" in o.reason for o in outcomes if isinstance(o, Failed))
+
+
+def test_one_horizon_alone_has_the_base_rate_it_has_among_the_others(spec: Spec, data: DataReference) -> None:
+    frame = random_walk(2600, 3, (1, 5))
+    both = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
+    alone = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW, horizons=(5,)))
+    assert [horizon_of(found.key.target) for found in alone] == [5]
+    assert alone[0].calibration == both[1].calibration
+
+
+def test_an_asset_without_features_fails_every_horizon_with_the_reason(spec: Spec, data: DataReference) -> None:
+    bare = random_walk(700, 1, (1, 5))[["Date", "Close", "RETURNS1", "RETURNS5"]]
+    outcomes = train_asset(bare, spec((1, 5)), data, {}, interval_end=NOW)
+    assert [isinstance(outcome, Failed) and "no usable feature" in outcome.reason for outcome in outcomes] == [
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "horizon", "change", "reason"),
+    [
+        (700, 161, lambda label, index: label, "independent labels"),
+        (700, 5, lambda label, index: label.where(index > 450, 0.1), "only one outcome before fold 1"),
+    ],
+    ids=["fewer independent labels than features", "one class in a fold"],
+)
+def test_too_little_history_gives_the_base_rate_and_says_why(
+    spec: Spec,
+    data: DataReference,
+    rows: int,
+    horizon: int,
+    change: Callable[[pd.Series, pd.Index], pd.Series],
+    reason: str,
+) -> None:
+    frame = random_walk(rows, 1, (horizon,))
+    name = f"RETURNS{horizon}"
+    if reason.startswith("only"):
+        rising = np.where(frame.index < 455, 1.01 ** np.minimum(frame.index, 455), 0)
+        frame["Close"] = np.where(frame.index < 455, rising, frame["Close"] / frame["Close"][455] * 1.01**455)
+        frame[name] = frame["Close"].shift(-horizon) / frame["Close"] - 1
+    outcome = train_asset(frame, spec((horizon,), min_rows=100), data, {}, interval_end=NOW)[0]
+    assert isinstance(outcome, Candidate)
+    assert reason in outcome.metrics["reason"]
+    assert reason in outcome.decision.reason
+    published = outcome.calibration.apply(outcome.pipeline.predict_proba(outcome.check_rows)[:, 1])
+    share = (frame[name].dropna() >= 0).mean()
+    assert np.ptp(published) == 0
+    assert abs(published[0] - 0.5) <= abs(share - 0.5) + 1e-9
+    assert not with_grid_gate([outcome], 0.05)[0].calibration.has_skill
+
+
+def test_a_history_that_has_become_long_enough_is_searched(spec: Spec, data: DataReference) -> None:
+    one = spec((21,), min_rows=100)
+    short = _candidates(train_asset(random_walk(160, 1, (21,)), one, data, {}, interval_end=NOW))[0]
+    longer, later = random_walk(900, 1, (21,)), replace(data, snapshot=Sha256("b" * 64))
+    outcome = _candidates(train_asset(longer, one, later, {21: _summary(short)}, interval_end=NOW))[0]
+    assert "base rate only" in short.decision.reason
+    assert outcome.decision.action == "search"
+    assert "long enough" in outcome.decision.reason
+
+
+def test_the_gate_opens_for_signal_and_stays_shut_for_noise(
+    trained: Candidate, spec: Spec, data: DataReference
+) -> None:
+    noise = _candidates(train_asset(random_walk(800, 1, (1,)), spec((1,)), data, {}, interval_end=NOW))[0]
+    renamed = replace(noise, key=model_key("NOISE", 1))
+    judged = with_grid_gate([trained, renamed], 0.05)
+    assert [candidate.calibration.has_skill for candidate in judged] == [True, False]
+
+
+def test_a_candidate_is_not_trusted_before_the_grid_has_been_judged(trained: Candidate) -> None:
+    assert trained.calibration.has_skill is False
+    assert isinstance(trained.calibration, Calibration)
+
+
+@pytest.mark.parametrize("gap", [slice(0, 1110), slice(870, 1200)], ids=["before a fold", "in a fold"])
+def test_a_gap_in_the_labels_of_a_horizon_leaves_it_the_base_rate_and_the_others_untouched(
+    spec: Spec, data: DataReference, gap: slice
+) -> None:
+    frame = random_walk(3000, 5, (1, 5))
+    whole = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
+    frame.loc[frame.index[gap], "RETURNS5"] = np.nan
+    one, five = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
+    assert "no labelled row in fold" in five.metrics["reason"]
+    assert five.calibration.slope == 0
+    assert one.metrics["log_loss"] == pytest.approx(whole[0].metrics["log_loss"], abs=1e-3)
+
+
+@pytest.mark.parametrize("newest_missing", [False, True])
+def test_the_others_share_behind_a_base_rate_is_that_of_everything_known_today(
+    spec: Spec, data: DataReference, newest_missing: bool
+) -> None:
+    frame = random_walk(2600, 3, (1, 5))
+    if newest_missing:
+        frame.loc[frame.index[-6], "RETURNS5"] = np.nan
+    last = frame["Date"].iloc[-1].year
+    peers = PeerShares({5: {last - 1: (500, 1000), last: (1500, 1500)}})
+    one, five = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW, peers=peers))
+    assert five.extra["base_rate"]["usual_share"] == pytest.approx(0.8, abs=0.002)
+    assert one.extra["base_rate"]["usual_share"] == 0.5
+    without = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))[1]
+    assert five.calibration.base_rate > without.calibration.base_rate
