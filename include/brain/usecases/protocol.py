@@ -1,0 +1,150 @@
+"""The seam: what the steps ask of a use case, and what they hand it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from brain.core.moment import Moment
+from brain.core.progress import ProgressLog
+from brain.core.section import Section
+from brain.core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from brain.core.keys import ModelKey
+    from brain.core.source_table import SourceTable
+    from brain.lake.lake import Lake
+    from brain.learning.candidate import TrainingResult
+    from brain.quality.gate import Check
+    from brain.quality.result import GateResult
+    from brain.source.open import Source
+    from brain.store.models import ModelStore
+    from brain.warehouse.tables import DerivedTable, PublishedTable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is dealt to workers: an asset, a shop, a group of streams.
+
+    Args:
+        models: How many models it has; progress counts them.
+    """
+
+    name: str
+    models: int
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source table of a unit, and the gate in front of its snapshots."""
+
+    table: SourceTable
+    check: Check
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of one use case for one moment.
+
+    Args:
+        section: The use case's part of the catalogue.
+    """
+
+    settings: Settings
+    use_case: UseCase
+    section: Any
+    moment: Moment
+    _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def lake(self) -> Lake:
+        from brain.lake.lake import Lake
+
+        return Lake(self.settings.lake_url)
+
+    @cached_property
+    def store(self) -> ModelStore:
+        from brain.store.models import ModelStore
+
+        return ModelStore.open(self.settings, self.use_case.name)
+
+    @property
+    def progress(self) -> ProgressLog:
+        return ProgressLog.of(self.settings.home, self.moment)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made at the first call: for what all units of a run share."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
+
+class UseCase(Protocol):
+    """What a use case is to the steps: its part of the catalogue, its tables, and its verbs.
+
+    Args:
+        section: The model of its part of the catalogue.
+        top_level: Its settings that stand at the top of the catalogue; empty where it is a section under ``use_cases``.
+        tables: What it publishes.
+    """
+
+    name: str
+    section: type[Section]
+    top_level: tuple[str, ...]
+    tables: tuple[PublishedTable, ...]
+
+    def discover(self, section: Any, source: Source) -> Section:
+        """The section with the units that the source's tables add to it."""
+
+    def units(self, section: Any) -> tuple[Unit, ...]:
+        """What there is to work on."""
+
+    def inputs(self, run: Run, unit: str) -> tuple[Input, ...]:
+        """What extraction reads for a unit."""
+
+    def target(self, text: str) -> str:
+        """The target that a person calls `text`.
+
+        Raises:
+            CatalogueError: There is no such target.
+        """
+
+    def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
+        """A result for each model of a unit, or of some `targets`: a candidate, or why there is none.
+
+        Args:
+            force: Search every model anew.
+        """
+
+    def judge(self, run: Run) -> Mapping[str, Any]:
+        """Decide over all champions which may claim skill; what was decided, in counts."""
+
+    def rows(self, section: Any) -> Mapping[str, pd.DataFrame | None]:
+        """By table, the keys of the rows it is to have; None where only scoring tells."""
+
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+        """By table, the rows of some units; one that cannot be computed has an empty value and its reason."""
+
+    def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
+        """Judge the rows about to be published."""
+
+    def derived(self, section: Any) -> tuple[DerivedTable, ...]:
+        """Tables made from its published ones in the same transaction."""
+
+    def model_key(self, row: Mapping[str, Any]) -> ModelKey:
+        """The model behind a published row."""
+
+    def row_key(self, key: ModelKey) -> Mapping[str, Any]:
+        """The reverse of `model_key`: the key columns of the row behind which a model stands."""
+
+    def outcomes(self, run: Run) -> pd.DataFrame:
+        """What came true of the rows in its history: their keys and an ``outcome``, for those whose day has come."""
