@@ -25,7 +25,8 @@ STEPS = (
     "brain.scoring.batch",
     "brain.steps",
     "brain.store.models",
-    "brain.usecases.direction.trainer",
+    "brain.usecases.direction.published_check",
+    "brain.usecases.direction.training",
     "brain.warehouse.publish",
 )
 

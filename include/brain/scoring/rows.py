@@ -1,4 +1,4 @@
-"""The rows to score: read once an asset, put in the order each model takes them."""
+"""The rows to score: read once a unit, put in the order and precision each model takes them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import ScoringError
+from brain.portable.preparation import prepared
 
 if TYPE_CHECKING:
     from datetime import date
@@ -24,24 +25,25 @@ class FeatureRows:
     """Some rows of one snapshot.
 
     Args:
-        dates: datetime64[D], shape (n,), ascending.
+        keys: datetime64, shape (n,), ascending.
         positions: Row of `values` by column name.
         values: Shape (columns, n).
-        snapshot: Content hash of the snapshot they are from.
+        data_sha256: Hash of the snapshot they are from.
     """
 
-    asset: str
-    dates: NDArray[np.datetime64]
+    unit: str
+    keys: NDArray[np.datetime64]
     positions: dict[str, int]
     values: NDArray[np.float64]
-    snapshot: Sha256
-    # Models of one asset mostly take the same columns.
-    _matrices: dict[tuple[str, ...], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    data_sha256: Sha256
+    # Models of one unit mostly take the same columns.
+    _matrices: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def newest(self) -> date:
-        day: date = self.dates[-1].astype(object)
-        return day
+        """Key of the newest row: a date, or a datetime where rows have one."""
+        newest: date = self.keys[-1].astype(object)
+        return newest
 
     def matrix(self, model: StoredModel) -> NDArray[np.float64]:
         """The rows as `model` takes them, shape (n, features).
@@ -49,9 +51,10 @@ class FeatureRows:
         Raises:
             ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is.
         """
-        if model.features not in self._matrices:
-            self._matrices[model.features] = self._ordered(model)
-        return self._matrices[model.features]
+        kind = (model.preparation, model.features)
+        if kind not in self._matrices:
+            self._matrices[kind] = prepared(self._ordered(model), model.preparation)
+        return self._matrices[kind]
 
     def _ordered(self, model: StoredModel) -> NDArray[np.float64]:
         missing = [name for name in model.features if name not in self.positions]
@@ -68,7 +71,7 @@ class FeatureRows:
                 model,
                 f"a row of {self.newest} in which every feature is empty",
                 "at least one feature with a value",
-                "Correct the row at the source; the cell keeps its last published value.",
+                "Correct the row at the source; its last published value is kept.",
             )
         return np.ascontiguousarray(matrix)
 
@@ -83,13 +86,13 @@ def read_rows(lake: Lake, snapshot: Snapshot, last: int | None = 1) -> FeatureRo
     rows = lake.read_rows(snapshot, last=last)
     if not len(rows):
         raise ScoringError(
-            snapshot.asset,
+            snapshot.name,
             found="a snapshot without rows",
             expected="at least one row",
-            remedy="Extract the asset again.",
+            remedy="Extract it again.",
         )
     positions = {name: place for place, name in enumerate(rows.columns)}
-    return FeatureRows(snapshot.asset, rows.dates, positions, rows.values, snapshot.sha256)
+    return FeatureRows(snapshot.name, rows.keys, positions, rows.values, snapshot.data_sha256)
 
 
 def _unfit(model: StoredModel, found: str, expected: str, remedy: str) -> ScoringError:

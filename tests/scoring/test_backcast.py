@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from brain.scoring.hindcast import score_history
 
 from brain.core.errors import ScoringError
 from brain.scoring.batch import score_assets
-from brain.scoring.hindcast import score_history
 from brain.usecases.direction.catalogue import AssetSpec
 
 if TYPE_CHECKING:
