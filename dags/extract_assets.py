@@ -13,7 +13,7 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from orchestration.datasets import SNAPSHOTS
-from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
+from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, UNITS_PARAM, report
 
 
 @dag(
