@@ -1,9 +1,9 @@
-"""What training hands to the store: a fitted pipeline and everything that makes its numbers traceable."""
+"""What training hands to the store: a fitted model and everything that makes its numbers traceable."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.core.keys import ModelKey, Sha256
-    from brain.usecases.direction.calibration import Calibration
 
-Action = Literal["search", "refresh", "skip"]
+Action = Literal["search", "refresh", "skip", "failed"]
 
 
 @dataclass(frozen=True)
@@ -28,31 +27,41 @@ class Decision:
 
 @dataclass(frozen=True)
 class DataReference:
-    """The rows a model was trained on."""
+    """The rows a model was trained on.
 
-    snapshot: Sha256
+    Args:
+        data_sha256: Content hash of the snapshot.
+        watermark: When its newest row is of.
+    """
+
+    data_sha256: Sha256
     watermark: date
     source_tables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class TrainingWindow:
-    """First and last labelled row used, and the date on which the last label became known."""
+    """First and last row a model was trained on.
+
+    Args:
+        last_label_end: When the last label became known; None where there are no labels.
+    """
 
     first: date
     last: date
-    last_label_end: date
+    last_label_end: date | None
     rows: int
 
 
 @dataclass(frozen=True)
 class ChampionSummary:
-    """The champion in brief, as the store's lean summaries give it: enough to decide, and to fit it again.
+    """The champion in brief, without artifact: enough to decide whether to train, and to fit it again.
 
     Args:
-        searched_at: The end of the data interval of its last full search.
-        has_skill: The grid-wide gate's verdict on it.
-        degraded: Why it is thought worse than when it was promoted; empty if it is not.
+        searched_at: The moment of its last full search.
+        data_sha256: Content hash of the snapshot it was trained on.
+        has_skill: The judge's verdict on it; False while there is none.
+        degraded: Why it is to be searched anew next time; empty if it is not.
     """
 
     version: int
@@ -60,9 +69,21 @@ class ChampionSummary:
     features: tuple[str, ...]
     searched_at: datetime
     trained_at: datetime
-    snapshot: Sha256
+    data_sha256: Sha256
     has_skill: bool = False
     degraded: str = ""
+
+
+class Head(Protocol):
+    """How a model's raw output becomes the published value; `brain.portable.heads` has the kinds."""
+
+    def apply(self, outputs: NDArray[np.float64], has_skill: bool | None) -> NDArray[np.float64]:
+        """Published values of `outputs` (n, outputs), shape (n,)."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Its kind and numbers as plain JSON."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Failed:
-    """A model that could not be trained honestly; the others of the asset go on."""
+    """A model that could not be trained honestly; the others of its unit go on."""
 
     key: ModelKey
     reason: str
@@ -87,21 +108,28 @@ class Candidate:
     """A freshly trained version, not yet stored.
 
     Args:
-        pipeline: Fitted scikit-learn pipeline with classes (0, 1) over `features` in order.
-        parameters: Plain JSON from which the pipeline can be refitted.
-        features: Feature columns, in the order the pipeline takes them.
-        metrics: Plain JSON: the out-of-sample record (log_loss, brier, skill, skill_low, skill_high, trials, …).
+        pipeline: A fitted scikit-learn or LightGBM pipeline, classifier or regressor over `features` in order, or a
+            `brain.portable.export.OnnxModel`.
+        parameters: Plain JSON from which the model can be fitted again.
+        features: Feature columns, in the order the model takes them.
+        head: How its raw output becomes the published value.
+        metrics: Plain JSON: what was measured out of sample (log_loss, skill, p_value, trials, …). A model with a
+            `p_value` waits for the judge before it may claim skill.
+        check_rows: Real training rows on which the exported artifact is compared, shape (n, features), or
+            (n, steps, features) where `steps` is given.
+        trained_at: The moment of the run that trained it.
+        searched_at: The moment of the last full search.
+        steps: Rows that follow one another in one row of a sequence model.
+        preparation: How feature values were prepared for training: a name in `brain.portable.preparation`.
         proofs: Plain JSON: per fold, the last training label's end and the first test date.
-        check_rows: Real training rows, shape (n, features), on which the exported artifact is compared.
-        trained_at: The end of the data interval the model was trained for.
-        searched_at: The end of the data interval of the last full search.
+        degraded: Why the model is to be searched anew next time; empty if it is not.
     """
 
     key: ModelKey
     pipeline: Any
     parameters: Mapping[str, Any]
     features: tuple[str, ...]
-    calibration: Calibration
+    head: Head
     metrics: Mapping[str, Any]
     window: TrainingWindow
     data: DataReference
@@ -110,8 +138,11 @@ class Candidate:
     trained_at: datetime
     searched_at: datetime
     check_rows: NDArray[np.float64]
+    steps: int | None = None
+    preparation: str = "none"
     proofs: tuple[Mapping[str, Any], ...] = ()
     description: str = ""
+    degraded: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

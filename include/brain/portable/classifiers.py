@@ -1,4 +1,4 @@
-"""Fitted classifiers as ONNX graphs of ours: the linear family and tree ensembles, after any preprocessing."""
+"""Fitted classifiers of two classes as ONNX graphs of ours: linear ones and tree ensembles, after any preprocessing."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def own_graph(pipeline: Any, features: int) -> bytes:
         NotTranslatable: A step or the classifier is not known here.
     """
     transformers, classifier = split_pipeline(pipeline)
+    if list(getattr(classifier, "classes_", [])) != [0, 1]:
+        raise NotTranslatable(f"{type(classifier).__name__} is no classifier of the classes 0 and 1")
     steps = read_steps(transformers)
     match type(classifier).__name__:
         case "LogisticRegression":

@@ -1,8 +1,8 @@
 """Evaluating a verified ONNX model: the operators of our own graphs in NumPy, everything else in ONNX Runtime.
 
-Both ways give the same bits for a row whatever rows stand beside it, which replay depends on: sums run strictly from
-left to right (`np.add.accumulate`; a BLAS product changes with the batch size), and ONNX Runtime is given one row at a
-time. For our own graphs NumPy is also the faster way: no session has to be built for each model.
+Both ways give a row the same bits whatever rows stand beside it, which replay depends on: sums run strictly from left
+to right (`np.add.accumulate`; a BLAS product changes with the batch size), and ONNX Runtime is given one row at a time.
+For our own graphs NumPy is also the faster way: no session has to be built for each model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from brain.core.errors import ArtifactRejected
 from brain.portable.graph import INPUT, OUTPUT, PRODUCER
-from brain.portable.inspection import DOMAINS, refuse_unsafe
+from brain.portable.inspection import DOMAINS, Interface, refuse_unsafe
 from brain.portable.kernels import KERNELS, array
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ LINEAR_OPERATORS = ("Gather", "IsNaN", "Where", "MatMul", "Add", "Sigmoid", "Sub
 
 
 class Evaluator(Protocol):
-    """Turns feature rows into probabilities."""
+    """Turns rows of features into a model's outputs."""
 
-    def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw P(up) of `rows` (n, features) as shape (n,); NaN where the model cannot tell."""
+    def outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw outputs of `rows` (n, features) or (n, steps, features), shape (n, outputs).
+
+        NaN where the model cannot tell. A classifier of two classes gives [down, up].
+        """
         ...
 
 
@@ -42,7 +45,16 @@ def read_model(content: bytes, subject: str) -> Evaluator:
     """An evaluator for a model's verified bytes.
 
     Raises:
-        ArtifactRejected: Not an ONNX model, or one with custom operators, functions or external data.
+        ArtifactRejected: Not an ONNX model, or one that `refuse_unsafe` refuses.
+    """
+    return read_with_interface(content, subject)[0]
+
+
+def read_with_interface(content: bytes, subject: str) -> tuple[Evaluator, Interface]:
+    """An evaluator, and what the model takes and gives.
+
+    Raises:
+        ArtifactRejected: As `read_model`.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -52,9 +64,12 @@ def read_model(content: bytes, subject: str) -> Evaluator:
     except DecodeError as error:
         raise rejected(subject, f"bytes that are not an ONNX model ({error})") from None
     if model.producer_name == PRODUCER and _is_ours(model.graph):
-        return LinearModel.of(model.graph) or Graph(model.graph)
-    refuse_unsafe(model, subject)
-    return Session(content, subject)
+        return LinearModel.of(model.graph) or Graph(model.graph), OURS
+    interface = refuse_unsafe(model, subject)
+    return Session(content, subject, interface), interface
+
+
+OURS = Interface(INPUT, "float64", OUTPUT)
 
 
 def _is_ours(graph: Any) -> bool:
@@ -84,16 +99,17 @@ class LinearModel:
         columns, fill, weights, bias = (array(tensor) for tensor in graph.initializer[:4])
         return cls(columns, fill, weights[:, 0], bias)
 
-    def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         found = rows[:, self.columns]
         filled = np.where(np.isnan(found), self.fill, found)
         return _logistic(filled * self.weights, self.bias)
 
 
 def stacked(models: Sequence[LinearModel], rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """P(up) of one row (1, features) by each model, shape (models,): the bits each gives alone.
+    """What each model says of its one row (1, features), shape (models, 2).
 
-    Shorter models are padded with zero weights at the end, which leave a sum as it is.
+    Bit-identical to evaluating each model separately: shorter models are padded with zero weights at the end, which
+    leave a sum as it is.
     """
     width = max(len(model.weights) for model in models)
     products = np.zeros((len(models), width))
@@ -108,8 +124,11 @@ def stacked(models: Sequence[LinearModel], rows: Sequence[NDArray[np.float64]]) 
 
 
 def _logistic(products: Array, bias: Array) -> NDArray[np.float64]:
-    up: NDArray[np.float64] = expit(np.add.accumulate(products, axis=1)[:, -1] + bias)
-    return up
+    """[down, up] of each row of `products`, shape (n, 2)."""
+    both = np.empty((len(products), 2))
+    both[:, 1] = expit(np.add.accumulate(products, axis=1)[:, -1] + bias)
+    np.subtract(1.0, both[:, 1], out=both[:, 0])
+    return both
 
 
 class Graph:
@@ -117,33 +136,31 @@ class Graph:
 
     def __init__(self, graph: Any) -> None:
         constants = {tensor.name: array(tensor) for tensor in graph.initializer}
-        self.constants: Mapping[str, Array] = constants
-        self.operators = [node.op_type for node in graph.node]
+        self._constants: Mapping[str, Array] = constants
         self._steps = [(KERNELS[n.op_type](n), tuple(n.input), n.output[0]) for n in graph.node]
-        self._result = graph.node[-1].input[-1]  # P(up), before Concat puts both classes side by side
 
-    def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        values: dict[str, Array] = {INPUT: rows, **self.constants}
+    def outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        values: dict[str, Array] = {INPUT: rows, **self._constants}
         for kernel, inputs, output in self._steps:
             values[output] = kernel(*(values[name] for name in inputs))
-        up: NDArray[np.float64] = values[self._result][:, 0]
-        return up
+        return values[OUTPUT]
 
 
 class Session:
-    """Any other ONNX classifier, in ONNX Runtime with one thread, row by row."""
+    """Any other ONNX model, in ONNX Runtime with one thread, row by row."""
 
-    def __init__(self, content: bytes, subject: str) -> None:
+    def __init__(self, content: bytes, subject: str, interface: Interface) -> None:
         self._subject, self._session = subject, open_session(content, subject)
-        source = self._session.get_inputs()[0]
-        self._input, self._type = source.name, np.float64 if source.type == "tensor(double)" else np.float32
+        self._interface = interface
 
-    def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        typed = rows.astype(self._type)
-        run, name = self._session.run, self._input
+    def outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        typed = rows.astype(self._interface.precision)
+        run, (name, _, output) = self._session.run, self._interface
         with runtime_errors(self._subject):
-            up = [run([OUTPUT], {name: typed[i : i + 1]})[0][0, 1] for i in range(len(typed))]
-        return np.array(up, dtype=np.float64)
+            found = [np.ravel(run([output], {name: typed[i : i + 1]})[0]) for i in range(len(typed))]
+        if len({len(row) for row in found}) > 1:
+            raise rejected(self._subject, "a model that gives rows of different lengths")
+        return np.array(found, dtype=np.float64)
 
 
 def open_session(content: bytes, subject: str, *, as_written: bool = False) -> Any:

@@ -1,38 +1,56 @@
-"""From a fitted pipeline to ONNX bytes that were compared with it on real rows."""
+"""From a fitted model to ONNX bytes that were compared with it on real rows."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brain.core.errors import ArtifactRejected, StoreError
-from brain.portable.classifiers import own_graph, write_steps
-from brain.portable.evaluate import open_session, read_model, runtime_errors
-from brain.portable.graph import INPUT, OPSETS, OUTPUT, GraphBuilder
-from brain.portable.preprocessing import NotTranslatable, read_steps, split_pipeline
-from brain.portable.reference import fitted_probability
+from brain.portable.classifiers import own_graph
+from brain.portable.conversion import CONVERTER_OPSETS, converted, converted_classifier
+from brain.portable.evaluate import open_session, read_with_interface, runtime_errors
+from brain.portable.graph import OPSETS, OUTPUT
+from brain.portable.preprocessing import NotTranslatable, split_pipeline
+from brain.portable.reference import fitted_outputs, is_classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from brain.portable.inspection import Interface
+
+    Values = NDArray[np.float64]
+
 TOLERANCE = 1e-5
 RUNTIME_ROWS = 64  # how many of the check rows, evenly spread, ONNX Runtime is asked about, too
-CONVERTER_OPSETS = {"": 18, "ai.onnx.ml": 3}
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A model that its training code wrote as ONNX itself.
+
+    Args:
+        content: The bytes of an ONNX model of standard operators, with one input and one output of numbers.
+        expected: What the training code says of the check rows, shape (n, outputs).
+    """
+
+    content: bytes
+    expected: Values
 
 
 @dataclass(frozen=True)
 class Export:
-    """A model's ONNX form and how far it is from the fitted pipeline.
+    """A model's ONNX form and how far it is from the fitted model.
 
     Args:
-        exporter: ``brain`` (our own graph), ``skl2onnx``, or both: our preprocessing and its classifier.
+        exporter: ``brain`` (our own graph), ``skl2onnx``, both (our preprocessing and its classifier), or ``given``.
         precision: Of the model's input: ``float64`` or ``float32``.
-        max_difference: Largest absolute difference of P(up) on the check rows.
+        max_difference: Largest absolute difference of an output on the check rows.
+        shape: Of one row: (features,) or (steps, features).
+        width: Outputs a row.
     """
 
     content: bytes
@@ -40,36 +58,42 @@ class Export:
     precision: str
     opsets: dict[str, int]
     max_difference: float
+    input_name: str
+    shape: tuple[int, ...]
+    output_name: str
+    width: int
 
 
-def export(pipeline: Any, check_rows: NDArray[np.float64], subject: str) -> Export:
-    """The first ONNX form of `pipeline` that agrees with it on every check row.
+def export(model: Any, check_rows: Values, subject: str) -> Export:
+    """The first ONNX form of `model` that agrees with it on every check row.
+
+    Probabilities (an output called ``probabilities``) agree if none differs by more than `TOLERANCE`. Other outputs,
+    those of regressors, agree if none differs by more than `TOLERANCE` times the largest of them: the converter writes
+    regressors in single precision, which keeps seven digits.
 
     Args:
-        pipeline: Fitted, with classes (0, 1).
-        check_rows: Real training rows, shape (n, features); n of at least 1.
+        model: A fitted scikit-learn or LightGBM classifier with classes 0, 1, …, a regressor, or an `OnnxModel`.
+        check_rows: Real training rows, shape (n, features) or (n, steps, features); n of at least 1.
 
     Raises:
-        StoreError: No form agrees within `TOLERANCE`; the message says what each attempt gave.
+        StoreError: No form agrees; the message says what each attempt gave.
     """
     rows = np.ascontiguousarray(check_rows, dtype=np.float64)
     if len(rows) == 0:
         raise _refused(subject, "no rows to check the export on")
-    if list(getattr(pipeline, "classes_", [0, 1])) != [0, 1]:
-        raise _refused(subject, f"a classifier with classes {list(pipeline.classes_)!r}, not [0, 1]")
-    expected = fitted_probability(pipeline, rows)
+    expected = _expected(model, rows, subject)
     outcomes = []
-    for name, precision, opsets, attempt in _attempts(pipeline, rows.shape[1]):
+    for name, opsets, attempt in _attempts(model, rows.shape[-1]):
         try:
-            content = attempt()
-            difference = _difference(content, rows, expected, subject)
+            found = _compared(attempt(), name, opsets, rows, expected, subject)
         except _CONVERSION_ERRORS as error:
-            outcomes.append(f"{name} {precision}: {type(error).__name__}: {_brief(error)}")
+            outcomes.append(f"{name}: {type(error).__name__}: {_brief(error)}")
             continue
-        if difference <= TOLERANCE:
-            return Export(content, name, precision, opsets, difference)
-        outcomes.append(f"{name} {precision}: probabilities differ by {difference:.2g}")
-    raise _refused(subject, f"no export that agrees with {_describe(pipeline)} ({'; '.join(outcomes)})")
+        if found.max_difference <= _allowed(found, expected):
+            return found
+        what = "probabilities" if found.output_name == OUTPUT else "outputs"
+        outcomes.append(f"{name}: {what} differ by {found.max_difference:.2g}")
+    raise _refused(subject, f"no export that agrees with {_describe(model)} ({'; '.join(outcomes)})")
 
 
 # What converters and the runtime raise on models they do not support; skl2onnx raises bare RuntimeErrors and more.
@@ -77,7 +101,7 @@ _CONVERSION_ERRORS = (
     ArtifactRejected,
     NotTranslatable,
     AttributeError,
-    KeyError,
+    LookupError,
     NotImplementedError,
     RuntimeError,
     TypeError,
@@ -85,78 +109,111 @@ _CONVERSION_ERRORS = (
 )
 
 
-def _difference(content: bytes, rows: NDArray[np.float64], expected: NDArray[np.float64], subject: str) -> float:
-    """Of both ways to evaluate the model: ours, which publishes, and ONNX Runtime's, which others will use."""
-    ours = read_model(content, subject).probability(rows)
+def _expected(model: Any, rows: Values, subject: str) -> Values:
+    """What the model itself says of the check rows, shape (n, outputs)."""
+    if isinstance(model, OnnxModel):
+        expected = np.asarray(model.expected, dtype=np.float64)
+        if expected.ndim != 2 or len(expected) != len(rows):  # noqa: PLR2004
+            raise _refused(subject, f"expected outputs of shape {expected.shape} for {len(rows)} check rows")
+    else:
+        if is_classifier(model):
+            _refuse_unnumbered_classes(model, subject)
+        expected = fitted_outputs(model, rows)
+    if np.isinf(expected).any():
+        raise _refused(subject, "a model that gives infinite outputs")
+    return expected
+
+
+def _refuse_unnumbered_classes(model: Any, subject: str) -> None:
+    """Output number j is the probability of class j: other names would be lost in the export."""
+    classes = list(model.classes_)
+    if classes != list(range(len(classes))):
+        raise _refused(subject, f"a classifier with classes {classes!r}, not 0 to {len(classes) - 1}")
+    if not hasattr(model, "predict_proba"):
+        raise _refused(subject, f"{_describe(model)}, which gives no probabilities")
+
+
+def _compared(
+    content: bytes, exporter: str, opsets: dict[str, int], rows: Values, expected: Values, subject: str
+) -> Export:
+    """The export, with its largest difference from what was expected.
+
+    Both ways to evaluate the model are compared: ours, which publishes, and ONNX Runtime's, which others will use.
+    """
+    evaluator, interface = read_with_interface(content, subject)
     some = slice(None, None, max(1, len(rows) // RUNTIME_ROWS))
-    theirs = runtime_probability(content, rows[some])
-    return float(np.maximum(np.abs(ours - expected).max(), np.abs(theirs - expected[some]).max()))
+    ours, theirs = evaluator.outputs(rows), _runtime_outputs(content, interface, rows[some])
+    if ours.shape != expected.shape or theirs.shape != expected[some].shape:
+        raise NotTranslatable(f"outputs of shape {ours.shape}, not {expected.shape}")
+    difference = np.maximum(np.abs(ours - expected).max(), np.abs(theirs - expected[some]).max())
+    return Export(
+        content,
+        exporter,
+        interface.precision,
+        opsets,
+        float(difference),
+        interface.input_name,
+        rows.shape[1:],
+        interface.output_name,
+        ours.shape[1],
+    )
 
 
-def runtime_probability(content: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P(up) by ONNX Runtime for all `rows` (n, features) at once."""
+def _allowed(found: Export, expected: Values) -> float:
+    return TOLERANCE if found.output_name == OUTPUT else TOLERANCE * float(np.abs(expected).max())
+
+
+def runtime_outputs(content: bytes, rows: Values) -> Values:
+    """What ONNX Runtime says of all `rows` at once, shape (n, outputs)."""
+    return _runtime_outputs(content, read_with_interface(content, "the exported model")[1], rows)
+
+
+def _runtime_outputs(content: bytes, interface: Interface, rows: Values) -> Values:
     session = open_session(content, "the exported model", as_written=True)
-    kind = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
+    typed = rows.astype(interface.precision)
+    # A model that takes one row at a time only says so in its shape.
+    takes_one = session.get_inputs()[0].shape[:1] == [1]
     with runtime_errors("the exported model"):
-        (both,) = session.run([OUTPUT], {session.get_inputs()[0].name: rows.astype(kind)})
-    return np.asarray(both[:, 1], dtype=np.float64)
+        batches = [typed[i : i + 1] for i in range(len(typed))] if takes_one else [typed]
+        found = [session.run([interface.output_name], {interface.input_name: batch})[0] for batch in batches]
+    return np.concatenate(found).reshape(len(rows), -1).astype(np.float64)
 
 
-def _attempts(pipeline: Any, features: int) -> Iterator[tuple[str, str, dict[str, int], Callable[[], bytes]]]:
-    yield "brain", "float64", OPSETS, lambda: own_graph(pipeline, features)
-    yield "brain+skl2onnx", "float64", CONVERTER_OPSETS, lambda: _converted_classifier(pipeline, features)
-    yield "skl2onnx", "float32", CONVERTER_OPSETS, lambda: _convert(pipeline, features, INPUT).SerializeToString()
+def _attempts(model: Any, features: int) -> Iterator[tuple[str, dict[str, int], Callable[[], bytes]]]:
+    """Ways to write the model, the most exact first: their names, opsets and what writes them."""
+    if isinstance(model, OnnxModel):
+        yield "given", _opsets(model.content), lambda: model.content
+        return
+    yield "brain", OPSETS, lambda: own_graph(model, features)
+    yield "brain+skl2onnx", CONVERTER_OPSETS, lambda: converted_classifier(model, features)
+    yield "skl2onnx", CONVERTER_OPSETS, lambda: converted(model, features)
 
 
-def _converted_classifier(pipeline: Any, features: int) -> bytes:
-    """Our preprocessing in double precision, followed by the converter's classifier in single."""
-    from onnx import TensorProto, compose
+def _opsets(content: bytes) -> dict[str, int]:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    transformers, classifier = split_pipeline(pipeline)
-    graph = GraphBuilder(features, CONVERTER_OPSETS)
-    write_steps(graph, read_steps(transformers))
-    graph.apply("Cast", to=TensorProto.FLOAT)
-    graph.apply("Identity")
-    before = graph.model(graph.current, classifier.n_features_in_)
-    before.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
-    after = _convert(classifier, classifier.n_features_in_, "prepared")
-    after.ir_version = before.ir_version
-    # The converter names only the domains it used, at the version it needed; later ones hold the same operators.
-    del after.opset_import[:]
-    after.opset_import.extend(before.opset_import)
-    merged = compose.merge_models(before, after, [(graph.current, "prepared")], outputs=[OUTPUT])
-    content: bytes = merged.SerializeToString(deterministic=True)
-    return content
-
-
-def _convert(model: Any, features: int, name: str) -> Any:
-    import skl2onnx
-    from skl2onnx.common.data_types import FloatTensorType
-
-    _, classifier = split_pipeline(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the comparison that follows is what decides
-        return skl2onnx.to_onnx(
-            model,
-            initial_types=[(name, FloatTensorType([None, features]))],
-            options={id(classifier): {"zipmap": False}},
-            target_opset=CONVERTER_OPSETS,
-        )
+    try:
+        return {entry.domain: entry.version for entry in onnx.load_model_from_string(content).opset_import}
+    except DecodeError:
+        return {}  # reading the model, next, says what is wrong
 
 
 def _brief(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _describe(pipeline: Any) -> str:
-    transformers, classifier = split_pipeline(pipeline)
-    return " → ".join(type(part).__name__ for part in [*transformers, classifier])
+def _describe(model: Any) -> str:
+    if isinstance(model, OnnxModel):
+        return "the model's own code"
+    transformers, last = split_pipeline(model)
+    return " → ".join(type(part).__name__ for part in [*transformers, last])
 
 
 def _refused(subject: str, found: str) -> StoreError:
     return StoreError(
         subject,
         found=found,
-        expected=f"an ONNX export within {TOLERANCE:g} of the fitted pipeline on its training rows",
-        remedy="The model was not stored; the present champion stays. Use another classifier for this cell.",
+        expected=f"an ONNX export within {TOLERANCE:g} of the fitted model on its training rows",
+        remedy="The model was not stored; the present champion stays. Use another kind of model for it.",
     )

@@ -14,6 +14,8 @@ OUTPUT = "probabilities"
 OPSETS = {"": 18, "ai.onnx.ml": 5}
 IR_VERSION = 9
 PRODUCER = "brain"
+# Part of the bytes whose hash a document signs: under another name every export would differ from the stored ones.
+GRAPH_NAME = "direction"
 DOMAINS = {"TreeEnsemble": "ai.onnx.ml"}  # of operators outside the standard one
 
 # TensorProto's numbers for the types our graphs use.
@@ -37,7 +39,7 @@ class GraphBuilder:
             opset_import=[helper.make_opsetid(domain, version) for domain, version in opsets.items()],
         )
         self._graph = self._model.graph
-        self._graph.name = "direction"
+        self._graph.name = GRAPH_NAME
         self._graph.input.append(helper.make_tensor_value_info(INPUT, DOUBLE, [None, features]))
         self.current = INPUT
 

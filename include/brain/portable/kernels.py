@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Kernel = Callable[..., Array]
 
-CELLS = 2**19  # of rows times inner nodes at once: bounds the memory of a large forest or a long history
+BLOCK = 2**19  # rows times inner nodes at once: bounds the memory of a large forest or a long history
 
 # TensorProto's numbers for the types our graphs use.
 _KINDS: dict[int, type[np.generic]] = {1: np.float32, 2: np.uint8, 7: np.int64, 11: np.float64}
@@ -48,7 +48,7 @@ def _gather_elements(node: Any) -> Kernel:
 
 
 def _reduce_sum(_: Any) -> Kernel:
-    """Of whole numbers only, whose sum has no order."""
+    """Sums of whole numbers only: in any order they give the same bits."""
     return lambda values, axes: values.sum(axis=tuple(axes))
 
 
@@ -83,7 +83,7 @@ def _tree_ensemble(node: Any) -> Kernel:
         leaves = _descend(goes_left, ways, roots)
         return np.add.accumulate(weights.take(leaves - inner), axis=0)[-1:].T
 
-    block = max(1, CELLS // inner)
+    block = max(1, BLOCK // inner)
     return lambda rows: np.concatenate([walk(rows[i : i + block]) for i in range(0, len(rows), block)] or [rows[:, :1]])
 
 

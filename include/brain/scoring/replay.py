@@ -1,47 +1,41 @@
-"""Recompute a published probability bit for bit, or say what is missing or changed."""
+"""Recompute a published value bit for bit, or say what is missing or changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brain.core.errors import ArtifactRejected, LakeError, ModelNotFound, ScoringError
-from brain.core.keys import ModelKey
 from brain.scoring.rows import FeatureRows, read_rows
-from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
-
+    from brain.core.keys import ModelKey
     from brain.lake.lake import Lake, Snapshot
-    from brain.store.document import StoredModel
     from brain.store.models import ModelStore
+    from brain.store.stored_model import StoredModel
 
 
 @dataclass(frozen=True)
 class Published:
-    """A line of the published history.
+    """A row of a published history.
 
     Args:
-        as_of: Date of the row it was computed from: the watermark of the snapshot.
-        has_skill: As published: whether the calibrated probability or the base rate was.
-        snapshot: Content hash of the snapshot the row is from.
+        key: The model behind it; its entity names the snapshot.
+        as_of: Day or time of the row it was computed from: the watermark of the snapshot.
+        has_skill: As published: whether the model could claim skill; None if nobody judged it.
+        data_sha256: Content hash of the snapshot the row is from.
     """
 
-    asset: str
-    horizon: int
+    key: ModelKey
     as_of: date
     published_at: datetime
-    probability: float
+    value: float
     has_skill: bool | None
     model_version: int
-    snapshot: str
-
-    @property
-    def key(self) -> ModelKey:
-        return model_key(self.asset, self.horizon)
+    data_sha256: str
 
 
 @dataclass(frozen=True)
@@ -49,9 +43,9 @@ class Replay:
     """What came of a replay.
 
     Args:
-        recomputed: The probability now; None if something it needs is missing or changed.
-        raw: The model's own, before calibration.
-        obstacles: What is missing or changed, a sentence each; empty when the replay could be made.
+        recomputed: The value now; None if something it needs is missing or changed.
+        raw: The model's last output, before its head.
+        obstacles: What is missing or changed, a sentence each; empty when the value came out again.
     """
 
     published: Published
@@ -62,25 +56,30 @@ class Replay:
     @property
     def identical(self) -> bool:
         """Whether the same 64 bits came out."""
-        return self.recomputed is not None and _bits(self.recomputed) == _bits(self.published.probability)
+        return self.recomputed is not None and _bits(self.recomputed) == _bits(self.published.value)
 
 
-def replay(store: ModelStore, lake: Lake, published: Published) -> Replay:
-    """Recompute `published` from the stored model version, the snapshot and its newest row.
+def replay(store: ModelStore, lake: Lake, space: str, published: Published) -> Replay:
+    """Recompute `published` from the stored model version, the snapshot and its newest rows.
+
+    Args:
+        space: The part of the lake that holds the snapshot.
 
     Raises:
         Transient: A server or the lake cannot be reached just now.
     """
-    model, rows = _model(store, published), _rows(lake, published)
+    model = _model(store, published)
+    steps = 1 if isinstance(model, str) else model.steps or 1
+    rows = _rows(lake, space, published, steps)
     obstacles = [part for part in (model, rows) if isinstance(part, str)]
     if isinstance(model, str) or isinstance(rows, str):
         return Replay(published, obstacles=tuple(obstacles))
-    calibration = replace(model.calibration, has_skill=published.has_skill)
     try:
-        raw = float(model.evaluator().probability(rows.matrix(model))[0])
+        outputs = model.evaluator().outputs(rows.matrix(model)[-1:])
     except (ScoringError, ArtifactRejected) as error:
         return Replay(published, obstacles=(str(error),))
-    result = Replay(published, float(calibration.apply(np.array([raw]))[0]), raw)
+    value = model.head.apply(outputs, published.has_skill)
+    result = Replay(published, float(value[0]), float(outputs[0, -1]))
     if result.identical:
         return result
     return replace(result, obstacles=(_differs(result, model),))
@@ -95,29 +94,31 @@ def _model(store: ModelStore, published: Published) -> StoredModel | str:
         return f"model version {published.model_version} has changed: {error}"
 
 
-def _rows(lake: Lake, published: Published) -> FeatureRows | str:
+def _rows(lake: Lake, space: str, published: Published, count: int) -> FeatureRows | str:
+    """The newest `count` rows of the snapshot."""
     try:
-        snapshot = _snapshot(lake, published)
+        snapshot = _snapshot(lake, space, published)
         if snapshot is None:
             return (
-                f"the snapshot {published.snapshot[:12]}… of {published.asset} is missing: thinned out by retention, or"
-                " its rows were corrected while no version of that day was kept"
+                f"the snapshot {published.data_sha256[:12]}… of {published.key.entity} is missing: thinned out by"
+                " retention, or its rows were corrected while no version of that day was kept"
             )
-        rows = read_rows(lake, snapshot)
+        rows = read_rows(lake, snapshot, count)
     except LakeError as error:
-        return f"the snapshot {published.snapshot[:12]}… has changed: {error}"
+        return f"the snapshot {published.data_sha256[:12]}… has changed: {error}"
     if rows.newest != published.as_of:
         return f"the newest row of the snapshot is of {rows.newest}, the published watermark is {published.as_of}"
     return rows
 
 
-def _snapshot(lake: Lake, published: Published) -> Snapshot | None:
+def _snapshot(lake: Lake, space: str, published: Published) -> Snapshot | None:  # noqa: ARG001 - not split yet
     """The stored version with the published hash, or the view of that day if it has the same content."""
-    if (found := lake.find(published.asset, published.snapshot)) is not None:
+    name = published.key.entity
+    if (found := lake.find(name, published.data_sha256)) is not None:
         return found
-    for day in (published.published_at.date(), published.as_of):
-        view = lake.as_of(published.asset, day)
-        if view is not None and view.sha256 == published.snapshot:
+    for moment in (published.published_at, published.as_of):
+        view = lake.as_of(name, moment.date() if isinstance(moment, datetime) else moment)
+        if view is not None and view.sha256 == published.data_sha256:
             return view
     return None
 
@@ -125,8 +126,8 @@ def _snapshot(lake: Lake, published: Published) -> Snapshot | None:
 def _differs(result: Replay, model: StoredModel) -> str:
     made, found = model.document["libraries"], result.recomputed
     return (
-        f"model and rows are unchanged, yet {found!r} comes out, not {result.published.probability!r}: the published"
-        f" number or its has_skill was altered, or other numerical libraries are installed (the model was made with"
+        f"model and rows are unchanged, yet {found!r} comes out, not {result.published.value!r}: the published number"
+        f" or its has_skill was altered, or other numerical libraries are installed (the model was made with"
         f" {', '.join(f'{name} {version}' for name, version in sorted(made.items()))})"
     )
 

@@ -65,14 +65,14 @@ def unpack(payload: object, description: Mapping[str, Any], subject: str) -> byt
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    """This thread's."""
+    """The compressor of this thread."""
     if not hasattr(_LOCAL, "compressor"):
         _LOCAL.compressor = zstandard.ZstdCompressor(LEVEL)
     return cast("zstandard.ZstdCompressor", _LOCAL.compressor)
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:
-    """This thread's: making one costs more than a small model."""
+    """The decompressor of this thread: making one takes longer than decompressing a small model."""
     if not hasattr(_LOCAL, "decompressor"):
         _LOCAL.decompressor = zstandard.ZstdDecompressor()
     return cast("zstandard.ZstdDecompressor", _LOCAL.decompressor)

@@ -1,4 +1,4 @@
-"""What every part of the store works with: the collections, the keys, and transactions where the server has them."""
+"""What every part of the store works with: the collections, and transactions where the server has them."""
 
 from __future__ import annotations
 

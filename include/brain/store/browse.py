@@ -8,13 +8,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import BrainError
-from brain.portable.graph import OUTPUT
 from brain.store import document
 from brain.store.backend import key_of
 from brain.store.connection import explained
-from brain.store.document import model_id
 from brain.store.large_artifacts import payload_of
-from brain.store.schema import KEY
+from brain.store.schema import KEY, MODELS
+from brain.store.stored_model import StoredModel, model_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,16 +22,19 @@ if TYPE_CHECKING:
     from brain.core.keys import ModelKey
     from brain.store.models import ModelStore
 
-NOT_SHOWN = {"payload": 0}
-FORMULA = "published = sigmoid(logit(base_rate) + intercept + slope * (logit(clip(raw, 1e-6, 1 - 1e-6)) - center))"
+
+PREPARATION = {
+    "none": "features are taken as they are",
+    "float32": "features are rounded to float32; what is infinite then is NaN",
+}
 
 
 @dataclass(frozen=True)
 class Listed:
     """A line of `brain models list`: a champion."""
 
-    asset: str
-    name: str
+    entity: str
+    target: str
     version: int
     classifier: str
     trained_at: datetime
@@ -65,7 +67,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Checked:
-    """The outcome of verifying one stored version; `problem` is empty where all is well."""
+    """A stored version after verification; `problem` is empty where all is well."""
 
     id: str
     problem: str
@@ -73,11 +75,16 @@ class Checked:
 
 def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> list[Listed]:
     """The champions, by key."""
-    scope = {} if entities is None else {"entity": {"$in": list(entities)}}
-    fields = {"hyper_parameters.classifier": 1, "metrics.skill": 1, "calibration.has_skill": 1}
-    lookup = {"from": "models", "localField": "model", "foreignField": "_id", "pipeline": [{"$project": fields}]}
+    fields = {
+        "format": 1,
+        "hyper_parameters.classifier": 1,
+        "metrics.skill": 1,
+        "metrics.p_value": 1,
+        "calibration.has_skill": 1,
+    }
+    lookup = {"from": MODELS, "localField": "model", "foreignField": "_id", "pipeline": [{"$project": fields}]}
     stages: list[dict[str, Any]] = [
-        {"$match": scope},
+        {"$match": store.scope(entities)},
         {"$sort": dict.fromkeys(KEY, 1)},
         {"$lookup": {**lookup, "as": "found"}},
     ]
@@ -89,17 +96,21 @@ def _listed(pointer: dict[str, Any]) -> Listed:
     found = pointer["found"][0] if pointer["found"] else {}
     notes = [pointer["revised"]["reason"]] if "revised" in pointer else []
     notes += [pointer["degraded"]] if pointer.get("degraded") else []
-    judged = pointer.get("verdict", found.get("calibration", {}))
+    verdict = pointer.get("verdict", {"has_skill": _before_verdict(found)})
     return Listed(
-        asset=pointer["entity"],
-        name=pointer["target"],
+        entity=pointer["entity"],
+        target=pointer["target"],
         version=pointer["version"],
         classifier=found.get("hyper_parameters", {}).get("classifier", "(missing)"),
         trained_at=pointer["trained_at"],
         skill=found.get("metrics", {}).get("skill"),
-        has_skill=judged.get("has_skill"),
+        has_skill=verdict.get("has_skill"),
         note="; ".join(notes),
     )
+
+
+def _before_verdict(found: dict[str, Any]) -> bool | None:
+    return document.before_verdict(found) if found.get("format") in document.FORMATS else None
 
 
 def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> dict[str, Any]:
@@ -135,8 +146,12 @@ def history(store: ModelStore, key: ModelKey) -> list[Past]:
 
 
 def diff(store: ModelStore, key: ModelKey, before: int, after: int) -> list[Difference]:
-    """What differs between two verified versions, field by field, in name order."""
-    old, new = (_flat(_plain(store.load(key, version).document)) for version in (before, after))
+    """What differs between two verified versions, field by field, in name order.
+
+    Versions of different formats are compared in the fields of the present one.
+    """
+    loaded = (store.load(key, version).document for version in (before, after))
+    old, new = (_flat(_plain(document.upgraded(found))) for found in loaded)
     absent = "(absent)"
     return [
         Difference(name, old.get(name, absent), new.get(name, absent))
@@ -147,9 +162,8 @@ def diff(store: ModelStore, key: ModelKey, before: int, after: int) -> list[Diff
 
 def verify_models(store: ModelStore, entities: Sequence[str] | None = None) -> Iterator[Checked]:
     """Verify every stored version in full: signature, record, artifact, and that the model can be read."""
-    scope = {} if entities is None else {"entity": {"$in": list(entities)}}
     with explained():
-        for found in store.backend.models.find(scope).sort([(name, 1) for name in (*KEY, "version")]):
+        for found in store.backend.models.find(store.scope(entities)).sort([(name, 1) for name in (*KEY, "version")]):
             yield Checked(str(found["_id"]), _problem(store, found))
 
 
@@ -166,21 +180,33 @@ def _problem(store: ModelStore, found: dict[str, Any]) -> str:
 def export_model(store: ModelStore, key: ModelKey, version: int | None, folder: Path) -> tuple[Path, Path]:
     """Write a verified version as ``GOLD_RETURNS25_v3.onnx`` and its card beside it; returns both paths.
 
-    The card says how any ONNX runtime, in any language, gets from features to the published probability.
+    The card says how any ONNX runtime, in any language, gets from features to the published value.
     """
     model = store.load(key, version)
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{key.entity}_{key.target}_v{model.version}".replace("/", "_")
     onnx, card = folder / f"{stem}.onnx", folder / f"{stem}.json"
     onnx.write_bytes(model.content)
-    usage = {
-        "input": {"features": list(model.features), "type": model.document["artifact"]["precision"], "shape": "(n, k)"},
-        "output": {"name": OUTPUT, "shape": "(n, 2)", "columns": ["down", "up"], "raw": "column up"},
-        "calibration": FORMULA,
-        "without_skill": "where has_skill is false, base_rate is published",
-    }
-    card.write_text(json.dumps({"usage": usage, **_plain(model.document)}, indent=2, sort_keys=True) + "\n")
+    content = {"usage": _usage(model), **_plain(model.document)}
+    card.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
     return onnx, card
+
+
+def _usage(model: StoredModel) -> dict[str, Any]:
+    present = document.upgraded(model.document)
+    source, output = present["input"], present["output"]
+    return {
+        "input": {
+            "name": source["name"],
+            "features": list(model.features),
+            "type": present["artifact"]["precision"],
+            "shape": source["shape"],
+            "preparation": PREPARATION[model.preparation],
+        },
+        "output": {"name": output["name"], "shape": [None, output["width"]]},
+        "head": model.head.to_json(),
+        "formula": model.head.formula,
+    }
 
 
 def _plain(value: Any) -> Any:

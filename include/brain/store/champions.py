@@ -1,25 +1,28 @@
-"""The champion pointer: one small signed document a key, moved in one step."""
+"""The champion pointer: one small signed document a model key, moved in one step."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pymongo import InsertOne, UpdateOne
 
 from brain.core.errors import ArtifactRejected, BrainError
 from brain.core.keys import ModelKey
-from brain.store.document import StoredModel, model_id
+from brain.store.stored_model import StoredModel, model_id
 from brain.store.verdicts import Verdict, read_verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from brain.store.signing import Signer
-    from brain.usecases.direction.calibration import Calibration
 
 PURPOSE = "champion"
 MOVES_KEPT = 200
+NOTES = ("verdict", "revised", "degraded")  # on the version that is served: a move clears them
 
 Document = dict[str, Any]
 
@@ -29,7 +32,7 @@ class Champion:
     """The version that is served, verified, and the verdict on it.
 
     Args:
-        verdict: The grid-wide gate's; None if it has not judged this version.
+        verdict: The judge's; None if it has not judged this version.
     """
 
     model: StoredModel
@@ -40,10 +43,13 @@ class Champion:
         return self.model.key
 
     @property
-    def calibration(self) -> Calibration:
-        """The model's, with the verdict's `has_skill` in place of its own."""
-        own = self.model.calibration
-        return own if self.verdict is None else replace(own, has_skill=self.verdict.has_skill)
+    def has_skill(self) -> bool | None:
+        """Whether it may claim skill; None if it never will be judged."""
+        return self.model.before_verdict if self.verdict is None else self.verdict.has_skill
+
+    def published(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What is published for its raw `outputs` (n, outputs), shape (n,)."""
+        return self.model.head.apply(outputs, self.has_skill)
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,9 @@ class Move:
     """Making `version` the champion of `key`.
 
     Args:
-        at: The end of the data interval, or the time of a person's command.
+        at: The moment of the run, or the time of a person's command.
         identity: Of the version's content, if it is the newest.
+        degraded: Why the champion is to be searched anew next time; empty if it is not.
     """
 
     key: ModelKey
@@ -69,11 +76,12 @@ class Move:
     at: datetime
     reason: str
     identity: str = ""
+    degraded: str = ""
 
 
 def move_operation(move: Move, present: Document | None, signer: Signer) -> InsertOne[Document] | UpdateOne:
     """The write that makes the move, provided the pointer still is as `present` shows it."""
-    pointer = {
+    pointer: Document = {
         "version": move.version,
         "model": model_id(move.key, move.version),
         "trained_at": move.trained_at,
@@ -82,6 +90,8 @@ def move_operation(move: Move, present: Document | None, signer: Signer) -> Inse
     entry = {"version": move.version, "at": move.at, "reason": move.reason}
     if move.identity and move.version >= (present or {}).get("last_version", 0):
         pointer["last_identity"] = move.identity
+    if move.degraded:
+        pointer["degraded"] = move.degraded
     if present is None:
         key = {"use_case": move.key.use_case, "entity": move.key.entity, "target": move.key.target}
         return InsertOne({"_id": str(move.key), **key, **pointer, "last_version": move.version, "moves": [entry]})
@@ -91,7 +101,7 @@ def move_operation(move: Move, present: Document | None, signer: Signer) -> Inse
             "$set": pointer,
             "$max": {"last_version": move.version},
             "$push": {"moves": {"$each": [entry], "$slice": -MOVES_KEPT}},
-            "$unset": {"verdict": "", "revised": "", "degraded": ""},
+            "$unset": {name: "" for name in NOTES if name not in pointer},
         },
     )
 

@@ -1,4 +1,4 @@
-"""One MongoDB client a process, and its errors in our words."""
+"""One MongoDB client a process, and the driver's errors as ours."""
 
 from __future__ import annotations
 

@@ -1,24 +1,37 @@
-"""What was decided for each model in each interval, and why."""
+"""What each run decided for each model, and why."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pymongo import ReplaceOne
 
+from brain.core.keys import ModelKey
+from brain.learning.candidate import Decision
+from brain.store.backend import key_of
 from brain.store.bson_values import to_plain
+from brain.store.schema import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from datetime import datetime
 
-    from brain.core.keys import ModelKey
     from brain.core.moment import Moment
-    from brain.learning.candidate import Decision
     from brain.store.backend import Backend
 
 
-def record(backend: Backend, moment: Moment, made: Mapping[ModelKey, Decision]) -> None:
-    """Keep the decisions of one interval; a rerun replaces them."""
+@dataclass(frozen=True)
+class Decided:
+    """A decision, and the moment of the run that made it."""
+
+    key: ModelKey
+    at: datetime
+    decision: Decision
+
+
+def record_decisions(backend: Backend, moment: Moment, made: Mapping[ModelKey, Decision]) -> None:
+    """Keep the decisions of one run; another run for the same moment replaces them."""
     operations = [_operation(key, decision, moment) for key, decision in made.items()]
     if operations:
         backend.decisions.bulk_write(operations, ordered=False)
@@ -32,7 +45,28 @@ def _operation(key: ModelKey, decision: Decision, moment: Moment) -> ReplaceOne[
     return ReplaceOne(chosen, to_plain({"_id": identifier, **content}), upsert=True)
 
 
-def of_interval(backend: Backend, moment: Moment) -> Iterator[dict[str, Any]]:
-    """The decisions of one interval as plain documents, in key order."""
-    order = [("use_case", 1), ("entity", 1), ("target", 1)]
-    yield from backend.decisions.find({"interval_end": to_plain(moment.at)}, {"_id": 0}).sort(order)
+def newest_decisions(backend: Backend, scope: Mapping[str, Any]) -> list[Decided]:
+    """The newest decision for each model, in key order.
+
+    Args:
+        scope: Which models, as a filter.
+    """
+    stages: list[dict[str, Any]] = [
+        {"$match": dict(scope)},
+        {"$sort": {**dict.fromkeys(KEY, 1), "interval_end": 1}},
+        {"$group": {"_id": {name: f"${name}" for name in KEY}, "last": {"$last": "$$ROOT"}}},
+        {"$sort": {f"_id.{name}": 1 for name in KEY}},
+        {"$replaceRoot": {"newRoot": "$last"}},
+    ]
+    with backend.decisions.aggregate(stages) as found:
+        return [_decided(document) for document in found]
+
+
+def _decided(document: dict[str, Any]) -> Decided:
+    action, reason = document["action"], document["reason"]
+    if action == "skip" and reason.startswith(OLD_FAILURE):
+        action, reason = "failed", reason.removeprefix(OLD_FAILURE)
+    return Decided(key_of(document), document["interval_end"], Decision(action, reason))
+
+
+OLD_FAILURE = "failed: "  # how a failure was told from a skipped model before it had an action of its own

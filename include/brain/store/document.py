@@ -1,36 +1,39 @@
 """The document of one model version: how it is laid out, signed and read back.
 
-The *head* is what scoring needs; its signature covers it, the hash of the artifact and the hash of the *record*, which
-is everything else (metrics, proofs, provenance). So scoring verifies what it reads without reading the record.
+The *signed* part is what scoring needs; its signature covers it, the hash of the artifact and the hash of the *record*,
+which is everything else (proofs, provenance). So scoring verifies what it reads without reading the record.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version as installed_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brain.core.errors import ArtifactRejected
 from brain.core.keys import ModelKey, Sha256
-from brain.portable.evaluate import Evaluator, read_model
+from brain.portable.heads import read_head
+from brain.portable.preparation import PREPARATIONS
+from brain.store import format_1
 from brain.store.artifact import pack, unpack
 from brain.store.bson_values import to_plain
 from brain.store.signing import digest, verify_digest
-from brain.usecases.direction.calibration import Calibration
-from brain.usecases.direction.names import horizon_of
+from brain.store.stored_model import Document, StoredModel, model_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
 
     from brain.learning.candidate import Candidate
     from brain.portable.export import Export
     from brain.store.signing import Signer
 
-FORMAT = 1
-PURPOSE = "model"
-HEAD = (
+# To change what is signed, or what a field means:
+# 1. copy SIGNED as it is, and how its fields are read, to a module format_2.py like format_1.py;
+# 2. raise FORMAT, change SIGNED, `draft` and `read`, and name the old format in FORMATS;
+# 3. let brain.store.schema describe both formats: versions that are stored stay as they are, nothing is migrated;
+# 4. keep documents that the release before wrote as a fixture: tests/store/fixtures/make_format_1.py shows how.
+FORMAT = 2
+SIGNED = (
     "_id",
     "format",
     "use_case",
@@ -42,53 +45,42 @@ HEAD = (
     "trained_at",
     "searched_at",
     "schema",
+    "input",
+    "output",
+    "preparation",
     "hyper_parameters",
-    "calibration",
+    "head",
     "metrics",
     "data",
     "artifact",
     "record_sha256",
 )
+PURPOSE = "model"
 UNSIGNED = ("payload", "signature")
 LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "skl2onnx", "onnx", "onnxruntime")
 
-Document = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class StoredModel:
-    """A verified model version.
+class Format(NamedTuple):
+    """How documents of one format are read.
 
     Args:
-        document: Everything that was read of it, without the artifact.
-        content: The ONNX model's bytes.
-        features: Columns it takes, in order.
-        skill: Out of sample, 1 - log loss / log loss of the base rate; None if it was never measured.
-        snapshot: Content hash of the rows it was trained on.
+        signed: Names of the fields that the signature covers, in order.
+        upgraded: The verified document with the fields of the present format.
+        before_verdict: Whether the model may claim skill while no verdict was passed on it.
     """
 
-    key: ModelKey
-    version: int
-    features: tuple[str, ...]
-    calibration: Calibration
-    skill: float | None
-    trained_at: datetime
-    snapshot: Sha256
-    content: bytes = field(repr=False)
-    document: Document = field(repr=False)
-
-    def evaluator(self) -> Evaluator:
-        """The model, ready to be evaluated on rows of `features`.
-
-        Raises:
-            ArtifactRejected: The artifact is not a model that may be run.
-        """
-        return read_model(self.content, model_id(self.key, self.version))
+    signed: tuple[str, ...]
+    upgraded: Callable[[Mapping[str, Any]], Document]
+    before_verdict: Callable[[Mapping[str, Any]], bool | None]
 
 
-def model_id(key: ModelKey, version: int) -> str:
-    """``direction/GOLD/RETURNS25/v3``: the document's `_id`; the same key always lands on the same shard."""
-    return f"{key}/v{version}"
+def _before_verdict(document: Mapping[str, Any]) -> bool | None:
+    """A model whose skill was tested waits for the judge; one brought from elsewhere is never judged."""
+    return None if document["metrics"].get("p_value") is None else False
+
+
+FORMATS = {1: Format(format_1.SIGNED, format_1.upgraded, format_1.before_verdict), 2: Format(SIGNED, dict, _before_verdict)}
+SIGNED_BY_ANY = tuple(dict.fromkeys(name for known in FORMATS.values() for name in known.signed))
 
 
 def draft(candidate: Candidate, export: Export, connection: Mapping[str, str]) -> tuple[Document, bytes]:
@@ -109,10 +101,13 @@ def draft(candidate: Candidate, export: Export, connection: Mapping[str, str]) -
         "trained_at": candidate.trained_at,
         "searched_at": candidate.searched_at,
         "schema": [{"name": name, "type": "double"} for name in candidate.features],
+        "input": {"name": export.input_name, "shape": [None, *export.shape], "steps": candidate.steps},
+        "output": {"name": export.output_name, "width": export.width},
+        "preparation": candidate.preparation,
         "hyper_parameters": dict(candidate.parameters),
-        "calibration": candidate.calibration.to_json(),
+        "head": candidate.head.to_json(),
         "metrics": dict(candidate.metrics),
-        "data": {"snapshot": candidate.data.snapshot, "watermark": candidate.data.watermark},
+        "data": {"snapshot": candidate.data.data_sha256, "watermark": candidate.data.watermark},
         "artifact": artifact
         | {"exporter": export.exporter, "precision": export.precision, "max_difference": export.max_difference}
         | {"opsets": {domain or "ai.onnx": number for domain, number in export.opsets.items()}},
@@ -126,8 +121,6 @@ def draft(candidate: Candidate, export: Export, connection: Mapping[str, str]) -
 def _record(candidate: Candidate, connection: Mapping[str, str]) -> Document:
     window = candidate.window
     return {
-        "asset": candidate.key.entity,
-        "horizon": _horizon(candidate.key),
         "source_tables": candidate.data.source_tables,
         "source_connection": dict(connection),
         "description": candidate.description,
@@ -145,13 +138,6 @@ def _record(candidate: Candidate, connection: Mapping[str, str]) -> Document:
     }
 
 
-def _horizon(key: ModelKey) -> int | None:
-    try:
-        return horizon_of(key.target)
-    except ValueError:
-        return None
-
-
 @cache
 def library_versions() -> dict[str, str]:
     """Installed versions of the libraries a model depends on."""
@@ -163,18 +149,19 @@ def finish(body: Document, version: int, signer: Signer) -> Document:
     key = ModelKey(body["use_case"], body["entity"], body["target"])
     document = {"_id": model_id(key, version), "version": version, **body}
     document["record_sha256"] = digest(record_of(document))
-    document["signature"] = signer.sign(PURPOSE, head_of(document))
+    document["signature"] = signer.sign(PURPOSE, signed_part(document))
     return document
 
 
-def head_of(document: Mapping[str, Any]) -> Document:
+def signed_part(document: Mapping[str, Any]) -> Document:
     """What the signature covers."""
-    return {name: document.get(name) for name in HEAD}
+    return {name: document.get(name) for name in FORMATS[document["format"]].signed}
 
 
 def record_of(document: Mapping[str, Any]) -> Document:
-    """What ``record_sha256`` covers: everything that is neither head, payload nor signature."""
-    return {name: value for name, value in document.items() if name not in HEAD and name not in UNSIGNED}
+    """What ``record_sha256`` covers: everything that is neither signed directly, nor payload nor signature."""
+    apart = {*FORMATS[document["format"]].signed, *UNSIGNED}
+    return {name: value for name, value in document.items() if name not in apart}
 
 
 def verify(document: Document, key: ModelKey, version: int, signer: Signer, *, record: bool = False) -> None:
@@ -187,9 +174,15 @@ def verify(document: Document, key: ModelKey, version: int, signer: Signer, *, r
         ArtifactRejected: What is wrong.
     """
     subject = model_id(key, version)
-    if document.get("format") != FORMAT:
-        raise _rejected(subject, f"document format {document.get('format')!r}", f"format {FORMAT}")
-    signer.verify(PURPOSE, head_of(document), document.get("signature"), subject)
+    number = document.get("format")
+    if not isinstance(number, int) or number not in FORMATS:
+        raise _rejected(
+            subject,
+            f"document format {number!r}",
+            f"format {' or '.join(map(str, FORMATS))}",
+            "It was not used. Update brain if a newer release stored it; otherwise train the model again.",
+        )
+    signer.verify(PURPOSE, signed_part(document), document.get("signature"), subject)
     found = (document["use_case"], document["entity"], document["target"], document["version"], document["_id"])
     if found != (key.use_case, key.entity, key.target, version, subject):
         raise _rejected(subject, f"the document of {document['_id']}", "the one of this key and version")
@@ -201,28 +194,43 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
     """The model of a verified document.
 
     Raises:
-        ArtifactRejected: The payload is not the artifact the document describes.
+        ArtifactRejected: The payload is not the artifact the document describes, or its head or preparation is unknown.
     """
-    content = unpack(payload, document["artifact"], model_id(key, version))
-    document = {**document}
-    document.pop("payload", None)
+    subject = model_id(key, version)
+    content = unpack(payload, document["artifact"], subject)
+    present = upgraded(document)
+    if present["preparation"] not in PREPARATIONS:
+        raise _rejected(subject, f"the preparation {present['preparation']!r}", f"one of {', '.join(PREPARATIONS)}")
     return StoredModel(
         key=key,
         version=version,
-        features=tuple(column["name"] for column in document["schema"]),
-        calibration=Calibration.from_json(document["calibration"]),
-        skill=document["metrics"].get("skill"),
-        trained_at=document["trained_at"],
-        snapshot=Sha256(document["data"]["snapshot"]),
+        features=tuple(column["name"] for column in present["schema"]),
+        steps=present["input"]["steps"],
+        preparation=present["preparation"],
+        head=read_head(present["head"], subject),
+        before_verdict=before_verdict(document),
+        skill=present["metrics"].get("skill"),
+        trained_at=present["trained_at"],
+        data_sha256=Sha256(present["data"]["snapshot"]),
         content=content,
-        document=document,
+        document={name: value for name, value in document.items() if name != "payload"},
     )
 
 
-def _rejected(subject: str, found: str, expected: str) -> ArtifactRejected:
-    return ArtifactRejected(
-        subject,
-        found=found,
-        expected=expected,
-        remedy="It was not used. Train the model again, or roll back to an earlier version.",
-    )
+def upgraded(document: Document) -> Document:
+    """A verified document of any format with the fields of the present one."""
+    return FORMATS[document["format"]].upgraded(document)
+
+
+def before_verdict(document: Document) -> bool | None:
+    """Whether the model of a verified document may claim skill while no verdict was passed on it."""
+    return FORMATS[document["format"]].before_verdict(document)
+
+
+def _rejected(
+    subject: str,
+    found: str,
+    expected: str,
+    remedy: str = "It was not used. Train the model again, or roll back to an earlier version.",
+) -> ArtifactRejected:
+    return ArtifactRejected(subject, found=found, expected=expected, remedy=remedy)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def keep(backend: Backend, payload: bytes, sha256: str) -> None:
-    """Store the payload unless it is there; what an interrupted upload left behind is replaced."""
+    """Store the payload unless it is there whole; what an interrupted upload left behind is replaced."""
     bucket = backend.large_artifacts
     if next(bucket.find({"_id": sha256, "length": len(payload)}, limit=1), None) is None:
         discard(backend, sha256)

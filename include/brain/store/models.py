@@ -1,4 +1,4 @@
-"""The model store: immutable versions, one champion a key."""
+"""The model store: immutable versions, one champion a model key."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
 from brain.core.keys import ModelKey, Sha256
-from brain.learning.candidate import ChampionSummary
-from brain.store import decisions, document, verdicts
+from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed, Skipped
+from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused, verify_pointer
 from brain.store.connection import database, explained
-from brain.store.document import HEAD, StoredModel, model_id
+from brain.store.decisions import Decided, newest_decisions, record_decisions
+from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.retention import prune, rollback
 from brain.store.schema import KEY, MODELS, prepare
 from brain.store.signing import Signer
+from brain.store.stored_model import StoredModel, model_id
 from brain.store.writing import Saved, Writer
-from brain.usecases.direction.names import NAME as DIRECTION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.learning.candidate import Candidate, Decision
+    from brain.learning.candidate import TrainingResult
 
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
@@ -35,31 +36,60 @@ POINTER = {"_id": 1, **dict.fromkeys(KEY, 1), "version": 1, "model": 1, "trained
 
 
 class ModelStore:
-    """All model versions of one database, and the pointers to the champions."""
+    """All model versions of one use case, and the pointers to the champions.
 
-    def __init__(self, backend: Backend, source_ref: str) -> None:
+    Args:
+        source_ref: The name of the source that training reads.
+    """
+
+    def __init__(self, backend: Backend, source_ref: str, use_case: str) -> None:
         self.backend = backend
+        self.use_case = use_case
         self._source_ref = source_ref
 
     @classmethod
-    def open(cls, settings: Settings) -> ModelStore:
+    def open(cls, settings: Settings, use_case: str) -> ModelStore:
         """Connect, and create the collections if need be.
 
         Raises:
             ServerUnreachable: Nothing answers.
             CredentialsRejected: The login is refused.
         """
-        store = cls(Backend(database(settings.mongo_url), Signer(settings.signing_keys)), settings.source_ref)
+        backend = Backend(database(settings.mongo_url), Signer(settings.signing_keys))
         with explained():
-            prepare(store.backend.database)
-        return store
+            prepare(backend.database)
+        return cls(backend, settings.source_ref, use_case)
 
     def save(
-        self, candidates: Iterable[Candidate], *, promote: bool = True, connection: Mapping[str, str] | None = None
+        self, results: Iterable[TrainingResult], moment: Moment
+    ) -> list[Saved | Refused | Skipped | Failed]:
+        """Store what training gives: candidates as new versions and champions, and what was decided for every model.
+
+        As `add` for candidates. The decisions of all results are recorded for `moment`, a rerun replaces them; a failed
+        result and a candidate that is refused have the action ``failed``.
+
+        Args:
+            results: May be a generator; each candidate is exported as it comes.
+
+        Returns:
+            One outcome a result, in order: how the candidate was stored or why not, and any other result as it is.
+        """
+        made: dict[ModelKey, Decision] = {}
+        others: list[tuple[int, Skipped | Failed]] = []
+        outcomes: list[Saved | Refused | Skipped | Failed] = [*self.add(_candidates(results, made, others))]
+        made |= {o.key: Decision("failed", str(o.error)) for o in outcomes if isinstance(o, Refused)}
+        for place, other in others:
+            outcomes.insert(place, other)
+        with explained():
+            record_decisions(self.backend, moment, made)
+        return outcomes
+
+    def add(
+        self, candidates: Iterable[Candidate], *, connection: Mapping[str, str] | None = None
     ) -> list[Saved | Refused]:
         """Export, check and store candidates as new versions, and make them champions.
 
-        A candidate equal to the newest version of its key is not stored twice. One trained for an earlier interval than
+        A candidate equal to the newest version of its key is not stored twice. One trained for an earlier moment than
         the present champion is stored but not promoted. Memory is bounded whatever the number of candidates.
 
         Args:
@@ -69,9 +99,8 @@ class ModelStore:
         Returns:
             One outcome a candidate, in order; a `Refused` one stops no other.
         """
-        origin = connection or {"reference": self._source_ref}
         with explained():
-            return Writer(self.backend, origin, promote=promote).save(candidates)
+            return Writer(self.backend, connection or {"reference": self._source_ref}).write(candidates)
 
     def load(self, key: ModelKey, version: int | None = None) -> StoredModel:
         """One version, the champion by default, with its whole document verified.
@@ -91,7 +120,7 @@ class ModelStore:
     def rollback(self, key: ModelKey, version: int, *, at: datetime, reason: str) -> int:
         """Make a stored version, verified first, the champion again; returns the version it replaces.
 
-        Its verdict is gone: the base rate is published until the gate judges it (unless training had proven skill).
+        Its verdict is gone: until the judge has seen it again, it may claim no skill.
 
         Args:
             at: When: the time of the command.
@@ -108,17 +137,16 @@ class ModelStore:
         self,
         *,
         keep: int,
-        older_than: datetime | None = None,
         referenced: Collection[tuple[ModelKey, int]] = (),
         entities: Sequence[str] | None = None,
     ) -> list[tuple[ModelKey, int]]:
         """Delete versions that nothing needs; returns which.
 
-        A version goes if it is older than the champion, not `referenced` (what was published still points to it), not
-        among the newest `keep` besides the champion, and, where `older_than` is given, was made before it.
+        A version goes if it is older than the champion, not `referenced` (what was published still points to it), and
+        not among the newest `keep` besides the champion.
         """
         with explained():
-            return prune(self.backend, keep, to_plain(older_than), frozenset(referenced), entities)
+            return prune(self.backend, keep, frozenset(referenced), self.scope(entities))
 
     def champion_version(self, key: ModelKey) -> int:
         """The version the champion pointer names.
@@ -127,23 +155,31 @@ class ModelStore:
             ModelNotFound: The key has no champion.
             ArtifactRejected: The pointer was altered.
         """
-        pointer = self.backend.champions.find_one(_filter(key), POINTER)
+        pointer = self._pointer(key)
         if pointer is None:
             raise _not_found(str(key))
-        verify_pointer(pointer, key, self.backend.signer)
-        return int(pointer["version"])
+        return pointer[0]
+
+    def verdict(self, key: ModelKey, version: int) -> verdicts.Verdict | None:
+        """The verdict on a version; None if it is not the champion, or was not judged yet.
+
+        Raises:
+            ArtifactRejected: The pointer or the verdict was altered.
+        """
+        champion, verdict = self._pointer(key) or (None, None)
+        return verdict if champion == version else None
 
     def champions(
-        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
+        self, entities: Sequence[str], targets: Sequence[str] | None = None
     ) -> Iterator[Champion | Refused]:
         """Stream the verified champions of `entities`, in key order, with one query.
 
         Args:
             targets: Only these; all by default.
         """
-        fields = dict.fromkeys((*HEAD, "payload", "signature"), 1)
+        fields = dict.fromkeys((*SIGNED_BY_ANY, "payload", "signature"), 1)
         with explained():
-            for pointer in self._joined(entities, targets, use_case, fields):
+            for pointer in self._joined(entities, targets, fields):
                 key = key_of(pointer)
                 try:
                     yield self._champion(pointer, key)
@@ -151,71 +187,60 @@ class ModelStore:
                     yield Refused(key, error)
 
     def champion_summaries(
-        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
+        self, entities: Sequence[str], targets: Sequence[str] | None = None
     ) -> dict[ModelKey, ChampionSummary]:
         """The champions in brief, without artifacts: what decides whether to train, refresh or skip.
 
         A champion that fails verification is left out, with a warning in the log: it will be trained anew.
         """
-        fields = dict.fromkeys((*HEAD, "signature"), 1)
-        champion_summaries = {}
-        with explained():
-            for pointer in self._joined(entities, targets, use_case, fields):
-                if (found := self._verified_or_none(pointer)) is not None:
-                    champion_summaries[key_of(pointer)] = _summary(found, pointer)
-        return champion_summaries
+        return {key_of(found): _summary(found, pointer) for pointer, found in self._sound(entities, targets)}
 
-    def claims(
-        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, use_case: str = DIRECTION
-    ) -> list[verdicts.Claim]:
-        """What the champions claim of their skill, for the grid-wide gate: skipped and refreshed models included.
+    def claims(self, entities: Sequence[str], targets: Sequence[str] | None = None) -> list[verdicts.Claim]:
+        """What the champions claim of their skill, for the judge: skipped and refreshed models included.
 
         A model brought from elsewhere has no p-value and claims nothing. A champion that fails verification is left
         out, with a warning in the log.
         """
-        fields = dict.fromkeys((*HEAD, "signature"), 1)
-        with explained():
-            verified = map(self._verified_or_none, self._joined(entities, targets, use_case, fields))
-            return [
-                verdicts.Claim(key_of(found), found["version"], found["metrics"]["p_value"])
-                for found in verified
-                if found is not None and found["metrics"].get("p_value") is not None
-            ]
+        return [
+            verdicts.Claim(key_of(found), found["version"], found["metrics"]["p_value"])
+            for _, found in self._sound(entities, targets)
+            if found["metrics"].get("p_value") is not None
+        ]
 
     def record_verdicts(self, judged: Iterable[verdicts.Verdict]) -> int:
-        """Sign the grid-wide gate's verdicts onto the champions; returns how many still were the judged version."""
+        """Sign the judge's verdicts onto the champions; returns how many still were the judged version."""
         with explained():
             return verdicts.record(self.backend, judged)
 
-    def record_decisions(self, moment: Moment, made: Mapping[ModelKey, Decision]) -> None:
-        """Keep what was decided for each model in `moment` and why; a rerun replaces it."""
+    def decisions(
+        self, entities: Sequence[str] | None = None, targets: Sequence[str] | None = None
+    ) -> list[Decided]:
+        """What was last decided for each model and why, in key order; all entities and targets by default."""
         with explained():
-            decisions.record(self.backend, moment, made)
+            return newest_decisions(self.backend, self.scope(entities, targets))
 
-    def mark_revised(self, entity: str, reason: str, at: datetime, *, use_case: str = DIRECTION) -> int:
+    def mark_revised(self, entity: str, reason: str, at: datetime) -> int:
         """Note on the champions of `entity` that rows they were trained on have been corrected since.
 
         The note goes when a newer version is promoted. Returns the number of champions noted.
         """
         note = {"$set": {"revised": {"reason": reason, "at": to_plain(at)}}}
+        chosen = {"use_case": self.use_case, "entity": entity}
         with explained():
-            return self.backend.champions.update_many({"use_case": use_case, "entity": entity}, note).matched_count
+            return self.backend.champions.update_many(chosen, note).matched_count
 
-    def mark_degraded(self, reasons: Mapping[ModelKey, str]) -> None:
-        """Note why champions are thought worse than when they were promoted; promotion of another clears it."""
-        with explained():
-            for key, reason in reasons.items():
-                self.backend.champions.update_one(_filter(key), {"$set": {"degraded": reason}})
+    def scope(self, entities: Sequence[str] | None, targets: Sequence[str] | None = None) -> dict[str, Any]:
+        """A filter for the use case's documents of some entities and targets; None stands for all."""
+        given = {"entity": entities, "target": targets}
+        some = {name: {"$in": list(values)} for name, values in given.items() if values is not None}
+        return {"use_case": self.use_case, **some}
 
     def _joined(
-        self, entities: Sequence[str], targets: Sequence[str] | None, use_case: str, fields: dict[str, int]
+        self, entities: Sequence[str], targets: Sequence[str] | None, fields: dict[str, int]
     ) -> Iterator[dict[str, Any]]:
-        match: dict[str, Any] = {"use_case": use_case, "entity": {"$in": list(entities)}}
-        if targets is not None:
-            match["target"] = {"$in": list(targets)}
         # A projection inside the lookup costs three times as much as one behind it.
         stages: list[dict[str, Any]] = [
-            {"$match": match},
+            {"$match": self.scope(entities, targets)},
             {"$sort": dict.fromkeys(KEY, 1)},
             {"$lookup": {"from": MODELS, "localField": "model", "foreignField": "_id", "as": "found"}},
             {"$project": {**POINTER, "revised": 1, "degraded": 1, "found": fields}},
@@ -228,12 +253,19 @@ class ModelStore:
         payload = payload_of(self.backend, found, found["_id"])
         return Champion(document.read(found, payload, key, pointer["version"]), verdict)
 
-    def _verified_or_none(self, pointer: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            return self._verified(pointer, key_of(pointer))[1]
-        except BrainError as error:
-            _LOG.warning("treated as absent: %s", error)
-            return None
+    def _sound(
+        self, entities: Sequence[str], targets: Sequence[str] | None
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Pointers and signed parts of the champions that pass verification."""
+        fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
+        with explained():
+            for pointer in self._joined(entities, targets, fields):
+                try:
+                    found = self._verified(pointer, key_of(pointer))[1]
+                except BrainError as error:
+                    _LOG.warning("treated as absent: %s", error)
+                else:
+                    yield pointer, found
 
     def _verified(self, pointer: dict[str, Any], key: ModelKey) -> tuple[verdicts.Verdict | None, dict[str, Any]]:
         signer = self.backend.signer
@@ -244,6 +276,30 @@ class ModelStore:
         document.verify(found, key, pointer["version"], signer)
         return verdict, found
 
+    def _pointer(self, key: ModelKey) -> tuple[int, verdicts.Verdict | None] | None:
+        """The verified version of the champion, and the verdict on it."""
+        with explained():
+            pointer = self.backend.champions.find_one(_filter(key), POINTER)
+        if pointer is None:
+            return None
+        verdict = verify_pointer(pointer, key, self.backend.signer)
+        return int(pointer["version"]), verdict
+
+
+def _candidates(
+    results: Iterable[TrainingResult], made: dict[ModelKey, Decision], others: list[tuple[int, Skipped | Failed]]
+) -> Iterator[Candidate]:
+    """The candidates among the results as they come; `made` gets all decisions, `others` the rest by its place."""
+    for place, result in enumerate(results):
+        if isinstance(result, Failed):
+            made[result.key] = Decision("failed", f"{result.reason}. {result.remedy}")
+        else:
+            made[result.key] = result.decision
+        if isinstance(result, Candidate):
+            yield result
+        else:
+            others.append((place, result))
+
 
 def _summary(found: dict[str, Any], pointer: dict[str, Any]) -> ChampionSummary:
     return ChampionSummary(
@@ -252,7 +308,7 @@ def _summary(found: dict[str, Any], pointer: dict[str, Any]) -> ChampionSummary:
         features=tuple(column["name"] for column in found["schema"]),
         searched_at=found["searched_at"],
         trained_at=found["trained_at"],
-        snapshot=Sha256(found["data"]["snapshot"]),
+        data_sha256=Sha256(found["data"]["snapshot"]),
         has_skill=bool((pointer.get("verdict") or {}).get("has_skill")),
         degraded=pointer.get("degraded", ""),
     )

@@ -15,13 +15,13 @@ from brain.core.keys import ModelKey, Sha256
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
 from brain.portable.evaluate import Evaluator
+from brain.portable.heads import Blend, Head, Identity
 from brain.portable.preprocessing import split_pipeline
+from brain.portable.reference import TWO_CLASSES
 from brain.store.champions import Refused
 from brain.store.models import ModelStore
 from brain.store.provenance import describe_source, read_source
-from brain.usecases.direction.calibration import Calibration
-from brain.usecases.direction.names import DATE
-from brain.usecases.direction.names import NAME as DIRECTION
+from brain.store.stored_model import StoredModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 CHECK_ROWS = 256
+DATE = "Date"
+AS_IT_IS = Blend(base_rate=0.5, slope=1.0)  # a probability stays what it is
 
 
 class SavedModel(NamedTuple):
@@ -47,6 +49,7 @@ class LoadedModel:
     Args:
         schema: Feature columns, in order.
         source_connection: The name of the connection, or its URL as a secret that does not print.
+        has_skill: Whether it may claim skill; None if it never will be judged.
     """
 
     name: str
@@ -57,21 +60,24 @@ class LoadedModel:
     source_tables: tuple[str, ...]
     source_connection: str | SecretStr
     description: str
-    calibration: Calibration
+    head: Head
+    has_skill: bool | None
     evaluator: Evaluator = field(repr=False)
+    _model: StoredModel = field(repr=False)
 
     def predict_proba(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """The model's own probabilities of down and up, shape (n, 2); columns are found by name.
+        """The model's own outputs, shape (n, outputs): the probability of each class; columns are found by name.
+
+        A model of sequences gives a row for each row of the frame that has enough rows before it.
 
         Raises:
             ScoringError: A column of the schema is missing or not numeric.
         """
-        up = self.evaluator.probability(self._matrix(frame))
-        return np.column_stack([1 - up, up])
+        return self.evaluator.outputs(self._model.rows(self._matrix(frame)))
 
     def probability(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """P(up) as it would be published, calibrated, shape (n,)."""
-        return self.calibration.apply(self.predict_proba(frame)[:, 1])
+        """What would be published, shape (n,)."""
+        return self.head.apply(self.predict_proba(frame), self.has_skill)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         missing = [name for name in self.schema if name not in frame.columns]
@@ -90,6 +96,7 @@ def save_model_to_brain(
     model: Any,
     sample: pd.DataFrame,
     *,
+    use_case: str,
     collection: str,
     model_name: str,
     features: Sequence[str] | None = None,
@@ -99,15 +106,16 @@ def save_model_to_brain(
     created_on: datetime | None = None,
     settings: Settings | None = None,
 ) -> SavedModel:
-    """Store a fitted scikit-learn classifier as the new champion of an asset's model.
+    """Store a fitted scikit-learn or LightGBM model as the new champion.
 
-    The model is stored as ONNX and compared with the fitted one on rows of `sample` first. It has not been through the
-    grid-wide gate: its raw probability is what would be published.
+    The model is stored as ONNX and compared with the fitted one on rows of `sample` first. Nobody judges its skill: its
+    own output is what is published.
 
     Args:
-        model: A fitted pipeline or classifier with classes (0, 1).
+        model: A fitted pipeline, a classifier with classes 0, 1, …, or a regressor.
         sample: Real training rows with the feature columns, and ``Date`` if at hand.
-        collection: The asset: GOLD.
+        use_case: What it is for: direction.
+        collection: What it is about: GOLD.
         model_name: What it predicts: RETURNS25.
         features: The columns it takes, in order; by default all numeric columns of `sample`.
         source_conn: The name of the source connection (stored as it is), or its URL or engine (stored encrypted).
@@ -123,11 +131,11 @@ def save_model_to_brain(
     rows = sample[list(names)].to_numpy(dtype=np.float64)
     window = _window(sample, created)
     candidate = Candidate(
-        key=ModelKey(DIRECTION, collection, model_name),
+        key=ModelKey(use_case, collection, model_name),
         pipeline=model,
         parameters=_parameters(model),
         features=names,
-        calibration=Calibration.identity(),
+        head=AS_IT_IS if len(getattr(model, "classes_", ())) == TWO_CLASSES else Identity(),
         metrics={},
         window=window,
         data=DataReference(Sha256(hashlib.sha256(rows.tobytes()).hexdigest()), window.last, tuple(source_tables)),
@@ -139,14 +147,19 @@ def save_model_to_brain(
         description=description,
     )
     source = describe_source(source_conn if source_conn is not None else settings.source_ref, settings.encryption_keys)
-    (outcome,) = ModelStore.open(settings).save([candidate], connection=source)
+    (outcome,) = ModelStore.open(settings, use_case).add([candidate], connection=source)
     if isinstance(outcome, Refused):
         raise outcome.error
     return SavedModel(outcome.id, model_name, created)
 
 
 def load_model_from_brain(
-    model_name: str, *, collection: str, version: int | None = None, settings: Settings | None = None
+    model_name: str,
+    *,
+    use_case: str,
+    collection: str,
+    version: int | None = None,
+    settings: Settings | None = None,
 ) -> LoadedModel:
     """Load a verified model, the champion by default.
 
@@ -155,7 +168,9 @@ def load_model_from_brain(
         ArtifactRejected: It failed verification.
     """
     settings = settings or Settings.load()
-    model = ModelStore.open(settings).load(ModelKey(DIRECTION, collection, model_name), version)
+    store, key = ModelStore.open(settings, use_case), ModelKey(use_case, collection, model_name)
+    model = store.load(key, version)
+    verdict = store.verdict(key, model.version)
     document = model.document
     return LoadedModel(
         name=document["name"],
@@ -166,8 +181,10 @@ def load_model_from_brain(
         source_tables=tuple(document["source_tables"]),
         source_connection=read_source(document["source_connection"], settings.encryption_keys),
         description=document["description"],
-        calibration=model.calibration,
+        head=model.head,
+        has_skill=model.before_verdict if verdict is None else verdict.has_skill,
         evaluator=model.evaluator(),
+        _model=model,
     )
 
 
@@ -181,11 +198,11 @@ def _window(sample: pd.DataFrame, created: datetime) -> TrainingWindow:
 
 
 def _parameters(model: Any) -> dict[str, Any]:
-    """The classifier's plain settings, for people to read."""
-    _, classifier = split_pipeline(model)
+    """The last step's plain settings, for people to read."""
+    _, last = split_pipeline(model)
     plain = {
         name: value
-        for name, value in classifier.get_params(deep=False).items()
+        for name, value in last.get_params(deep=False).items()
         if value is None or isinstance(value, (bool, int, float, str))
     }
-    return {"classifier": type(classifier).__name__, **plain}
+    return {"classifier": type(last).__name__, **plain}

@@ -10,11 +10,10 @@ from brain.core.keys import ModelKey
 from brain.store import large_artifacts
 from brain.store.backend import key_of
 from brain.store.champions import Move, move_operation
-from brain.store.document import model_id
+from brain.store.stored_model import model_id
 from brain.store.schema import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from pymongo.client_session import ClientSession
@@ -25,7 +24,6 @@ Document = dict[str, Any]
 FIELDS = {
     **dict.fromkeys(KEY, 1),
     "version": 1,
-    "created_on": 1,
     "trained_at": 1,
     "artifact.storage": 1,
     "artifact.sha256": 1,
@@ -38,22 +36,20 @@ def rollback(backend: Backend, key: ModelKey, version: int, *, at: datetime, rea
     Without transactions, pruning could delete the version just before the pointer moves: then the pointer moves back.
     """
     before = backend.atomically(lambda session: _point(backend, key, version, at, reason, session))
-    if not backend.has_transactions and not _exists(backend, key, version, None):
+    if not backend.has_transactions and not _version(backend, key, version, None):
         _point(backend, key, before, at, f"v{version} was deleted meanwhile", None)
         raise _gone(key, version)
     return before
 
 
-def _exists(backend: Backend, key: ModelKey, version: int, session: ClientSession | None) -> Document | None:
-    return backend.models.find_one(
-        {**_key_filter(key), "version": version}, FIELDS | {"trained_at": 1}, session=session
-    )
+def _version(backend: Backend, key: ModelKey, version: int, session: ClientSession | None) -> Document | None:
+    return backend.models.find_one({**_key_filter(key), "version": version}, FIELDS, session=session)
 
 
 def _point(
     backend: Backend, key: ModelKey, version: int, at: datetime, reason: str, session: ClientSession | None
 ) -> int:
-    found = _exists(backend, key, version, session)
+    found = _version(backend, key, version, session)
     pointer = backend.champions.find_one(_key_filter(key), {"version": 1}, session=session)
     if found is None or pointer is None:
         raise _gone(key, version)
@@ -64,19 +60,18 @@ def _point(
 
 
 def prune(
-    backend: Backend,
-    keep: int,
-    older_than: datetime | None,
-    referenced: frozenset[tuple[ModelKey, int]],
-    entities: Sequence[str] | None,
+    backend: Backend, keep: int, referenced: frozenset[tuple[ModelKey, int]], scope: Document
 ) -> list[tuple[ModelKey, int]]:
-    """Delete what `ModelStore.prune` describes, a key at a time."""
+    """Delete what `ModelStore.prune` describes, a model key at a time.
+
+    Args:
+        scope: Which champions, as a filter.
+    """
     removed: list[tuple[ModelKey, int]] = []
-    scope = {} if entities is None else {"entity": {"$in": list(entities)}}
     order = [(name, 1) for name in KEY]
     for pointer in backend.champions.find(scope, dict.fromkeys(KEY, 1)).sort(order):
         key = key_of(pointer)
-        gone = backend.atomically(partial(_prune_key, backend, key, keep, older_than, referenced))
+        gone = backend.atomically(partial(_prune_key, backend, key, keep, referenced))
         removed += [(key, found["version"]) for found in gone]
         _discard_payloads(backend, gone)
     return removed
@@ -86,7 +81,6 @@ def _prune_key(
     backend: Backend,
     key: ModelKey,
     keep: int,
-    older_than: datetime | None,
     referenced: frozenset[tuple[ModelKey, int]],
     session: ClientSession | None,
 ) -> list[Document]:
@@ -101,7 +95,6 @@ def _prune_key(
         version
         for version in others
         if (key, version["version"]) not in referenced
-        and (older_than is None or version["created_on"] < older_than)
         # A version newer than the champion may be about to be promoted by the run that is storing it.
         and version["version"] < pointer["version"]
     ]
@@ -111,7 +104,7 @@ def _prune_key(
 
 
 def _discard_payloads(backend: Backend, gone: list[Document]) -> None:
-    """Large payloads are shared by versions of equal content: delete one only when no document names it."""
+    """Versions of equal content share a large payload: it is deleted when no document names it any more."""
     for sha256 in {version["artifact"]["sha256"] for version in gone if version["artifact"]["storage"] == "gridfs"}:
         if backend.models.find_one({"artifact.sha256": sha256}, {"_id": 1}) is None:
             large_artifacts.discard(backend, sha256)

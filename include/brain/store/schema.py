@@ -1,7 +1,7 @@
 """The collections, their indexes and their validators.
 
 The keys of `models` and `champions` start with (use_case, entity), which is the shard key of a sharded deployment:
-docs/decisions/shard_key.md.
+docs/decisions/shard-key.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
-from brain.store.document import FORMAT
+from brain.portable.preparation import PREPARATIONS
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -39,11 +39,38 @@ def _object(required: dict[str, Any], optional: dict[str, Any] | None = None, **
 
 _KEY_FIELDS: dict[str, Any] = {"_id": _TEXT, "use_case": _TEXT, "entity": _TEXT, "target": _TEXT, "version": _WHOLE}
 
+# In the document, or in GridFS.
+_PAYLOADS = [
+    {"required": ["payload"], "properties": {"artifact": {"properties": {"storage": {"enum": ["inline"]}}}}},
+    {
+        "not": {"required": ["payload"]},
+        "properties": {"artifact": {"properties": {"storage": {"enum": ["gridfs"]}}}},
+    },
+]
+
+
+def _format(number: int, required: dict[str, Any]) -> dict[str, Any]:
+    return {"required": list(required), "properties": {"format": {"enum": [number]}, **required}}
+
+
+_FORMATS = [
+    _format(1, {"calibration": _object({"base_rate": _NUMBER, "slope": _NUMBER})}),
+    _format(
+        2,
+        {
+            "head": _object({"kind": _TEXT}),
+            "input": _object({"name": _TEXT, "shape": {"bsonType": "array"}}),
+            "output": _object({"name": _TEXT, "width": _WHOLE}),
+            "preparation": {"enum": list(PREPARATIONS)},
+        },
+    ),
+]
+
 VALIDATORS: dict[str, dict[str, Any]] = {
     MODELS: _object(
         {
             **_KEY_FIELDS,
-            "format": {"enum": [FORMAT]},
+            "format": {"enum": [1, 2]},
             "name": _TEXT,
             "created_on": _DATE,
             "trained_at": _DATE,
@@ -64,7 +91,6 @@ VALIDATORS: dict[str, dict[str, Any]] = {
             "description": {"bsonType": "string"},
             "hyper_parameters": {"bsonType": "object"},
             "metrics": {"bsonType": "object"},
-            "calibration": _object({"base_rate": _NUMBER, "slope": _NUMBER}),
             "data": _object({"snapshot": {"bsonType": "string"}, "watermark": _DATE}),
             "window": {"bsonType": "object"},
             "libraries": {"bsonType": "object"},
@@ -84,13 +110,7 @@ VALIDATORS: dict[str, dict[str, Any]] = {
             "signature": _SIGNATURE,
         },
         {"payload": {"bsonType": "binData"}},
-        oneOf=[
-            {"required": ["payload"], "properties": {"artifact": {"properties": {"storage": {"enum": ["inline"]}}}}},
-            {
-                "not": {"required": ["payload"]},
-                "properties": {"artifact": {"properties": {"storage": {"enum": ["gridfs"]}}}},
-            },
-        ],
+        allOf=[{"oneOf": _PAYLOADS}, {"oneOf": _FORMATS}],
     ),
     CHAMPIONS: _object(
         {**_KEY_FIELDS, "model": _TEXT, "trained_at": _DATE, "signature": _SIGNATURE},

@@ -1,4 +1,4 @@
-"""The grid-wide gate's verdicts on champions: signed, because they decide what is published."""
+"""The judge's verdicts on champions: signed, because they decide what is published."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from brain.store.signing import Signer
 
 PURPOSE = "verdict"
-FIELDS = ("has_skill", "p_value", "adjusted_p_value", "decided_for")
+FIELDS = ("has_skill", "p_value", "decided_for")
+# No verdict has an adjusted p-value any more; signatures of those that were stored cover it.
+SIGNED = ("has_skill", "p_value", "adjusted_p_value", "decided_for")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a champion brings before the gate: the p-value of its skill, measured on its own cell alone."""
+    """What a champion brings before the judge: the p-value of its skill, measured by itself."""
 
     key: ModelKey
     version: int
@@ -32,19 +34,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a version may claim skill, all cells of the grid considered.
+    """Whether a version may claim skill, all models that are judged together considered.
 
     Args:
-        p_value: Of the cell alone.
-        adjusted_p_value: After control of the false discovery rate over the grid; None where the gate gives none.
-        decided_for: The end of the data interval of the decision.
+        p_value: Of the version by itself.
+        decided_for: The moment of the run that decided.
     """
 
     key: ModelKey
     version: int
     has_skill: bool
     p_value: float | None
-    adjusted_p_value: float | None
     decided_for: datetime
 
 
@@ -62,8 +62,7 @@ def _operation(verdict: Verdict, signer: Signer) -> UpdateOne:
     key = verdict.key
     content = {
         "has_skill": bool(verdict.has_skill),
-        "p_value": _number(verdict.p_value),
-        "adjusted_p_value": _number(verdict.adjusted_p_value),
+        "p_value": None if verdict.p_value is None else float(verdict.p_value),
         "decided_for": to_plain(verdict.decided_for),
     }
     content["signature"] = signer.sign(PURPOSE, _signed(content, key, verdict.version))
@@ -87,8 +86,4 @@ def read_verdict(content: dict[str, Any] | None, key: ModelKey, version: int, si
 
 
 def _signed(content: dict[str, Any], key: ModelKey, version: int) -> dict[str, Any]:
-    return {"key": str(key), "version": version, **{name: content.get(name) for name in FIELDS}}
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
+    return {"key": str(key), "version": version, **{name: content.get(name) for name in SIGNED}}

@@ -1,4 +1,4 @@
-"""Saving candidates: export, number, sign, write; in batches, so that memory stays bounded."""
+"""Storing candidates: export, number, sign, write; in batches, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from brain.portable.export import export
 from brain.store import large_artifacts
 from brain.store.backend import key_of
 from brain.store.champions import Move, Refused, move_operation
-from brain.store.document import draft, finish, model_id
+from brain.store.document import draft, finish
 from brain.store.schema import KEY
+from brain.store.stored_model import model_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,12 +51,15 @@ class Saved:
     promoted: bool
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Draft:
+    """A document that waits to be numbered and written."""
+
     place: int
     key: ModelKey
     body: Document
     payload: bytes
+    degraded: str
 
 
 class _Conflict(Exception):
@@ -67,27 +71,33 @@ class _Malformed(Exception):
 
 
 class Writer:
-    """One call of `ModelStore.save`."""
+    """One call of `ModelStore.add`.
 
-    def __init__(self, backend: Backend, connection: Mapping[str, str], *, promote: bool) -> None:
-        self._backend, self._connection, self._promote = backend, connection, promote
+    Args:
+        connection: Where the rows came from.
+    """
+
+    def __init__(self, backend: Backend, connection: Mapping[str, str]) -> None:
+        self._backend, self._connection = backend, connection
         self._outcomes: list[Saved | Refused] = []
         self._drafts: list[_Draft] = []
         self._waiting: set[ModelKey] = set()
         self._waiting_bytes = 0
 
-    def save(self, candidates: Iterable[Candidate]) -> list[Saved | Refused]:
+    def write(self, candidates: Iterable[Candidate]) -> list[Saved | Refused]:
+        """Export and write candidates; one outcome a candidate, in order."""
         for candidate in candidates:
             try:
-                shape = export(candidate.pipeline, candidate.check_rows, str(candidate.key))
-                body, payload = draft(candidate, shape, self._connection)
+                _refuse_other_rows(candidate)
+                exported = export(candidate.pipeline, candidate.check_rows, str(candidate.key))
+                body, payload = draft(candidate, exported, self._connection)
             except StoreError as error:
                 self._outcomes.append(Refused(candidate.key, error))
             else:
-                self.add(body, payload)
+                self.add(body, payload, candidate.degraded)
         return self.finish()
 
-    def add(self, body: Document, payload: bytes) -> None:
+    def add(self, body: Document, payload: bytes, degraded: str = "") -> None:
         """Take one more drafted document; full batches are written on the way."""
         key = key_of(body)
         is_full = len(self._drafts) == BATCH_MODELS or self._waiting_bytes + len(payload) > BATCH_BYTES
@@ -95,7 +105,7 @@ class Writer:
             self._flush()
         self._waiting.add(key)
         self._waiting_bytes += len(payload)
-        self._drafts.append(_Draft(len(self._outcomes), key, body, payload))
+        self._drafts.append(_Draft(len(self._outcomes), key, body, payload, degraded))
         self._outcomes.append(Refused(key, _unwritten(key)))
 
     def finish(self) -> list[Saved | Refused]:
@@ -137,7 +147,7 @@ class Writer:
     def _write(self, drafts: list[_Draft], session: ClientSession | None, *, trusting: bool) -> list[Saved]:
         scope = _scope([waiting.key for waiting in drafts])
         pointers = self._pointers(scope, session)
-        newest = _newest_by(pointers, drafts) if trusting and self._promote else None
+        newest = _newest_by(pointers, drafts) if trusting else None
         if newest is None:
             newest = self._newest(scope, session)
         documents, moves, saved = [], [], []
@@ -159,12 +169,10 @@ class Writer:
 
     def _move(self, waiting: _Draft, version: int, pointer: Document | None) -> Move | None:
         body = waiting.body
-        if not self._promote:
-            return None
         if pointer and (pointer["version"] == version or pointer["trained_at"] > body["trained_at"]):
             return None
         trained_at, reason = body["trained_at"], body["decision"]["reason"]
-        return Move(waiting.key, version, trained_at, trained_at, reason, body["identity"])
+        return Move(waiting.key, version, trained_at, trained_at, reason, body["identity"], waiting.degraded)
 
     def _execute(self, documents: list[Document], moves: list[Any], session: ClientSession | None) -> None:
         try:
@@ -203,11 +211,24 @@ class Writer:
         return {key_of(found): found for found in self._backend.champions.find(scope, fields, session=session)}
 
 
+def _refuse_other_rows(candidate: Candidate) -> None:
+    """The check rows must have the shape that the document says the model takes."""
+    steps = () if candidate.steps is None else (candidate.steps,)
+    expected, found = (*steps, len(candidate.features)), candidate.check_rows.shape[1:]
+    if found != expected:
+        raise StoreError(
+            str(candidate.key),
+            found=f"check rows of shape {found}",
+            expected=f"{expected}: {'steps and ' if steps else ''}features",
+            remedy="The model was not stored. Give the rows it was trained on.",
+        )
+
+
 def _newest_by(pointers: dict[ModelKey, Document], drafts: list[_Draft]) -> dict[ModelKey, Document] | None:
     """The newest versions as the pointers remember them; None where that does not settle what to write.
 
-    Saves reading the versions. If the newest was never promoted, ours has its number: the index refuses it, and the
-    next attempt reads.
+    It saves reading the versions. If the newest was never promoted, its number is given out again: the index refuses it,
+    and the next attempt reads the versions.
     """
     newest = {}
     for waiting in drafts:
