@@ -16,11 +16,12 @@ from brain import steps
 from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
 from brain.core.moment import Moment
 from brain.demo.load import load_demo
+from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.lake.manifest import _SEAL
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
-from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
+from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -141,9 +141,10 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL query; the wide table
     """Ask the published tables, as the read-only user where there is one."""
     from brain.core.settings import Settings
     from brain.display import show_answer, show_probabilities
-    from brain.warehouse.read import WIDE_TABLE, ask, reader_url
+    from brain.usecases.direction.tables import OVERVIEW
+    from brain.warehouse.read import ask, reader_url
 
-    answer = ask(reader_url(Settings.load()), query or WIDE_TABLE)
+    answer = ask(reader_url(Settings.load()), query or OVERVIEW)
     show_answer(console, answer) if query else show_probabilities(console, answer)
 
 
@@ -158,15 +159,23 @@ def replay(
     """Recompute a published probability bit for bit, or say what is missing or changed."""
     from brain.core.settings import Settings
     from brain.lake.lake import Lake
+    from brain.scoring.replay import Published
     from brain.scoring.replay import replay as replayed
     from brain.store.models import ModelStore
-    from brain.warehouse.read import published
+    from brain.usecases.direction.tables import PROBABILITY_DETAILS
+    from brain.warehouse.read import last_published
 
     settings = Settings.load()
-    found = published(settings.warehouse_url, asset, horizon, as_of.date())
-    if found is None:
+    row = last_published(
+        settings.warehouse_url, PROBABILITY_DETAILS, {"asset": asset, "horizon": horizon}, as_of.date()
+    )
+    if row is None:
         console.print(f"Nothing was published for {asset}, {horizon} days, as of {as_of.date()}.")
         raise typer.Exit(1)
+    found = Published(
+        row["asset"], row["horizon"], row["as_of"], row["published_at"], row["probability"], row["has_skill"],
+        row["model_version"], row["data_sha256"],
+    )  # fmt: skip
     result = replayed(ModelStore.open(settings), Lake(settings.lake_url), found)
     console.print(
         f"published   {found.probability!r}  on {found.published_at} by v{found.model_version}", soft_wrap=True

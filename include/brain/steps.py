@@ -152,11 +152,12 @@ def score(workspace: Workspace, names: Sequence[str], moment: Moment) -> list[Un
     from brain.lake.lake import Lake
     from brain.scoring.staged import stage
     from brain.store.models import ModelStore
+    from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
     chosen = workspace.assets.only(names)
     cells = _score_cells(store, lake, chosen.assets, moment)
-    stage(lake, moment, names, cells)
+    stage(lake, moment, NAME, names, {PROBABILITY_DETAILS.name: cells})
     progress = workspace.progress(moment)
     for name in names:
         progress.report("score", name)
@@ -173,11 +174,15 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], moment: Momen
     from brain.quality.gate import keep_results
     from brain.scoring.staged import staged
     from brain.usecases.direction.published_check import check_probabilities
-    from brain.warehouse.publish import publish as publish_cells
+    from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
+    from brain.warehouse.grid import complete
+    from brain.warehouse.publish import TableRows
+    from brain.warehouse.publish import publish as publish_tables
 
     lake = Lake(workspace.settings.lake_url)
-    cells = _whole_grid(workspace.assets, staged(lake, moment, chunks))
-    report = check_probabilities(cells, workspace.assets, moment)
+    scored = staged(lake, moment, NAME, chunks).get(PROBABILITY_DETAILS.name)
+    cells = complete(PROBABILITY_DETAILS, scored, _grid(workspace.assets))
+    report = check_probabilities({PROBABILITY_DETAILS.name: cells}, moment)
     keep_results(lake, moment, report)
     for finding in report.findings:
         log.warning("%s: %s", finding.rule, finding.message)
@@ -188,7 +193,12 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], moment: Momen
             expected="cells that pass the quality gate",
             remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
         )
-    publication = publish_cells(workspace.settings.warehouse_url, workspace.assets, cells, moment.at)
+    publication = publish_tables(
+        workspace.settings.warehouse_url,
+        [TableRows(PROBABILITY_DETAILS, cells)],
+        [probabilities(workspace.assets.horizons)],
+        moment,
+    )
     workspace.progress(moment).report("publish", "Probabilities")
     return publication
 
@@ -213,6 +223,7 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     from brain.scoring import staged
     from brain.store.models import ModelStore
     from brain.usecases.direction import peer_shares as peers
+    from brain.usecases.direction.tables import TABLES
     from brain.warehouse.read import referenced_versions
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
@@ -226,7 +237,10 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
             tidied = tidy_asset(lake, spec, moment, trained_on)
             removed = store.prune(
                 keep=spec.retention.model_versions,
-                referenced=referenced_versions(workspace.settings.warehouse_url, audited),
+                referenced={
+                    (model_key(row["asset"], row["horizon"]), version)
+                    for row, version in referenced_versions(workspace.settings.warehouse_url, TABLES, audited)
+                },
                 entities=[spec.name],
             )
         except BrainError as error:
@@ -371,21 +385,12 @@ def _scored(name: str, cells: pd.DataFrame) -> UnitResult:
     return UnitResult(name, failed.empty, told)
 
 
-def _whole_grid(catalogue: Assets, scored: pd.DataFrame) -> pd.DataFrame:
-    """One line for each cell of the catalogue; those whose chunk was not scored say so."""
+def _grid(assets: Assets) -> pd.DataFrame:
+    """The key of every row of `probability_details`."""
     import pandas as pd
 
-    from brain.scoring.batch import CELL_COLUMNS
-
-    grid = pd.DataFrame(
-        [(asset.name, horizon) for asset in catalogue.assets for horizon in asset.horizons],
-        columns=["asset", "horizon"],
-    )
-    if scored.empty:
-        scored = pd.DataFrame(columns=list(CELL_COLUMNS))
-    cells = grid.merge(scored, on=["asset", "horizon"], how="left", indicator=True)
-    cells.loc[cells["_merge"] == "left_only", "reason"] = "its chunk was not scored in this run"
-    return cells.drop(columns="_merge")
+    cells = [(asset.name, horizon) for asset in assets.assets for horizon in asset.horizons]
+    return pd.DataFrame(cells, columns=["asset", "horizon"])
 
 
 def _mark_revised(workspace: Workspace, reports: Sequence[ExtractionReport], moment: Moment) -> None:

@@ -85,14 +85,16 @@ def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[b
 
 def show_results(console: Console, home: Path) -> None:
     """The wide table, and the answers to the two questions, asked as the read-only user."""
+    from brain.demo import questions
     from brain.display import show_answer, show_probabilities
-    from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, WIDE_TABLE, ask, reader_url
+    from brain.usecases.direction.tables import OVERVIEW
+    from brain.warehouse.read import ask, reader_url
 
     url = reader_url(Settings.load({**os.environ, "BRAIN_HOME": str(home)}))
-    show_probabilities(console, ask(url, WIDE_TABLE))
+    show_probabilities(console, ask(url, OVERVIEW))
     for question, query in (
-        ("What is the probability that gold is higher in 5, 20, 161 days?", GOLD_ANSWER),
-        ("Which five assets are most likely to fall in a month?", FALL_ANSWER),
+        (questions.GOLD_QUESTION, questions.GOLD_ANSWER),
+        (questions.FALL_QUESTION, questions.FALL_ANSWER),
     ):
         show_answer(console, ask(url, query), question, query)
 

@@ -12,6 +12,7 @@ from brain.portable.evaluate import LinearModel, stacked
 from brain.scoring.rows import FeatureRows, read_rows
 from brain.store.champions import Refused
 from brain.usecases.direction.names import target_name
+from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
     from brain.usecases.direction.catalogue import AssetSpec
 
 CHUNK_ASSETS = 25  # a few hundred models: memory grows with this, not with the catalogue
-
-CELL_COLUMNS = (
-    "asset",
-    "horizon",
-    "as_of",
-    "probability",
-    "base_rate",
-    "skill",
-    "has_skill",
-    "model_version",
-    "trained_at",
-    "data_sha256",
-    "reason",
-)
 
 
 @dataclass(frozen=True)
@@ -89,19 +76,19 @@ class ScoringResult:
     failures: list[CellFailure] = field(default_factory=list)
 
     def cells(self) -> pd.DataFrame:
-        """A row per cell with `CELL_COLUMNS`, as the warehouse publishes it."""
+        """A row per cell, as the warehouse publishes it."""
         import pandas as pd
 
         scored = [
             (s.asset, s.horizon, s.as_of, s.probability, s.base_rate, s.skill, s.has_skill, *_provenance(s))
             for s in self.scores
         ]
-        failed = [(f.asset, f.horizon, *[None] * 8, f.reason) for f in self.failures]
-        return pd.DataFrame([*scored, *failed], columns=list(CELL_COLUMNS))
+        failed = [(f.asset, f.horizon, *[None] * 7, f.reason, None) for f in self.failures]
+        return pd.DataFrame([*scored, *failed], columns=list(PROBABILITY_DETAILS.row_names))
 
 
-def _provenance(score: Score) -> tuple[int, datetime, str, None]:
-    return score.model_version, score.trained_at, score.snapshot, None
+def _provenance(score: Score) -> tuple[int, datetime, None, str]:
+    return score.model_version, score.trained_at, None, score.snapshot
 
 
 def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], moment: Moment) -> ScoringResult:
