@@ -28,7 +28,6 @@ from brain.store.connection import database
 from brain.usecases.direction.catalogue import assets_of
 from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
-from brain.warehouse.schema import PUBLISHED_TABLES
 from local import chain, one_machine, servers
 from local.walkthrough import run_pipeline, start_airflow, wait_until_ready
 
@@ -122,7 +121,7 @@ def _empty(workspace: Workspace) -> None:
     models.client.drop_database(models.name)
     shutil.rmtree(workspace.settings.lake_url, ignore_errors=True)
     with transaction(workspace.settings.warehouse_url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {', '.join(PUBLISHED_TABLES)}, extraction_runs")
+        cursor.execute("DROP TABLE IF EXISTS Probabilities, probability_details, probability_history, extraction_runs")
 
 
 def _catalogue(folder: Path, quick: bool) -> Path:

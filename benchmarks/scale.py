@@ -21,7 +21,9 @@ from brain.core.settings import Settings
 from brain.lake.lake import Lake
 from brain.scoring.batch import score_assets
 from brain.store.models import ModelStore
-from brain.warehouse.publish import publish
+from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
+from brain.warehouse.grid import complete
+from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
 
@@ -93,7 +95,8 @@ def _one(size: int) -> dict[str, float]:
     start = time.perf_counter()
     result = score_assets(store, lake, grid.assets, Moment(END))
     scored = time.perf_counter()
-    publication = publish(settings.warehouse_url, grid, result.cells(), END)
+    cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, result.cells(), None))
+    publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], Moment(END))
     end = time.perf_counter()
     assert publication.fresh == size, publication
     return {"score": scored - start, "publish": end - scored, "seconds": end - start, "peak_mb": _peak_mb()}
