@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
-    from brain.learning.candidate import TrainingResult
+    from brain.learning.candidate import Failed, Skipped, TrainingResult
     from brain.source.open import Source
     from brain.store.champions import Refused
     from brain.store.writing import Saved
@@ -121,12 +121,14 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     """
     from brain.quality.gate import keep_result
     from brain.scoring.staged import staged
-    from brain.warehouse.grid import completed
+    from brain.warehouse.grid import complete
+    from brain.warehouse.publish import TableRows
     from brain.warehouse.publish import publish as publish_tables
 
     tables = run.use_case.tables
     found = staged(run.lake, run.moment, run.use_case.name, chunks)
-    rows = completed(tables, run.use_case.rows(run.section), found)
+    expected = run.use_case.rows(run.section)
+    rows = {table.name: complete(table, found.get(table.name), expected[table.name]) for table in tables}
     result = run.use_case.rules(run, rows)
     keep_result(run.lake, run.moment, result)
     for finding in result.findings:
@@ -139,7 +141,8 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
             remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
         )
     derived = run.use_case.derived(run.section)
-    publication = publish_tables(run.settings.warehouse_url, tables, rows, derived, run.moment.at)
+    given = [TableRows(table, rows[table.name]) for table in tables]
+    publication = publish_tables(run.settings.warehouse_url, given, derived, run.moment)
     run.progress.report("publish", run.use_case.name)
     return publication
 
@@ -232,12 +235,12 @@ def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitR
     return told
 
 
-def _trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused]) -> UnitResult:
+def _trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused | Skipped | Failed]) -> UnitResult:
     from brain.learning.candidate import Failed
     from brain.store.champions import Refused
 
     failures = {one.key: str(one.error) for one in saved if isinstance(one, Refused)}
-    failures |= {one.key: f"{one.reason}. {one.remedy}" for one in results if isinstance(one, Failed)}
+    failures |= {one.key: f"{one.reason}. {one.remedy}" for one in saved if isinstance(one, Failed)}
     done = Counter(one.decision.action for one in results if not isinstance(one, Failed) and one.key not in failures)
     told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
     if failures:
@@ -269,7 +272,7 @@ def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]
         keys = expected[table.name]
         if keys is not None:
             own = [run.use_case.model_key(key).entity == name for key in keys.to_dict("records")]
-            rows[table.name] = keys[own].reindex(columns=table.scored_columns).assign(reason=str(error))
+            rows[table.name] = keys[own].reindex(columns=list(table.row_names)).assign(reason=str(error))
     return rows
 
 

@@ -112,7 +112,7 @@ class Visits:
 
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
         found = score_newest(run.store, run.lake, self.space, [Wanted(unit, (TARGET,)) for unit in units], run.moment)
-        return {FORECASTS.name: pd.DataFrame(map(_row, found), columns=list(FORECASTS.scored_columns))}
+        return {FORECASTS.name: pd.DataFrame(map(_row, found), columns=list(FORECASTS.row_names))}
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         return _check(rows[FORECASTS.name], run.moment, total_rows=1, unchanged=False)

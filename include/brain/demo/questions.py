@@ -7,3 +7,5 @@ FROM Probabilities WHERE AssetName = 'GOLD'"""
 FALL_QUESTION = "Which five assets are most likely to fall in a month?"
 FALL_ANSWER = """SELECT AssetName, "21_Day_Probability"
 FROM Probabilities ORDER BY "21_Day_Probability" ASC LIMIT 5"""
+
+QUESTIONS = ((GOLD_QUESTION, GOLD_ANSWER), (FALL_QUESTION, FALL_ANSWER))

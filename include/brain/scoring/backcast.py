@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brain.core.errors import ScoringError
+from brain.core.errors import ModelNotFound, ScoringError
 from brain.scoring.rows import read_rows
 from brain.store.champions import Refused
 
@@ -44,10 +44,12 @@ def backcast(
             expected="one in the lake",
             remedy=f"Run `brain extract {key.entity}` first.",
         )
-    champion = store.champion(key)
+    champion = next(store.champions([key.entity], [key.target]), None)
+    if champion is None:
+        raise ModelNotFound(str(key), found="no champion", expected="a trained model", remedy="Train it first.")
     if isinstance(champion, Refused):
         raise champion.error
     rows = read_rows(lake, snapshot, last)
     outputs = champion.model.evaluator().outputs(rows.matrix(champion.model))
     moments = rows.keys.astype("datetime64[us]")
-    return pd.DataFrame({"as_of": moments, "raw": outputs[:, -1], "value": champion.apply(outputs)})
+    return pd.DataFrame({"as_of": moments[-len(outputs) :], "raw": outputs[:, -1], "value": champion.published(outputs)})

@@ -30,10 +30,15 @@ CHUNK_UNITS = 25  # a few hundred models: memory grows with this, not with the c
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to score of one unit: its newest row, by the champion of each target."""
+    """What to score of one unit: its newest row, by the champion of each target.
+
+    Args:
+        rows: How many of the newest rows a model looks at: more than one for a sequence model.
+    """
 
     unit: str
     targets: tuple[str, ...]
+    rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def _score_chunk(
     rows: dict[str, FeatureRows] = {}
     for one in wanted:
         keys = [ModelKey(store.use_case, one.unit, target) for target in one.targets]
-        found = _newest_row(lake, space, one.unit, moment)
+        found = _newest_rows(lake, space, one, moment)
         if isinstance(found, FeatureRows):
             rows[one.unit] = found
             waiting |= dict.fromkeys(keys)
@@ -118,7 +123,7 @@ def _scored(champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureR
         try:
             matrix, evaluator = rows[champion.key.entity].matrix(champion.model), champion.model.evaluator()
             if isinstance(evaluator, LinearModel):
-                stack.append((champion, matrix, evaluator))
+                stack.append((champion, matrix[-1:], evaluator))
             else:
                 yield _score(champion, rows, evaluator.outputs(matrix))
         except BrainError as error:
@@ -131,13 +136,13 @@ def _scored(champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureR
 
 def _score(champion: Champion, rows: Mapping[str, FeatureRows], outputs: NDArray[np.float64]) -> Score:
     of = rows[champion.key.entity]
-    return Score(champion, of.newest, float(champion.apply(outputs)[0]), outputs[0], of.data_sha256)
+    return Score(champion, of.newest, float(champion.published(outputs)[-1]), outputs[-1], of.data_sha256)
 
 
-def _newest_row(lake: Lake, space: str, unit: str, moment: Moment) -> FeatureRows | BrainError:
+def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> FeatureRows | BrainError:
     try:
-        snapshot = lake.as_of(space, unit, moment)
-        return _unextracted(unit, moment) if snapshot is None else read_rows(lake, snapshot)
+        snapshot = lake.as_of(space, wanted.unit, moment)
+        return _unextracted(wanted.unit, moment) if snapshot is None else read_rows(lake, snapshot, wanted.rows)
     except Transient:
         raise
     except BrainError as error:

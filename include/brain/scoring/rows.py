@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import ScoringError
-from brain.portable.preparation import prepared
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from brain.core.keys import Sha256
     from brain.lake.lake import Lake, Snapshot
-    from brain.store.document import StoredModel
+    from brain.store.stored_model import StoredModel
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class FeatureRows:
     values: NDArray[np.float64]
     data_sha256: Sha256
     # Models of one unit mostly take the same columns.
-    _matrices: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    _matrices: dict[tuple[object, ...], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def newest(self) -> date:
@@ -46,14 +45,22 @@ class FeatureRows:
         return newest
 
     def matrix(self, model: StoredModel) -> NDArray[np.float64]:
-        """The rows as `model` takes them, shape (n, features).
+        """The rows as `model` takes them: shape (n, features), or (n - steps + 1, steps, features).
 
         Raises:
-            ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is.
+            ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is,
+                or there are fewer rows than one row of the model takes.
         """
-        kind = (model.preparation, model.features)
+        kind = (model.preparation, model.steps, model.features)
         if kind not in self._matrices:
-            self._matrices[kind] = prepared(self._ordered(model), model.preparation)
+            self._matrices[kind] = model.rows(self._ordered(model))
+        if not len(self._matrices[kind]):
+            raise _unfit(
+                model,
+                f"{len(self.keys)} rows up to {self.newest}",
+                f"the {model.steps} rows that the model looks at",
+                "Wait for more rows; the last published value is kept.",
+            )
         return self._matrices[kind]
 
     def _ordered(self, model: StoredModel) -> NDArray[np.float64]:
@@ -73,7 +80,7 @@ class FeatureRows:
                 "at least one feature with a value",
                 "Correct the row at the source; its last published value is kept.",
             )
-        return np.ascontiguousarray(matrix)
+        return matrix
 
 
 def read_rows(lake: Lake, snapshot: Snapshot, last: int | None = 1) -> FeatureRows:

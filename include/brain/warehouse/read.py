@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
+    import pandas as pd
     from pydantic import SecretStr
 
     from brain.core.settings import Settings
@@ -76,6 +77,21 @@ def last_published(
     )
     found = ask(url, query, [*(key[name] for name in table.key), as_of]).rows
     return dict(zip((column.name for column in history.columns), found[0], strict=True)) if found else None
+
+
+def history_of(url: SecretStr, table: PublishedTable) -> pd.DataFrame:
+    """Every row ever published of a table that keeps a history.
+
+    Raises:
+        QueryRefused: Nothing was published yet.
+    """
+    import pandas as pd
+
+    history = table.history_layout
+    assert history is not None, f"{table.name} keeps no history"
+    columns = COMMA.join(sql.Identifier(column.identifier) for column in history.columns)
+    query = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier(history.identifier))
+    return pd.DataFrame(ask(url, query).rows, columns=[column.name for column in history.columns])
 
 
 def referenced_versions(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.usecases.direction.names import DATE, SPACE, target_name
-from brain.usecases.direction.tables import DETAILS
+from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def outcomes(run: Run) -> pd.DataFrame:
 
     from brain.warehouse.read import history_of
 
-    history = history_of(run.settings.warehouse_url, DETAILS)
+    history = history_of(run.settings.warehouse_url, PROBABILITY_DETAILS)
     known = [_known(run, asset, sorted(set(rows["horizon"]))) for asset, rows in history.groupby("asset")]
     found = pd.concat(known) if known else pd.DataFrame(columns=["asset", "horizon", "as_of", "outcome"])
     return history.merge(found, on=["asset", "horizon", "as_of"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brain.core.errors import ScoringError
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.usecases.direction.names import SPACE, horizon_of, target_name
-from brain.usecases.direction.tables import DETAILS
+from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def score_cells(run: Run, assets: Sequence[str]) -> pd.DataFrame:
     specs = [run.section.asset(asset) for asset in assets]
     wanted = [Wanted(spec.name, tuple(map(target_name, spec.horizons))) for spec in specs]
     rows = [_row(found) for found in score_newest(run.store, run.lake, SPACE, wanted, run.moment)]
-    return pd.DataFrame(rows, columns=list(DETAILS.scored_columns))
+    return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
 
 
 def _row(found: Score | Unscored) -> dict[str, Any]:

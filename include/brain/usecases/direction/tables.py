@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from brain.usecases.direction.names import probability_column
+from brain.usecases.protocol import Overview
 from brain.warehouse.tables import (
     PUBLISHED_AT,
     REASON,
@@ -21,7 +22,13 @@ from brain.warehouse.tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OVERVIEW = "SELECT * FROM Probabilities ORDER BY AssetName"
+
+def _label(column: str) -> str:
+    """``5d`` for ``5_Day_Probability``: the whole table fits 80 columns."""
+    return "" if column == PUBLISHED_AT else column.replace("_Day_Probability", "d")
+
+
+OVERVIEW = Overview("Probabilities", "SELECT * FROM Probabilities ORDER BY AssetName", _label)
 
 PROBABILITY_DETAILS = PublishedTable(
     name="probability_details",
@@ -76,9 +83,6 @@ PROBABILITY_DETAILS = PublishedTable(
     unscored="keep",
     model=ModelColumns(key=("asset", "horizon"), version="model_version"),
 )
-
-TABLES = (PROBABILITY_DETAILS,)
-
 
 def probabilities(horizons: Iterable[int]) -> DerivedTable:
     """The wide table with a column for each of `horizons`."""

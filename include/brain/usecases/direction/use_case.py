@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets
 from brain.usecases.direction.names import CLOSE, DATE, NAME, SPACE, horizon_of, model_key, target_name
-from brain.usecases.direction.tables import DETAILS, OVERVIEW, wide_table
+from brain.usecases.direction.tables import PROBABILITY_DETAILS, OVERVIEW, probabilities
 from brain.usecases.protocol import Input, Unit
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Direction:
     section: type[Section] = Assets
     top_level: tuple[str, ...] = ("defaults", "assets")
     space = SPACE
-    tables: tuple[PublishedTable, ...] = (DETAILS,)
+    tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
     overview = OVERVIEW
 
     def discover(self, section: Assets, source: Source) -> Assets:
@@ -66,20 +66,20 @@ class Direction:
         import pandas as pd
 
         cells = [(asset.name, horizon) for asset in section.assets for horizon in asset.horizons]
-        return {DETAILS.name: pd.DataFrame(cells, columns=list(DETAILS.key))}
+        return {PROBABILITY_DETAILS.name: pd.DataFrame(cells, columns=list(PROBABILITY_DETAILS.key))}
 
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
         from brain.usecases.direction.scoring import score_cells
 
-        return {DETAILS.name: score_cells(run, units)}
+        return {PROBABILITY_DETAILS.name: score_cells(run, units)}
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.direction.published_check import check_probabilities
 
-        return check_probabilities(rows[DETAILS.name], run.moment)
+        return check_probabilities(rows, run.moment)
 
     def derived(self, section: Assets) -> tuple[DerivedTable, ...]:
-        return (wide_table(section),)
+        return (probabilities(section.horizons),)
 
     def model_key(self, row: Mapping[str, Any]) -> ModelKey:
         return model_key(row["asset"], int(row["horizon"]))
