@@ -130,7 +130,7 @@ def _published(workspace: steps.Workspace) -> list[list[tuple[Any, ...]]]:
 def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Workspace) -> None:
     run(workspace, THURSDAY)
     details = "SELECT asset, horizon, model_version, data_sha256 FROM probability_details"
-    store = ModelStore.open(workspace.settings)
+    store = ModelStore.open(workspace.settings, "direction")
     for asset, horizon, version, data in rows(workspace, details):
         document = store.load(model_key(asset, horizon), version).document
         assert document["data"]["snapshot"] == data
@@ -140,9 +140,9 @@ def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Worksp
 
 def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: steps.Workspace, demo_url: str) -> None:
     run(workspace, THURSDAY)
-    store = ModelStore.open(workspace.settings)
+    store = ModelStore.open(workspace.settings, "direction")
     keys = {key: found.version for key, found in store.champion_summaries(["SP500"]).items()}
-    store.record_verdicts(Verdict(key, version, True, 0.001, 0.01, THURSDAY.at) for key, version in keys.items())
+    store.record_verdicts(Verdict(key, version, True, 0.001, THURSDAY.at) for key, version in keys.items())
     load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
     steps.extract(workspace, ["SP500"], FRIDAY)
     assert steps.train(workspace, ["SP500"], FRIDAY)[0].reason == "4 refresh"

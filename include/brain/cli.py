@@ -167,11 +167,9 @@ def replay(
     if found is None:
         console.print(f"Nothing was published for {asset}, {horizon} days, as of {as_of.date()}.")
         raise typer.Exit(1)
-    result = replayed(ModelStore.open(settings), Lake(settings.lake_url), found)
-    console.print(
-        f"published   {found.probability!r}  on {found.published_at} by v{found.model_version}", soft_wrap=True
-    )
-    console.print(f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.snapshot}", soft_wrap=True)
+    result = replayed(ModelStore.open(settings, "direction"), Lake(settings.lake_url), "assets", found)
+    console.print(f"published   {found.value!r}  on {found.published_at} by v{found.model_version}", soft_wrap=True)
+    console.print(f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.data_sha256}", soft_wrap=True)
     for obstacle in result.obstacles:
         console.print(f"[red]{obstacle}[/]", soft_wrap=True)
     console.print("[green]identical, bit for bit[/]" if result.identical else "[red]not reproduced[/]")

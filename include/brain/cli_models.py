@@ -31,11 +31,11 @@ def list_champions(assets: Assets = None) -> None:
 
     table = _table("asset", "model", "version", "classifier", "trained", "skill", "has skill", "note")
     lines = list_models(_store(), assets or None)
-    for line in sorted(lines, key=lambda line: (line.asset, len(line.name), line.name)):  # RETURNS2 before RETURNS10
+    for line in sorted(lines, key=lambda line: (line.entity, len(line.target), line.target)):  # 2 before 10
         skill = "" if line.skill is None else f"{line.skill:+.4f}"
         judged = {True: "yes", False: "no", None: ""}[line.has_skill]
         trained = f"{line.trained_at:%Y-%m-%d}"
-        table.add_row(line.asset, line.name, str(line.version), line.classifier, trained, skill, judged, line.note)
+        table.add_row(line.entity, line.target, str(line.version), line.classifier, trained, skill, judged, line.note)
     console.print(table)
 
 
@@ -124,4 +124,4 @@ def _store() -> ModelStore:
     from brain.core.settings import Settings
     from brain.store.models import ModelStore
 
-    return ModelStore.open(Settings.load())
+    return ModelStore.open(Settings.load(), "direction")

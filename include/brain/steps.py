@@ -121,7 +121,7 @@ def train(
     from brain.store.models import ModelStore
     from brain.usecases.direction.peer_shares import grid_shares
 
-    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
+    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings, NAME)
     chosen = workspace.assets.only(names, horizons)
     shares = grid_shares(lake, workspace.assets.names, workspace.assets.horizons, moment.day)
     return [
@@ -136,13 +136,13 @@ def judge(workspace: Workspace, moment: Moment) -> dict[str, Any]:
     from brain.store.models import ModelStore
     from brain.store.verdicts import Verdict
 
-    store = ModelStore.open(workspace.settings)
+    store = ModelStore.open(workspace.settings, NAME)
     grid = {model_key(asset.name, horizon) for asset in workspace.assets.assets for horizon in asset.horizons}
     judged = [claim for claim in store.claims(workspace.assets.names) if claim.key in grid]
     level = min((asset.training.false_discovery_rate for asset in workspace.assets.assets), default=0.05)
     proven = control_fdr({claim.key: claim.p_value for claim in judged}, level)
     recorded = store.record_verdicts(
-        Verdict(claim.key, claim.version, proven[claim.key], claim.p_value, None, moment.at) for claim in judged
+        Verdict(claim.key, claim.version, proven[claim.key], claim.p_value, moment.at) for claim in judged
     )
     return {"models": len(judged), "with_skill": sum(proven.values()), "recorded": recorded}
 
@@ -153,7 +153,7 @@ def score(workspace: Workspace, names: Sequence[str], moment: Moment) -> list[Un
     from brain.scoring.staged import stage
     from brain.store.models import ModelStore
 
-    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
+    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings, NAME)
     chosen = workspace.assets.only(names)
     cells = _score_cells(store, lake, chosen.assets, moment)
     stage(lake, moment, names, cells)
@@ -215,13 +215,13 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     from brain.usecases.direction import peer_shares as peers
     from brain.warehouse.read import referenced_versions
 
-    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
+    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings, NAME)
     outcomes = []
     for spec in workspace.assets.assets:
         audited = datetime.combine(day_before(moment.day, spec.retention.audit), time(), UTC)
         try:
             trained_on = {
-                str(found.snapshot): found.trained_at for found in store.champion_summaries([spec.name]).values()
+                str(found.data_sha256): found.trained_at for found in store.champion_summaries([spec.name]).values()
             }
             tidied = tidy_asset(lake, spec, moment, trained_on)
             removed = store.prune(
@@ -321,8 +321,7 @@ def _train_models(
     *,
     force: bool,
 ) -> UnitResult:
-    from brain.learning.candidate import Candidate, DataReference, Decision, Failed, Skipped
-    from brain.learning.policy import lost_skill
+    from brain.learning.candidate import DataReference, Failed
     from brain.store.champions import Refused
     from brain.usecases.direction.trainer import train_asset
 
@@ -337,15 +336,9 @@ def _train_models(
         force=force,
         peers=peers,
     )
-    candidates = [outcome for outcome in outcomes if isinstance(outcome, Candidate)]
-    saved = store.save(candidates)
-    lost = {found.key: lost_skill(champions.get(horizon_of(found.key.target)), found) for found in candidates}
-    store.mark_degraded({key: reason for key, reason in lost.items() if reason})
+    saved = store.save(outcomes, moment)
     refused = {outcome.key: str(outcome.error) for outcome in saved if isinstance(outcome, Refused)}
     failed = {outcome.key: f"{outcome.reason}. {outcome.remedy}" for outcome in outcomes if isinstance(outcome, Failed)}
-    decisions = {outcome.key: outcome.decision for outcome in outcomes if isinstance(outcome, Candidate | Skipped)}
-    decisions |= {key: Decision("skip", f"failed: {reason}") for key, reason in (refused | failed).items()}
-    store.record_decisions(moment, decisions)
     return _trained(spec.name, outcomes, refused | failed)
 
 
@@ -395,6 +388,6 @@ def _mark_revised(workspace: Workspace, reports: Sequence[ExtractionReport], mom
         return
     from brain.store.models import ModelStore
 
-    store = ModelStore.open(workspace.settings)
+    store = ModelStore.open(workspace.settings, NAME)
     for report in corrected:
         store.mark_revised(report.asset, report.line(), moment.at)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
 from brain.portable.evaluate import LinearModel, stacked
+from brain.portable.heads import Blend
 from brain.scoring.rows import FeatureRows, read_rows
 from brain.store.champions import Refused
 from brain.usecases.direction.names import target_name
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from brain.core.keys import Sha256
     from brain.core.moment import Moment
@@ -162,12 +163,12 @@ def _score_cells(cells: Iterable[tuple[Champion | Refused, FeatureRows, int]]) -
             if isinstance(evaluator, LinearModel):
                 stack.append((champion, rows, horizon, evaluator))
             else:
-                yield published(champion, rows, horizon, float(evaluator.probability(matrix)[0]))
+                yield published(champion, rows, horizon, evaluator.outputs(matrix))
         except BrainError as error:
             yield CellFailure(rows.asset, horizon, error)
     if stack:
-        raws = stacked([model for *_, model in stack], [rows.matrix(champion.model) for champion, rows, *_ in stack])
-        for (champion, rows, horizon, _), raw in zip(stack, raws.tolist(), strict=True):
+        outputs = stacked([model for *_, model in stack], [rows.matrix(champion.model) for champion, rows, *_ in stack])
+        for (champion, rows, horizon, _), raw in zip(stack, outputs[:, None], strict=True):
             try:
                 yield published(champion, rows, horizon, raw)
             except BrainError as error:
@@ -186,13 +187,21 @@ def _newest_row(lake: Lake, asset: str, moment: Moment) -> FeatureRows | BrainEr
         return error
 
 
-def published(champion: Champion, rows: FeatureRows, horizon: int, raw: float) -> Score:
-    """The score of a cell whose model gave `raw`.
+def published(champion: Champion, rows: FeatureRows, horizon: int, outputs: NDArray[np.float64]) -> Score:
+    """The score of a cell whose model gave `outputs`, shape (1, 2).
 
     Raises:
         ScoringError: `raw` is not a probability.
     """
-    model, calibration = champion.model, champion.calibration
+    model, raw = champion.model, float(outputs[0, -1])
+    head = model.head
+    if not isinstance(head, Blend):
+        raise ScoringError(
+            f"{model.key} v{model.version}",
+            found=f"a head of kind {head.kind}",
+            expected=f"the head {Blend.kind}, which knows a base rate",
+            remedy="Train it again.",
+        )
     if not 0 <= raw <= 1:
         raise ScoringError(
             f"{model.key} v{model.version}",
@@ -204,11 +213,11 @@ def published(champion: Champion, rows: FeatureRows, horizon: int, raw: float) -
         asset=rows.asset,
         horizon=horizon,
         as_of=rows.newest,
-        probability=float(calibration.apply(np.array([raw]))[0]),
+        probability=float(champion.apply(outputs)[0]),
         raw=raw,
-        base_rate=calibration.base_rate,
+        base_rate=head.base_rate,
         skill=model.skill,
-        has_skill=calibration.has_skill,
+        has_skill=champion.has_skill,
         model_version=model.version,
         trained_at=model.trained_at,
         snapshot=rows.snapshot,
@@ -220,7 +229,7 @@ def _untrained(asset: str, horizon: int) -> ModelNotFound:
         f"{asset}, {horizon} days",
         found="no champion",
         expected="a trained model",
-        remedy=f"Train it (`brain train --asset {asset}`); the log of the last training says why there is none.",
+        remedy=f"Train it (`brain train {asset}`); the log of the last training says why there is none.",
     )
 
 

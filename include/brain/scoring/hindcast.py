@@ -50,8 +50,8 @@ def score_history(
     for champion in store.champions([spec.name], [target_name(horizon) for horizon in spec.horizons]):
         if isinstance(champion, Refused):
             raise champion.error
-        raw = champion.model.evaluator().probability(rows.matrix(champion.model))
-        parts.append(_part(horizon_of(champion.key.target), rows.dates, raw, champion.calibration.apply(raw)))
+        outputs = champion.model.evaluator().outputs(rows.matrix(champion.model))
+        parts.append(_part(horizon_of(champion.key.target), rows.dates, outputs[:, -1], champion.apply(outputs)))
     empty = np.array([])
     return pd.concat(parts or [_part(0, empty.astype("datetime64[D]"), empty, empty)], ignore_index=True).sort_values(
         ["horizon", "as_of"], ignore_index=True

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from brain.core.keys import Sha256
     from brain.lake.lake import Lake, Snapshot
-    from brain.store.document import StoredModel
+    from brain.store.stored_model import StoredModel
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class FeatureRows:
     values: NDArray[np.float64]
     snapshot: Sha256
     # Models of one asset mostly take the same columns.
-    _matrices: dict[tuple[str, ...], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    _matrices: dict[tuple[object, ...], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def newest(self) -> date:
@@ -44,14 +44,15 @@ class FeatureRows:
         return day
 
     def matrix(self, model: StoredModel) -> NDArray[np.float64]:
-        """The rows as `model` takes them, shape (n, features).
+        """The rows as `model` takes them, shape (n, features), or (n, steps, features) for a sequence model.
 
         Raises:
             ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is.
         """
-        if model.features not in self._matrices:
-            self._matrices[model.features] = self._ordered(model)
-        return self._matrices[model.features]
+        kind = (model.features, model.preparation, model.steps)
+        if kind not in self._matrices:
+            self._matrices[kind] = model.rows(self._ordered(model))
+        return self._matrices[kind]
 
     def _ordered(self, model: StoredModel) -> NDArray[np.float64]:
         missing = [name for name in model.features if name not in self.positions]

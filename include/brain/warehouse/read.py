@@ -77,7 +77,7 @@ def published(url: SecretStr, asset: str, horizon: int, as_of: date) -> Publishe
         ORDER BY published_at DESC LIMIT 1
     """
     found = ask(url, query, (asset, horizon, as_of)).rows
-    return Published(*found[0]) if found else None
+    return Published(model_key(asset, horizon), *found[0][2:]) if found else None
 
 
 def referenced_versions(url: SecretStr, since: datetime) -> set[tuple[ModelKey, int]]:
