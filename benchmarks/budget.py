@@ -56,8 +56,8 @@ def _job(asset: str, trials: int) -> Job:
 def _skill(cells: list[Cell], *, blended: bool) -> float:
     found = []
     for cell in cells:
-        assert cell.calibration is not None
-        said = cell.calibration.blend(cell.raw) if blended else cell.uncalibrated
+        assert cell.head is not None
+        said = cell.head.blend(cell.raw) if blended else cell.uncalibrated
         found.append(1 - cell.loss(said) / cell.loss(cell.base))
     return float(np.mean(found))
 

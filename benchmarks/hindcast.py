@@ -40,7 +40,7 @@ def run(quick: bool) -> Report:
     ours, raw = summary(cells, lambda cell: cell.published), summary(cells, lambda cell: cell.uncalibrated)
     if not quick:
         reliability.keep(cells, RESULTS / "hindcast-reliability.csv")
-    claims = [cell for cell in cells if cell.calibration and cell.calibration.has_skill]
+    claims = [cell for cell in cells if cell.has_skill]
     rows = [ours.row("published"), raw.row("the same models, uncalibrated")]
     trials, algorithms = (QUICK_RIVAL_TRIALS, QUICK_RIVAL_ALGORITHMS) if quick else (RIVAL_TRIALS, RIVAL_ALGORITHMS)
     sample, rival, seconds = rival_sample(chosen, cells, trials, algorithms)
@@ -104,7 +104,7 @@ def rival_sample(
     sample, rival, seconds = [], [], []
     for job in last:
         cell = ours[job.spec.name]
-        if cell.calibration and len(cell.rows):
+        if cell.head and len(cell.rows):
             said = mlautomator.forecast(job.frame, cell.horizon, job.cut, cell.rows, trials, algorithms)
             sample.append(cell)
             rival.append(replace(cell, raw=said.probability))

@@ -28,7 +28,7 @@ def run(quick: bool) -> Report:
     """Claims and cost with the gate, and what the same models would have published without it."""
     walks = QUICK_WALKS if quick else WALKS
     cells = train_grid([_job(seed) for seed in range(walks)])
-    claims = sum(bool(cell.calibration and cell.calibration.has_skill) for cell in cells)
+    claims = sum(cell.has_skill for cell in cells)
     alone = sum(cell.p_value < ALONE for cell in cells)
     ours, raw = _cost(cells, lambda cell: cell.published), _cost(cells, lambda cell: cell.uncalibrated)
     excess = float(np.mean([cell.loss(cell.published) for cell in cells]) / np.mean([_unclaimed(c) for c in cells]) - 1)
@@ -64,7 +64,7 @@ def _job(seed: int) -> Job:
 
 def _unclaimed(cell: Cell) -> float:
     """The loss had the cell made no claim."""
-    rate = cell.calibration.base_rate if cell.calibration else cell.share
+    rate = cell.head.base_rate if cell.head else cell.share
     return cell.loss(np.full(len(cell.rows), rate))
 
 

@@ -35,7 +35,7 @@ def run(quick: bool) -> Report:
         ours = np.array([_skill(cell, cell.published) for cell in cells])
         raw = np.array([_skill(cell, cell.uncalibrated) for cell in cells])
         best = np.array([_skill(cell, _true_form(job, cell)) for cell, job in zip(cells, jobs, strict=True)])
-        flagged = np.mean([bool(cell.calibration and cell.calibration.has_skill) for cell in cells])
+        flagged = np.mean([cell.has_skill for cell in cells])
         shares = [float(skill.mean() / attainable.mean()) for skill in (ours, raw, best)]
         rows.append((strength, f"{attainable.mean():.2%}", *(f"{share:.1%}" for share in shares), f"{flagged:.0%}"))
         figures |= {

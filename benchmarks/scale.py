@@ -90,7 +90,7 @@ def _measured(settings: Settings, size: int) -> dict[str, float]:
 
 def _one(size: int) -> dict[str, float]:
     settings, grid = Settings.load(), catalogue(size // HORIZONS, HORIZONS)
-    store, lake = ModelStore.open(settings), Lake(settings.lake_url)
+    store, lake = ModelStore.open(settings, "direction"), Lake(settings.lake_url)
     score_assets(store, lake, grid.assets[:1], Moment(END))  # what the first asset of a process pays: imports
     start = time.perf_counter()
     result = score_assets(store, lake, grid.assets, Moment(END))

@@ -78,7 +78,7 @@ def _race(asset: str, horizon: int, trials: int, algorithms: tuple[str, ...]) ->
     cell = train_job(Job(spec, frame, cut, len(frame)))[0]
     seconds = time.process_time() - start
     later = cell.rows >= cut + horizon
-    assert cell.calibration is not None
+    assert cell.head is not None
     theirs = mlautomator.forecast(frame, horizon, cut, cell.rows[later], trials, algorithms)
 
     def loss(probability: np.ndarray) -> float:
@@ -86,7 +86,7 @@ def _race(asset: str, horizon: int, trials: int, algorithms: tuple[str, ...]) ->
 
     return Race(
         cell,
-        loss(cell.calibration.blend(cell.raw[later])),
+        loss(cell.head.blend(cell.raw[later])),
         loss(cell.raw[later]),
         loss(theirs.probability),
         loss(cell.base[later]),

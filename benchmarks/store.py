@@ -28,7 +28,7 @@ def run(quick: bool) -> Report:
     """Both sides take turns; the models and the machine are the same."""
     rounds = 3 if quick else 5
     with benchmark_servers() as variables, tempfile.TemporaryDirectory() as name:
-        store = ModelStore.open(fresh(variables))
+        store = ModelStore.open(fresh(variables), "direction")
         models = {kind: fitted(kind, 0).pipeline for kind in sorted(set(MIX))}
         with mlflow_side(Path(name) / "mlflow", models, rows(1)[0][-1:]) as mlflow:
             table, figures = [], {"mlflow": mlflow.version}
@@ -70,7 +70,7 @@ def _save(store: ModelStore, kinds: tuple[str, ...], asset: str) -> float:
     models = [fitted(kind, 0) for kind in kinds]
     candidates = [candidate(model_key(asset, n), model, 0) for n, model in enumerate(models, 1)]
     start = time.perf_counter()
-    saved = store.save(candidates)
+    saved = store.add(candidates)
     seconds = time.perf_counter() - start
     assert all(isinstance(outcome, Saved) and outcome.promoted for outcome in saved)
     return seconds / len(kinds)
@@ -79,5 +79,5 @@ def _save(store: ModelStore, kinds: tuple[str, ...], asset: str) -> float:
 def _agree(store: ModelStore, kind: str, asset: str) -> None:
     model: Any = fitted(kind, 0)
     matrix = rows(1)[0][-50:]
-    found = store.load(model_key(asset, 1)).evaluator().probability(matrix)
-    assert abs(found - model.pipeline.predict_proba(matrix)[:, 1]).max() < 1e-6
+    found = store.load(model_key(asset, 1)).evaluator().outputs(matrix)
+    assert abs(found - model.pipeline.predict_proba(matrix)).max() < 1e-6

@@ -32,9 +32,9 @@ def run(quick: bool) -> Report:
     """Flip bits of the bytes MongoDB keeps, then load as scoring and `brain models verify` do."""
     flips = 200 if quick else 1_000
     with benchmark_servers() as variables:
-        store = ModelStore.open(fresh(variables))
-        store.save([candidate(KEY, fitted("boosting", 0), 0)])
-        store.record_verdicts([Verdict(KEY, 1, True, 0.001, 0.01, END)])
+        store = ModelStore.open(fresh(variables), "direction")
+        store.add([candidate(KEY, fitted("boosting", 0), 0)])
+        store.record_verdicts([Verdict(KEY, 1, True, 0.001, END)])
         model = store.backend.models.find_one() or {}
         pointer = store.backend.champions.find_one() or {}
         pointer = {name: value for name, value in pointer.items() if name not in UNSIGNED["champions"]}

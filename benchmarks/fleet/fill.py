@@ -16,8 +16,8 @@ def fill(
     settings: Settings, assets: int, horizons: int, kinds: tuple[str, ...] = MIX
 ) -> tuple[ModelStore, Lake, Assets]:
     """Store a champion for each asset and horizon, and a snapshot for each asset."""
-    store, lake, origin = ModelStore.open(settings), Lake(settings.lake_url), {"reference": "brain_source"}
-    writer = Writer(store.backend, origin, promote=True)
+    store, lake, origin = ModelStore.open(settings, "direction"), Lake(settings.lake_url), {"reference": "brain_source"}
+    writer = Writer(store.backend, origin)
     for candidate, export in fleet(assets, horizons, kinds):
         writer.add(*draft(candidate, export, origin))
     assert all(isinstance(outcome, Saved) and outcome.promoted for outcome in writer.finish())

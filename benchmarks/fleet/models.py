@@ -15,7 +15,7 @@ from brain.core.keys import ModelKey, Sha256
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
 from brain.learning.search_space import build
 from brain.portable.export import Export, export
-from brain.usecases.direction.calibration import Calibration
+from brain.portable.heads import Blend
 from brain.usecases.direction.names import model_key
 
 FEATURES = tuple(f"feature_{n:02}" for n in range(20))
@@ -76,13 +76,12 @@ def candidate(key: ModelKey, model: FittedModel, seed: int) -> Candidate:
         pipeline=model.pipeline,
         parameters=model.parameters,
         features=FEATURES,
-        calibration=Calibration(0.54, 0.4, 0.0, 0.05, has_skill=True),
+        head=Blend(0.54, 0.4, 0.0, 0.05),
         metrics={
             "log_loss": 0.68,
             "skill": 0.012,
             "skill_low": 0.001,
             "skill_high": 0.02,
-            "p_value": 0.01,
             "trials": 12,
         },
         window=TrainingWindow(date(2014, 1, 2), date(2023, 11, 1), date(2023, 12, 8), len(matrix)),

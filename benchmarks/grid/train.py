@@ -13,8 +13,8 @@ import numpy as np
 from brain.core.keys import Sha256
 from brain.learning.candidate import Candidate, DataReference
 from brain.learning.skill import control_fdr
+from brain.portable.heads import Blend
 from brain.usecases.direction.base_rate import log_loss
-from brain.usecases.direction.calibration import Calibration
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import TARGET_PATTERN, horizon_of, target_name
 from brain.usecases.direction.trainer import train_asset
@@ -58,8 +58,8 @@ class Cell:
     Args:
         rows: Positions of those rows in the series, from the newest known row on.
         outcome: 0 or 1, shape (rows,).
-        raw: What the model says of them before calibration; empty where no model was trained.
-        calibration: None where no model was trained.
+        raw: What the model says of them before its head; empty where no model was trained.
+        head: None where no model was trained.
         share: Share of ups among the labels known at the cut-off: what a forecaster without a model says.
         seconds: CPU time of the asset's training, divided by its horizons.
     """
@@ -70,21 +70,22 @@ class Cell:
     rows: NDArray[np.intp]
     outcome: Values
     raw: Values
-    calibration: Calibration | None
+    head: Blend | None
     p_value: float
     share: float
     seconds: float
     reason: str
+    has_skill: bool = False
 
     @property
     def published(self) -> Values:
         """What the table would have shown; the share of ups stands in where no model was trained."""
-        return self.calibration.apply(self.raw) if self.calibration else self.base
+        return self.head.apply(self.raw[:, None], self.has_skill) if self.head else self.base
 
     @property
     def uncalibrated(self) -> Values:
         """What the usual pipeline would have published."""
-        return np.clip(self.raw, CERTAIN, 1 - CERTAIN) if self.calibration else self.base
+        return np.clip(self.raw, CERTAIN, 1 - CERTAIN) if self.head else self.base
 
     @property
     def base(self) -> Values:
@@ -112,18 +113,13 @@ def train_grid(jobs: Sequence[Job], processes: int = 2) -> list[Cell]:
 
 
 def judged(cells: Iterable[Cell], level: float) -> list[Cell]:
-    """The cells with the gate's verdict in their calibration, group by group."""
+    """The cells with the verdict on their skill, group by group."""
     cells = list(cells)
     verdicts: dict[tuple[int, str, int], bool] = {}
     for group in {cell.group for cell in cells}:
-        p_values = {(c.asset, c.horizon): c.p_value for c in cells if c.group == group and c.calibration}
+        p_values = {(c.asset, c.horizon): c.p_value for c in cells if c.group == group and c.head}
         verdicts |= {(group, asset, horizon): claim for (asset, horizon), claim in control_fdr(p_values, level).items()}
-    return [
-        replace(c, calibration=replace(c.calibration, has_skill=verdicts[c.group, c.asset, c.horizon]))
-        if c.calibration
-        else c
-        for c in cells
-    ]
+    return [replace(c, has_skill=verdicts[c.group, c.asset, c.horizon]) if c.head else c for c in cells]
 
 
 def train_job(job: Job) -> list[Cell]:
@@ -143,12 +139,13 @@ def _cell(job: Job, known: pd.DataFrame, outcome: object, seconds: float) -> Cel
     past = known[target_name(horizon)].dropna().to_numpy()
     rows = np.arange(job.cut - 1, job.end)
     rows = rows[~np.isnan(returns[rows])]
-    raw, calibration, p_value, reason = np.empty(0), None, 1.0, ""
+    raw, head, p_value, reason = np.empty(0), None, 1.0, ""
     if isinstance(outcome, Candidate):
         values = job.frame[list(outcome.features)].to_numpy(dtype=np.float64)[rows].astype(np.float32)
         values[~np.isfinite(values)] = np.nan
         raw = outcome.pipeline.predict_proba(values.astype(np.float64))[:, 1] if len(rows) else raw
-        calibration, p_value = outcome.calibration, outcome.metrics["p_value"]
+        assert isinstance(outcome.head, Blend)
+        head, p_value = outcome.head, outcome.metrics["p_value"]
         reason = str(outcome.metrics.get("reason", ""))
     else:
         reason = outcome.reason  # type: ignore[attr-defined]
@@ -159,7 +156,7 @@ def _cell(job: Job, known: pd.DataFrame, outcome: object, seconds: float) -> Cel
         rows,
         np.where(returns[rows] >= 0, 1.0, 0.0),
         raw,
-        calibration,
+        head,
         p_value,
         float((past >= 0).mean()) if len(past) else 0.5,
         seconds,

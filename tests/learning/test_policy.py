@@ -17,7 +17,7 @@ CHAMPION = ChampionSummary(
     features=("x", "y"),
     searched_at=datetime(2024, 1, 1, tzinfo=UTC),
     trained_at=datetime(2024, 2, 1, tzinfo=UTC),
-    snapshot=OLD,
+    data_sha256=OLD,
 )
 
 

@@ -13,9 +13,9 @@ from brain.core.errors import StoreError
 from brain.learning.fitting import quiet_single_thread
 from brain.learning.search_space import CONSTANT, PREPROCESSING, SCALES, SPACE, build
 from brain.portable.evaluate import read_model
-from brain.portable.export import TOLERANCE, export, runtime_probability
+from brain.portable.export import TOLERANCE, export, runtime_outputs
 from brain.portable.graph import GraphBuilder
-from brain.portable.reference import fitted_probability
+from brain.portable.reference import fitted_outputs
 from tests.store.conftest import training_rows
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -57,8 +57,8 @@ def test_every_pipeline_of_the_search_space_exports(parameters: dict[str, Any]) 
     found = export(pipeline, MATRIX[:200], "x")
     unseen = training_rows(seed=9)[0]
     expected = pipeline.predict_proba(unseen)[:, 1]
-    assert np.abs(read_model(found.content, "x").probability(unseen) - expected).max() < TOLERANCE
-    assert np.abs(runtime_probability(found.content, unseen) - expected).max() < TOLERANCE
+    assert np.abs(read_model(found.content, "x").outputs(unseen)[:, 1] - expected).max() < TOLERANCE
+    assert np.abs(runtime_outputs(found.content, unseen)[:, 1] - expected).max() < TOLERANCE
     if parameters["classifier"] in OWN:
         assert (found.exporter, found.max_difference < 1e-12) == ("brain", True)
 
@@ -68,8 +68,8 @@ def test_a_row_gets_the_same_bits_alone_and_among_others(classifier: str) -> Non
     scale = "power" if SPACE[classifier][0] == "linear" else "none"
     parameters = {"classifier": classifier, "scale": scale, "select": "none", "seed": 1, **SETTINGS[classifier]}
     model = read_model(export(fitted(parameters), MATRIX[:50], "x").content, "x")
-    together = model.probability(MATRIX[:150])
-    alone = np.concatenate([model.probability(MATRIX[i : i + 1]) for i in range(150)])
+    together = model.outputs(MATRIX[:150])
+    alone = np.concatenate([model.outputs(MATRIX[i : i + 1]) for i in range(150)])
     assert together.tobytes() == alone.tobytes()
 
 
@@ -90,7 +90,7 @@ def test_awkward_columns_survive_every_scaling(steps: str, scale: str) -> None:
     assert (found.exporter, found.max_difference < 1e-9) == ("brain", True)
     far = matrix * 50
     expected = pipeline.predict_proba(far)[:, 1]
-    assert np.abs(read_model(found.content, "x").probability(far) - expected).max() < TOLERANCE
+    assert np.abs(read_model(found.content, "x").outputs(far)[:, 1] - expected).max() < TOLERANCE
 
 
 def test_forests_that_take_missing_values_themselves_export_exactly() -> None:
@@ -155,7 +155,7 @@ def test_what_cannot_be_checked_is_refused(labels: Any, rows: int) -> None:
 def test_the_reference_has_the_bits_of_the_pipelines_own_predict_proba(classifier: str) -> None:
     pipeline = fitted({"classifier": classifier, "scale": "none", "select": "none", "seed": 1, **SETTINGS[classifier]})
     expected = pipeline.predict_proba(MATRIX)[:, 1]
-    assert fitted_probability(pipeline, MATRIX).tobytes() == np.ascontiguousarray(expected).tobytes()
+    assert fitted_outputs(pipeline, MATRIX)[:, 1].tobytes() == np.ascontiguousarray(expected).tobytes()
 
 
 def test_forests_of_bare_roots_export_exactly() -> None:

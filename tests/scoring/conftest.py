@@ -29,7 +29,7 @@ def moment() -> Moment:
 
 @pytest.fixture
 def store(settings: Settings) -> ModelStore:
-    return ModelStore.open(settings)
+    return ModelStore.open(settings, "direction")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(5, 25))
 def test_the_newest_date_is_what_scoring_publishes(
     store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
-    store.save([make_candidate(horizon=5), make_candidate(horizon=25, seed=1)])
+    store.add([make_candidate(horizon=5), make_candidate(horizon=25, seed=1)])
     write_snapshot()
     past = score_history(store, lake, SPEC, moment, last=40)
     assert past.groupby("horizon").size().to_dict() == {5: 40, 25: 40}

@@ -34,21 +34,21 @@ def test_a_score_is_the_calibrated_probability_of_the_newest_row(
     store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
     candidate, snapshot = make_candidate(), write_snapshot()
-    store.save([candidate])
+    store.add([candidate])
     (score,) = score_assets(store, lake, [spec()], moment).scores
     newest = training_rows()[0][-1:]
     raw = candidate.pipeline.predict_proba(newest)[:, 1]
     assert score.raw == pytest.approx(raw[0], abs=1e-12)
-    assert score.probability == pytest.approx(candidate.calibration.apply(raw)[0], abs=1e-12)
+    assert score.probability == pytest.approx(candidate.head.apply(raw[:, None], None)[0], abs=1e-12)
     assert (score.as_of, score.snapshot, score.model_version) == (END.date(), snapshot.sha256, 1)
 
 
 def test_a_cell_without_skill_publishes_the_base_rate(
     store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     write_snapshot()
-    store.record_verdicts([Verdict(model_key("GOLD", 25), 1, False, 0.4, 0.6, END)])
+    store.record_verdicts([Verdict(model_key("GOLD", 25), 1, False, 0.4, END)])
     (score,) = score_assets(store, lake, [spec()], moment).scores
     assert (score.probability, score.has_skill) == (0.55, False)
 
@@ -56,11 +56,11 @@ def test_a_cell_without_skill_publishes_the_base_rate(
 def test_every_cell_is_accounted_for_when_some_fail(
     store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
-    store.save([make_candidate("GOLD"), make_candidate("SILVER"), make_candidate("WTI"), make_candidate("VIX")])
+    store.add([make_candidate("GOLD"), make_candidate("SILVER"), make_candidate("WTI"), make_candidate("VIX")])
     write_snapshot("GOLD")
     write_snapshot("SILVER", columns=("momentum_5", "momentum_20", "volatility_20", "rsi_15"))
     write_snapshot("VIX", values=np.where(np.arange(10)[:, None] == 9, np.nan, np.ones((10, len(FEATURES)))))
-    store.backend.models.update_one({"entity": "GOLD"}, {"$set": {"calibration.slope": 9.0}})
+    store.backend.models.update_one({"entity": "GOLD"}, {"$set": {"head.slope": 9.0}})
     specs = [spec("GOLD", 5, 25), spec("SILVER"), spec("WTI"), spec("VIX")]
     result = score_assets(store, lake, specs, moment)
     kinds = {(failure.asset, failure.horizon): type(failure.error) for failure in result.failures}

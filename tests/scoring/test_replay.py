@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     WriteSnapshot = Callable[..., Snapshot]
 
 GOLD = model_key("GOLD", 25)
+SPACE = "assets"
 SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(25,))
 
 
@@ -34,25 +35,24 @@ SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(25,))
 def published(
     store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> Published:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     write_snapshot()
     (score,) = score_assets(store, lake, [SPEC], moment).scores
     return Published(
-        asset=score.asset,
-        horizon=score.horizon,
+        key=GOLD,
         as_of=score.as_of,
         published_at=END,
-        probability=score.probability,
+        value=score.probability,
         has_skill=score.has_skill,
         model_version=score.model_version,
-        snapshot=score.snapshot,
+        data_sha256=score.snapshot,
     )
 
 
 def test_a_published_probability_comes_out_again(store: ModelStore, lake: Lake, published: Published) -> None:
-    result = replay(store, lake, published)
+    result = replay(store, lake, SPACE, published)
     assert result.identical
-    assert result.recomputed == published.probability
+    assert result.recomputed == published.value
 
 
 def test_it_does_after_another_champion_another_verdict_and_new_rows(
@@ -63,36 +63,36 @@ def test_it_does_after_another_champion_another_verdict_and_new_rows(
     write_snapshot: WriteSnapshot,
 ) -> None:
     later = END.replace(day=8)
-    store.save([make_candidate(seed=1, trained_at=later)])
-    store.record_verdicts([Verdict(GOLD, 2, False, 0.3, None, later)])
+    store.add([make_candidate(seed=1, trained_at=later)])
+    store.record_verdicts([Verdict(GOLD, 2, False, 0.3, later)])
     write_snapshot(values=training_rows(seed=5)[0], end=later)
-    assert replay(store, lake, published).identical
+    assert replay(store, lake, SPACE, published).identical
 
 
 def test_a_published_base_rate_comes_out_again(
     store: ModelStore, lake: Lake, moment: Moment, published: Published
 ) -> None:
-    store.record_verdicts([Verdict(GOLD, 1, False, 0.3, None, END)])
+    store.record_verdicts([Verdict(GOLD, 1, False, 0.3, END)])
     (score,) = score_assets(store, lake, [SPEC], moment).scores
-    without = replace(published, probability=score.probability, has_skill=score.has_skill)
-    assert replay(store, lake, without).identical
+    without = replace(published, value=score.probability, has_skill=score.has_skill)
+    assert replay(store, lake, SPACE, without).identical
     assert score.probability == score.base_rate
 
 
 def test_a_missing_model_version_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
-    (obstacle,) = replay(store, lake, replace(published, model_version=9)).obstacles
+    (obstacle,) = replay(store, lake, SPACE, replace(published, model_version=9)).obstacles
     assert "model version 9" in obstacle
     assert "missing" in obstacle
 
 
 def test_an_altered_model_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
-    store.backend.models.update_one({}, {"$set": {"calibration.slope": 2.0}})
-    (obstacle,) = replay(store, lake, published).obstacles
+    store.backend.models.update_one({}, {"$set": {"head.slope": 2.0}})
+    (obstacle,) = replay(store, lake, SPACE, published).obstacles
     assert "model version 1 has changed" in obstacle
 
 
 def test_a_missing_snapshot_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
-    (obstacle,) = replay(store, lake, replace(published, snapshot="f" * 64)).obstacles
+    (obstacle,) = replay(store, lake, SPACE, replace(published, data_sha256="f" * 64)).obstacles
     assert "the snapshot ffffffffffff… of GOLD is missing" in obstacle
 
 
@@ -101,16 +101,16 @@ def test_an_altered_snapshot_file_is_named(store: ModelStore, lake: Lake, home: 
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 1
     segment.write_bytes(content)
-    (obstacle,) = replay(store, lake, published).obstacles
+    (obstacle,) = replay(store, lake, SPACE, published).obstacles
     assert "has changed" in obstacle
 
 
 def test_another_watermark_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
-    (obstacle,) = replay(store, lake, replace(published, as_of=END.replace(day=3).date())).obstacles
+    (obstacle,) = replay(store, lake, SPACE, replace(published, as_of=END.replace(day=3).date())).obstacles
     assert "watermark" in obstacle
 
 
 def test_an_altered_number_is_told_from_the_true_one(store: ModelStore, lake: Lake, published: Published) -> None:
-    result = replay(store, lake, replace(published, probability=published.probability + 1e-12))
+    result = replay(store, lake, SPACE, replace(published, value=published.value + 1e-12))
     assert not result.identical
     assert "altered" in result.obstacles[0]

@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from brain.core.keys import Sha256
+from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
+from brain.portable.heads import Blend
 from brain.store.connection import disconnect
 from brain.store.models import ModelStore
-from brain.usecases.direction.calibration import Calibration
 from brain.usecases.direction.names import model_key
 from local.servers import Servers
 
 FEATURES = ("momentum_5", "momentum_20", "volatility_20", "rsi_14")
 END = datetime(2024, 1, 5, tzinfo=UTC)
+MOMENT = Moment(END)
 
 MakeCandidate = Callable[..., Candidate]
 
@@ -57,7 +59,7 @@ def make_candidate() -> MakeCandidate:
             "pipeline": pipeline.fit(matrix, outcome),
             "parameters": {"classifier": "logistic", "C": 1.0},
             "features": FEATURES,
-            "calibration": Calibration(0.55, 0.4, 0.01, 0.1, has_skill=True),
+            "head": Blend(0.55, 0.4, 0.01, 0.1),
             "metrics": {"log_loss": 0.68, "skill": 0.02, "trials": 12},
             "window": TrainingWindow(date(2010, 1, 4), date(2023, 11, 1), date(2023, 12, 8), len(matrix)),
             "data": DataReference(Sha256("a" * 64), date(2024, 1, 5), (asset,)),
@@ -85,4 +87,4 @@ def connections(servers: Servers) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def store(settings: Settings) -> ModelStore:
-    return ModelStore.open(settings)
+    return ModelStore.open(settings, "direction")

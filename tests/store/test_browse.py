@@ -29,18 +29,18 @@ NOW = datetime(2024, 2, 1, tzinfo=UTC)
 
 
 def test_the_list_shows_the_verdict_and_revised_data(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate("SILVER"), make_candidate("GOLD")])
-    store.record_verdicts([Verdict(GOLD, 1, False, 0.4, None, NOW)])
+    store.add([make_candidate("SILVER"), make_candidate("GOLD")])
+    store.record_verdicts([Verdict(GOLD, 1, False, 0.4, NOW)])
     store.mark_revised("SILVER", "3 rows of 2023 were corrected", NOW)
     gold, silver = list_models(store)
-    assert (gold.asset, gold.version, gold.classifier, gold.has_skill) == ("GOLD", 1, "logistic", False)
-    assert (silver.has_skill, silver.note) == (True, "3 rows of 2023 were corrected")
+    assert (gold.entity, gold.version, gold.classifier, gold.has_skill) == ("GOLD", 1, "logistic", False)
+    assert (silver.has_skill, silver.note) == (None, "3 rows of 2023 were corrected")
 
 
 def test_a_model_shows_the_customary_metadata(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     shown = show_model(store, GOLD)
-    assert (shown["name"], shown["asset"], shown["horizon"]) == ("RETURNS25", "GOLD", 25)
+    assert (shown["name"], shown["entity"], shown["target"]) == ("RETURNS25", "GOLD", "RETURNS25")
     assert [column["name"] for column in shown["schema"]] == list(make_candidate().features)
     assert shown["source_tables"] == ["GOLD"]
     assert shown["source_connection"] == {"reference": "brain_source"}
@@ -49,14 +49,14 @@ def test_a_model_shows_the_customary_metadata(store: ModelStore, make_candidate:
 
 
 def test_diff_names_what_changed(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate(), make_candidate(seed=1, parameters={"classifier": "logistic", "C": 0.1})])
+    store.add([make_candidate(), make_candidate(seed=1, parameters={"classifier": "logistic", "C": 0.1})])
     found = {difference.field: (difference.before, difference.after) for difference in diff(store, GOLD, 1, 2)}
     assert found["hyper_parameters.C"] == (1.0, 0.1)
     assert "name" not in found
 
 
 def test_verification_names_the_altered_version(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate(), make_candidate("SILVER")])
+    store.add([make_candidate(), make_candidate("SILVER")])
     store.backend.models.update_one({"entity": "SILVER"}, {"$set": {"description": "better than it is"}})
     problems = {checked.id: checked.problem for checked in verify_models(store)}
     assert problems["direction/GOLD/RETURNS25/v1"] == ""
@@ -67,23 +67,23 @@ def test_an_exported_model_and_its_card_suffice_elsewhere(
     store: ModelStore, make_candidate: MakeCandidate, tmp_path: Path
 ) -> None:
     candidate = make_candidate()
-    store.save([candidate])
+    store.add([candidate])
     onnx, card_path = export_model(store, GOLD, None, tmp_path)
     card = json.loads(card_path.read_text())
     assert card["usage"]["input"]["features"] == list(candidate.features)
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     (both,) = session.run([card["usage"]["output"]["name"]], {session.get_inputs()[0].name: candidate.check_rows})
-    c = card["calibration"]
+    c = card["usage"]["head"]
     published = expit(logit(c["base_rate"]) + c["intercept"] + c["slope"] * (logit(both[:, 1]) - c["center"]))
-    raw = candidate.pipeline.predict_proba(candidate.check_rows)[:, 1]
-    np.testing.assert_allclose(published, candidate.calibration.apply(raw), atol=1e-12)
+    outputs = candidate.pipeline.predict_proba(candidate.check_rows)
+    np.testing.assert_allclose(published, candidate.head.apply(outputs, True), atol=1e-12)
 
 
 @pytest.mark.parametrize("asset", ["A/B", "Ünïcode", "..", "a b"])
 def test_any_asset_name_can_be_exported(
     store: ModelStore, make_candidate: MakeCandidate, tmp_path: Path, asset: str
 ) -> None:
-    store.save([make_candidate(asset)])
+    store.add([make_candidate(asset)])
     onnx, _ = export_model(store, model_key(asset, 25), None, tmp_path)
     assert onnx.parent == tmp_path
     assert onnx.exists()

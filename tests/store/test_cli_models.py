@@ -35,7 +35,7 @@ def environment(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("BRAIN_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "200")
-    store.save([make_candidate(), make_candidate(seed=1)])
+    store.add([make_candidate(), make_candidate(seed=1)])
 
 
 def run(*arguments: str) -> str:

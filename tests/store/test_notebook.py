@@ -34,6 +34,7 @@ def save(settings: Settings, sample: pd.DataFrame, **changes: Any) -> SavedModel
     return save_model_to_brain(
         model,
         sample,
+        use_case="direction",
         collection="GOLD",
         model_name="RETURNS25",
         source_tables=["GOLD"],
@@ -49,7 +50,7 @@ def test_saving_returns_id_name_and_time(settings: Settings, sample: pd.DataFram
 
 def test_a_loaded_model_predicts_from_a_frame_in_any_column_order(settings: Settings, sample: pd.DataFrame) -> None:
     save(settings, sample, description="from a notebook")
-    model = load_model_from_brain("RETURNS25", collection="GOLD", settings=settings)
+    model = load_model_from_brain("RETURNS25", use_case="direction", collection="GOLD", settings=settings)
     shuffled = sample[list(reversed(FEATURES))].assign(unrelated="text")
     expected = logistic_pipeline().fit(*training_rows()).predict_proba(sample.to_numpy())
     np.testing.assert_allclose(model.predict_proba(shuffled), expected, atol=1e-12)
@@ -60,7 +61,7 @@ def test_a_loaded_model_predicts_from_a_frame_in_any_column_order(settings: Sett
 @pytest.mark.parametrize("damage", [{"drop": "rsi_14"}, {"text": "rsi_14"}])
 def test_a_frame_that_does_not_fit_is_refused(settings: Settings, sample: pd.DataFrame, damage: dict[str, str]) -> None:
     save(settings, sample)
-    model = load_model_from_brain("RETURNS25", collection="GOLD", settings=settings)
+    model = load_model_from_brain("RETURNS25", use_case="direction", collection="GOLD", settings=settings)
     frame = sample.drop(columns="rsi_14") if "drop" in damage else sample.assign(rsi_14="high")
     with pytest.raises(ScoringError, match="rsi_14"):
         model.predict_proba(frame)
@@ -68,9 +69,9 @@ def test_a_frame_that_does_not_fit_is_refused(settings: Settings, sample: pd.Dat
 
 def test_a_source_url_is_stored_encrypted_and_comes_back_as_a_secret(settings: Settings, sample: pd.DataFrame) -> None:
     save(settings, sample, source_conn=URL)
-    stored = ModelStore.open(settings).backend.models.find_one()
+    stored = ModelStore.open(settings, "direction").backend.models.find_one()
     assert "hunter2" not in repr(stored)
-    model = load_model_from_brain("RETURNS25", collection="GOLD", settings=settings)
+    model = load_model_from_brain("RETURNS25", use_case="direction", collection="GOLD", settings=settings)
     assert model.source_connection == SecretStr(URL)
     assert "hunter2" not in repr(model)
 
@@ -79,10 +80,12 @@ def test_a_source_url_survives_the_rotation_of_keys(settings: Settings, sample: 
     save(settings, sample, source_conn=SecretStr(URL))
     new = SecretStr(Fernet.generate_key().decode())
     rotated = settings.model_copy(update={"encryption_keys": (new, *settings.encryption_keys)})
-    assert load_model_from_brain("RETURNS25", collection="GOLD", settings=rotated).source_connection == SecretStr(URL)
+    assert load_model_from_brain(
+        "RETURNS25", use_case="direction", collection="GOLD", settings=rotated
+    ).source_connection == SecretStr(URL)
     lost = settings.model_copy(update={"encryption_keys": (new,)})
     with pytest.raises(StoreError, match="BRAIN_ENCRYPTION_KEYS"):
-        load_model_from_brain("RETURNS25", collection="GOLD", settings=lost)
+        load_model_from_brain("RETURNS25", use_case="direction", collection="GOLD", settings=lost)
 
 
 def test_a_model_that_cannot_be_exported_is_refused_with_the_reason(settings: Settings, sample: pd.DataFrame) -> None:

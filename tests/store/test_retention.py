@@ -27,7 +27,7 @@ NOW = datetime(2024, 2, 1, tzinfo=UTC)
 def versions(store: ModelStore, make_candidate: MakeCandidate) -> list[int]:
     """Six versions a day apart; the last is the champion."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
-    store.save(make_candidate(seed=n, trained_at=start + timedelta(days=n)) for n in range(6))
+    store.add(make_candidate(seed=n, trained_at=start + timedelta(days=n)) for n in range(6))
     return numbers(store)
 
 
@@ -73,15 +73,10 @@ def test_pruning_spares_what_was_published(store: ModelStore, versions: list[int
     assert numbers(store) == [6, 3]
 
 
-def test_pruning_by_age_spares_the_young(store: ModelStore, versions: list[int]) -> None:
-    store.prune(keep=0, older_than=datetime(2024, 1, 3, tzinfo=UTC))
-    assert numbers(store) == [6, 5, 4, 3]
-
-
 def test_version_numbers_are_not_used_twice(
     store: ModelStore, versions: list[int], make_candidate: MakeCandidate
 ) -> None:
     store.rollback(GOLD, 1, at=NOW, reason="?")
     store.backend.models.delete_many({"version": {"$gt": 1}})
-    store.save([make_candidate(seed=9, trained_at=NOW)])
+    store.add([make_candidate(seed=9, trained_at=NOW)])
     assert numbers(store) == [7, 1]

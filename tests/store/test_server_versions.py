@@ -13,7 +13,7 @@ from pymongo.server_api import ServerApi
 
 from brain.core.moment import Moment
 from brain.core.settings import Settings
-from brain.learning.candidate import Candidate, Decision
+from brain.learning.candidate import Candidate, Decision, Skipped
 from brain.store import artifact
 from brain.store.backend import Backend
 from brain.store.champions import Champion
@@ -65,17 +65,15 @@ def strict(settings: Settings, watch: Watch) -> Iterator[ModelStore]:
     with pymongo.MongoClient[dict[str, Any]](url, tz_aware=True, server_api=api, event_listeners=[watch]) as client:
         backend = Backend(client.get_default_database(), Signer(settings.signing_keys))
         prepare(backend.database)
-        yield ModelStore(backend, "brain_source")
+        yield ModelStore(backend, "brain_source", "direction")
 
 
 def use_everything(store: ModelStore, make: MakeCandidate) -> list[Champion]:
     start = make().trained_at
-    store.save(make(seed=n, trained_at=start + timedelta(days=n)) for n in range(4))
-    store.save([make("SILVER")], promote=False)
-    store.record_verdicts([Verdict(GOLD, 4, True, 0.01, 0.02, start)])
-    store.record_decisions(Moment(start), {GOLD: Decision("search", "no champion")})
+    store.add(make(seed=n, trained_at=start + timedelta(days=n)) for n in range(4))
+    store.record_verdicts([Verdict(GOLD, 4, True, 0.01, start)])
+    store.save([Skipped(GOLD, Decision("skip", "nothing new"))], Moment(start))
     store.mark_revised("GOLD", "corrected", start)
-    store.mark_degraded({GOLD: "worse"})
     store.rollback(GOLD, 3, at=start, reason="?")
     assert store.prune(keep=0) == [(GOLD, 2), (GOLD, 1)]
     assert set(store.champion_summaries(["GOLD"])) == {GOLD}

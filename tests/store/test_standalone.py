@@ -62,7 +62,7 @@ def standalone_url() -> Iterator[str]:
 
 @pytest.fixture
 def standalone(standalone_url: str, settings: Settings) -> Iterator[ModelStore]:
-    store = ModelStore.open(settings.model_copy(update={"mongo_url": SecretStr(standalone_url)}))
+    store = ModelStore.open(settings.model_copy(update={"mongo_url": SecretStr(standalone_url)}), "direction")
     yield store
     store.backend.database.client.drop_database("brain")
 
@@ -77,7 +77,7 @@ def test_versions_champions_rollback_and_pruning_work_without_transactions(
     standalone: ModelStore, make_candidate: MakeCandidate
 ) -> None:
     start = make_candidate().trained_at
-    standalone.save(make_candidate(seed=n, trained_at=start + timedelta(days=n)) for n in range(4))
+    standalone.add(make_candidate(seed=n, trained_at=start + timedelta(days=n)) for n in range(4))
     assert standalone.rollback(GOLD, 3, at=start, reason="?") == 4
     assert [version for _, version in standalone.prune(keep=1)] == [2, 1]
     (champion,) = standalone.champions(["GOLD"])
@@ -88,13 +88,13 @@ def test_versions_champions_rollback_and_pruning_work_without_transactions(
 def test_a_crash_between_version_and_pointer_leaves_the_old_champion(
     standalone: ModelStore, make_candidate: MakeCandidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    standalone.save([make_candidate()])
+    standalone.add([make_candidate()])
     monkeypatch.setattr(pymongo.collection.Collection, "bulk_write", _crash)
     with pytest.raises(KeyboardInterrupt):
-        standalone.save([make_candidate(seed=1)])
+        standalone.add([make_candidate(seed=1)])
     monkeypatch.undo()
     assert standalone.champion_version(GOLD) == 1
-    (again,) = standalone.save([make_candidate(seed=1)])
+    (again,) = standalone.add([make_candidate(seed=1)])
     assert again == Saved(GOLD, 2, "direction/GOLD/RETURNS25/v2", created=False, promoted=True)
 
 
@@ -109,17 +109,17 @@ def test_writers_of_the_same_key_get_different_versions(
     opened: ModelStore = request.getfixturevalue(kind)
     candidates = [make_candidate(seed=n) for n in range(4)]
     with ThreadPoolExecutor(2) as pool:
-        outcomes = [outcome for found in pool.map(lambda c: opened.save([c]), candidates) for outcome in found]
+        outcomes = [outcome for found in pool.map(lambda c: opened.add([c]), candidates) for outcome in found]
     assert sorted(outcome.version for outcome in outcomes if isinstance(outcome, Saved)) == [1, 2, 3, 4]
 
 
 def test_opening_twice_changes_nothing(settings: Settings, store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate()])
-    assert ModelStore.open(settings).champion_version(GOLD) == 1
+    store.add([make_candidate()])
+    assert ModelStore.open(settings, "direction").champion_version(GOLD) == 1
 
 
 def test_stores_of_one_process_share_a_client(settings: Settings) -> None:
-    first, second = ModelStore.open(settings), ModelStore.open(settings)
+    first, second = ModelStore.open(settings, "direction"), ModelStore.open(settings, "direction")
     assert first.backend.database.client is second.backend.database.client
 
 
@@ -127,7 +127,7 @@ def test_an_unreachable_server_is_said_so(settings: Settings, monkeypatch: pytes
     monkeypatch.setattr(connection, "SELECTION_TIMEOUT_MS", 200)
     url = SecretStr(f"mongodb://brain:hunter2@{ports.LOOPBACK}:{ports.choose(27018)}/brain")
     with pytest.raises(ServerUnreachable) as caught:
-        ModelStore.open(settings.model_copy(update={"mongo_url": url}))
+        ModelStore.open(settings.model_copy(update={"mongo_url": url}), "direction")
     assert "hunter2" not in str(caught.value)
 
 
@@ -136,12 +136,12 @@ def test_a_wrong_password_is_said_so(settings: Settings) -> None:
     user, rest = url.split("@", 1)
     wrong = SecretStr(f"{user.rsplit(':', 1)[0]}:hunter2@{rest}")
     with pytest.raises(CredentialsRejected) as caught:
-        ModelStore.open(settings.model_copy(update={"mongo_url": wrong}))
+        ModelStore.open(settings.model_copy(update={"mongo_url": wrong}), "direction")
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["mongodb://brain:hunter2@host", "http://brain:hunter2@host/brain"])
 def test_a_malformed_url_does_not_show_its_password(settings: Settings, url: str) -> None:
     with pytest.raises(SettingsError, match="BRAIN_MONGO_URL") as caught:
-        ModelStore.open(settings.model_copy(update={"mongo_url": SecretStr(url)}))
+        ModelStore.open(settings.model_copy(update={"mongo_url": SecretStr(url)}), "direction")
     assert "hunter2" not in str(caught.value)

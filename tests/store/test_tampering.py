@@ -47,7 +47,7 @@ def only(store: ModelStore) -> Champion | Refused:
 
 def test_no_flipped_bit_is_accepted(store: ModelStore, make_candidate: MakeCandidate) -> None:
     """Bits of the whole stored document, as the bytes the server keeps."""
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     stored = store.backend.models.find_one() or {}
     raw, draw = bson.encode(stored), random.Random(0)
     outcomes = [outcome_of(raw, place, stored, store) for place in draw.sample(range(len(raw) * 8), FLIPS)]
@@ -73,7 +73,7 @@ def outcome_of(raw: bytes, place: int, stored: dict[str, Any], store: ModelStore
 @pytest.mark.parametrize(
     ("collection", "change"),
     [
-        ("models", {"calibration.slope": 3.0}),
+        ("models", {"head.slope": 3.0}),
         ("models", {"schema.0.name": "momentum_6"}),
         ("models", {"metrics.skill": 0.9}),
         ("models", {"hyper_parameters.C": 100.0}),
@@ -89,8 +89,8 @@ def outcome_of(raw: bytes, place: int, stored: dict[str, Any], store: ModelStore
 def test_an_altered_field_is_refused_when_scoring(
     store: ModelStore, make_candidate: MakeCandidate, collection: str, change: dict[str, Any]
 ) -> None:
-    store.save([make_candidate()])
-    store.record_verdicts([Verdict(GOLD, 1, False, 0.4, None, END)])
+    store.add([make_candidate()])
+    store.record_verdicts([Verdict(GOLD, 1, False, 0.4, END)])
     assert isinstance(only(store), Champion)
     store.backend.database[collection].update_one({}, {"$set": change})
     found = only(store)
@@ -99,9 +99,9 @@ def test_an_altered_field_is_refused_when_scoring(
 
 
 def test_an_unknown_format_version_is_refused(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate()])
-    document = {**(store.backend.models.find_one() or {}), "format": 2}
-    with pytest.raises(ArtifactRejected, match="document format 2"):
+    store.add([make_candidate()])
+    document = {**(store.backend.models.find_one() or {}), "format": 3}
+    with pytest.raises(ArtifactRejected, match=r"document format 3; expected format 1 or 2"):
         verify(document, GOLD, 1, store.backend.signer)
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_format_version_is_refused(store: ModelStore, make_candidate:
 def test_the_document_of_another_model_is_refused_under_this_key(
     store: ModelStore, make_candidate: MakeCandidate, other: ModelKey
 ) -> None:
-    store.save([make_candidate(), make_candidate(other.entity, horizon_of(other.target), seed=1)])
+    store.add([make_candidate(), make_candidate(other.entity, horizon_of(other.target), seed=1)])
     stolen = deepcopy(store.backend.models.find_one({"entity": other.entity, "target": other.target})) or {}
     disguised = {**stolen, "_id": f"{GOLD}/v1", "entity": GOLD.entity, "target": GOLD.target}
     store.backend.models.replace_one({"_id": f"{GOLD}/v1"}, disguised)
@@ -117,16 +117,16 @@ def test_the_document_of_another_model_is_refused_under_this_key(
 
 
 def test_the_document_of_another_version_is_refused(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate(), make_candidate(seed=1)])
+    store.add([make_candidate(), make_candidate(seed=1)])
     old = deepcopy(store.backend.models.find_one({"version": 1})) or {}
     store.backend.models.replace_one({"version": 2}, {**old, "_id": f"{GOLD}/v2", "version": 2})
     assert isinstance(only(store), Refused)
 
 
 def test_a_verdict_of_another_cell_is_refused(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate(), make_candidate("SILVER")])
+    store.add([make_candidate(), make_candidate("SILVER")])
     silver = model_key("SILVER", 25)
-    store.record_verdicts([Verdict(silver, 1, True, 0.0, None, END), Verdict(GOLD, 1, False, 0.9, None, END)])
+    store.record_verdicts([Verdict(silver, 1, True, 0.0, END), Verdict(GOLD, 1, False, 0.9, END)])
     favourable = (store.backend.champions.find_one({"entity": "SILVER"}) or {})["verdict"]
     store.backend.champions.update_one({"entity": "GOLD"}, {"$set": {"verdict": favourable}})
     assert isinstance(only(store), Refused)
@@ -145,7 +145,7 @@ class Trap:
 
 
 def test_a_pickle_in_place_of_an_artifact_is_refused(store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     store.backend.models.update_one({}, {"$set": {"payload": zstandard.compress(pickle.dumps(Trap()))}})
     assert isinstance(only(store), Refused)
 
@@ -156,12 +156,12 @@ def test_even_a_signed_pickle_is_not_a_model() -> None:
 
 
 def test_keys_can_be_rotated(settings: Settings, store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     new = SecretStr("a new secret")
-    rotated = ModelStore.open(settings.model_copy(update={"signing_keys": (new, *settings.signing_keys)}))
-    rotated.save([make_candidate("SILVER")])
+    rotated = ModelStore.open(settings.model_copy(update={"signing_keys": (new, *settings.signing_keys)}), "direction")
+    rotated.add([make_candidate("SILVER")])
     assert all(isinstance(found, Champion) for found in rotated.champions(["GOLD", "SILVER"]))
-    afterwards = ModelStore.open(settings.model_copy(update={"signing_keys": (new,)}))
+    afterwards = ModelStore.open(settings.model_copy(update={"signing_keys": (new,)}), "direction")
     gold, silver = afterwards.champions(["GOLD", "SILVER"])
     assert isinstance(gold, Refused)
     assert "a key that is not known" in str(gold.error)
@@ -173,14 +173,14 @@ def large(store: ModelStore, make_candidate: MakeCandidate, monkeypatch: pytest.
     """A stored model that is too large for a document."""
     monkeypatch.setattr(artifact, "INLINE_LIMIT", 100)
     candidate = make_candidate()
-    store.save([candidate])
+    store.add([candidate])
     assert "payload" not in (store.backend.models.find_one() or {})
     return candidate
 
 
 def test_a_large_artifact_is_kept_in_gridfs_unnoticed(store: ModelStore, large: Candidate) -> None:
-    found = store.load(GOLD).evaluator().probability(large.check_rows)
-    np.testing.assert_allclose(found, large.pipeline.predict_proba(large.check_rows)[:, 1], atol=1e-12)
+    found = store.load(GOLD).evaluator().outputs(large.check_rows)
+    np.testing.assert_allclose(found, large.pipeline.predict_proba(large.check_rows), atol=1e-12)
 
 
 @pytest.mark.parametrize("part", ["artifacts.chunks", "artifacts.files"])
@@ -193,14 +193,14 @@ def test_a_missing_gridfs_part_is_refused(store: ModelStore, large: Candidate, p
 
 def test_an_interrupted_upload_is_replaced(store: ModelStore, large: Candidate) -> None:
     store.backend.database["artifacts.files"].delete_one({})
-    store.save([replace(large, description="again")])
+    store.add([replace(large, description="again")])
     assert isinstance(only(store), Champion)
 
 
 def test_pruning_deletes_large_artifacts_that_nothing_names(store: ModelStore, large: Candidate) -> None:
     again = replace(large, description="the same artifact")
     other = replace(large, pipeline=logistic_pipeline().fit(*training_rows(seed=3)))
-    store.save([again, other])
+    store.add([again, other])
     store.prune(keep=1)
     assert store.backend.database["artifacts.files"].count_documents({}) == 2
     store.prune(keep=0)
@@ -237,7 +237,7 @@ def test_a_model_that_reaches_outside_is_refused(kind: str) -> None:
 
 
 def test_the_harmless_twin_of_those_is_read() -> None:
-    assert read_model(dangerous("nothing"), "GOLD").probability(np.zeros((1, 4))) == [0.0]
+    assert read_model(dangerous("nothing"), "GOLD").outputs(np.zeros((1, 4))).tolist() == [[0.0, 0.0]]
 
 
 def test_a_decompression_bomb_is_refused() -> None:
@@ -263,13 +263,13 @@ def test_a_decompression_bomb_is_refused() -> None:
 def test_another_client_cannot_write_a_malformed_model(
     store: ModelStore, make_candidate: MakeCandidate, damage: dict[str, Any]
 ) -> None:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     with pytest.raises(WriteError, match="Document failed validation"):
         store.backend.models.update_one({}, damage)
 
 
 def test_no_password_is_in_any_document(settings: Settings, store: ModelStore, make_candidate: MakeCandidate) -> None:
-    store.save([make_candidate()])
+    store.add([make_candidate()])
     stored = io.StringIO()
     for name in store.backend.database.list_collection_names():
         print(list(store.backend.database[name].find()), file=stored)

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
-from brain.usecases.direction.calibration import log_odds
+from brain.portable.heads import log_odds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

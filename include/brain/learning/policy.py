@@ -45,7 +45,7 @@ def decide(
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
     if champion.degraded:
         return Decision("search", f"degraded: {champion.degraded}")
-    if champion.snapshot != snapshot:
+    if champion.data_sha256 != snapshot:
         return Decision("refresh", "new rows")
     return Decision("skip", "nothing new")
 

@@ -65,11 +65,9 @@ def _register_lightgbm() -> None:
     from lightgbm import LGBMClassifier, LGBMRegressor
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
     from skl2onnx import update_registered_converter
-    from skl2onnx.common import shape_calculator as shapes
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes as classifier
+    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes as regressor
 
-    classifier, regressor = shapes.calculate_linear_classifier_output_shapes, shapes.calculate_linear_regressor_output_shapes
     options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-    update_registered_converter(
-        LGBMClassifier, "LightGbmLGBMClassifier", classifier, convert_lightgbm, options=options
-    )
+    update_registered_converter(LGBMClassifier, "LightGbmLGBMClassifier", classifier, convert_lightgbm, options=options)
     update_registered_converter(LGBMRegressor, "LightGbmLGBMRegressor", regressor, convert_lightgbm)

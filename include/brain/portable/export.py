@@ -113,7 +113,7 @@ def _expected(model: Any, rows: Values, subject: str) -> Values:
     """What the model itself says of the check rows, shape (n, outputs)."""
     if isinstance(model, OnnxModel):
         expected = np.asarray(model.expected, dtype=np.float64)
-        if expected.ndim != 2 or len(expected) != len(rows):  # noqa: PLR2004
+        if expected.ndim != 2 or len(expected) != len(rows):
             raise _refused(subject, f"expected outputs of shape {expected.shape} for {len(rows)} check rows")
     else:
         if is_classifier(model):

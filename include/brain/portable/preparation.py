@@ -34,20 +34,20 @@ def unprepared(values: Values) -> Values:
 PREPARATIONS: dict[str, Callable[[Values], Values]] = {"float32": prepare_features, "none": unprepared}
 
 
-def model_rows(values: Values, preparation: str, steps: int | None = None) -> Values:
-    """The rows of a model, prepared.
+def prepared(values: Values, preparation: str) -> Values:
+    """`values` in the way that `preparation`, a name in `PREPARATIONS`, stands for."""
+    return PREPARATIONS[preparation](values)
+
+
+def sequences(rows: Values, steps: int) -> Values:
+    """The rows of a sequence model: for each row that has `steps` - 1 before it, these and itself.
 
     Args:
-        values: Shape (n, features), ascending in time.
-        preparation: A name in `PREPARATIONS`.
-        steps: How many of them follow one another in one row of a sequence model.
+        rows: Shape (n, features), ascending in time.
 
     Returns:
-        Shape (n, features), or (n - steps + 1, steps, features): one row for each that has `steps` - 1 before it.
+        Shape (max(0, n - steps + 1), steps, features).
     """
-    prepared = PREPARATIONS[preparation](values)
-    if steps is None:
-        return np.ascontiguousarray(prepared)
-    if len(prepared) < steps:
-        return np.empty((0, steps, prepared.shape[1]))
-    return np.ascontiguousarray(sliding_window_view(prepared, steps, axis=0).transpose(0, 2, 1))
+    if len(rows) < steps:
+        return np.empty((0, steps, rows.shape[1]))
+    return np.ascontiguousarray(sliding_window_view(rows, steps, axis=0).transpose(0, 2, 1))

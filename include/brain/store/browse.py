@@ -11,6 +11,7 @@ from brain.core.errors import BrainError
 from brain.store import document
 from brain.store.backend import key_of
 from brain.store.connection import explained
+from brain.store.decisions import Decided, newest_decisions
 from brain.store.large_artifacts import payload_of
 from brain.store.schema import KEY, MODELS
 from brain.store.stored_model import StoredModel, model_id
@@ -111,6 +112,12 @@ def _listed(pointer: dict[str, Any]) -> Listed:
 
 def _before_verdict(found: dict[str, Any]) -> bool | None:
     return document.before_verdict(found) if found.get("format") in document.FORMATS else None
+
+
+def last_decisions(store: ModelStore, entities: Sequence[str] | None = None) -> list[Decided]:
+    """What was last decided for each model and why, in key order."""
+    with explained():
+        return newest_decisions(store.backend, store.scope(entities))
 
 
 def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Champion:
         """Whether it may claim skill; None if it never will be judged."""
         return self.model.before_verdict if self.verdict is None else self.verdict.has_skill
 
-    def published(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def apply(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """What is published for its raw `outputs` (n, outputs), shape (n,)."""
         return self.model.head.apply(outputs, self.has_skill)
 

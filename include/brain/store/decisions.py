@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo import ReplaceOne
 
-from brain.core.keys import ModelKey
-from brain.learning.candidate import Decision
-from brain.store.backend import key_of
 from brain.store.bson_values import to_plain
 from brain.store.schema import KEY
 
@@ -17,17 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from brain.core.keys import ModelKey
     from brain.core.moment import Moment
+    from brain.learning.candidate import Decision
     from brain.store.backend import Backend
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision, and the moment of the run that made it."""
+    """A line of `brain models decisions`: what the last run decided for a model."""
 
-    key: ModelKey
-    at: datetime
-    decision: Decision
+    entity: str
+    target: str
+    moment: datetime
+    action: str
+    reason: str
 
 
 def record_decisions(backend: Backend, moment: Moment, made: Mapping[ModelKey, Decision]) -> None:
@@ -66,7 +67,7 @@ def _decided(document: dict[str, Any]) -> Decided:
     action, reason = document["action"], document["reason"]
     if action == "skip" and reason.startswith(OLD_FAILURE):
         action, reason = "failed", reason.removeprefix(OLD_FAILURE)
-    return Decided(key_of(document), document["interval_end"], Decision(action, reason))
+    return Decided(document["entity"], document["target"], document["interval_end"], action, reason)
 
 
 OLD_FAILURE = "failed: "  # how a failure was told from a skipped model before it had an action of its own

@@ -79,7 +79,10 @@ def _before_verdict(document: Mapping[str, Any]) -> bool | None:
     return None if document["metrics"].get("p_value") is None else False
 
 
-FORMATS = {1: Format(format_1.SIGNED, format_1.upgraded, format_1.before_verdict), 2: Format(SIGNED, dict, _before_verdict)}
+FORMATS = {
+    1: Format(format_1.SIGNED, format_1.upgraded, format_1.before_verdict),
+    2: Format(SIGNED, dict, _before_verdict),
+}
 SIGNED_BY_ANY = tuple(dict.fromkeys(name for known in FORMATS.values() for name in known.signed))
 
 

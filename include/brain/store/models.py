@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
 from brain.core.keys import ModelKey, Sha256
-from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed, Skipped
+from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused, verify_pointer
 from brain.store.connection import database, explained
-from brain.store.decisions import Decided, newest_decisions, record_decisions
+from brain.store.decisions import record_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.retention import prune, rollback
@@ -60,29 +60,24 @@ class ModelStore:
             prepare(backend.database)
         return cls(backend, settings.source_ref, use_case)
 
-    def save(
-        self, results: Iterable[TrainingResult], moment: Moment
-    ) -> list[Saved | Refused | Skipped | Failed]:
+    def save(self, results: Iterable[TrainingResult], moment: Moment) -> list[Saved | Refused]:
         """Store what training gives: candidates as new versions and champions, and what was decided for every model.
 
-        As `add` for candidates. The decisions of all results are recorded for `moment`, a rerun replaces them; a failed
+        As `add` for candidates. The decisions of all results are recorded for `moment`; a rerun replaces them. A failed
         result and a candidate that is refused have the action ``failed``.
 
         Args:
             results: May be a generator; each candidate is exported as it comes.
 
         Returns:
-            One outcome a result, in order: how the candidate was stored or why not, and any other result as it is.
+            How each candidate was stored, or why not, in order.
         """
         made: dict[ModelKey, Decision] = {}
-        others: list[tuple[int, Skipped | Failed]] = []
-        outcomes: list[Saved | Refused | Skipped | Failed] = [*self.add(_candidates(results, made, others))]
-        made |= {o.key: Decision("failed", str(o.error)) for o in outcomes if isinstance(o, Refused)}
-        for place, other in others:
-            outcomes.insert(place, other)
+        stored = self.add(_candidates(results, made))
+        made |= {one.key: Decision("failed", str(one.error)) for one in stored if isinstance(one, Refused)}
         with explained():
             record_decisions(self.backend, moment, made)
-        return outcomes
+        return stored
 
     def add(
         self, candidates: Iterable[Candidate], *, connection: Mapping[str, str] | None = None
@@ -174,9 +169,23 @@ class ModelStore:
         champion, verdict = self._pointer(key) or (None, None)
         return verdict if champion == version else None
 
-    def champions(
-        self, entities: Sequence[str], targets: Sequence[str] | None = None
-    ) -> Iterator[Champion | Refused]:
+    def has_champion(self, key: ModelKey) -> bool:
+        """Whether there is a champion, sound or not."""
+        with explained():
+            return self.backend.champions.find_one(_filter(key), {"_id": 1}) is not None
+
+    def champion(self, key: ModelKey) -> Champion | Refused:
+        """The champion of one key, verified as scoring does.
+
+        Raises:
+            ModelNotFound: There is none.
+        """
+        found = next(self.champions([key.entity], [key.target]), None)
+        if found is None:
+            raise _not_found(str(key))
+        return found
+
+    def champions(self, entities: Sequence[str], targets: Sequence[str] | None = None) -> Iterator[Champion | Refused]:
         """Stream the verified champions of `entities`, in key order, with one query.
 
         Args:
@@ -216,13 +225,6 @@ class ModelStore:
         """Sign the judge's verdicts onto the champions; returns how many still were the judged version."""
         with explained():
             return verdicts.record(self.backend, judged)
-
-    def decisions(
-        self, entities: Sequence[str] | None = None, targets: Sequence[str] | None = None
-    ) -> list[Decided]:
-        """What was last decided for each model and why, in key order; all entities and targets by default."""
-        with explained():
-            return newest_decisions(self.backend, self.scope(entities, targets))
 
     def mark_revised(self, entity: str, reason: str, at: datetime) -> int:
         """Note on the champions of `entity` that rows they were trained on have been corrected since.
@@ -291,19 +293,15 @@ class ModelStore:
         return int(pointer["version"]), verdict
 
 
-def _candidates(
-    results: Iterable[TrainingResult], made: dict[ModelKey, Decision], others: list[tuple[int, Skipped | Failed]]
-) -> Iterator[Candidate]:
-    """The candidates among the results as they come; `made` gets all decisions, `others` the rest by its place."""
-    for place, result in enumerate(results):
+def _candidates(results: Iterable[TrainingResult], made: dict[ModelKey, Decision]) -> Iterator[Candidate]:
+    """The candidates among the results, as they come; the decision of every result goes to `made`."""
+    for result in results:
         if isinstance(result, Failed):
             made[result.key] = Decision("failed", f"{result.reason}. {result.remedy}")
         else:
             made[result.key] = result.decision
         if isinstance(result, Candidate):
             yield result
-        else:
-            others.append((place, result))
 
 
 def _summary(found: dict[str, Any], pointer: dict[str, Any]) -> ChampionSummary:

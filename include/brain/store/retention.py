@@ -10,8 +10,8 @@ from brain.core.keys import ModelKey
 from brain.store import large_artifacts
 from brain.store.backend import key_of
 from brain.store.champions import Move, move_operation
-from brain.store.stored_model import model_id
 from brain.store.schema import KEY
+from brain.store.stored_model import model_id
 
 if TYPE_CHECKING:
     from datetime import datetime

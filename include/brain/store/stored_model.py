@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from brain.portable.evaluate import Evaluator, read_model
-from brain.portable.preparation import model_rows
+from brain.portable.preparation import prepared, sequences
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,8 +59,9 @@ class StoredModel:
         return read_model(self.content, model_id(self.key, self.version))
 
     def rows(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`values` (n, features), ascending in time, prepared as the model takes them."""
-        return model_rows(values, self.preparation, self.steps)
+        """`values` (n, features), ascending in time, as the model takes them: prepared, and in sequences if need be."""
+        rows = prepared(values, self.preparation)
+        return rows if self.steps is None else sequences(rows, self.steps)
 
 
 def model_id(key: ModelKey, version: int) -> str:

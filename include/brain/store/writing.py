@@ -227,8 +227,8 @@ def _refuse_other_rows(candidate: Candidate) -> None:
 def _newest_by(pointers: dict[ModelKey, Document], drafts: list[_Draft]) -> dict[ModelKey, Document] | None:
     """The newest versions as the pointers remember them; None where that does not settle what to write.
 
-    It saves reading the versions. If the newest was never promoted, its number is given out again: the index refuses it,
-    and the next attempt reads the versions.
+    It saves reading the versions. If the newest was never promoted, its number is given out again: the index refuses
+    it, and the next attempt reads the versions.
     """
     newest = {}
     for waiting in drafts:

@@ -27,7 +27,7 @@ def walks() -> list[Cell]:
 
 def test_random_walks_claim_no_skill(walks: list[Cell]) -> None:
     assert len(walks) == WALKS * len(HORIZONS)
-    assert sum(bool(cell.calibration and cell.calibration.has_skill) for cell in walks) <= 0.05 * len(walks)
+    assert sum(cell.has_skill for cell in walks) <= 0.05 * len(walks)
 
 
 def test_what_is_published_of_random_walks_costs_no_more_than_the_base_rate(walks: list[Cell]) -> None:
@@ -48,8 +48,7 @@ def signal() -> tuple[Cell, np.ndarray]:
 
 
 def test_a_planted_signal_is_flagged(signal: tuple[Cell, np.ndarray]) -> None:
-    assert signal[0].calibration is not None
-    assert signal[0].calibration.has_skill
+    assert signal[0].has_skill
 
 
 def test_most_of_the_attainable_skill_is_recovered(signal: tuple[Cell, np.ndarray]) -> None:

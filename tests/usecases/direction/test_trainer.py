@@ -13,11 +13,11 @@ from benchmarks.grid.series import planted, random_walk
 from brain.core.keys import Sha256
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference, Failed, Skipped, TrainingResult
 from brain.learning.search_space import build
-from brain.usecases.direction.calibration import Calibration
+from brain.learning.skill import control_fdr
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import horizon_of, model_key
 from brain.usecases.direction.peer_shares import PeerShares
-from brain.usecases.direction.trainer import train_asset, with_grid_gate
+from brain.usecases.direction.trainer import train_asset
 
 Spec = Callable[..., AssetSpec]
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
@@ -34,7 +34,7 @@ def _summary(candidate: Candidate, version: int = 1) -> ChampionSummary:
         features=candidate.features,
         searched_at=candidate.searched_at,
         trained_at=candidate.trained_at,
-        snapshot=candidate.data.snapshot,
+        data_sha256=candidate.data.data_sha256,
     )
 
 
@@ -61,7 +61,7 @@ def test_metrics_parameters_and_proofs_are_plain_json(trained: Candidate) -> Non
         "metrics": dict(trained.metrics),
         "parameters": dict(trained.parameters),
         "proofs": list(trained.proofs),
-        "calibration": trained.calibration.to_json(),
+        "head": trained.head.to_json(),
         "extra": dict(trained.extra),
     }
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
@@ -89,10 +89,10 @@ def test_training_twice_gives_the_same(
     trained: Candidate, frame: pd.DataFrame, spec: Spec, data: DataReference
 ) -> None:
     again = _candidates(train_asset(frame, spec((1,)), data, {}, interval_end=NOW))[0]
-    assert (again.metrics, again.parameters, again.calibration) == (
+    assert (again.metrics, again.parameters, again.head) == (
         trained.metrics,
         trained.parameters,
-        trained.calibration,
+        trained.head,
     )
 
 
@@ -104,7 +104,7 @@ def test_nothing_new_is_skipped(trained: Candidate, frame: pd.DataFrame, spec: S
 
 def test_new_rows_refit_the_stored_parameters(trained: Candidate, spec: Spec, data: DataReference) -> None:
     longer = planted(820, 3, 1.0)[0]
-    newer = replace(data, snapshot=Sha256("b" * 64))
+    newer = replace(data, data_sha256=Sha256("b" * 64))
     tomorrow = NOW + timedelta(days=1)
     outcome = train_asset(longer, spec((1,)), newer, {1: _summary(trained)}, interval_end=tomorrow)[0]
     assert isinstance(outcome, Candidate)
@@ -155,7 +155,7 @@ def test_a_refused_horizon_leaves_the_others_untouched(spec: Spec, data: DataRef
     assert "ending 0 rows after the row in 100.0% of rows" in failed.reason
     assert "Close.shift(-5)" in failed.remedy
     assert isinstance(beside, Candidate)
-    assert (beside.metrics, beside.calibration) == (alone.metrics, alone.calibration)
+    assert (beside.metrics, beside.head) == (alone.metrics, alone.head)
 
 
 def test_an_asset_of_which_every_horizon_is_refused_says_why_for_each(spec: Spec, data: DataReference) -> None:
@@ -169,7 +169,7 @@ def test_one_horizon_alone_has_the_base_rate_it_has_among_the_others(spec: Spec,
     both = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
     alone = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW, horizons=(5,)))
     assert [horizon_of(found.key.target) for found in alone] == [5]
-    assert alone[0].calibration == both[1].calibration
+    assert alone[0].head == both[1].head
 
 
 def test_an_asset_without_features_fails_every_horizon_with_the_reason(spec: Spec, data: DataReference) -> None:
@@ -207,17 +207,17 @@ def test_too_little_history_gives_the_base_rate_and_says_why(
     assert isinstance(outcome, Candidate)
     assert reason in outcome.metrics["reason"]
     assert reason in outcome.decision.reason
-    published = outcome.calibration.apply(outcome.pipeline.predict_proba(outcome.check_rows)[:, 1])
+    published = outcome.head.apply(outcome.pipeline.predict_proba(outcome.check_rows), True)
     share = (frame[name].dropna() >= 0).mean()
     assert np.ptp(published) == 0
     assert abs(published[0] - 0.5) <= abs(share - 0.5) + 1e-9
-    assert not with_grid_gate([outcome], 0.05)[0].calibration.has_skill
+    assert not control_fdr({outcome.key: outcome.metrics["p_value"]}, 0.05)[outcome.key]
 
 
 def test_a_history_that_has_become_long_enough_is_searched(spec: Spec, data: DataReference) -> None:
     one = spec((21,), min_rows=100)
     short = _candidates(train_asset(random_walk(160, 1, (21,)), one, data, {}, interval_end=NOW))[0]
-    longer, later = random_walk(900, 1, (21,)), replace(data, snapshot=Sha256("b" * 64))
+    longer, later = random_walk(900, 1, (21,)), replace(data, data_sha256=Sha256("b" * 64))
     outcome = _candidates(train_asset(longer, one, later, {21: _summary(short)}, interval_end=NOW))[0]
     assert "base rate only" in short.decision.reason
     assert outcome.decision.action == "search"
@@ -228,14 +228,20 @@ def test_the_gate_opens_for_signal_and_stays_shut_for_noise(
     trained: Candidate, spec: Spec, data: DataReference
 ) -> None:
     noise = _candidates(train_asset(random_walk(800, 1, (1,)), spec((1,)), data, {}, interval_end=NOW))[0]
-    renamed = replace(noise, key=model_key("NOISE", 1))
-    judged = with_grid_gate([trained, renamed], 0.05)
-    assert [candidate.calibration.has_skill for candidate in judged] == [True, False]
+    proven = control_fdr({"signal": trained.metrics["p_value"], "noise": noise.metrics["p_value"]}, 0.05)
+    assert proven == {"signal": True, "noise": False}
 
 
-def test_a_candidate_is_not_trusted_before_the_grid_has_been_judged(trained: Candidate) -> None:
-    assert trained.calibration.has_skill is False
-    assert isinstance(trained.calibration, Calibration)
+def test_a_refresh_that_loses_proven_skill_is_to_be_searched_anew(
+    trained: Candidate, spec: Spec, data: DataReference
+) -> None:
+    champion = replace(_summary(trained), has_skill=True)
+    newer = replace(data, data_sha256=Sha256("b" * 64))
+    outcome = train_asset(random_walk(820, 1, (1,)), spec((1,)), newer, {1: champion}, interval_end=NOW)[0]
+    assert isinstance(outcome, Candidate)
+    assert outcome.decision.action == "refresh"
+    assert outcome.degraded.startswith("v1 had proven skill; refitted, the interval of its skill begins at")
+    assert not trained.degraded
 
 
 @pytest.mark.parametrize("gap", [slice(0, 1110), slice(870, 1200)], ids=["before a fold", "in a fold"])
@@ -247,7 +253,7 @@ def test_a_gap_in_the_labels_of_a_horizon_leaves_it_the_base_rate_and_the_others
     frame.loc[frame.index[gap], "RETURNS5"] = np.nan
     one, five = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))
     assert "no labelled row in fold" in five.metrics["reason"]
-    assert five.calibration.slope == 0
+    assert five.head.to_json()["slope"] == 0
     assert one.metrics["log_loss"] == pytest.approx(whole[0].metrics["log_loss"], abs=1e-3)
 
 
@@ -264,4 +270,4 @@ def test_the_others_share_behind_a_base_rate_is_that_of_everything_known_today(
     assert five.extra["base_rate"]["usual_share"] == pytest.approx(0.8, abs=0.002)
     assert one.extra["base_rate"]["usual_share"] == 0.5
     without = _candidates(train_asset(frame, spec(), data, {}, interval_end=NOW))[1]
-    assert five.calibration.base_rate > without.calibration.base_rate
+    assert five.head.to_json()["base_rate"] > without.head.to_json()["base_rate"]

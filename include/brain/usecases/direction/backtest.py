@@ -11,8 +11,9 @@ from scipy.special import expit, logit
 
 from brain.learning.fitting import fit, forecast
 from brain.learning.skill import SkillTest, skill_test
+from brain.portable.heads import Blend, log_odds
 from brain.usecases.direction.base_rate import log_loss
-from brain.usecases.direction.calibration import Calibration, blend_slope, log_odds
+from brain.usecases.direction.blend import blend_slope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,10 +95,10 @@ def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
     return whole
 
 
-def calibrate(whole: Backtest) -> Calibration:
-    """The calibration of the model fitted to all labelled rows."""
+def blend_head(whole: Backtest) -> Blend:
+    """The head of the model fitted to all labelled rows."""
     cell = whole.cell
-    return Calibration(cell.base_rate, _slope(whole, cell.rows), center=whole.fitted.center)
+    return Blend(cell.base_rate, _slope(whole, cell.rows), center=whole.fitted.center)
 
 
 def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:

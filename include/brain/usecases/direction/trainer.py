@@ -11,19 +11,18 @@ from brain.core.errors import TrainingError
 from brain.core.keys import ModelKey
 from brain.learning.candidate import Candidate, Decision, Failed, Skipped, TrainingResult, TrainingWindow
 from brain.learning.fitting import BREAKDOWNS, Fitted, fit, quiet_single_thread
-from brain.learning.policy import decide
+from brain.learning.policy import decide, lost_skill
 from brain.learning.search import SearchResult, search
 from brain.learning.search_space import CONSTANT
-from brain.learning.skill import control_fdr
-from brain.usecases.direction.backtest import Backtest, backtest, calibrate, metrics, proofs
+from brain.portable.heads import Blend
+from brain.usecases.direction.backtest import Backtest, backtest, blend_head, metrics, proofs
 from brain.usecases.direction.base_rate import BaseRates
-from brain.usecases.direction.calibration import Calibration
 from brain.usecases.direction.cell import Cell, cut_cell
 from brain.usecases.direction.dataset import prepare
 from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     import pandas as pd
@@ -76,13 +75,6 @@ def train_asset(
     return outcomes
 
 
-def with_grid_gate(candidates: Iterable[Candidate], level: float) -> list[Candidate]:
-    """The candidates of a whole grid, `calibration.has_skill` decided by false discovery control over all."""
-    cells = list(candidates)
-    claims = control_fdr({cell.key: cell.metrics["p_value"] for cell in cells}, level)
-    return [replace(c, calibration=replace(c.calibration, has_skill=claims[c.key])) for c in cells]
-
-
 def _failed(key: ModelKey, error: TrainingError) -> Failed:
     return Failed(key, f"found {error.found}; expected {error.expected}", error.remedy)
 
@@ -116,7 +108,7 @@ class _Job:
         decision = decide(
             self.champion,
             features=self.dataset.features,
-            snapshot=self.data.snapshot,
+            snapshot=self.data.data_sha256,
             now=self.now,
             settings=self.settings,
             force=force,
@@ -141,8 +133,8 @@ class _Job:
         (fitted,) = fit(cell, parameters, [cell.rows])
         unproven = {**UNPROVEN, "reason": cell.thin}
         decision = replace(decision, reason=f"{decision.reason}; base rate only: {cell.thin}")
-        calibration = Calibration(cell.base_rate, slope=0.0, center=fitted.center)
-        return self._assembled(cell, fitted, parameters, calibration, unproven, decision, self.now)
+        head = Blend(cell.base_rate, slope=0.0, center=fitted.center)
+        return self._assembled(cell, fitted, parameters, head, unproven, decision, self.now)
 
     def _only_knew_the_base_rate(self) -> bool:
         return self.champion is not None and CONSTANT.items() <= dict(self.champion.parameters).items()
@@ -184,24 +176,24 @@ class _Job:
         searched_at: datetime,
     ) -> Candidate:
         measured = {**metrics(whole, self.settings.seed), **extra}
-        return self._assembled(cell, whole.fitted, parameters, calibrate(whole), measured, decision, searched_at)
+        return self._assembled(cell, whole.fitted, parameters, blend_head(whole), measured, decision, searched_at)
 
     def _assembled(
         self,
         cell: Cell,
         fitted: Fitted,
         parameters: Mapping[str, Any],
-        calibration: Calibration,
+        head: Blend,
         measured: Mapping[str, Any],
         decision: Decision,
         searched_at: datetime,
     ) -> Candidate:
-        return Candidate(
+        candidate = Candidate(
             key=cell.key,
             pipeline=fitted.pipeline,
             parameters=parameters,
             features=cell.features,
-            calibration=calibration,
+            head=head,
             metrics=measured,
             window=_window(cell),
             data=self.data,
@@ -214,6 +206,7 @@ class _Job:
             description=self._description(),
             extra={"dropped": dict(self.dataset.dropped), "base_rate": _made_from(cell)},
         )
+        return replace(candidate, degraded=lost_skill(self.champion, candidate))
 
 
 def compare(champion: Backtest, candidate: Backtest) -> dict[str, Any]:

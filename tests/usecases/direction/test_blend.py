@@ -1,41 +1,10 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from brain.usecases.direction.calibration import PRIOR_SCALE, Calibration, blend_slope
-
-RAW = np.array([0.2, 0.5, 0.9])
-
-
-def test_without_skill_the_base_rate_is_published_whatever_the_model_says() -> None:
-    assert Calibration(base_rate=0.55, slope=1.0, has_skill=False).apply(RAW).tolist() == [0.55] * 3
-
-
-def test_with_skill_the_blend_is_published() -> None:
-    published = Calibration(base_rate=0.5, slope=0.5, has_skill=True).apply(RAW)
-    assert published == pytest.approx(expit(0.5 * logit(RAW)))
-
-
-def test_an_unjudged_model_is_published_as_it_is() -> None:
-    assert Calibration.identity().apply(RAW) == pytest.approx(RAW)
-
-
-def test_a_slope_of_zero_gives_the_base_rate() -> None:
-    assert Calibration(base_rate=0.6, slope=0.0).blend(RAW) == pytest.approx([0.6] * 3)
-
-
-def test_certainty_stays_finite() -> None:
-    assert np.isfinite(Calibration(0.5, 1.0, has_skill=True).apply(np.array([0.0, 1.0]))).all()
-
-
-@pytest.mark.parametrize("has_skill", [True, False, None])
-def test_json_gives_the_same_calibration_back(has_skill: bool | None) -> None:
-    calibration = Calibration(0.55, 0.3, 0.01, -0.2, has_skill)
-    assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
+from brain.usecases.direction.blend import PRIOR_SCALE, blend_slope
 
 
 def _outcomes(evidence: np.ndarray, seed: int) -> np.ndarray:

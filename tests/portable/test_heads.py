@@ -1,0 +1,65 @@
+"""From raw outputs to published values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from brain.core.errors import ArtifactRejected
+from brain.portable.heads import Blend, Head, Identity, read_head
+
+UP = np.array([0.2, 0.5, 0.9])
+OUTPUTS = np.column_stack([1 - UP, UP])
+
+
+def test_without_skill_a_blend_publishes_the_base_rate_whatever_the_model_says() -> None:
+    assert Blend(base_rate=0.55, slope=1.0).apply(OUTPUTS, False).tolist() == [0.55] * 3
+
+
+@pytest.mark.parametrize("has_skill", [True, None])
+def test_with_skill_or_without_a_judge_the_blend_is_published(has_skill: bool | None) -> None:
+    published = Blend(base_rate=0.5, slope=0.5).apply(OUTPUTS, has_skill)
+    assert published == pytest.approx(expit(0.5 * logit(UP)))
+
+
+def test_a_blend_with_nothing_believes_the_model() -> None:
+    assert Blend(base_rate=0.5, slope=1.0).apply(OUTPUTS, None) == pytest.approx(UP)
+
+
+def test_a_slope_of_zero_gives_the_base_rate() -> None:
+    assert Blend(base_rate=0.6, slope=0.0).blend(UP) == pytest.approx([0.6] * 3)
+
+
+def test_certainty_stays_finite() -> None:
+    assert np.isfinite(Blend(0.5, 1.0).apply(np.array([[1.0, 0.0], [0.0, 1.0]]), True)).all()
+
+
+@pytest.mark.parametrize("has_skill", [True, False, None])
+def test_the_identity_publishes_the_last_output(has_skill: bool | None) -> None:
+    assert Identity().apply(np.array([[1.0, 2.5], [3.0, -7.0]]), has_skill).tolist() == [2.5, -7.0]
+
+
+@pytest.mark.parametrize("head", [Blend(0.55, 0.3, 0.01, -0.2), Identity()], ids=str)
+def test_json_gives_the_same_head_back(head: Head) -> None:
+    assert read_head(json.loads(json.dumps(head.to_json())), "x") == head
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"kind": "oracle"},
+        {"kind": ["blend"]},
+        {"kind": "blend", "base_rate": 0.5},
+        {"kind": "identity", "base_rate": 0.5},
+        {},
+        None,
+    ],
+    ids=str,
+)
+def test_a_head_that_is_not_known_here_is_refused(value: Any) -> None:
+    with pytest.raises(ArtifactRejected, match="GOLD: found a head"):
+        read_head(value, "GOLD")
