@@ -119,13 +119,13 @@ def train(
     """Search, refresh or skip the models of some assets, and make the candidates champions."""
     from brain.lake.lake import Lake
     from brain.store.models import ModelStore
-    from brain.usecases.direction.peer_shares import grid_shares
+    from brain.usecases.direction.peer_shares import up_counts
 
     lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings)
     chosen = workspace.assets.only(names, horizons)
-    shares = grid_shares(lake, workspace.assets.names, workspace.assets.horizons, moment.day)
+    counts = up_counts(lake, workspace.assets.names, workspace.assets.horizons, moment.day)
     return [
-        _train_asset(workspace, lake, store, spec, moment, shares.without(spec.name), force=force)
+        _train_asset(workspace, lake, store, spec, moment, counts.without(spec.name), force=force)
         for spec in chosen.assets
     ]
 
@@ -324,22 +324,18 @@ def _train_models(
     from brain.learning.candidate import Candidate, DataReference, Decision, Failed, Skipped
     from brain.learning.policy import lost_skill
     from brain.store.champions import Refused
-    from brain.usecases.direction.trainer import train_asset
+    from brain.usecases.direction.trainer import History, train_asset
 
     champions = {horizon_of(key.target): found for key, found in store.champion_summaries([spec.name]).items()}
-    outcomes = train_asset(
-        lake.read(snapshot),
-        spec,
-        DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables),
-        champions,
-        interval_end=moment.at,
-        horizons=horizons,
-        force=force,
-        peers=peers,
-    )
+    data = DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables)
+    history = History(lake.read(snapshot), data, peers)
+    outcomes = train_asset(history, spec, champions, at=moment.at, horizons=horizons, force=force)
     candidates = [outcome for outcome in outcomes if isinstance(outcome, Candidate)]
     saved = store.save(candidates)
-    lost = {found.key: lost_skill(champions.get(horizon_of(found.key.target)), found) for found in candidates}
+    lost = {
+        found.key: lost_skill(champions.get(horizon_of(found.key.target)), found.decision, found.metrics)
+        for found in candidates
+    }
     store.mark_degraded({key: reason for key, reason in lost.items() if reason})
     refused = {outcome.key: str(outcome.error) for outcome in saved if isinstance(outcome, Refused)}
     failed = {outcome.key: f"{outcome.reason}. {outcome.remedy}" for outcome in outcomes if isinstance(outcome, Failed)}
