@@ -20,7 +20,7 @@ from brain.core.keys import Sha256
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import CLOSE, DATE, target_name
-from brain.usecases.direction.trainer import train_asset
+from brain.usecases.direction.trainer import History, train_asset
 
 ASSETS, QUICK_ASSETS, ROWS = 500, 20, 1000
 HORIZONS = (1, 2, 3, 4, 5)
@@ -102,7 +102,7 @@ def _refresh(frames: list[pd.DataFrame]) -> float:
     start = time.process_time()
     for number, frame in enumerate(frames):
         spec = AssetSpec(name=f"A{number:04d}", table="asset", horizons=HORIZONS)
-        outcomes = train_asset(frame, spec, data, dict.fromkeys(HORIZONS, champion), interval_end=TODAY)
+        outcomes = train_asset(History(frame, data), spec, dict.fromkeys(HORIZONS, champion), at=TODAY)
         if not all(isinstance(o, Candidate) and o.decision.action == "refresh" for o in outcomes):
             raise RuntimeError(f"not refreshed: {outcomes}")
     return time.process_time() - start
