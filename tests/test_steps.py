@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
@@ -17,6 +16,7 @@ from brain import steps
 from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
 from brain.core.moment import Moment
 from brain.demo.load import load_demo
+from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.lake.manifest import _SEAL
 from brain.steps import UnitResult
 from brain.store.models import ModelStore
