@@ -10,6 +10,7 @@ from brain.core.errors import BrainError
 from brain.core.settings import Settings
 from brain.usecases import USE_CASES
 from brain.usecases.direction.catalogue import assets_of
+from brain.usecases.direction.inputs import DISCOVERED_BY, SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,11 +82,11 @@ def _source_and_catalogue(settings: Settings) -> Iterator[Check]:
 
 def _source(settings: Settings, catalogue: Catalogue) -> str:
     from brain.core.errors import SourceTableError
-    from brain.source.open import open_source
+    from brain.source.connect import open_source
 
     source = open_source(settings, catalogue.source.schema_name)
     try:
-        tables = source.discover()
+        tables = source.discover(DISCOVERED_BY)
     finally:
         source.close()
     missing = [asset.name for asset in assets_of(catalogue).assets if asset.table not in tables]
@@ -105,7 +106,7 @@ def _lake(settings: Settings) -> str:
     lake = Lake(settings.lake_url)
     lake.storage.write(PROBE, b"written by brain doctor")
     lake.storage.delete(PROBE)
-    return f"{settings.lake_url}: writable, {len(lake.assets())} assets"
+    return f"{settings.lake_url}: writable, {len(lake.names(SPACE))} assets"
 
 
 def _models(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from brain.core.keys import ModelKey
 from brain.core.progress import ProgressLog
 from brain.usecases import USE_CASES
 from brain.usecases.direction.catalogue import Assets, assets_of
+from brain.usecases.direction.inputs import DISCOVERED_BY, SPACE, asset_check, asset_table
 from brain.usecases.direction.names import NAME, horizon_of, model_key
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.core.settings import Settings
     from brain.extract.report import ExtractionReport
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import TrainingResult
-    from brain.source.open import Source
+    from brain.source.connect import Source
     from brain.store.models import ModelStore
     from brain.usecases.direction.catalogue import AssetSpec
     from brain.usecases.direction.peer_shares import PeerShares
@@ -74,11 +76,11 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     catalogue = load_catalogue(settings.catalogue_path, USE_CASES)
     if catalogue.source.discover:
-        from brain.source.open import open_source
+        from brain.source.connect import open_source
 
         source = open_source(settings, catalogue.source.schema_name)
         try:
-            catalogue = catalogue.with_section(NAME, assets_of(catalogue).with_tables(source.discover()))
+            catalogue = catalogue.with_section(NAME, assets_of(catalogue).with_tables(source.discover(DISCOVERED_BY)))
         finally:
             source.close()
     return Workspace(settings, catalogue)
@@ -90,7 +92,7 @@ def extract(workspace: Workspace, names: Sequence[str], moment: Moment, *, full:
     Champions trained on rows that turn out corrected are marked, and every extraction is recorded in `extraction_runs`.
     """
     from brain.lake.lake import Lake
-    from brain.source.open import open_source
+    from brain.source.connect import open_source
     from brain.warehouse.extraction_runs import record_runs
 
     progress = workspace.progress(moment)
@@ -105,7 +107,7 @@ def extract(workspace: Workspace, names: Sequence[str], moment: Moment, *, full:
         source.close()
     _mark_revised(workspace, reports, moment)
     record_runs(workspace.settings.warehouse_url, reports)
-    return [UnitResult(report.asset, report.ok, report.line(), report.error) for report in reports]
+    return [UnitResult(report.unit, report.ok, report.line(), report.error) for report in reports]
 
 
 def train(
@@ -170,7 +172,7 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], moment: Momen
         PublishError: The staged cells fail the gate; nothing is published.
     """
     from brain.lake.lake import Lake
-    from brain.quality.gate import keep_results
+    from brain.quality.gate import keep_result
     from brain.scoring.staged import staged
     from brain.usecases.direction.published_check import check_probabilities
     from brain.warehouse.publish import publish as publish_cells
@@ -178,7 +180,7 @@ def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], moment: Momen
     lake = Lake(workspace.settings.lake_url)
     cells = _whole_grid(workspace.assets, staged(lake, moment, chunks))
     report = check_probabilities(cells, workspace.assets, moment)
-    keep_results(lake, moment, report)
+    keep_result(lake, NAME, moment, report)
     for finding in report.findings:
         log.warning("%s: %s", finding.rule, finding.message)
     if not report.passed:
@@ -208,7 +210,7 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     """
     from brain.core.durations import day_before
     from brain.lake.lake import Lake
-    from brain.lake.retention import tidy_asset, tidy_runs
+    from brain.lake.retention import tidy_runs, tidy_table
     from brain.quality import docs, gate
     from brain.scoring import staged
     from brain.store.models import ModelStore
@@ -223,7 +225,7 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
             trained_on = {
                 str(found.snapshot): found.trained_at for found in store.champion_summaries([spec.name]).values()
             }
-            tidied = tidy_asset(lake, spec, moment, trained_on)
+            tidied = tidy_table(lake, asset_table(spec), moment, trained_on)
             removed = store.prune(
                 keep=spec.retention.model_versions,
                 referenced=referenced_versions(workspace.settings.warehouse_url, audited),
@@ -241,16 +243,18 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
 
 
 def _extract_asset(source: Source, lake: Lake, spec: AssetSpec, moment: Moment, *, full: bool) -> ExtractionReport:
-    from brain.extract.incremental import extract_asset
     from brain.extract.report import ExtractionReport
-    from brain.quality.gate import asset_gate
+    from brain.extract.table import extract_table
+    from brain.quality.gate import gate_for
 
+    table = asset_table(spec)
     try:
-        report = extract_asset(source, lake, spec, moment, asset_gate(lake, spec, moment), full=full)
+        gate = gate_for(lake, table, moment, asset_check(spec))
+        report = extract_table(source, lake, table, moment, gate, full=full)
     except Exception as error:  # one asset must not end its chunk; the report turns red and names it
         log.exception("extracting %s", spec.name)
         unforeseen = UnforeseenError.during("extraction", spec.name, error)
-        report = ExtractionReport(spec.name, moment.at, "failed", reason=str(unforeseen), error=unforeseen)
+        report = ExtractionReport(NAME, spec.name, moment, "failed", reason=str(unforeseen), error=unforeseen)
     log.log(logging.INFO if report.ok else logging.ERROR, "%s", report.line())
     return report
 
@@ -285,7 +289,7 @@ def _train_asset(
     force: bool,
 ) -> UnitResult:
     try:
-        snapshot = lake.as_of(spec.name, moment.day)
+        snapshot = lake.as_of(SPACE, spec.name, moment.day)
         if snapshot is None:
             raise SourceTableError(
                 spec.name,
@@ -330,7 +334,7 @@ def _train_models(
     outcomes = train_asset(
         lake.read(snapshot),
         spec,
-        DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables),
+        DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables),
         champions,
         interval_end=moment.at,
         horizons=horizons,
@@ -390,11 +394,11 @@ def _whole_grid(catalogue: Assets, scored: pd.DataFrame) -> pd.DataFrame:
 
 def _mark_revised(workspace: Workspace, reports: Sequence[ExtractionReport], moment: Moment) -> None:
     """Note on the champions of corrected assets that their training rows have changed since."""
-    corrected = [report for report in reports if report.verdict == "corrected" and report.corrected_dates]
+    corrected = [report for report in reports if report.status == "corrected" and report.corrected_dates]
     if not corrected:
         return
     from brain.store.models import ModelStore
 
     store = ModelStore.open(workspace.settings)
     for report in corrected:
-        store.mark_revised(report.asset, report.line(), moment.at)
+        store.mark_revised(report.unit, report.line(), moment.at)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brain.core.moment import Moment
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
 
@@ -40,7 +41,7 @@ def test_a_score_is_the_calibrated_probability_of_the_newest_row(
     raw = candidate.pipeline.predict_proba(newest)[:, 1]
     assert score.raw == pytest.approx(raw[0], abs=1e-12)
     assert score.probability == pytest.approx(candidate.calibration.apply(raw)[0], abs=1e-12)
-    assert (score.as_of, score.snapshot, score.model_version) == (END.date(), snapshot.sha256, 1)
+    assert (score.as_of, score.snapshot, score.model_version) == (END.date(), snapshot.data_sha256, 1)
 
 
 def test_a_cell_without_skill_publishes_the_base_rate(

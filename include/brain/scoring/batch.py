@@ -11,6 +11,7 @@ from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
 from brain.portable.evaluate import LinearModel, stacked
 from brain.scoring.rows import FeatureRows, read_rows
 from brain.store.champions import Refused
+from brain.usecases.direction.inputs import SPACE
 from brain.usecases.direction.names import target_name
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _score_cells(cells: Iterable[tuple[Champion | Refused, FeatureRows, int]]) -
 
 def _newest_row(lake: Lake, asset: str, moment: Moment) -> FeatureRows | BrainError:
     try:
-        snapshot = lake.as_of(asset, moment.day)
+        snapshot = lake.as_of(SPACE, asset, moment.day)
         if snapshot is None:
             return _unextracted(asset, moment)
         return read_rows(lake, snapshot)

@@ -13,6 +13,7 @@ import pandas as pd
 from brain.core.errors import ScoringError
 from brain.scoring.rows import read_rows
 from brain.store.champions import Refused
+from brain.usecases.direction.inputs import SPACE
 from brain.usecases.direction.names import horizon_of, target_name
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def score_history(
         ArtifactRejected: A champion failed verification.
         ScoringError: The asset has no snapshot by then, or no longer a column that a champion needs.
     """
-    snapshot = lake.as_of(spec.name, moment.day)
+    snapshot = lake.as_of(SPACE, spec.name, moment.day)
     if snapshot is None:
         raise ScoringError(
             spec.name,

@@ -10,12 +10,14 @@ import numpy as np
 from brain.core.errors import ArtifactRejected, LakeError, ModelNotFound, ScoringError
 from brain.core.keys import ModelKey
 from brain.scoring.rows import FeatureRows, read_rows
+from brain.usecases.direction.inputs import SPACE
 from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.store.document import StoredModel
     from brain.store.models import ModelStore
 
@@ -113,11 +115,11 @@ def _rows(lake: Lake, published: Published) -> FeatureRows | str:
 
 def _snapshot(lake: Lake, published: Published) -> Snapshot | None:
     """The stored version with the published hash, or the view of that day if it has the same content."""
-    if (found := lake.find(published.asset, published.snapshot)) is not None:
+    if (found := lake.find(SPACE, published.asset, published.snapshot)) is not None:
         return found
     for day in (published.published_at.date(), published.as_of):
-        view = lake.as_of(published.asset, day)
-        if view is not None and view.sha256 == published.snapshot:
+        view = lake.as_of(SPACE, published.asset, day)
+        if view is not None and view.data_sha256 == published.snapshot:
             return view
     return None
 

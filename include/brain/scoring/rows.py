@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.core.keys import Sha256
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.store.document import StoredModel
 
 
@@ -83,13 +84,13 @@ def read_rows(lake: Lake, snapshot: Snapshot, last: int | None = 1) -> FeatureRo
     rows = lake.read_rows(snapshot, last=last)
     if not len(rows):
         raise ScoringError(
-            snapshot.asset,
+            snapshot.name,
             found="a snapshot without rows",
             expected="at least one row",
             remedy="Extract the asset again.",
         )
     positions = {name: place for place, name in enumerate(rows.columns)}
-    return FeatureRows(snapshot.asset, rows.dates, positions, rows.values, snapshot.sha256)
+    return FeatureRows(snapshot.name, rows.keys, positions, rows.values, snapshot.data_sha256)
 
 
 def _unfit(model: StoredModel, found: str, expected: str, remedy: str) -> ScoringError:

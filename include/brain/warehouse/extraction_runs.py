@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TABLE = "extraction_runs"
 CREATE = """
 CREATE TABLE IF NOT EXISTS extraction_runs (
+    use_case text NOT NULL,
     interval_end timestamptz NOT NULL,
     asset text NOT NULL,
     verdict text NOT NULL,

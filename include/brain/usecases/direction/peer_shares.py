@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import BrainError
+from brain.usecases.direction.inputs import SPACE
 from brain.usecases.direction.names import DATE, target_name
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
 
     Values = NDArray[np.float64]
 
@@ -107,7 +109,7 @@ def grid_shares(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: 
     them. An asset that cannot be read is left out: its own training meets the same error, and reports it.
     """
     snapshots = list(_snapshots(lake, names, day))
-    made_from = json.dumps([list(horizons), *([s.asset, s.sha256] for s in snapshots)])
+    made_from = json.dumps([list(horizons), *([s.name, s.data_sha256] for s in snapshots)])
     kept = f"{FOLDER}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
     try:
         return _from_json(json.loads(lake.storage.read(kept)))
@@ -128,7 +130,7 @@ def _by_year(value: Mapping[str, tuple[int, int]]) -> ByYear:
 def _snapshots(lake: Lake, names: Sequence[str], day: date) -> Iterator[Snapshot]:
     for name in names:
         try:
-            snapshot = lake.as_of(name, day)
+            snapshot = lake.as_of(SPACE, name, day)
         except Exception as error:  # whatever is wrong with this asset must not stop the others
             log.warning("%s is left out of the usual share of ups: %s", name, error)
             continue
@@ -140,6 +142,6 @@ def _counts(lake: Lake, snapshots: Sequence[Snapshot], horizons: Sequence[int]) 
     for snapshot in snapshots:
         targets = [target_name(horizon) for horizon in horizons if target_name(horizon) in snapshot.columns]
         try:
-            yield snapshot.asset, counted(lake.read(snapshot, targets), horizons)
+            yield snapshot.name, counted(lake.read(snapshot, targets), horizons)
         except BrainError as error:
-            log.warning("%s is left out of the usual share of ups: %s", snapshot.asset, error)
+            log.warning("%s is left out of the usual share of ups: %s", snapshot.name, error)
