@@ -130,7 +130,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     expected = run.use_case.rows(run.section)
     rows = {table.name: complete(table, found.get(table.name), expected[table.name]) for table in tables}
     result = run.use_case.rules(run, rows)
-    keep_result(run.lake, run.moment, result)
+    keep_result(run.lake, run.use_case.name, run.moment, result)
     for finding in result.findings:
         log.warning("%s: %s", finding.rule, finding.message)
     if not result.passed:
@@ -189,7 +189,7 @@ def _item(run: Run, name: str) -> str:
 
 
 def _extract(run: Run, source: Source, given: Input, *, full: bool) -> ExtractionReport:
-    from brain.extract.incremental import extract_table
+    from brain.extract.table import extract_table
     from brain.extract.report import ExtractionReport
     from brain.quality.gate import gate_for
 
@@ -235,7 +235,9 @@ def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitR
     return told
 
 
-def _trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused | Skipped | Failed]) -> UnitResult:
+def _trained(
+    name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused | Skipped | Failed]
+) -> UnitResult:
     from brain.learning.candidate import Failed
     from brain.store.champions import Refused
 
@@ -271,15 +273,19 @@ def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]
     for table in run.use_case.tables:
         keys = expected[table.name]
         if keys is not None:
-            own = [run.use_case.model_key(key).entity == name for key in keys.to_dict("records")]
+            own = [run.use_case.model_key(key).entity == name for key in _records(keys)]
             rows[table.name] = keys[own].reindex(columns=list(table.row_names)).assign(reason=str(error))
     return rows
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
     done, failed = 0, []
     for table in run.use_case.tables:
-        for row in rows[table.name].to_dict("records"):
+        for row in _records(rows[table.name]):
             key = run.use_case.model_key(row)
             if key.entity != name:
                 continue

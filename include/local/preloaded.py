@@ -19,7 +19,7 @@ LIBRARIES = (
     "sklearn.linear_model",
 )
 STEPS = (
-    "brain.extract.incremental",
+    "brain.extract.table",
     "brain.quality.docs",
     "brain.quality.gate",
     "brain.scoring.batch",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brain.core.moment import Moment
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
 

@@ -130,7 +130,7 @@ class Visits:
         return pd.DataFrame(columns=["shop", "as_of", "outcome"])
 
 
-def _check(frame: pd.DataFrame, moment: Moment, *, total_rows: int, unchanged: bool) -> GateResult:
+def _check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
     findings, results = validate(RULES, {"rows": frame}, {}, "visits")
     return GateResult("visits", len(frame), ("visitors",), tuple(findings), results)
 

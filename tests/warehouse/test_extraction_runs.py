@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brain.core.errors import QueryRefused, SourceTableError
+from brain.core.moment import Moment
 from brain.extract.report import ExtractionReport
 from brain.warehouse.extraction_runs import record_runs
 from brain.warehouse.read import ask
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 MONDAY = dt.datetime(2024, 1, 8, 6, tzinfo=dt.UTC)
 REPORT = ExtractionReport(
-    asset="GOLD",
-    interval_end=MONDAY,
-    verdict="corrected",
+    use_case="direction",
+    unit="GOLD",
+    moment=Moment(MONDAY),
+    status="corrected",
     watermark=dt.date(2024, 1, 5),
     rows_read=200,
     rows_new=1,
@@ -38,7 +40,7 @@ GOLD = ("GOLD", "corrected", dt.date(2024, 1, 5), 200, 1, 11, 2, "2024-01-03, 20
 
 def test_the_reader_sees_a_row_per_asset(settings: Settings) -> None:
     error = SourceTableError("SILVER", found="no table", expected="a table", remedy="Create it.")
-    failed = ExtractionReport(asset="SILVER", interval_end=MONDAY, verdict="failed", reason=str(error), error=error)
+    failed = ExtractionReport("direction", "SILVER", Moment(MONDAY), "failed", reason=str(error), error=error)
     record_runs(settings.warehouse_url, [REPORT, failed])
     assert settings.reader_url is not None
     rows = ask(settings.reader_url, SHOW).rows
@@ -48,8 +50,8 @@ def test_the_reader_sees_a_row_per_asset(settings: Settings) -> None:
 
 def test_a_rerun_replaces_the_rows_of_its_interval(settings: Settings) -> None:
     record_runs(settings.warehouse_url, [REPORT])
-    record_runs(settings.warehouse_url, [replace(REPORT, verdict="unchanged")])
-    record_runs(settings.warehouse_url, [replace(REPORT, interval_end=MONDAY + dt.timedelta(days=1))])
+    record_runs(settings.warehouse_url, [replace(REPORT, status="unchanged")])
+    record_runs(settings.warehouse_url, [replace(REPORT, moment=Moment(MONDAY + dt.timedelta(days=1)))])
     assert [row[1] for row in ask(settings.warehouse_url, SHOW).rows] == ["unchanged", "corrected"]
 
 

@@ -60,7 +60,7 @@ class Storage:
         raise NotImplementedError
 
     def write_before(self, name: str, content: bytes) -> None:
-        """As `write`, for a file that nobody reads before the next `replace`, which sees to it that it lasts."""
+        """As `write`, for a file that nobody reads before the next `replace`; that one syncs it to the disk."""
         self.write(name, content)
 
     def replace(self, name: str, content: bytes, previous: str) -> None:

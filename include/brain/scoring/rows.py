@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.core.keys import Sha256
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.store.stored_model import StoredModel
 
 
@@ -40,9 +42,9 @@ class FeatureRows:
 
     @property
     def newest(self) -> date:
-        """Key of the newest row: a date, or a datetime where rows have one."""
+        """Key of the newest row: a date, or a time in UTC where rows have one."""
         newest: date = self.keys[-1].astype(object)
-        return newest
+        return newest.replace(tzinfo=UTC) if isinstance(newest, datetime) else newest
 
     def matrix(self, model: StoredModel) -> NDArray[np.float64]:
         """The rows as `model` takes them: shape (n, features), or (n - steps + 1, steps, features).

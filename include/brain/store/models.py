@@ -155,11 +155,6 @@ class ModelStore:
             raise _not_found(str(key))
         return pointer[0]
 
-    def has_champion(self, key: ModelKey) -> bool:
-        """Whether a version is served under this key, whatever may be wrong with it."""
-        with explained():
-            return self.backend.champions.find_one(_filter(key), {"_id": 1}) is not None
-
     def verdict(self, key: ModelKey, version: int) -> verdicts.Verdict | None:
         """The verdict on a version; None if it is not the champion, or was not judged yet.
 

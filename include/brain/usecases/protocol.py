@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
-    from brain.source.open import Source
+    from brain.source.connect import Source
     from brain.store.models import ModelStore
     from brain.warehouse.tables import DerivedTable, PublishedTable
 

@@ -26,7 +26,7 @@ def outcomes(run: Run) -> pd.DataFrame:
     from brain.warehouse.read import history_of
 
     history = history_of(run.settings.warehouse_url, PROBABILITY_DETAILS)
-    known = [_known(run, asset, sorted(set(rows["horizon"]))) for asset, rows in history.groupby("asset")]
+    known = [_known(run, str(asset), sorted(set(rows["horizon"]))) for asset, rows in history.groupby("asset")]
     found = pd.concat(known) if known else pd.DataFrame(columns=["asset", "horizon", "as_of", "outcome"])
     return history.merge(found, on=["asset", "horizon", "as_of"])
 

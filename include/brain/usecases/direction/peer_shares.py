@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import BrainError
-from brain.usecases.direction.names import DATE, target_name
+from brain.usecases.direction.names import DATE, SPACE, target_name
+from brain.usecases.protocol import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
 
     Values = NDArray[np.float64]
 
-FOLDER = "usual_shares"
 EPOCH = 1970
 EVEN_OUTCOMES = 2.0  # added to those that are known; each counts as half an up
 
@@ -107,8 +108,8 @@ def up_counts(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: da
     reads the snapshots. An asset that cannot be read is left out: its own training meets the same error and reports it.
     """
     snapshots = list(_snapshots(lake, names, day))
-    made_from = json.dumps([list(horizons), *([s.asset, s.sha256] for s in snapshots)])
-    kept = f"{FOLDER}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
+    made_from = json.dumps([list(horizons), *([s.name, s.data_sha256] for s in snapshots)])
+    kept = f"{SHARED}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
     try:
         return _from_json(json.loads(lake.storage.read(kept)))
     except FileNotFoundError:
@@ -128,7 +129,7 @@ def _by_year(value: Mapping[str, tuple[int, int]]) -> ByYear:
 def _snapshots(lake: Lake, names: Sequence[str], day: date) -> Iterator[Snapshot]:
     for name in names:
         try:
-            snapshot = lake.as_of(name, day)
+            snapshot = lake.as_of(SPACE, name, day)
         except Exception as error:  # whatever is wrong with this asset must not stop the others
             log.warning("%s is left out of its peers' share of ups: %s", name, error)
             continue
@@ -140,6 +141,6 @@ def _counts(lake: Lake, snapshots: Sequence[Snapshot], horizons: Sequence[int]) 
     for snapshot in snapshots:
         targets = [target_name(horizon) for horizon in horizons if target_name(horizon) in snapshot.columns]
         try:
-            yield snapshot.asset, count_ups(lake.read(snapshot, targets), horizons)
+            yield snapshot.name, count_ups(lake.read(snapshot, targets), horizons)
         except BrainError as error:
-            log.warning("%s is left out of its peers' share of ups: %s", snapshot.asset, error)
+            log.warning("%s is left out of its peers' share of ups: %s", snapshot.name, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ScoringError
+from brain.portable.heads import Blend
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.usecases.direction.names import SPACE, horizon_of, target_name
 from brain.usecases.direction.tables import PROBABILITY_DETAILS
@@ -42,7 +43,8 @@ def _row(found: Score | Unscored) -> dict[str, Any]:
 
 
 def _scored(found: Score) -> dict[str, Any]:
-    model = found.champion.model
+    model, head = found.champion.model, found.champion.model.head
+    assert isinstance(head, Blend), f"{model.key} v{model.version} was not trained for direction"
     if not 0 <= found.value <= 1:
         raise ScoringError(
             f"{model.key} v{model.version}",
@@ -53,7 +55,7 @@ def _scored(found: Score) -> dict[str, Any]:
     return {
         "as_of": found.as_of,
         "probability": found.value,
-        "base_rate": model.head.base_rate,
+        "base_rate": head.base_rate,
         "skill": model.skill,
         "has_skill": found.champion.has_skill,
         "model_version": model.version,

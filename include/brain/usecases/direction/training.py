@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import DataReference
 from brain.usecases.direction.names import SPACE, horizon_of
-from brain.usecases.direction.peer_shares import grid_shares
-from brain.usecases.direction.trainer import train_asset
+from brain.usecases.direction.peer_shares import up_counts
+from brain.usecases.direction.trainer import History, train_asset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,15 +32,15 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
             expected="rows that passed the quality gate",
             remedy="See what `extract_assets` says about it.",
         )
-    peers = run.once("peers", lambda: grid_shares(run.lake, run.section.names, run.section.horizons, run.moment))
+    names, horizons = run.section.names, run.section.horizons
+    counts = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
+    data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
     champions = run.store.champion_summaries([asset])
     return train_asset(
-        run.lake.read(snapshot),
+        History(run.lake.read(snapshot), data, counts.without(asset)),
         spec,
-        DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables),
         {horizon_of(key.target): found for key, found in champions.items()},
-        moment=run.moment,
-        horizons=tuple(map(horizon_of, targets)) or spec.horizons,
+        at=run.moment.at,
+        horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
-        peers=peers.without(asset),
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets
-from brain.usecases.direction.names import CLOSE, DATE, NAME, SPACE, horizon_of, model_key, target_name
+from brain.usecases.direction.names import NAME, SPACE, horizon_of, model_key, target_name
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, OVERVIEW, probabilities
 from brain.usecases.protocol import Input, Unit
 
@@ -34,20 +33,22 @@ class Direction:
     tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
     overview = OVERVIEW
 
-    def discover(self, section: Assets, source: Source) -> Assets:
-        return section.with_tables(source.discover((DATE, CLOSE)))
+    def discover(self, section: Any, source: Source) -> Section:
+        from brain.usecases.direction.inputs import DISCOVERED_BY
 
-    def units(self, section: Assets) -> tuple[Unit, ...]:
+        found: Assets = section.with_tables(source.discover(DISCOVERED_BY))
+        return found
+
+    def units(self, section: Any) -> tuple[Unit, ...]:
         return tuple(
             Unit(asset.name, tuple(map(target_name, asset.horizons)), asset.retention) for asset in section.assets
         )
 
     def inputs(self, run: Run, unit: str) -> tuple[Input, ...]:
-        from brain.usecases.direction.asset_check import check_asset
-        from brain.usecases.direction.inputs import asset_table
+        from brain.usecases.direction.inputs import asset_check, asset_table
 
         asset = run.section.asset(unit)
-        return (Input(asset_table(asset), partial(check_asset, asset)),)
+        return (Input(asset_table(asset), asset_check(asset)),)
 
     def target(self, text: str) -> str:
         return target_name(int(text)) if text.isdecimal() else text
@@ -62,7 +63,7 @@ class Direction:
 
         return judge_grid(run)
 
-    def rows(self, section: Assets) -> Mapping[str, pd.DataFrame | None]:
+    def rows(self, section: Any) -> Mapping[str, pd.DataFrame | None]:
         import pandas as pd
 
         cells = [(asset.name, horizon) for asset in section.assets for horizon in asset.horizons]
@@ -78,7 +79,7 @@ class Direction:
 
         return check_probabilities(rows, run.moment)
 
-    def derived(self, section: Assets) -> tuple[DerivedTable, ...]:
+    def derived(self, section: Any) -> tuple[DerivedTable, ...]:
         return (probabilities(section.horizons),)
 
     def model_key(self, row: Mapping[str, Any]) -> ModelKey:
