@@ -329,7 +329,7 @@ def _train_models(
     champions = {horizon_of(key.target): found for key, found in store.champion_summaries([spec.name]).items()}
     data = DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables)
     history = History(lake.read(snapshot), data, peers)
-    outcomes = train_asset(history, spec, champions, at=moment.at, horizons=horizons, force=force)
+    outcomes = train_asset(history, spec, champions, moment=moment, horizons=horizons, force=force)
     candidates = [outcome for outcome in outcomes if isinstance(outcome, Candidate)]
     saved = store.save(candidates)
     lost = {
