@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.keys import Sha256
+from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, DataReference, Failed
 from brain.learning.probability import log_loss
 from brain.learning.skill import control_fdr
@@ -129,8 +130,8 @@ def train_job(job: Job) -> list[Cell]:
     reference = DataReference(Sha256("0" * 64), job.frame["Date"].iloc[job.cut - 1].date(), (job.spec.table,))
     start = process_time()
     known = known_at(job.frame, job.cut)
-    then = datetime(2000, 1, 1, tzinfo=UTC)
-    results = train_asset(History(known, reference, job.peers), job.spec, {}, at=then)
+    then = Moment(datetime(2000, 1, 1, tzinfo=UTC))
+    results = train_asset(History(known, reference, job.peers), job.spec, {}, moment=then)
     seconds = (process_time() - start) / len(results)
     return [_cell(job, known, result, seconds) for result in results]
 

@@ -86,7 +86,6 @@ def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[b
 def show_results(console: Console, home: Path) -> None:
     """What every use case shows first, and the answers to the demo's questions, asked as the read-only user."""
     from brain.demo.questions import QUESTIONS
-
     from brain.display import show_answer, show_overview
     from brain.usecases import USE_CASES
     from brain.warehouse.read import ask, reader_url

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from brain.source.connect import Source
 
 from brain.core.errors import ModelNotFound
 from brain.core.keys import ModelKey
@@ -21,6 +20,7 @@ from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
+from brain.source.connect import Source
 from brain.usecases.protocol import Input, Overview, Run, Unit
 from brain.warehouse.tables import Column, DerivedTable, History, ModelColumns, PublishedTable
 

@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks.grid.series import random_walk
 from brain.core.keys import Sha256
+from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import horizon_of
@@ -25,7 +26,7 @@ from brain.usecases.direction.trainer import History, train_asset
 
 KEPT = Path(__file__).with_name("trained.json")
 HORIZONS = (1, 5, 20)
-NOW = datetime(2024, 1, 2, tzinfo=UTC)
+NOW = Moment(datetime(2024, 1, 2, tzinfo=UTC))
 EXACT = 1e-12  # last bits may differ between processors
 FAMILIES = ("logistic", "boosting")
 PEERS = PeerShares({5: {2003: (500, 1000), 2005: (1500, 2200)}, 20: {2004: (900, 1600)}})
@@ -37,14 +38,14 @@ def _spec(family: str) -> AssetSpec:
 
 
 def _trained(
-    spec: AssetSpec, rows: int, sha256: str, champions: dict[int, ChampionSummary], at: datetime
+    spec: AssetSpec, rows: int, sha256: str, champions: dict[int, ChampionSummary], moment: Moment
 ) -> list[Candidate]:
     frame = random_walk(rows, 3, HORIZONS)
     frame.loc[:300, "momentum_60"] = np.nan
     frame.loc[500, "momentum_1"] = np.inf
     frame.loc[600:605, "RETURNS5"] = np.nan
     history = History(frame, DataReference(Sha256(sha256 * 64), date(2024, 1, 1), ("walk",)), PEERS)
-    results = train_asset(history, spec, champions, at=at)
+    results = train_asset(history, spec, champions, moment=moment)
     candidates = [result for result in results if isinstance(result, Candidate)]
     assert len(candidates) == len(HORIZONS)
     return candidates
@@ -73,7 +74,7 @@ def what_training_gives(family: str) -> dict[str, Any]:
     """A search, then a refresh on more rows, as plain JSON."""
     searched = _trained(_spec(family), 1900, "a", {}, NOW)
     champions = {horizon_of(found.key.target): _summary(found) for found in searched}
-    refreshed = _trained(_spec(family), 1930, "b", champions, NOW + timedelta(days=1))
+    refreshed = _trained(_spec(family), 1930, "b", champions, Moment(NOW.at + timedelta(days=1)))
     return {"search": list(map(_told, searched)), "refresh": list(map(_told, refreshed))}
 
 

@@ -84,6 +84,7 @@ PROBABILITY_DETAILS = PublishedTable(
     model=ModelColumns(key=("asset", "horizon"), version="model_version"),
 )
 
+
 def probabilities(horizons: Iterable[int]) -> DerivedTable:
     """The wide table with a column for each of `horizons`."""
     horizons = tuple(horizons)

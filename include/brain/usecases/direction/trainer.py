@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brain.core.keys import ModelKey
+    from brain.core.moment import Moment
     from brain.learning.candidate import ChampionSummary, DataReference
     from brain.learning.fitting import Fitted
     from brain.learning.search import SearchResult
@@ -62,7 +63,7 @@ def train_asset(
     spec: AssetSpec,
     champions: Mapping[int, ChampionSummary],
     *,
-    at: datetime,
+    moment: Moment,
     horizons: Sequence[int] | None = None,
     force: bool = False,
 ) -> list[TrainingResult]:
@@ -71,7 +72,6 @@ def train_asset(
     Args:
         spec: The asset's catalogue entry.
         champions: The champions in brief, by horizon.
-        at: The moment that is trained for.
         horizons: The ones to train; all of the asset's if None. The base rates are made from all of them either way.
         force: Search every model anew.
     """
@@ -81,7 +81,7 @@ def train_asset(
     except TrainingError as error:
         return [_failed(model_key(spec.name, horizon), error) for horizon in chosen]
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
-    asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers), history.data, at, force)
+    asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers), history.data, moment.at, force)
     results: list[TrainingResult] = []
     with quiet_single_thread():
         for horizon in chosen:

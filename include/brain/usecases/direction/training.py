@@ -40,7 +40,7 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
         History(run.lake.read(snapshot), data, counts.without(asset)),
         spec,
         {horizon_of(key.target): found for key, found in champions.items()},
-        at=run.moment.at,
+        moment=run.moment,
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets
 from brain.usecases.direction.names import NAME, SPACE, horizon_of, model_key, target_name
-from brain.usecases.direction.tables import PROBABILITY_DETAILS, OVERVIEW, probabilities
+from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
 from brain.usecases.protocol import Input, Unit
 
 if TYPE_CHECKING:
