@@ -27,7 +27,8 @@ from brain.lake.lake import Lake
 from brain.quality.result import GateResult
 from brain.source.connect import Source, connect_source
 from brain.usecases.direction.catalogue import HORIZONS, AssetSpec
-from brain.usecases.direction.inputs import SPACE, asset_table
+from brain.usecases.direction.inputs import asset_table
+from brain.usecases.direction.names import SPACE
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool

@@ -51,11 +51,12 @@ def list_champions(units: Units = None, use_case: UseCaseName = None) -> None:
 @app.command()
 def decisions(units: Units = None, use_case: UseCaseName = None) -> None:
     """Show what the last training decided for each model, and why."""
+    from brain.store.browse import last_decisions
+
     table = _table("unit", "model", "moment", "decision", "why")
     for store in _stores(use_case):
-        for made in store.decisions(units or None):
-            of, decision = made.key, made.decision
-            told = (of.entity, of.target, f"{made.at:%Y-%m-%d %H:%M}", decision.action, decision.reason)
+        for made in last_decisions(store, units or None):
+            told = (made.entity, made.target, f"{made.moment:%Y-%m-%d %H:%M}", made.action, made.reason)
             table.add_row(*map(Text, told))
     console.print(table)
 

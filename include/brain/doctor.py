@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
-    from brain.source.open import Source
+    from brain.source.connect import Source
 
 PROBE = "doctor.probe"
 
@@ -84,7 +84,7 @@ def _source_and_catalogue(settings: Settings, moment: Moment) -> Iterator[Check]
 
 
 def _source(settings: Settings, moment: Moment) -> str:
-    from brain.source.open import open_source
+    from brain.source.connect import open_source
     from brain.workspace import open_workspace
 
     workspace = open_workspace(settings)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
     from brain.learning.candidate import Failed, Skipped, TrainingResult
-    from brain.source.open import Source
+    from brain.source.connect import Source
     from brain.store.champions import Refused
     from brain.store.writing import Saved
     from brain.usecases.protocol import Input, Run, Unit
@@ -68,7 +68,7 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
     Args:
         full: Read whole tables again.
     """
-    from brain.source.open import open_source
+    from brain.source.connect import open_source
     from brain.warehouse.extraction_runs import record_runs
 
     source = open_source(run.settings, run.source.schema_name)
@@ -83,7 +83,7 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
             run.progress.report("extract", _item(run, name))
     finally:
         source.close()
-    record_runs(run.settings.warehouse_url, [report.record() for report in reports])
+    record_runs(run.settings.warehouse_url, reports)
     return results
 
 
@@ -189,8 +189,8 @@ def _item(run: Run, name: str) -> str:
 
 
 def _extract(run: Run, source: Source, given: Input, *, full: bool) -> ExtractionReport:
-    from brain.extract.table import extract_table
     from brain.extract.report import ExtractionReport
+    from brain.extract.table import extract_table
     from brain.quality.gate import gate_for
 
     table = given.table
@@ -200,7 +200,9 @@ def _extract(run: Run, source: Source, given: Input, *, full: bool) -> Extractio
     except Exception as error:  # one unit must not end its chunk; the report turns red and names it
         log.exception("extracting %s", table.name)
         unforeseen = UnforeseenError.during("extraction", table.name, error)
-        report = ExtractionReport(table.name, run.moment.at, "failed", reason=str(unforeseen), error=unforeseen)
+        report = ExtractionReport(
+            table.use_case, table.name, run.moment, "failed", reason=str(unforeseen), error=unforeseen
+        )
     log.log(logging.INFO if report.ok else logging.ERROR, "%s", report.line())
     return report
 

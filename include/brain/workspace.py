@@ -76,7 +76,7 @@ def open_workspace(settings: Settings) -> Workspace:
     """
     catalogue = load_catalogue(settings.catalogue_path, USE_CASES)
     if catalogue.source.discover:
-        from brain.source.open import open_source
+        from brain.source.connect import open_source
 
         source = open_source(settings, catalogue.source.schema_name)
         try:

@@ -1,15 +1,15 @@
-"""Scoring many dates at once."""
+"""Scoring many past rows at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from brain.scoring.hindcast import score_history
 
-from brain.core.errors import ScoringError
-from brain.scoring.batch import score_assets
-from brain.usecases.direction.catalogue import AssetSpec
+from brain.core.errors import ModelNotFound, ScoringError
+from brain.scoring.backcast import backcast
+from brain.scoring.batch import Score, Wanted, score_newest
+from brain.usecases.direction.names import model_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,27 +23,30 @@ if TYPE_CHECKING:
     MakeCandidate = Callable[..., Candidate]
     WriteSnapshot = Callable[..., Snapshot]
 
-SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(5, 25))
+SPACE = "assets"
+GOLD = model_key("GOLD", 25)
 
 
-def test_the_newest_date_is_what_scoring_publishes(
+def test_the_newest_row_is_bit_identical_to_what_scoring_publishes(
     store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
 ) -> None:
-    store.add([make_candidate(horizon=5), make_candidate(horizon=25, seed=1)])
+    store.add([make_candidate()])
     write_snapshot()
-    past = score_history(store, lake, SPEC, moment, last=40)
-    assert past.groupby("horizon").size().to_dict() == {5: 40, 25: 40}
-    newest = past.groupby("horizon")["probability"].last().to_dict()
-    assert newest == {s.horizon: s.probability for s in score_assets(store, lake, [SPEC], moment).scores}
+    past = backcast(store, lake, SPACE, GOLD, moment, last=40)
+    (score,) = score_newest(store, lake, SPACE, [Wanted("GOLD", (GOLD.target,))], moment)
+    assert isinstance(score, Score)
+    assert len(past) == 40
+    assert past["value"].iloc[-1] == score.value
 
 
-def test_without_champions_there_is_nothing(
+def test_without_a_champion_there_is_nothing(
     store: ModelStore, lake: Lake, moment: Moment, write_snapshot: WriteSnapshot
 ) -> None:
     write_snapshot()
-    assert score_history(store, lake, SPEC, moment).empty
+    with pytest.raises(ModelNotFound):
+        backcast(store, lake, SPACE, GOLD, moment)
 
 
-def test_an_asset_that_was_never_extracted_is_named(store: ModelStore, lake: Lake, moment: Moment) -> None:
+def test_a_unit_that_was_never_extracted_is_named(store: ModelStore, lake: Lake, moment: Moment) -> None:
     with pytest.raises(ScoringError, match="GOLD"):
-        score_history(store, lake, SPEC, moment)
+        backcast(store, lake, SPACE, GOLD, moment)

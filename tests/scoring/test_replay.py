@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from brain.scoring.batch import score_assets
+from brain.scoring.batch import Score, Wanted, score_newest
 from brain.scoring.replay import Published, replay
 from brain.store.verdicts import Verdict
-from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import model_key
 from tests.store.conftest import END, training_rows
 
@@ -29,7 +28,12 @@ if TYPE_CHECKING:
 
 GOLD = model_key("GOLD", 25)
 SPACE = "assets"
-SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(25,))
+
+
+def score_gold(store: ModelStore, lake: Lake, moment: Moment) -> Score:
+    (score,) = score_newest(store, lake, SPACE, [Wanted("GOLD", (GOLD.target,))], moment)
+    assert isinstance(score, Score)
+    return score
 
 
 @pytest.fixture
@@ -38,15 +42,15 @@ def published(
 ) -> Published:
     store.add([make_candidate()])
     write_snapshot()
-    (score,) = score_assets(store, lake, [SPEC], moment).scores
+    score = score_gold(store, lake, moment)
     return Published(
         key=GOLD,
         as_of=score.as_of,
         published_at=END,
-        value=score.probability,
-        has_skill=score.has_skill,
-        model_version=score.model_version,
-        data_sha256=score.snapshot,
+        value=score.value,
+        has_skill=score.champion.has_skill,
+        model_version=score.champion.model.version,
+        data_sha256=score.data_sha256,
     )
 
 
@@ -74,10 +78,10 @@ def test_a_published_base_rate_comes_out_again(
     store: ModelStore, lake: Lake, moment: Moment, published: Published
 ) -> None:
     store.record_verdicts([Verdict(GOLD, 1, False, 0.3, END)])
-    (score,) = score_assets(store, lake, [SPEC], moment).scores
-    without = replace(published, value=score.probability, has_skill=score.has_skill)
+    score = score_gold(store, lake, moment)
+    without = replace(published, value=score.value, has_skill=score.champion.has_skill)
     assert replay(store, lake, SPACE, without).identical
-    assert score.probability == score.base_rate
+    assert score.value == 0.55
 
 
 def test_a_missing_model_version_is_named(store: ModelStore, lake: Lake, published: Published) -> None:

@@ -52,6 +52,4 @@ def backcast(
     rows = read_rows(lake, snapshot, last)
     outputs = champion.model.evaluator().outputs(rows.matrix(champion.model))
     moments = rows.keys.astype("datetime64[us]")
-    return pd.DataFrame(
-        {"as_of": moments[-len(outputs) :], "raw": outputs[:, -1], "value": champion.published(outputs)}
-    )
+    return pd.DataFrame({"as_of": moments[-len(outputs) :], "raw": outputs[:, -1], "value": champion.apply(outputs)})

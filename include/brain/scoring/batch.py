@@ -136,7 +136,7 @@ def _scored(champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureR
 
 def _score(champion: Champion, rows: Mapping[str, FeatureRows], outputs: NDArray[np.float64]) -> Score:
     of = rows[champion.key.entity]
-    return Score(champion, of.newest, float(champion.published(outputs)[-1]), outputs[-1], of.data_sha256)
+    return Score(champion, of.newest, float(champion.apply(outputs)[-1]), outputs[-1], of.data_sha256)
 
 
 def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> FeatureRows | BrainError:

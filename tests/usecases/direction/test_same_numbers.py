@@ -19,6 +19,7 @@ from benchmarks.grid.series import random_walk
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference
+from brain.portable.heads import Blend
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import horizon_of
 from brain.usecases.direction.peer_shares import PeerShares
@@ -53,13 +54,14 @@ def _trained(
 
 def _summary(found: Candidate) -> ChampionSummary:
     return ChampionSummary(
-        1, found.parameters, found.features, found.searched_at, found.trained_at, found.data.snapshot
+        1, found.parameters, found.features, found.searched_at, found.trained_at, found.data.data_sha256
     )
 
 
 def _told(found: Candidate) -> dict[str, Any]:
     said = found.pipeline.predict_proba(found.check_rows)[:, 1]
-    head = found.calibration
+    head = found.head
+    assert isinstance(head, Blend)
     return {
         "decision": asdict(found.decision),
         "parameters": dict(found.parameters),

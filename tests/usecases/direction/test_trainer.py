@@ -106,7 +106,7 @@ def test_nothing_new_is_skipped(trained: Candidate, frame: pd.DataFrame, spec: S
 def test_new_rows_refit_the_stored_parameters(trained: Candidate, spec: Spec, data: DataReference) -> None:
     longer = planted(820, 3, 1.0)[0]
     newer = replace(data, data_sha256=Sha256("b" * 64))
-    tomorrow = NOW + timedelta(days=1)
+    tomorrow = Moment(NOW.at + timedelta(days=1))
     outcome = train_asset(History(longer, newer), spec((1,)), {1: _summary(trained)}, moment=tomorrow)[0]
     assert isinstance(outcome, Candidate)
     assert outcome.decision.action == "refresh"

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from brain.usecases.protocol import Run
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake
+    from brain.store.models import ModelStore
+    from brain.usecases.direction.catalogue import AssetSpec
 
 
-def score_cells(run: Run, assets: Sequence[str]) -> pd.DataFrame:
-    """Every cell of `assets` once: scored on the newest row known at the run's moment, or with the reason why not.
+def score_cells(store: ModelStore, lake: Lake, assets: Sequence[AssetSpec], moment: Moment) -> pd.DataFrame:
+    """Every cell of `assets` once: scored on the newest row known at `moment`, or with the reason why not.
 
     Raises:
         Transient: A server or the lake cannot be reached: nothing is known about any cell, so try again.
     """
     import pandas as pd
 
-    specs = [run.section.asset(asset) for asset in assets]
-    wanted = [Wanted(spec.name, tuple(map(target_name, spec.horizons))) for spec in specs]
-    rows = [_row(found) for found in score_newest(run.store, run.lake, SPACE, wanted, run.moment)]
+    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
+    rows = [_row(found) for found in score_newest(store, lake, SPACE, wanted, moment)]
     return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from brain.core.keys import ModelKey
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
-    from brain.source.open import Source
+    from brain.source.connect import Source
     from brain.usecases.protocol import Run
     from brain.warehouse.tables import DerivedTable, PublishedTable
 
@@ -72,7 +72,8 @@ class Direction:
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
         from brain.usecases.direction.scoring import score_cells
 
-        return {PROBABILITY_DETAILS.name: score_cells(run, units)}
+        assets = [run.section.asset(unit) for unit in units]
+        return {PROBABILITY_DETAILS.name: score_cells(run.store, run.lake, assets, run.moment)}
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.direction.published_check import check_probabilities
