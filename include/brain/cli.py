@@ -118,7 +118,8 @@ def train(
     results = []
     for work in _work(workspace, moment, units, targets, use_case):
         results += steps.train(work.run, work.names, work.targets, force=force)
-        console.print(dict(steps.judge(work.run)))
+        judged = ", ".join(f"{name} {count}" for name, count in steps.judge(work.run).items())
+        console.print(f"judged {work.run.use_case.name}: {judged}" if judged else "", markup=False)
     _tell(results)
 
 

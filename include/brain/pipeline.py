@@ -24,7 +24,7 @@ def run_all(
     """Extract, train, judge, score and publish every use case once.
 
     Args:
-        workers: Processes to deal the units over; one a core by default.
+        workers: Processes to deal the units over; one a core by default, none besides this one for 1.
 
     Returns:
         What failed or succeeded by unit, for each step in turn; publishing goes on with the last good champions.
@@ -49,8 +49,10 @@ def run_all(
 
 def train_all(workspace: Workspace, moment: Moment, *, force: bool, workers: int | None = None) -> list[UnitResult]:
     """Train every unit's models in a pool of single-threaded processes; results in the catalogue's order."""
-    os.environ.update(ONE_THREAD)
     units = [(run.use_case.name, unit.name) for run in workspace.runs(moment) for unit in run.units]
+    if workers == 1:
+        return [result for unit in units for result in _train_one(workspace, moment, force, unit)]
+    os.environ.update(ONE_THREAD)
     with ProcessPoolExecutor(workers or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         done = pool.map(partial(_train_one, workspace, moment, force), units)
         return [result for results in done for result in results]

@@ -161,7 +161,7 @@ def test_the_command_line_takes_it_as_it_takes_any(
         assert done.exit_code == 0, (done.output, done.exception)
         return done.output
 
-    for words in (["extract", "harbour"], ["train", "--use-case", "visits"], ["publish"]):
+    for words in (["extract", "harbour"], ["extract"], ["train", "--use-case", "visits"], ["publish"]):
         brain(*words, "--until", "2024-05-03T12:00:00")
     assert "harbour" in brain("sql")
     assert "next_hour" in brain("models", "list")
