@@ -47,16 +47,17 @@ def write_snapshot(lake: Lake) -> WriteSnapshot:
         values: NDArray[np.float64] | None = None,
         columns: tuple[str, ...] = FEATURES,
         end: datetime = END,
+        dates: NDArray[np.datetime64] | None = None,
     ) -> Snapshot:
         matrix = training_rows()[0] if values is None else values
         last = np.datetime64(end.astimezone(UTC).date())
-        dates = last - np.arange(len(matrix))[::-1].astype("timedelta64[D]")
+        days = last - np.arange(len(matrix))[::-1].astype("timedelta64[D]") if dates is None else dates
         change = Commit(
             asset=asset,
             manifest=lake.manifest(asset),
             verdict="new",
             prefix=(),
-            rows=Rows(dates, columns, np.ascontiguousarray(matrix.T)),
+            rows=Rows(days, columns, np.ascontiguousarray(matrix.T)),
             revised=np.array([], "datetime64[D]"),
             revised_columns=(),
             source_tables=(asset,),
