@@ -52,12 +52,13 @@ def write_snapshot(lake: Lake) -> WriteSnapshot:
         values: NDArray[np.float64] | None = None,
         columns: tuple[str, ...] = FEATURES,
         end: datetime = END,
+        dates: NDArray[np.datetime64] | None = None,
     ) -> Snapshot:
         matrix = training_rows()[0] if values is None else values
         last = np.datetime64(end.astimezone(UTC).date())
-        dates = last - np.arange(len(matrix))[::-1].astype("timedelta64[D]")
+        days = last - np.arange(len(matrix))[::-1].astype("timedelta64[D]") if dates is None else dates
         table = asset_table(AssetSpec(name=asset, table=asset))
-        rows = Rows(dates, columns, np.ascontiguousarray(matrix.T))
+        rows = Rows(days, columns, np.ascontiguousarray(matrix.T))
         content = RowContent("Date", tuple(map(Column, columns)), prefix=(), rows=rows, overlap=30)
         manifest = lake.manifest(table.space, table.name)
         change = Commit(table, manifest, "new", content, Moment(end), checked_in_full=True)

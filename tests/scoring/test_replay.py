@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from brain.portable.export import OnnxModel
+from brain.portable.heads import Identity
+from brain.portable.preparation import prepared, sequences
 from brain.scoring.batch import Score, Wanted, score_newest
 from brain.scoring.replay import Published, replay
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
-from tests.store.conftest import END, training_rows
+from tests.portable.test_outputs import said, written
+from tests.store.conftest import END, MOMENT, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,3 +124,17 @@ def test_an_altered_number_is_told_from_the_true_one(store: ModelStore, lake: La
     result = replay(store, lake, SPACE, replace(published, value=published.value + 1e-12))
     assert not result.identical
     assert "altered" in result.obstacles[0]
+
+
+def test_a_value_of_a_sequence_model_comes_out_again(
+    store: ModelStore, lake: Lake, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    values = np.nan_to_num(training_rows()[0])
+    windows = sequences(prepared(values, "float32"), 6)
+    changes = {"head": Identity(), "steps": 6, "preparation": "float32", "check_rows": windows[:60]}
+    store.save([make_candidate(pipeline=OnnxModel(written(), said(windows[:60])), **changes)], MOMENT)
+    snapshot = write_snapshot(values=values)
+    value = float(store.load(GOLD).evaluator().outputs(windows[-1:])[0, -1])
+    published = Published(GOLD, END.date(), END, value, None, 1, snapshot.sha256)
+    assert replay(store, lake, SPACE, published).identical
+    assert value == pytest.approx(said(windows[-1:])[0, -1])

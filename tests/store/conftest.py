@@ -16,6 +16,7 @@ from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
+from brain.portable.export import OnnxModel
 from brain.portable.heads import Blend
 from brain.store.connection import disconnect
 from brain.store.models import ModelStore
@@ -56,7 +57,7 @@ def make_candidate() -> MakeCandidate:
         pipeline = changes.pop("pipeline", None) or logistic_pipeline()
         values: dict[str, Any] = {
             "key": model_key(asset, horizon),
-            "pipeline": pipeline.fit(matrix, outcome),
+            "pipeline": pipeline if isinstance(pipeline, OnnxModel) else pipeline.fit(matrix, outcome),
             "parameters": {"classifier": "logistic", "C": 1.0},
             "features": FEATURES,
             "head": Blend(0.55, 0.4, 0.01, 0.1),

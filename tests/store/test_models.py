@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from brain.core.errors import ModelNotFound
-from brain.store.champions import Champion
+from brain.core.keys import ModelKey
+from brain.core.moment import Moment
+from brain.learning.candidate import Decision, Failed, Skipped
+from brain.store.browse import last_decisions, list_models, verify_models
+from brain.store.champions import Champion, Refused
+from brain.store.document import PURPOSE, signed_part
+from brain.store.models import ModelStore
 from brain.store.verdicts import Claim, Verdict
 from brain.store.writing import Saved
 from brain.usecases.direction.names import model_key
+from tests.store.conftest import FEATURES, MOMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from brain.core.settings import Settings
     from brain.learning.candidate import Candidate
-    from brain.store.models import ModelStore
 
     MakeCandidate = Callable[..., Candidate]
 
@@ -115,3 +123,97 @@ def test_claims_leave_out_models_that_were_never_measured(store: ModelStore, mak
     measured = make_candidate("GOLD", metrics={"skill": 0.01, "p_value": 0.03})
     store.add([measured, make_candidate("SILVER", metrics={})])
     assert store.claims(["GOLD", "SILVER"]) == [Claim(GOLD, 1, 0.03)]
+
+
+def test_a_candidate_whose_skill_was_tested_may_not_claim_it_before_the_judge(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    store.add([make_candidate(metrics={"skill": 0.1, "p_value": 0.0001})])
+    champion = store.champion(GOLD)
+    assert isinstance(champion, Champion)
+    assert champion.has_skill is False
+    assert champion.apply(np.array([[0.1, 0.9]])).tolist() == [0.55]
+
+
+def test_one_call_stores_what_training_gives_and_what_was_decided(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    good, refused = make_candidate(), make_candidate("GOLD", 5, pipeline=HistGradientBoostingClassifier(max_iter=5))
+    skipped = Skipped(model_key("GOLD", 10), Decision("skip", "nothing new"))
+    failed = Failed(model_key("GOLD", 20), "found no labels; expected some", "Add RETURNS20.")
+    saved, second = store.save([skipped, good, failed, refused], MOMENT)
+    assert saved == Saved(GOLD, 1, "direction/GOLD/RETURNS25/v1", created=True, promoted=True)
+    assert isinstance(second, Refused)
+    made = {made.target: (made.action, made.reason, made.moment) for made in last_decisions(store, ["GOLD"])}
+    assert made["RETURNS10"] == ("skip", "nothing new", MOMENT.at)
+    assert made["RETURNS25"] == ("search", "no champion", MOMENT.at)
+    assert made["RETURNS20"] == ("failed", "found no labels; expected some. Add RETURNS20.", MOMENT.at)
+    assert made["RETURNS5"][:2] == ("failed", str(second.error))
+
+
+def test_only_the_newest_decision_on_each_model_is_shown(store: ModelStore) -> None:
+    keys = [model_key("GOLD", 5), model_key("SILVER", 5)]
+    for day in (2, 0, 1):
+        at = Moment(MOMENT.at + timedelta(days=day))
+        store.save([Skipped(key, Decision("skip", f"day {day}")) for key in keys], at)
+    store.save([Skipped(keys[0], Decision("skip", "again"))], Moment(MOMENT.at + timedelta(days=2)))
+    assert [(made.entity, made.reason) for made in last_decisions(store)] == [("GOLD", "again"), ("SILVER", "day 2")]
+    assert [made.entity for made in last_decisions(store, ["SILVER"])] == ["SILVER"]
+
+
+def test_a_degraded_candidate_is_noted_until_the_next_is_promoted(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    later = MOMENT.at + timedelta(days=1)
+    store.save([make_candidate(degraded="its skill is gone")], MOMENT)
+    assert store.champion_summaries(["GOLD"])[GOLD].degraded == "its skill is gone"
+    store.save([make_candidate(seed=1, degraded="gone again", trained_at=later)], Moment(later))
+    assert store.champion_summaries(["GOLD"])[GOLD].degraded == "gone again"
+    store.save([make_candidate(seed=2, trained_at=later + timedelta(days=1))], Moment(later + timedelta(days=1)))
+    assert store.champion_summaries(["GOLD"])[GOLD].degraded == ""
+
+
+def test_a_store_sees_its_own_use_case_only(
+    settings: Settings, store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    other = ModelStore.open(settings, "segments")
+    key = ModelKey("segments", "GOLD", "RETURNS25")
+    store.save([make_candidate()], MOMENT)
+    other.save([make_candidate(key=key, seed=1), make_candidate(key=key, seed=2)], MOMENT)
+    assert [found.key for found in store.champions(["GOLD"])] == [GOLD]
+    assert [found.key for found in other.champions(["GOLD"])] == [key]
+    assert (len(list_models(store)), len(last_decisions(other)), len(list(verify_models(other)))) == (1, 1, 2)
+    assert store.mark_revised("GOLD", "corrected", MOMENT.at) == 1
+    assert list_models(other)[0].note == ""
+    assert store.prune(keep=0) == []
+    assert other.prune(keep=0) == [(key, 1)]
+    assert (store.has_champion(GOLD), store.has_champion(replace(key, entity="WTI"))) == (True, False)
+
+
+def test_check_rows_of_another_shape_are_refused(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    (outcome,) = store.save([make_candidate(features=FEATURES[:3])], MOMENT)
+    assert isinstance(outcome, Refused)
+    assert "check rows of shape (4,); expected (3,)" in str(outcome.error)
+
+
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        ({"head": {"kind": "oracle"}}, "a head of kind 'oracle'"),
+        ({"preparation": "float16"}, "the preparation 'float16'"),
+    ],
+    ids=["head", "preparation"],
+)
+def test_what_only_a_later_release_knows_stops_that_model_only(
+    store: ModelStore, make_candidate: MakeCandidate, later: dict[str, Any], told: str
+) -> None:
+    store.add([make_candidate(), make_candidate("SILVER")])
+    document = {**(store.backend.models.find_one({"entity": "GOLD"}) or {}), **later}
+    document["signature"] = store.backend.signer.sign(PURPOSE, signed_part(document))
+    store.backend.models.replace_one({"_id": document["_id"]}, document, bypass_document_validation=True)
+    gold, silver = store.champions(["GOLD", "SILVER"])
+    assert isinstance(gold, Refused)
+    assert told in str(gold.error)
+    assert isinstance(silver, Champion)
