@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from brain.core.errors import QueryRefused, SourceTableError
 from brain.core.moment import Moment
 from brain.extract.report import ExtractionReport
+from brain.warehouse.connection import transaction
 from brain.warehouse.extraction_runs import record_runs
 from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
 
+FIRST_RELEASE = Path(__file__).parents[1] / "usecases/direction/fixtures/first_release.sql"
 MONDAY = dt.datetime(2024, 1, 8, 6, tzinfo=dt.UTC)
 REPORT = ExtractionReport(
     use_case="direction",
@@ -67,3 +71,33 @@ def test_no_reports_need_no_server(settings: Settings) -> None:
     record_runs(settings.warehouse_url, [])
     with pytest.raises(QueryRefused, match="extraction_runs"):
         ask(settings.warehouse_url, SHOW)
+
+
+def test_the_table_of_an_older_release_is_taken_over_and_its_rows_are_directions(settings: Settings) -> None:
+    with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(FIRST_RELEASE.read_text())
+    record_runs(settings.warehouse_url, [of("sales", REPORT)])
+    query = "SELECT use_case, asset, verdict, seconds FROM extraction_runs ORDER BY 1"
+    assert ask(settings.warehouse_url, query).rows == [
+        ("direction", "GOLD", "corrected", 0.0123),
+        ("sales", "GOLD", "corrected", 0.0123),
+    ]
+    record_runs(settings.warehouse_url, [of("direction", replace(REPORT, seconds=1.0))])
+    assert ask(settings.warehouse_url, query).rows[0] == ("direction", "GOLD", "corrected", 1.0)
+
+
+def test_chunks_that_record_side_by_side_on_an_empty_warehouse_do_not_disturb_each_other(settings: Settings) -> None:
+    reports = [replace(REPORT, asset=f"A{number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda report: record_runs(settings.warehouse_url, [report]), reports))
+    assert len(ask(settings.warehouse_url, SHOW).rows) == 8
+
+
+def of(use_case: str, report: ExtractionReport) -> ExtractionReport:
+    """The report as one of that use case."""
+
+    class OfUseCase(ExtractionReport):
+        def record(self) -> dict[str, Any]:
+            return {**super().record(), "use_case": use_case}
+
+    return OfUseCase(**{field.name: getattr(report, field.name) for field in fields(report)})
