@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.lake.test_storage import full_disk
 
 from brain.core.errors import QualityError, SourceTableError, Transient
 from brain.extract.incremental import extract_asset
@@ -45,6 +44,7 @@ from tests.extract.spoil import (
     sql,
     with_row,
 )
+from tests.lake.test_storage import full_disk
 
 if TYPE_CHECKING:
     from brain.extract.gate import Gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brain.extract.changes import Changes, compare
+from brain.extract.changes import compare
 from brain.lake.rows import Rows
 from tests.extract.conftest import HORIZONS, asset_frame
 
@@ -67,4 +67,5 @@ def test_columns_of_one_side_only_are_not_compared() -> None:
 
 
 def test_everything_is_new_at_first() -> None:
-    assert compare(Rows.empty(("a",)), Rows.from_frame(asset_frame(known=5))) == Changes(appended=5)
+    changes = compare(Rows.empty(("a",)), Rows.from_frame(asset_frame(known=5)))
+    assert (changes.appended, changes.completed, len(changes.revised)) == (5, 0, 0)
