@@ -114,7 +114,7 @@ def _incremental(source: Market, repeats: int) -> list[Timings]:
 
 def _history(rows: int) -> pd.DataFrame:
     """Histories of all lengths end on the same day, so that their newest segments hold equally many rows."""
-    return asset_frame(rows, str(np.datetime64("2026-01-01") - rows))
+    return asset_frame(rows, str(np.datetime64("2026-01-01") - np.timedelta64(rows, "D")))
 
 
 def _rotated(timings: list[Timings], by: int) -> list[Timings]:

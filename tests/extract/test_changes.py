@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from brain.extract import changes as changes_of
-from brain.extract.changes import Changes
 from brain.lake.rows import Rows
 from brain.usecases.direction.inputs import rows_ahead
 from tests.extract.conftest import HORIZONS, asset_frame, rows_of
@@ -73,4 +72,5 @@ def test_columns_of_one_side_only_are_not_compared() -> None:
 
 
 def test_everything_is_new_at_first() -> None:
-    assert compare(Rows.empty(("a",)), rows_of(asset_frame(known=5))) == Changes(appended=5)
+    changes = compare(Rows.empty(("a",)), rows_of(asset_frame(known=5)))
+    assert (changes.appended, changes.completed, len(changes.revised)) == (5, 0, 0)

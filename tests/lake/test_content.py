@@ -16,7 +16,7 @@ def some_rows(count: int = 400) -> Rows:
     dates = (
         np.arange("2019-11-20", count, dtype="datetime64[D]")
         if count == 0
-        else (np.datetime64("2019-11-20") + np.cumsum(random.integers(1, 5, count)))
+        else (np.datetime64("2019-11-20") + np.cumsum(random.integers(1, 5, count)).astype("timedelta64[D]"))
     )
     return Rows(dates, ("b", "a"), random.normal(size=(2, count)))
 
@@ -57,7 +57,7 @@ def test_anything_else_changes_it(what: str) -> None:
     rows = some_rows()
     values, dates = rows.values.copy(), rows.keys.copy()
     values[1, 200] = np.nextafter(values[1, 200], 9)
-    dates[-1] += 1
+    dates[-1] += np.timedelta64(1, "D")
     changed = {
         "cell": Rows(rows.keys, rows.columns, values),
         "date": Rows(dates, rows.columns, rows.values),

@@ -50,7 +50,7 @@ def test_rows_come_in_order_in_bounded_batches(market: Market) -> None:
     assert max(len(batch.keys) for batch in batches) < 200
     keys = np.concatenate([batch.keys for batch in batches])
     values = np.concatenate([batch.values for batch in batches], axis=1)
-    assert (np.diff(keys) > np.timedelta64(0)).all()
+    assert (np.diff(keys) > np.timedelta64(0, "us")).all()
     np.testing.assert_array_equal(values[0], asset_frame(300)["Close"])
 
 
