@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from brain.extract import changes as changes_of
+from brain.extract.changes import Changes
 from brain.lake.rows import Rows
 from brain.usecases.direction.inputs import rows_ahead
 from tests.extract.conftest import HORIZONS, asset_frame, rows_of

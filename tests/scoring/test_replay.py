@@ -135,6 +135,6 @@ def test_a_value_of_a_sequence_model_comes_out_again(
     store.save([make_candidate(pipeline=OnnxModel(written(), said(windows[:60])), **changes)], MOMENT)
     snapshot = write_snapshot(values=values)
     value = float(store.load(GOLD).evaluator().outputs(windows[-1:])[0, -1])
-    published = Published(GOLD, END.date(), END, value, None, 1, snapshot.sha256)
+    published = Published(GOLD, END.date(), END, value, None, 1, snapshot.data_sha256)
     assert replay(store, lake, SPACE, published).identical
     assert value == pytest.approx(said(windows[-1:])[0, -1])

@@ -87,7 +87,7 @@ def test_the_table_of_an_older_release_is_taken_over_and_its_rows_are_directions
 
 
 def test_chunks_that_record_side_by_side_on_an_empty_warehouse_do_not_disturb_each_other(settings: Settings) -> None:
-    reports = [replace(REPORT, asset=f"A{number}") for number in range(8)]
+    reports = [replace(REPORT, unit=f"A{number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda report: record_runs(settings.warehouse_url, [report]), reports))
     assert len(ask(settings.warehouse_url, SHOW).rows) == 8
