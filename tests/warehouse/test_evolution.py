@@ -31,8 +31,7 @@ def with_columns(table: PublishedTable, *columns: Column, without: str = "") -> 
 
 def comments(settings: Settings, name: str) -> dict[str, str | None]:
     with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
-        facts = read_facts(cursor, name)
-    assert facts is not None
+        facts = read_facts(cursor, [name])[name]
     return {"": facts.comment, **{name: column.comment for name, column in facts.columns.items()}}
 
 

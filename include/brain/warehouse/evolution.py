@@ -1,12 +1,12 @@
 """Bringing a table of the warehouse to what this release declares, with nothing lost and no needless lock.
 
-What is declared is made as an empty temporary table, so that PostgreSQL itself says how declared and found differ.
+What is declared stands in an empty temporary table, so that PostgreSQL itself says how declared and found differ.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
@@ -21,13 +21,32 @@ from brain.warehouse.statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
     from brain.warehouse.tables import Column, Layout
 
 READER_ROLE = "bi_reader"
+
+
+FACTS = """
+SELECT name, relkind::text, obj_description(relation.oid, 'pg_class'),
+    coalesce((
+        SELECT has_schema_privilege(rolname, relnamespace, 'USAGE')
+            AND has_table_privilege(rolname, relation.oid, 'SELECT')
+        FROM pg_roles WHERE rolname = %s), true),
+    (SELECT jsonb_agg(jsonb_build_array(
+            attname, format_type(atttypid, atttypmod), attnotnull, col_description(attrelid, attnum)) ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = relation.oid AND attnum > 0 AND NOT attisdropped),
+    (SELECT jsonb_object_agg(conname, pg_get_expr(conbin, conrelid))
+        FROM pg_constraint WHERE conrelid = relation.oid AND contype = 'c'),
+    (SELECT jsonb_build_array(conname, ARRAY(
+            SELECT attname FROM unnest(conkey) WITH ORDINALITY AS part (number, place)
+            JOIN pg_attribute ON attrelid = conrelid AND attnum = number ORDER BY place))
+        FROM pg_constraint WHERE conrelid = relation.oid AND contype = 'p')
+FROM unnest(%s) AS asked (name) JOIN pg_class AS relation ON relation.oid = to_regclass(quote_ident(name))
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,7 @@ class Facts:
 
     Args:
         kind: ``r`` for a table; see `pg_class.relkind`.
+        readable: The reader role may read it, or there is no such role.
         columns: By name, in order.
         checks: Expression of each CHECK, by name.
         key: Columns of the primary key; empty if there is none.
@@ -53,16 +73,65 @@ class Facts:
 
     kind: str
     comment: str | None
+    readable: bool
     columns: dict[str, ColumnFacts]
     checks: dict[str, str]
     key: tuple[str, ...]
     key_name: str | None
 
 
-def bring_up_to_date(cursor: Cursor, layout: Layout) -> tuple[str, ...]:
+def read_facts(cursor: Cursor, names: Iterable[str]) -> dict[str, Facts]:
+    """What PostgreSQL says of some tables, by name; one that does not exist is left out."""
+    cursor.execute(FACTS, (READER_ROLE, list(names)))
+    return {name: _facts(*row) for name, *row in cursor.fetchall()}
+
+
+def _facts(
+    kind: str,
+    comment: str | None,
+    readable: bool,
+    columns: list[list[Any]] | None,
+    checks: dict[str, str] | None,
+    key: tuple[str, list[str]] | None,
+) -> Facts:
+    key_name, parts = key or (None, [])
+    named = {name: ColumnFacts(*facts) for name, *facts in columns or ()}
+    return Facts(kind, comment, readable, named, checks or {}, tuple(parts), key_name)
+
+
+def evolve(cursor: Cursor, layout: Layout) -> None:
+    """Bring one table to `layout`; see `bring_up_to_date`."""
+    pattern = replace(layout, name=f"declared_{layout.identifier}")
+    cursor.execute(create_temporary(pattern))
+    facts = read_facts(cursor, (layout.identifier, pattern.identifier))
+    bring_up_to_date(cursor, layout, facts.get(layout.identifier), Pattern.of(pattern, facts[pattern.identifier]))
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """How PostgreSQL writes what is declared: the types and the limits of columns, by name of the column."""
+
+    types: dict[str, str]
+    limits: dict[str, str]
+
+    @classmethod
+    def of(cls, layout: Layout, facts: Facts) -> Pattern:
+        """What PostgreSQL says of an empty table that was made from `layout`."""
+        named = {layout.check_name(column): column.identifier for column in layout.columns}
+        return cls(
+            {name: column.type for name, column in facts.columns.items()},
+            {named[check]: expression for check, expression in facts.checks.items()},
+        )
+
+
+def bring_up_to_date(cursor: Cursor, layout: Layout, found: Facts | None, pattern: Pattern) -> tuple[str, ...]:
     """Create the table, or add what it lacks; what is the same is not touched, because DDL locks readers out.
 
     A column that is no longer declared stays. Limits that are new hold for the rows written from now on.
+
+    Args:
+        found: The table as it is; None if it does not exist.
+        pattern: Has at least the columns of `layout`.
 
     Returns:
         The columns that the table has and `layout` does not.
@@ -70,44 +139,37 @@ def bring_up_to_date(cursor: Cursor, layout: Layout) -> tuple[str, ...]:
     Raises:
         PublishError: A column has another type, or the key cannot be had without losing rows.
     """
-    found = read_facts(cursor, layout.identifier)
-    if found is None:
-        cursor.execute(create(layout))
-        found = _known(cursor, layout.identifier)
-    else:
-        pattern = f"declared_{layout.identifier}"
-        cursor.execute(create_temporary(layout, pattern))
-        for statement in changes(layout, found, _known(cursor, pattern)):
-            cursor.execute(statement)
-        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(pattern)))
+    for statement in [create(layout)] if found is None else changes(layout, found, pattern):
+        cursor.execute(statement)
     for statement in _comments(layout, found):
         cursor.execute(statement)
-    _grant_read(cursor, layout)
+    if found is None or not found.readable:
+        _grant_read(cursor, layout)
     declared = {column.identifier for column in layout.columns}
-    return tuple(name for name in found.columns if name not in declared)
+    return tuple(name for name in (found.columns if found else ()) if name not in declared)
 
 
-def changes(layout: Layout, found: Facts, declared: Facts) -> Iterator[sql.Composed]:
-    """The statements that turn a table as `found` into one as `declared`.
+def changes(layout: Layout, found: Facts, pattern: Pattern) -> Iterator[sql.Composed]:
+    """The statements that turn a table as `found` into one of `layout`.
 
     Raises:
         PublishError: A column has another type, or the key cannot be had without losing rows.
     """
     _require_table(layout, found)
-    _require_types(layout, found, declared)
-    yield from _columns(layout, found, declared)
-    yield from _checks(layout, found, declared)
+    _require_types(layout, found, pattern)
+    yield from _columns(layout, found)
+    yield from _checks(layout, found, pattern)
     yield from _key(layout, found)
 
 
-def _columns(layout: Layout, found: Facts, declared: Facts) -> Iterator[sql.Composed]:
+def _columns(layout: Layout, found: Facts) -> Iterator[sql.Composed]:
     """Add what is missing; let be empty what was never to be and now may: a column no longer declared, for instance."""
     for column in layout.columns:
         if column.identifier not in found.columns:
             yield _alter(layout, "ADD COLUMN {}", _addable(layout, column))
+    never_empty = {column.identifier for column in layout.columns if layout.not_null(column)}
     for name, facts in found.columns.items():
-        may_be_empty = name not in declared.columns or not declared.columns[name].not_null
-        if facts.not_null and may_be_empty and name not in found.key:
+        if facts.not_null and name not in never_empty and name not in found.key:
             yield _alter(layout, "ALTER COLUMN {} DROP NOT NULL", sql.Identifier(name))
 
 
@@ -118,10 +180,10 @@ def _addable(layout: Layout, column: Column) -> sql.Composable:
     return column_definition(layout, column)
 
 
-def _checks(layout: Layout, found: Facts, declared: Facts) -> Iterator[sql.Composed]:
+def _checks(layout: Layout, found: Facts, pattern: Pattern) -> Iterator[sql.Composed]:
     for column in layout.columns:
         name = layout.check_name(column)
-        if found.checks.get(name) == declared.checks.get(name):
+        if found.checks.get(name) == pattern.limits.get(column.identifier):
             continue
         if name in found.checks:
             yield _alter(layout, "DROP CONSTRAINT {}", sql.Identifier(name))
@@ -147,12 +209,12 @@ def _key(layout: Layout, found: Facts) -> Iterator[sql.Composed]:
     yield _alter(layout, "ADD PRIMARY KEY ({})", COMMA.join(key_identifiers(layout)))
 
 
-def _comments(layout: Layout, found: Facts) -> Iterator[sql.Composed]:
+def _comments(layout: Layout, found: Facts | None) -> Iterator[sql.Composed]:
     name = sql.Identifier(layout.identifier)
-    if found.comment != layout.meaning:
+    if found is None or found.comment != layout.meaning:
         yield sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(layout.meaning))
     for column in layout.columns:
-        facts = found.columns.get(column.identifier)
+        facts = found.columns.get(column.identifier) if found else None
         if facts is None or facts.comment != column.meaning:
             yield sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
                 name, sql.Identifier(column.identifier), sql.Literal(column.meaning)
@@ -162,58 +224,19 @@ def _comments(layout: Layout, found: Facts) -> Iterator[sql.Composed]:
 def _grant_read(cursor: Cursor, layout: Layout) -> None:
     """Let the reader role read the table, where a role of that name exists."""
     cursor.execute(
-        "SELECT nspname, has_schema_privilege(rolname, namespace.oid, 'USAGE'),"
-        " has_table_privilege(rolname, relation.oid, 'SELECT')"
-        " FROM pg_roles, pg_class relation JOIN pg_namespace namespace ON namespace.oid = relnamespace"
+        "SELECT nspname, has_schema_privilege(rolname, namespace.oid, 'USAGE')"
+        " FROM pg_roles, pg_class AS relation JOIN pg_namespace AS namespace ON namespace.oid = relnamespace"
         " WHERE rolname = %s AND relation.oid = to_regclass(quote_ident(%s))",
         (READER_ROLE, layout.identifier),
     )
     row = cursor.fetchone()
     if row is None:
         return
-    schema, may_enter, may_read = row
+    schema, may_enter = row
     role = sql.Identifier(READER_ROLE)
     if not may_enter:
         cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
-    if not may_read:
-        cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(layout.identifier), role))
-
-
-def read_facts(cursor: Cursor, name: str) -> Facts | None:
-    """What PostgreSQL says of a table; None if there is none of that name."""
-    cursor.execute(
-        "SELECT oid, relkind::text, obj_description(oid, 'pg_class') FROM pg_class"
-        " WHERE oid = to_regclass(quote_ident(%s))",
-        (name,),
-    )
-    row = cursor.fetchone()
-    if row is None:
-        return None
-    oid, kind, comment = row
-    cursor.execute(
-        "SELECT attname, format_type(atttypid, atttypmod), attnotnull, col_description(attrelid, attnum)"
-        " FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        (oid,),
-    )
-    columns = {name: ColumnFacts(*facts) for name, *facts in cursor.fetchall()}
-    cursor.execute(
-        "SELECT conname, contype::text, pg_get_expr(conbin, conrelid), ARRAY("
-        "SELECT attname::text FROM unnest(conkey) WITH ORDINALITY AS part (number, place)"
-        " JOIN pg_attribute ON attrelid = conrelid AND attnum = number ORDER BY place)"
-        " FROM pg_constraint WHERE conrelid = %s AND contype IN ('c', 'p')",
-        (oid,),
-    )
-    constraints = cursor.fetchall()
-    checks = {name: expression for name, kind, expression, _ in constraints if kind == "c"}
-    keys = [(name, tuple(parts)) for name, kind, _, parts in constraints if kind == "p"]
-    key_name, key = keys[0] if keys else (None, ())
-    return Facts(kind, comment, columns, checks, key, key_name)
-
-
-def _known(cursor: Cursor, name: str) -> Facts:
-    facts = read_facts(cursor, name)
-    assert facts is not None, name
-    return facts
+    cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(layout.identifier), role))
 
 
 def _require_table(layout: Layout, found: Facts) -> None:
@@ -226,13 +249,14 @@ def _require_table(layout: Layout, found: Facts) -> None:
         )
 
 
-def _require_types(layout: Layout, found: Facts, declared: Facts) -> None:
-    for name, facts in declared.columns.items():
-        if name in found.columns and found.columns[name].type != facts.type:
+def _require_types(layout: Layout, found: Facts, pattern: Pattern) -> None:
+    for column in layout.columns:
+        name, expected = column.identifier, pattern.types[column.identifier]
+        if name in found.columns and found.columns[name].type != expected:
             raise PublishError(
                 f"{layout.name}.{name}",
                 found=f"a column of type {found.columns[name].type}",
-                expected=f"the type {facts.type}, as this release declares it",
+                expected=f"the type {expected}, as this release declares it",
                 remedy="Nothing was changed. Change the column (ALTER TABLE … ALTER COLUMN … TYPE … USING …), or rename"
                 " it to keep its values; a new one is then added.",
             )

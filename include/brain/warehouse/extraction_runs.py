@@ -8,7 +8,7 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from brain.warehouse.connection import transaction
-from brain.warehouse.evolution import bring_up_to_date
+from brain.warehouse.evolution import evolve
 from brain.warehouse.publish import explained
 from brain.warehouse.statements import COMMA, key_identifiers
 from brain.warehouse.tables import Column, Layout
@@ -91,5 +91,5 @@ def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:
     )
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('extraction_runs'))")  # chunks record side by side
-        bring_up_to_date(cursor, EXTRACTION_RUNS)
+        evolve(cursor, EXTRACTION_RUNS)
         execute_values(cursor, upsert, [tuple(record.values()) for record in records])

@@ -14,7 +14,7 @@ from psycopg2.errors import InsufficientPrivilege
 from brain.core.errors import PublishError
 from brain.warehouse import statements
 from brain.warehouse.connection import transaction
-from brain.warehouse.evolution import bring_up_to_date
+from brain.warehouse.evolution import Pattern, bring_up_to_date, read_facts
 from brain.warehouse.tables import STAGED
 
 if TYPE_CHECKING:
@@ -97,11 +97,17 @@ def publish(
     """
     for given in tables:
         _require_whole(given)
+    named = {given.table.name: given for given in tables}
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
-        counts = {given.table.name: _publish_table(cursor, given, moment) for given in tables}
+        for given in tables:
+            _stage(cursor, given)
         for table in derived:
-            _derive(cursor, table)
+            cursor.execute(statements.create_temporary(table.staging))
+        undeclared = _bring_up_to_date(cursor, [given.table for given in tables], derived)
+        counts = {name: _publish_table(cursor, given.table, undeclared[name], moment) for name, given in named.items()}
+        for table in derived:
+            _derive(cursor, table, undeclared[table.name])
         return Publication(moment.at, counts)
 
 
@@ -148,24 +154,37 @@ def _require_whole(given: TableRows) -> None:
     )
 
 
-def _publish_table(cursor: Cursor, given: TableRows, moment: Moment) -> TableCounts:
-    table, values = given.table, {"published_at": moment.at}
-    _stage(cursor, given)
-    undeclared = bring_up_to_date(cursor, table.layout)
+def _bring_up_to_date(
+    cursor: Cursor, tables: Sequence[PublishedTable], derived: Sequence[DerivedTable]
+) -> dict[str, tuple[str, ...]]:
+    """Make the warehouse's tables what is declared; by name, the columns they have besides."""
+    layouts = [(table.layout, table.staging) for table in tables]
+    layouts += [(table.layout, table.staging) for table in derived]
+    layouts += [(table.history_layout, table.staging) for table in tables if table.history_layout]
+    facts = read_facts(cursor, {layout.identifier for pair in layouts for layout in pair})
+    return {
+        layout.name: bring_up_to_date(
+            cursor, layout, facts.get(layout.identifier), Pattern.of(staging, facts[staging.identifier])
+        )
+        for layout, staging in layouts
+    }
+
+
+def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str, ...], moment: Moment) -> TableCounts:
+    values = {"published_at": moment.at}
     fresh = _run(cursor, statements.upsert_computed(table, undeclared), values)
     keeps = table.unscored == "keep"
     stale = _run(cursor, statements.keep_uncomputed(table)) if keeps else 0
     dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))
     departed = _run(cursor, statements.remove_departed(table))
     if history := table.history_layout:
-        bring_up_to_date(cursor, history)
         _run(cursor, statements.remember(table, history), values)
     return TableCounts(fresh, stale, departed + dropped)
 
 
 def _stage(cursor: Cursor, given: TableRows) -> None:
     table = given.table
-    cursor.execute(statements.create_temporary(table.staging, table.staging.identifier))
+    cursor.execute(statements.create_temporary(table.staging))
     buffer = io.StringIO()
     given.rows.loc[:, list(table.row_names)].to_csv(
         buffer, index=False, header=False, na_rep="", float_format="%.17g", quoting=csv.QUOTE_ALL
@@ -174,10 +193,8 @@ def _stage(cursor: Cursor, given: TableRows) -> None:
     cursor.copy_expert(statements.copy(table), buffer)
 
 
-def _derive(cursor: Cursor, table: DerivedTable) -> None:
-    cursor.execute(statements.create_temporary(table.staging, table.staging.identifier))
+def _derive(cursor: Cursor, table: DerivedTable, undeclared: tuple[str, ...]) -> None:
     cursor.execute(statements.fill(table))
-    undeclared = bring_up_to_date(cursor, table.layout)
     cursor.execute(statements.upsert(table, undeclared))
     cursor.execute(statements.remove_departed(table))
 

@@ -33,9 +33,10 @@ def create(layout: Layout) -> sql.Composed:
     return sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(layout.identifier), _body(layout))
 
 
-def create_temporary(layout: Layout, name: str) -> sql.Composed:
-    """A table like `layout` that is gone with the transaction."""
-    return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(sql.Identifier(name), _body(layout))
+def create_temporary(layout: Layout) -> sql.Composed:
+    """A table that is gone with the transaction."""
+    name = sql.Identifier(layout.identifier)
+    return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(name, _body(layout))
 
 
 def column_definition(layout: Layout, column: Column) -> sql.Composed:

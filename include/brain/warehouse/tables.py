@@ -190,7 +190,7 @@ class PublishedTable:
     @cached_property
     def staging(self) -> Layout:
         """The temporary table that the rows of a run are copied into."""
-        return Layout(f"{STAGED}{self.name}", "", self.key, self.row_columns)
+        return Layout(f"{STAGED}{self.name}", "", self.key, self.columns)
 
     @cached_property
     def history_layout(self) -> Layout | None:

@@ -13,7 +13,7 @@ import pytest
 from brain.core.moment import Moment
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
 from brain.warehouse.connection import transaction
-from brain.warehouse.evolution import read_facts
+from brain.warehouse.evolution import Facts, read_facts
 from brain.warehouse.grid import complete
 from brain.warehouse.publish import TableRows, publish
 from brain.warehouse.read import ask
@@ -54,9 +54,9 @@ def take_over(settings: Settings) -> None:
         cursor.execute((FIXTURES / "first_release.sql").read_text())
 
 
-def facts(settings: Settings, table: str) -> Any:
+def facts(settings: Settings, table: str) -> Facts:
     with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
-        return read_facts(cursor, table)
+        return read_facts(cursor, [table])[table]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -103,8 +103,9 @@ def test_a_warehouse_that_was_taken_over_stays_as_it_is(settings: Settings) -> N
 def test_the_comments_tell_an_analyst_what_the_columns_mean(settings: Settings) -> None:
     publish_run(settings, RUNS[0])
     wide = facts(settings, "probabilities")
+    assert wide.comment is not None
     assert '"N_Day_Probability" is the probability that Close is not lower N rows after As_Of' in wide.comment
-    assert "not lower 5 rows" in wide.columns["5_Day_Probability"].comment
+    assert "not lower 5 rows" in (wide.columns["5_Day_Probability"].comment or "")
     assert all(column.comment for table in TABLES for column in facts(settings, table).columns.values())
 
 
