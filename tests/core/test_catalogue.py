@@ -290,7 +290,11 @@ def test_a_catalogue_may_speak_of_other_use_cases_only() -> None:
     ("text", "line", "told"),
     [
         ("assets: [GOLD]\nuse_cases:\n  dreams: {}\n", 3, "the unknown use case 'dreams'; there are: visits"),
-        ("assets: [GOLD]\nuse_cases:\n  visits:\n    shops: [harbour]\n    shop: no\n", 5, "shop: there is no such setting"),
+        (
+            "assets: [GOLD]\nuse_cases:\n  visits:\n    shops: [harbour]\n    shop: no\n",
+            5,
+            "shop: there is no such setting",
+        ),
         ("assets: [GOLD]\nuse_cases:\n  direction: {}\n", 3, "whose settings stand at the top"),
         ("assets: [GOLD]\nuse_cases: [visits]\n", 2, "`use_cases` that is not a mapping"),
         ("source: {schema: market}\n", 1, "no asset and no use case"),

@@ -19,7 +19,7 @@ def decide(
     champion: ChampionSummary | None,
     *,
     features: tuple[str, ...],
-    snapshot: Sha256,
+    data_sha256: Sha256,
     now: datetime,
     settings: TrainingSettings,
     force: bool = False,
@@ -29,7 +29,7 @@ def decide(
     Args:
         champion: The champion, if there is one.
         features: Feature columns of the snapshot at hand.
-        snapshot: Its hash.
+        data_sha256: Hash of its rows.
         now: The moment that is trained for.
         settings: `classifiers` and `max_age_days` are used.
         force: Search in any case.
@@ -46,7 +46,7 @@ def decide(
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
     if champion.degraded:
         return Decision("search", f"degraded: {champion.degraded}")
-    if champion.data_sha256 != snapshot:
+    if champion.data_sha256 != data_sha256:
         return Decision("refresh", "new rows")
     return Decision("skip", "nothing new")
 

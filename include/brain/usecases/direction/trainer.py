@@ -121,7 +121,7 @@ def _train_model(
     decision = decide(
         champion,
         features=asset.dataset.features,
-        snapshot=asset.data.data_sha256,
+        data_sha256=asset.data.data_sha256,
         now=asset.at,
         settings=asset.spec.training,
         force=asset.force,
