@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from brain.extract.report import ExtractionReport
 from brain.extract.table import extract_table
 from brain.lake.lake import Lake
 from brain.lake.rows import Rows
+from brain.lake.snapshot import folder_of
 from brain.quality.result import GateResult
 from brain.source.connect import Source, connect_source
 from brain.usecases.direction.catalogue import AssetSpec
@@ -195,6 +197,12 @@ def extract(
     source = market.source()
     with contextlib.closing(source):
         return extract_table(source, lake, asset_table(asset or spec()), until(day), gate, full=full)
+
+
+def quarantined(lake: Lake, table: SourceTable) -> list[dict[str, Any]]:
+    """The reports of the table's refused rows, oldest first."""
+    folder = f"{folder_of(table.space, table.name)}/quarantine"
+    return [json.loads(lake.storage.read(f"{folder}/{name}")) for name in lake.storage.names(folder)]
 
 
 def last_dates(frame: pd.DataFrame, count: int) -> Sequence[dt.date]:

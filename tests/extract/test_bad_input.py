@@ -24,7 +24,7 @@ from brain.source.postgres import PostgresSource
 from brain.usecases.direction.asset_check import check_asset
 from brain.usecases.direction.inputs import asset_table
 from local.servers import Servers
-from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, table_of, until
+from tests.extract.conftest import Market, asset_frame, extract, open_gate, quarantined, spec, table_of, until
 from tests.extract.spoil import (
     DAYS,
     ROWS,
@@ -370,7 +370,7 @@ def test_a_refused_asset_leaves_its_report_in_the_lake(bench: Bench) -> None:
     bench.put(flat(good()))
     gate = judging(spec(), TODAY)
     report = extract(bench.market, bench.lake, TODAY, gate=gate)
-    (kept,) = bench.lake.quarantined("assets", "GOLD")
+    (kept,) = quarantined(bench.lake, table_of())
     assert (kept["verdict"], kept["asset"], kept["reason"]) == ("quarantined", "GOLD", report.reason)
     assert [finding["rule"] for finding in kept["findings"] if finding["severity"] == "fail"] == ["constant_target"]
     assert bench.lake.latest("assets", "GOLD") is None

@@ -21,6 +21,7 @@ from brain.extract.report import ExtractionReport
 from brain.lake.columns import Column
 from brain.lake.lake import Lake
 from brain.lake.retention import tidy_table
+from brain.lake.snapshot import snapshot_of
 from tests.extract.conftest import Market, extract, spec, table_of, until
 
 FIXTURE = Path(__file__).parent / "fixtures" / "format_1"
@@ -87,8 +88,9 @@ def test_it_says_what_it_holds(lake: Lake) -> None:
 
 @pytest.mark.parametrize(("version", "known"), [(1, 90), (2, 100), (3, 110), (4, 120)])
 def test_every_version_is_read(lake: Lake, version: int, known: int) -> None:
-    snapshot = lake.version("assets", "GOLD", version)
-    assert snapshot is not None
+    manifest = lake.manifest("assets", "GOLD")
+    assert manifest is not None
+    snapshot = snapshot_of(manifest, manifest.versions[version - 1])
     assert (snapshot.data_sha256, snapshot.rows) == (EXPECTED["versions"][str(version)], known)
     pd.testing.assert_frame_equal(lake.read(snapshot), gold(known, corrected=version > 2))
 

@@ -66,11 +66,10 @@ def test_a_day_before_the_first_row_has_nothing(lake: Lake, days: dict[int, Snap
     assert lake.as_of("assets", "SILVER", DAYS[0]) is None
 
 
-def test_a_snapshot_is_found_by_its_hash_and_number(lake: Lake, days: dict[int, Snapshot]) -> None:
+def test_a_snapshot_is_found_by_its_hash(lake: Lake, days: dict[int, Snapshot]) -> None:
     assert lake.find("assets", "GOLD", days[295].data_sha256) == days[295]
-    assert lake.version("assets", "GOLD", 2) == days[295]
     assert lake.find("assets", "GOLD", "0" * 64) is None
-    assert lake.version("assets", "SILVER", 1) is None
+    assert lake.find("assets", "SILVER", days[295].data_sha256) is None
 
 
 def test_columns_and_newest_rows_can_be_read_alone(lake: Lake, days: dict[int, Snapshot]) -> None:

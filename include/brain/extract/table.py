@@ -99,11 +99,11 @@ def _replayed(lake: Lake, table: SourceTable, report: ExtractionReport, manifest
         raise SourceTableError(
             table.name,
             found=f"no row up to {report.moment.day}; the lake starts on {start}",
-            expected="an interval that ends after the first row",
-            remedy="Choose a later interval.",
+            expected="a moment after the first row",
+            remedy="Choose a later one.",
         )
     newest = manifest.latest.moment.at
-    reason = f"the interval ends before {newest:%Y-%m-%d %H:%M} UTC, which the lake already knows"
+    reason = f"the moment is before {newest:%Y-%m-%d %H:%M} UTC, which the lake already knows"
     return replace(report, status="replayed", snapshot=snapshot, reason=reason)
 
 

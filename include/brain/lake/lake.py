@@ -32,7 +32,7 @@ from brain.lake.storage import open_storage
 from brain.lake.window import newest_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     import pandas as pd
@@ -67,13 +67,11 @@ class Lake:
         manifest = self.manifest(space, name)
         return snapshot_of(manifest, manifest.latest) if manifest else None
 
-    def version(self, space: str, name: str, version: int) -> Snapshot | None:
-        """The snapshot with this number, unless retention has removed it."""
-        return self._newest(space, name, lambda found: found.version == version)
-
     def find(self, space: str, name: str, data_sha256: str) -> Snapshot | None:
         """The newest snapshot with this content hash: the rows a model was trained on."""
-        return self._newest(space, name, lambda found: found.data_sha256 == data_sha256)
+        manifest = self.manifest(space, name)
+        found = [v for v in manifest.versions if v.data_sha256 == data_sha256] if manifest else []
+        return snapshot_of(manifest, found[-1]) if manifest and found else None
 
     def as_of(self, space: str, name: str, when: Moment | date) -> Snapshot | None:
         """What was known at `when`, or at the end of that day; None if nothing was.
@@ -170,11 +168,6 @@ class Lake:
         self.storage.write(path, json.dumps(report, indent=1, default=str).encode())
         return self.storage.describe(path)
 
-    def quarantined(self, space: str, name: str) -> list[dict[str, Any]]:
-        """The table's quarantine reports, oldest first."""
-        folder = f"{folder_of(space, name)}/quarantine"
-        return [json.loads(self.storage.read(f"{folder}/{name}")) for name in self.storage.names(folder)]
-
     def _is_whole(self, name: str) -> bool:
         try:
             return bool(seal_of(self.storage.read(name)))
@@ -205,11 +198,6 @@ class Lake:
         if damage:
             raise damage
         return None
-
-    def _newest(self, space: str, name: str, wanted: Callable[[Version], bool]) -> Snapshot | None:
-        manifest = self.manifest(space, name)
-        found = [version for version in manifest.versions if wanted(version)] if manifest else []
-        return snapshot_of(manifest, found[-1]) if manifest and found else None
 
     def _files(self, snapshot: Snapshot) -> RowFiles:
         folder = f"{folder_of(snapshot.space, snapshot.name)}/segments"
