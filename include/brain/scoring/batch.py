@@ -220,7 +220,7 @@ def _untrained(asset: str, horizon: int) -> ModelNotFound:
         f"{asset}, {horizon} days",
         found="no champion",
         expected="a trained model",
-        remedy=f"Train it (`brain train --asset {asset}`); the log of the last training says why there is none.",
+        remedy=f"Train it (`brain train {asset}`); the log of the last training says why there is none.",
     )
 
 

@@ -1,7 +1,7 @@
 """The collections, their indexes and their validators.
 
 The keys of `models` and `champions` start with (use_case, entity), which is the shard key of a sharded deployment:
-docs/decisions/shard_key.md.
+docs/decisions/shard-key.md.
 """
 
 from __future__ import annotations
