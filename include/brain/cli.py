@@ -49,7 +49,11 @@ Until = Annotated[
 ]
 AsOf = Annotated[
     datetime,
-    typer.Option("--as-of", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="The row the number was computed from."),
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"],
+        help="The day, or the time in UTC, of the row that the number was computed from.",
+    ),
 ]
 
 
@@ -176,7 +180,7 @@ def replay(unit: str, target: str, as_of: AsOf, use_case: UseCaseName = None) ->
     from brain.replaying import last_published, replay_of
 
     runs = [run for run in _workspace().runs(_moment(None)) if use_case in (None, run.use_case.name)]
-    published = [(run, found) for run in runs if (found := last_published(run, unit, target, as_of))]
+    published = [(run, found) for run in runs if (found := last_published(run, unit, target, as_of.replace(tzinfo=UTC)))]
     if len(published) != 1:
         several = f" in one use case; say which with --use-case ({len(published)} have it)" if published else ""
         console.print(f"Nothing was published for {unit}, {target}, as of {as_of:%Y-%m-%d}{several}.", markup=False)

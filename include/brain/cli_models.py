@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from brain.core.keys import ModelKey
     from brain.store.models import ModelStore
-    from brain.usecases.protocol import Run
 
 app = typer.Typer(no_args_is_help=True, help="Look at the stored models, go back to an older one, take one elsewhere.")
 console = Console(soft_wrap=True)
@@ -93,12 +92,18 @@ def backcast(
     use_case: UseCaseName = None,
 ) -> None:
     """Show what the champion says of past rows, most of which it has been trained on."""
+    from brain.core.moment import Moment
+    from brain.core.settings import Settings
+    from brain.lake.lake import Lake
     from brain.scoring.backcast import backcast as said
+    from brain.usecases import USE_CASES
 
-    run, key = _meant(use_case, unit, target)
+    store, key = _model(use_case, unit, target)
+    lake, space = Lake(Settings.load().lake_url), USE_CASES[key.use_case].space
+    rows = said(store, lake, space, key, Moment(datetime.now(UTC)), last)
     table = _table("as of", "raw", "value")
-    for row in said(run.store, run.lake, run.use_case.space, key, run.moment, last).itertuples(index=False):
-        table.add_row(f"{row.as_of:%Y-%m-%d}", f"{row.raw:.4f}", f"{row.value:.4f}")
+    for as_of, raw, value in rows.itertuples(index=False, name=None):
+        table.add_row(f"{as_of:%Y-%m-%d %H:%M}".removesuffix(" 00:00"), f"{raw:.4f}", f"{value:.4f}")
     console.print(table)
 
 
@@ -165,31 +170,27 @@ def _table(*columns: str) -> Table:
 
 
 def _stores(use_case: str | None) -> Iterator[ModelStore]:
-    return (run.store for run in _runs(use_case))
+    """The stores of all use cases, or of the one named; models outlive their place in the catalogue."""
+    from brain.core.settings import Settings
+    from brain.store.models import ModelStore
+    from brain.usecases import USE_CASES
+
+    if use_case not in (None, *USE_CASES):
+        raise typer.BadParameter(f"no use case {use_case}; there are: {', '.join(USE_CASES)}")
+    settings = Settings.load()
+    return (ModelStore.open(settings, name) for name in USE_CASES if use_case in (None, name))
 
 
 def _model(use_case: str | None, unit: str, target: str) -> tuple[ModelStore, ModelKey]:
-    run, key = _meant(use_case, unit, target)
-    return run.store, key
-
-
-def _meant(use_case: str | None, unit: str, target: str) -> tuple[Run, ModelKey]:
     """The model that a person means: of the use case named, or of the only one that has a champion of these names."""
     from brain.core.keys import ModelKey
+    from brain.usecases import USE_CASES
 
-    runs = _runs(use_case)
-    meant = [(run, ModelKey(run.use_case.name, unit, run.use_case.target(target))) for run in runs]
-    stored = [(run, key) for run, key in meant if run.store.has_champion(key)]
+    meant = [
+        (store, ModelKey(store.use_case, unit, USE_CASES[store.use_case].target(target))) for store in _stores(use_case)
+    ]
+    stored = [(store, key) for store, key in meant if store.has_champion(key)]
     if len(stored) > 1:
-        names = ", ".join(run.use_case.name for run, _ in stored)
+        names = ", ".join(key.use_case for _, key in stored)
         raise typer.BadParameter(f"{unit} {target} is in {names}; say which with --use-case")
     return (stored or meant)[0]
-
-
-def _runs(use_case: str | None) -> list[Run]:
-    from brain.core.moment import Moment
-    from brain.core.settings import Settings
-    from brain.workspace import open_workspace
-
-    workspace, now = open_workspace(Settings.load()), Moment(datetime.now(UTC))
-    return [workspace.run(use_case, now)] if use_case else list(workspace.runs(now))

@@ -48,7 +48,7 @@ def run(*arguments: str) -> str:
     ("arguments", "told"),
     [
         (["list"], ["GOLD", "RETURNS25", "logistic", "+0.0200"]),
-        (["list", "SILVER"], ["asset"]),
+        (["list", "SILVER"], ["unit"]),
         (["show", "GOLD", "25"], ['"version": 2']),
         (["show", "GOLD", "25", "--version", "1"], ['"version": 1']),
         (["history", "GOLD", "25"], ["2 *", "2024-01-05", "no champion"]),
