@@ -42,6 +42,12 @@ def test_columns_have_kinds(market: Market) -> None:
         }
 
 
+def test_types_whose_names_look_like_numbers_are_none(duckdb: Market) -> None:
+    duckdb.execute('CREATE TABLE "T" (a INTERVAL, b UINTEGER, c DECIMAL(5, 2), d DOUBLE[], e TIMESTAMPTZ)')
+    with closing(duckdb.source()) as source:
+        assert list(source.columns("T").values()) == [Kind.OTHER, Kind.WHOLE, Kind.NUMBER, Kind.OTHER, Kind.ZONED_TIME]
+
+
 def test_rows_come_in_order_in_bounded_batches(market: Market) -> None:
     market.put("GOLD", asset_frame(300).sample(frac=1, random_state=1))
     with closing(market.source()) as source:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import SourceTableError
 from brain.extract.changes import Changes, compare, growth
-from brain.extract.plan import Plan, make_plan
+from brain.extract.plan import Plan, make_plan, same_columns
 from brain.extract.reading import read_planned
 from brain.lake.commit import Commit, Status
 from brain.lake.content import chain_start, extend_chain
@@ -120,7 +120,7 @@ def _commit(
         status = "new"
     elif len(changes.revised):
         status = "corrected"
-    elif set(plan.known_columns) != set(plan.columns) or report.purged:
+    elif not same_columns(plan.known_columns, plan.columns) or report.purged:
         status = "rewritten"
     elif not changes.appended and not changes.completed:
         status = "unchanged"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from brain.core.source_table import KeyKind
@@ -15,6 +16,8 @@ from brain.lake.snapshot import Snapshot, snapshot_of
 from brain.lake.window import first_kept, overlap_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
     from brain.lake.manifest import Manifest, Segment
@@ -46,7 +49,7 @@ class Plan:
     def since(self) -> date | None:
         return self.prefix[-1].last + _STEPS[self.table.kind] if self.prefix else self.floor
 
-    @property
+    @cached_property
     def known_columns(self) -> tuple[Column, ...]:
         """The columns of the previous snapshot; those planned if there is none."""
         if self.previous is None:
@@ -71,13 +74,18 @@ def make_plan(source: Source, table: SourceTable, moment: Moment, manifest: Mani
     whole = (
         full
         or manifest is None
-        or set(known) != set(columns)
+        or not same_columns(known, columns)
         or _check_is_due(table, moment, manifest)
         or (floor is not None and manifest.latest.segments[0].first < floor)
     )
     prefix = sealed_before(manifest.latest.segments, overlap) if manifest and not whole else ()
     previous = snapshot_of(manifest, manifest.latest) if manifest else None
     return Plan(table, own, joined, columns, overlap, floor, previous, prefix, full=not prefix)
+
+
+def same_columns(known: Sequence[Column], columns: Sequence[Column]) -> bool:
+    """Whether two versions have the same columns, in any order."""
+    return known == columns or set(known) == set(columns)
 
 
 def _check_is_due(table: SourceTable, moment: Moment, manifest: Manifest) -> bool:

@@ -19,7 +19,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from brain.core.errors import LakeError
 from brain.core.keys import Sha256
@@ -29,6 +29,8 @@ from brain.lake.columns import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+T = TypeVar("T")
 
 FORMAT = 2
 _SEAL = ', "sha256": "'
@@ -160,16 +162,16 @@ class Manifest:
 
     def dump(self) -> bytes:
         """The manifest as JSON that ends with the hash of what stands before it."""
-        schemas: dict[tuple[Column, ...], int] = {}
-        tables: dict[tuple[str, ...], int] = {}
+        schemas: list[tuple[Column, ...]] = []
+        tables: list[tuple[str, ...]] = []
         segments: dict[str, list[Any]] = {}
         versions = []
         for version in self.versions:
             for segment in version.segments:
                 if segment.name not in segments:
                     segments[segment.name] = segment.to_json()
-            schema = schemas.setdefault(version.columns, len(schemas))
-            versions.append(_dumped(version, schema, tables.setdefault(version.source_tables, len(tables))))
+            schema, table = _place(schemas, version.columns), _place(tables, version.source_tables)
+            versions.append(_dumped(version, schema, table))
         body = {
             "format": FORMAT,
             "space": self.space,
@@ -179,7 +181,7 @@ class Manifest:
             "last_version": self.last_version,
             "checked_in_full": self.checked_in_full.isoformat(),
             "schemas": [[column.to_json() for column in schema] for schema in schemas],
-            "tables": list(tables),
+            "tables": tables,
             "segments": segments,
             "versions": versions,
         }
@@ -211,6 +213,13 @@ def seal_of(content: bytes) -> str:
     text, _, rest = content.rpartition(_SEAL.encode())
     digest = hashlib.sha256(text).hexdigest()
     return digest if text and rest.strip() == f'{digest}"}}'.encode() else ""
+
+
+def _place(known: list[T], value: T) -> int:
+    """The position of `value`, added if it is new; mostly it is the first one itself, so that nothing is compared."""
+    if value not in known:
+        known.append(value)
+    return known.index(value)
 
 
 def _dumped(version: Version, schema: int, tables: int) -> dict[str, Any]:

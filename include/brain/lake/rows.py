@@ -63,7 +63,7 @@ class Rows:
     def to_frame(self, key: str) -> pd.DataFrame:
         """A frame with the column `key` as datetime64[us] and float64 columns."""
         frame = pd.DataFrame(self.values.T, columns=list(self.columns), copy=False)
-        frame.insert(0, key, pd.Series(self.keys.astype("datetime64[us]")))
+        frame.insert(0, key, self.keys.astype("datetime64[us]"))
         return frame
 
     def part(self, start: int, stop: int | None = None) -> Rows:
