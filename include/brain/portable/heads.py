@@ -78,6 +78,7 @@ class Identity:
 Head = Blend | Identity
 
 KINDS: dict[str, type[Head]] = {"blend": Blend, "identity": Identity}
+FIELDS = {kind: {field.name for field in fields(head)} for kind, head in KINDS.items()}
 
 
 def read_head(value: object, subject: str) -> Head:
@@ -91,9 +92,10 @@ def read_head(value: object, subject: str) -> Head:
     known = KINDS.get(kind) if isinstance(kind, str) else None
     if known is None:
         raise _rejected(subject, f"a head of kind {kind!r}", f"one of {', '.join(KINDS)}")
-    names = [field.name for field in fields(known)]
-    if set(given) != set(names):
-        raise _rejected(subject, f"a head {kind!r} with {', '.join(map(str, given)) or 'no fields'}", ", ".join(names))
+    names = FIELDS[known.kind]
+    if given.keys() != names:
+        told = ", ".join(map(str, given)) or "no fields"
+        raise _rejected(subject, f"a head {kind!r} with {told}", ", ".join(sorted(names)) or "no fields")
     return known(**given)
 
 

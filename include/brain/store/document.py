@@ -70,7 +70,7 @@ class Format(NamedTuple):
     """
 
     signed: tuple[str, ...]
-    upgraded: Callable[[Mapping[str, Any]], Document]
+    upgraded: Callable[[Document], Document]
     before_verdict: Callable[[Mapping[str, Any]], bool | None]
 
 
@@ -81,7 +81,7 @@ def _before_verdict(document: Mapping[str, Any]) -> bool | None:
 
 FORMATS = {
     1: Format(format_1.SIGNED, format_1.upgraded, format_1.before_verdict),
-    2: Format(SIGNED, dict, _before_verdict),
+    2: Format(SIGNED, lambda document: document, _before_verdict),
 }
 SIGNED_BY_ANY = tuple(dict.fromkeys(name for known in FORMATS.values() for name in known.signed))
 
@@ -201,6 +201,8 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
     """
     subject = model_id(key, version)
     content = unpack(payload, document["artifact"], subject)
+    document = {**document}
+    document.pop("payload", None)
     present = upgraded(document)
     if present["preparation"] not in PREPARATIONS:
         raise _rejected(subject, f"the preparation {present['preparation']!r}", f"one of {', '.join(PREPARATIONS)}")
@@ -216,7 +218,7 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
         trained_at=present["trained_at"],
         data_sha256=Sha256(present["data"]["snapshot"]),
         content=content,
-        document={name: value for name, value in document.items() if name != "payload"},
+        document=document,
     )
 
 
