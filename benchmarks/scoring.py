@@ -23,7 +23,6 @@ from brain.scoring.batch import ScoringResult, score_assets
 from brain.store.models import ModelStore
 from brain.usecases.direction.catalogue import Assets
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
-from brain.warehouse.grid import complete
 from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
@@ -113,7 +112,7 @@ def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table
         for _ in range(2 if rounds > 1 else 1):
             start = time.perf_counter()
             result, _ = _score(store, lake, grid)
-            cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, result.cells(), None))
+            cells = TableRows(PROBABILITY_DETAILS, result.cells())
             publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], INTERVAL)
             ours.append(time.perf_counter() - start)
         assert publication.fresh == models
