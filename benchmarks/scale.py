@@ -22,7 +22,6 @@ from brain.lake.lake import Lake
 from brain.store.models import ModelStore
 from brain.usecases.direction.scoring import score_cells
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
-from brain.warehouse.grid import complete
 from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20

@@ -25,7 +25,6 @@ from brain.usecases.direction.catalogue import Assets
 from brain.usecases.direction.names import SPACE, horizon_of, model_key, target_name
 from brain.usecases.direction.scoring import score_cells
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
-from brain.warehouse.grid import complete
 from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
