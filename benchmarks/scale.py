@@ -94,7 +94,7 @@ def _one(size: int) -> dict[str, float]:
     start = time.perf_counter()
     result = score_cells(store, lake, grid.assets, Moment(END))
     scored = time.perf_counter()
-    cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, result, None))
+    cells = TableRows(PROBABILITY_DETAILS, result)
     publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], Moment(END))
     end = time.perf_counter()
     assert publication.fresh == size, publication

@@ -116,7 +116,7 @@ def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table
         for _ in range(2 if rounds > 1 else 1):
             start = time.perf_counter()
             scored = score_cells(store, lake, grid.assets, INTERVAL)
-            cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, scored, None))
+            cells = TableRows(PROBABILITY_DETAILS, scored)
             publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], INTERVAL)
             ours.append(time.perf_counter() - start)
         assert publication.fresh == models

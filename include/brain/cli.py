@@ -179,8 +179,9 @@ def replay(unit: str, target: str, as_of: AsOf, use_case: UseCaseName = None) ->
     """Recompute a published number bit for bit, or say what is missing or changed."""
     from brain.replaying import last_published, replay_of
 
+    row = as_of.replace(tzinfo=UTC)
     runs = [run for run in _workspace().runs(_moment(None)) if use_case in (None, run.use_case.name)]
-    published = [(run, found) for run in runs if (found := last_published(run, unit, target, as_of.replace(tzinfo=UTC)))]
+    published = [(run, found) for run in runs if (found := last_published(run, unit, target, row))]
     if len(published) != 1:
         several = f" in one use case; say which with --use-case ({len(published)} have it)" if published else ""
         console.print(f"Nothing was published for {unit}, {target}, as of {as_of:%Y-%m-%d}{several}.", markup=False)

@@ -60,6 +60,7 @@ class Visits:
     name = "visits"
     section: type[Section] = Shops
     top_level: tuple[str, ...] = ()
+    example: Section = Shops(shops=("harbour",))
     space = "visits"
     tables: tuple[PublishedTable, ...] = (FORECASTS,)
     overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")

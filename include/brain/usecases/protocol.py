@@ -118,6 +118,7 @@ class UseCase(Protocol):
     Args:
         section: The model of its part of the catalogue.
         top_level: Its settings that stand at the top of the catalogue; empty where it is a section under ``use_cases``.
+        example: A section of it, whose tables docs/tables.md describes.
         space: The lake folder of its snapshots.
         tables: What it publishes.
         overview: Shown after a run.
@@ -126,6 +127,7 @@ class UseCase(Protocol):
     name: str
     section: type[Section]
     top_level: tuple[str, ...]
+    example: Section
     space: str
     tables: tuple[PublishedTable, ...]
     overview: Overview

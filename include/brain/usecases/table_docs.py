@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from brain.usecases.direction import tables as direction
-from brain.usecases.direction.catalogue import HORIZONS
-from brain.usecases.direction.names import NAME as DIRECTION
+from brain.usecases import USE_CASES
 from brain.warehouse.docs import describe
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
-from brain.warehouse.tables import DerivedTable, PublishedTable
-
-TABLES: Mapping[str, Sequence[PublishedTable | DerivedTable]] = {
-    DIRECTION: (*direction.TABLES, direction.probabilities(HORIZONS))
-}
 
 HEAD = """# The tables in the warehouse
 
@@ -32,8 +24,8 @@ empty in new rows. A column whose type differs from the declared one stops the p
 def render() -> str:
     """The page as Markdown."""
     parts = [HEAD]
-    for use_case, tables in TABLES.items():
-        parts += [f"# {use_case}", *map(describe, tables)]
+    for name, use_case in USE_CASES.items():
+        parts += [f"# {name}", *map(describe, (*use_case.tables, *use_case.derived(use_case.example)))]
     return "\n\n".join([*parts, "# All use cases", describe(EXTRACTION_RUNS)]) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brain.core.section import Section
-from brain.usecases.direction.catalogue import Assets
+from brain.usecases.direction.catalogue import Assets, AssetSpec
 from brain.usecases.direction.names import NAME, SPACE, horizon_of, model_key, target_name
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
 from brain.usecases.protocol import Input, Unit
@@ -29,6 +29,7 @@ class Direction:
     name = NAME
     section: type[Section] = Assets
     top_level: tuple[str, ...] = ("defaults", "assets")
+    example: Section = Assets(assets=(AssetSpec(name="GOLD", table="GOLD"),))
     space = SPACE
     tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
     overview = OVERVIEW
