@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from brain.usecases.table_docs import TABLES, render
+from brain.usecases import USE_CASES
+from brain.usecases.table_docs import render
 from brain.warehouse.docs import describe
 from brain.warehouse.tables import DerivedTable
 from tests.warehouse.conftest import SALES
@@ -19,8 +20,8 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_column_and_its_meaning_is_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for tables in TABLES.values():
-        for table in tables:
+    for use_case in USE_CASES.values():
+        for table in (*use_case.tables, *use_case.derived(use_case.example)):
             assert f"\n## {table.name}\n\n{table.meaning}\n" in page
             assert all(column.meaning in page for column in table.columns)
             assert isinstance(table, DerivedTable) or table.history is None or f"`{table.history.name}`" in page
