@@ -8,7 +8,7 @@ from pathlib import Path
 from brain.usecases import USE_CASES
 from brain.usecases.table_docs import render
 from brain.warehouse.docs import describe
-from brain.warehouse.tables import DerivedTable
+from brain.warehouse.tables import DerivedTable, PublishedTable
 from tests.warehouse.conftest import SALES
 
 PAGE = Path(__file__).parents[2] / "docs/tables.md"
@@ -21,7 +21,8 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_column_and_its_meaning_is_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for use_case in USE_CASES.values():
-        for table in (*use_case.tables, *use_case.derived(use_case.example)):
+        tables: list[PublishedTable | DerivedTable] = [*use_case.tables, *use_case.derived(use_case.example)]
+        for table in tables:
             assert f"\n## {table.name}\n\n{table.meaning}\n" in page
             assert all(column.meaning in page for column in table.columns)
             assert isinstance(table, DerivedTable) or table.history is None or f"`{table.history.name}`" in page
