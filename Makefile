@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup down clean status test lint docs bench sql
+.PHONY: help run setup down clean status test test-quick lint docs bench sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -10,7 +10,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## From nothing to a filled Probabilities table, with Airflow running behind it
 	@$(PYTHON) -m local run
@@ -29,14 +29,18 @@ status: $(READY) ## Show what runs, where, and where it logs
 test: $(READY) ## Run the tests on real servers of their own; ARGS="-k extract" narrows them
 	@$(PYTHON) -m pytest $(ARGS)
 
+test-quick: $(READY) ## Run the tests that need no server, in under a minute; `make test` is what counts
+	@$(PYTHON) -m pytest -m quick --timeout 20 $(ARGS)
+
 lint: $(READY) ## ruff, mypy and import-linter
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy include benchmarks tests
 	@$(VENV)/bin/lint-imports
 
-docs: $(READY) ## Write docs/tables.md anew from the declared tables
+docs: $(READY) ## Write docs/tables.md and docs/commands.md anew from the code
 	@$(PYTHON) -m brain.usecases.table_docs docs/tables.md
+	@$(PYTHON) -m local.command_docs docs/commands.md
 
 bench: $(READY) ## Run a benchmark: make bench NAME=pipeline [ARGS=--quick]
 	@$(PYTHON) -m benchmarks $(NAME) $(ARGS)

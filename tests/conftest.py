@@ -3,6 +3,10 @@
 `settings` is what most tests want: Settings on an empty source database (read as `brain_source`), an empty warehouse
 database, an empty Mongo database and an empty lake. `demo_url` writes into the same source database and
 `reader_url` is what a BI tool would use. `servers` gives the running servers themselves.
+
+A test is marked `quick` by itself, unless it uses a fixture that starts servers or is marked `slow`. `make test-quick`
+runs the quick ones: one that asks for servers later, by its parameters, is skipped there, and one that takes longer than
+a few seconds fails, so that it gets its mark.
 """
 
 from __future__ import annotations
@@ -27,6 +31,10 @@ from local.databases import OWNERS, READERS, limit_database
 from local.servers import Servers
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
+STARTING = {  # fixtures that start servers, or another Airflow
+    *("servers", "own_home", "stopped_home", "running", "standalone_url", "deployed", "mongo", "machine"),
+    "airflow_options",
+}
 HOME_PREFIX = f"brain-tests-{os.getuid()}-"
 
 
@@ -38,9 +46,18 @@ def _remove_abandoned_homes() -> None:
             folder.rmdir()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-quick` runs."""
+    for item in items:
+        if not STARTING.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("slow"):
+            item.add_marker("quick")
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Running PostgreSQL and MongoDB on free ports, removed at the end of the session."""
+    if request.config.option.markexpr == "quick":
+        pytest.skip("needs servers")
     _remove_abandoned_homes()
     folder = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
     folder.chmod(0o711)  # PostgreSQL runs under another account when the tests run as root

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 # In a process of its own: Airflow reads its configuration and connections from the environment at import.
 SHOW = """
 import json, sys
@@ -21,6 +23,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow  # imports Airflow in a process of its own
 def test_connections_win_over_the_environment(tmp_path: Path) -> None:
     environ = {
         **os.environ,
