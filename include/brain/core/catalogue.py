@@ -89,7 +89,7 @@ def parse_catalogue(text: str, use_cases: Mapping[str, Sectioned], origin: str =
         elif name in named:
             sections[name] = use_case.section.read(document, (USE_CASES, name))
     if not sections:
-        raise document.wrong(("assets",), "no asset and no use case")
+        raise document.wrong((), "nothing to work on: no asset and no use case")
     return Catalogue(source, sections)
 
 

@@ -12,7 +12,7 @@
         ├── ExtraNotInstalled       an optional part of Brain is not installed
         ├── CredentialsRejected     the server answers but refuses the login
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line
-        ├── SourceTableError        an asset's table is missing, empty or of the wrong shape
+        ├── SourceTableError        a source table is missing, empty or of the wrong shape
         ├── QualityError            rows failed the quality gate and were quarantined
         ├── EmbeddedServerError     a server of this machine cannot be started, set up or stopped
         ├── LakeError               a snapshot or manifest is missing or does not match its hash
@@ -22,7 +22,7 @@
         │   ├── ModelNotFound         no version under this key
         │   └── ArtifactRejected      an artifact failed verification and was not loaded
         ├── ScoringError            a champion cannot score the newest row
-        ├── UnforeseenError         an error of the program itself, contained to one asset
+        ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
         └── PublishError            the rows about to be published failed a check; nothing was published
 
@@ -38,7 +38,7 @@ class BrainError(Exception):
     """What was found, what was expected, and what to do next.
 
     Args:
-        subject: What the error is about: an asset, a model key, a file, a server (never a secret).
+        subject: What the error is about: a unit, a model key, a file, a server (never a secret).
         found: What was found.
         expected: What was expected instead.
         remedy: The next thing for a person to do, as a sentence.
@@ -96,7 +96,7 @@ class CatalogueError(Terminal):
 
 
 class SourceTableError(Terminal):
-    """An asset's table is missing, empty or of the wrong shape."""
+    """A source table is missing, empty or of the wrong shape."""
 
 
 class QualityError(Terminal):
@@ -144,15 +144,15 @@ class PublishError(Terminal):
 
 
 class UnforeseenError(Terminal):
-    """An error of the program itself, contained to one asset; the log has the traceback."""
+    """An error of the program itself, contained to one unit; the log has the traceback."""
 
     @classmethod
-    def during(cls, step: str, asset: str, error: Exception) -> UnforeseenError:
-        """What `error` looks like to a person, when it struck in `step` of `asset`."""
+    def during(cls, step: str, unit: str, error: Exception) -> UnforeseenError:
+        """What `error` looks like to a person, when it struck in `step` of `unit`."""
         first = next(iter(str(error).splitlines()), "")
         return cls(
-            asset,
+            unit,
             found=f"{type(error).__name__} during {step}: {first}",
             expected="every case to be handled",
-            remedy="Report it with the traceback from the log; the other assets went on.",
+            remedy="Report it with the traceback from the log; the others went on.",
         )

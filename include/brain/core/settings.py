@@ -61,7 +61,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     home: Path = Field(description="Folder for local state (`.brain`); logs and reports go below it.")
-    source_url: SqlUrl = Field(alias="BRAIN_SOURCE_URL", description="SQLAlchemy URL of the asset tables.")
+    source_url: SqlUrl = Field(alias="BRAIN_SOURCE_URL", description="SQLAlchemy URL of the source tables.")
     warehouse_url: PostgresUrl = Field(alias="BRAIN_WAREHOUSE_URL", description="PostgreSQL URL to publish into.")
     reader_url: PostgresUrl | None = Field(
         default=None, alias="BRAIN_READER_URL", description="Read-only PostgreSQL URL for `brain sql` and BI tools."

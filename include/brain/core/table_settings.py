@@ -19,7 +19,7 @@ class ExtractionSettings(Section):
 
     batch_rows: int = Field(50_000, ge=1_000, description="Rows fetched at a time.")
     overlap_rows: int | None = Field(
-        None, ge=1, description="Newest known rows read again each time; the longest RETURNSn and 20 more if empty."
+        None, ge=1, description="Newest known rows read again each time; as many as a value may still become known on, and 20 more, if empty."
     )
     full_check_days: int | None = Field(
         7, ge=1, description="Every row is compared with the source at least this often; never if empty."
@@ -48,7 +48,7 @@ TableName = Annotated[str, Field(min_length=1), AfterValidator(_fits)]
 
 
 class JoinedSource(Section):
-    """Another table of the source schema, aligned onto the asset's dates."""
+    """Another table of the source schema, aligned onto the dates of a unit's table."""
 
     table: TableName = Field(description="Its name in the source schema.")
     prefix: str | None = Field(None, description="Put before its column names; the table's name and _ if empty.")
@@ -56,7 +56,7 @@ class JoinedSource(Section):
     columns: tuple[str, ...] = Field((), description="Columns to take; every number if empty.")
     max_age: str | None = Field("10d", pattern=DURATION, description="Older values count as missing; never if empty.")
     lag: str | None = Field(None, pattern=DURATION, description="Time from a value's date to the day it was known.")
-    window: str | None = Field(None, pattern=DURATION, description="Aggregate over this span up to the asset's date.")
+    window: str | None = Field(None, pattern=DURATION, description="Aggregate over this span up to the row's date.")
     aggregates: tuple[Aggregate, ...] = Field(("mean",), min_length=1, description="What to compute over the window.")
 
     @property

@@ -79,7 +79,7 @@ def aggregate(
 def _deviation(
     filled: NDArray[np.float64], starts: NDArray[np.int64], counts: NDArray[np.int64], mean: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Two passes: the sum of squares minus the square of the sum would lose the digits of a price."""
+    """Two passes: the sum of squares minus the square of the sum would lose the digits of large values."""
     ends = np.cumsum(counts)
     inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
     deviations = filled[np.repeat(starts, counts) + inside] - np.repeat(mean, counts)
