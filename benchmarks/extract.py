@@ -22,16 +22,18 @@ import sqlalchemy as sa
 from benchmarks.market.tables import Market, asset_frame, market
 from benchmarks.report import Report
 from brain.core.moment import Moment
-from brain.extract.incremental import extract_asset
+from brain.extract.table import extract_table
 from brain.lake.lake import Lake
-from brain.source.open import Source, connect_source
+from brain.quality.result import GateResult
+from brain.source.connect import Source, connect_source
 from brain.usecases.direction.catalogue import HORIZONS, AssetSpec
+from brain.usecases.direction.inputs import asset_table
+from brain.usecases.direction.names import SPACE
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
     from brain.extract.report import ExtractionReport
-    from brain.lake.rows import Rows
 
 HISTORIES = (3_000, 30_000, 100_000)
 WIDE = 5_000
@@ -41,17 +43,9 @@ BASELINES = {"pandas": "full read", "full": "own full extraction"}
 NOW = Moment(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
 
 
-class Open:
-    """A gate that lets everything through: the gate has a benchmark of its own."""
-
-    passed, reason, warnings = True, "", 0
-
-    def to_json(self) -> dict[str, Any]:
-        return {"findings": []}
-
-
-def open_gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> Open:  # noqa: ARG001
-    return Open()
+def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:  # noqa: ARG001
+    """Lets everything through: the gate has a benchmark of its own."""
+    return GateResult("any", len(frame), ())
 
 
 def run(quick: bool) -> Report:
@@ -120,7 +114,7 @@ def _incremental(source: Market, repeats: int) -> list[Timings]:
 
 def _history(rows: int) -> pd.DataFrame:
     """Histories of all lengths end on the same day, so that their newest segments hold equally many rows."""
-    return asset_frame(rows, str(np.datetime64("2026-01-01") - rows))
+    return asset_frame(rows, str(np.datetime64("2026-01-01") - np.timedelta64(rows, "D")))
 
 
 def _rotated(timings: list[Timings], by: int) -> list[Timings]:
@@ -142,26 +136,27 @@ def _in_full(reader: Source, days: dict[int, dt.date], timing: Timings, fresh: s
         timing.add("pandas", _timed(partial(_pandas, url, rows, Path(fresh)), "written"))
 
 
-def _timed(work: Any, verdict: str) -> float:
+def _timed(work: Any, status: str) -> float:
     os.sync()
     start = time.perf_counter()
     outcome = work()
     seconds = time.perf_counter() - start
-    assert outcome == verdict, f"{outcome}, expected {verdict}"
+    assert outcome == status, f"{outcome}, expected {status}"
     return seconds
 
 
 def _extract(reader: Source, lake: Lake, rows: int, day: dt.date) -> str:
     report = _report(reader, lake, rows, day)
     assert report.error is None, report.reason
-    return report.verdict
+    return report.status
 
 
 def _report(reader: Source, lake: Lake, rows: int, day: dt.date) -> ExtractionReport:
     spec = AssetSpec.model_validate(
         {"name": f"H{rows}", "table": f"H{rows}", "horizons": HORIZONS, "extraction": {"full_check_days": None}}
     )
-    return extract_asset(reader, lake, spec, Moment(dt.datetime.combine(day, dt.time(), dt.UTC)), open_gate)
+    moment = Moment(dt.datetime.combine(day, dt.time(), dt.UTC))
+    return extract_table(reader, lake, asset_table(spec), moment, open_gate)
 
 
 def _pandas(url: str, rows: int, folder: Path) -> str:
@@ -177,10 +172,10 @@ def _pandas(url: str, rows: int, folder: Path) -> str:
 def _agree(reader: Source, lake: Lake, rows: int, day: dt.date, fresh: str) -> None:
     """Day by day and in one go must have given the same content."""
     whole = _report(reader, Lake(fresh), rows, day).snapshot
-    latest = lake.latest(f"H{rows}")
+    latest = lake.latest(SPACE, f"H{rows}")
     assert whole is not None
     assert latest is not None
-    assert whole.sha256 == latest.sha256
+    assert whole.data_sha256 == latest.data_sha256
 
 
 def _day(frame: pd.DataFrame, position: int) -> dt.date:
@@ -241,8 +236,8 @@ def _extract_chunk(task: tuple[str, str, list[str]]) -> None:
     with closing(connect_source(url)) as reader:
         for name in names:
             spec = AssetSpec(name=name, table=name, horizons=HORIZONS)
-            report = extract_asset(reader, Lake(lake), spec, Moment(dt.datetime(2030, 1, 1, tzinfo=dt.UTC)), open_gate)
-            assert report.verdict == "new", report.reason
+            report = extract_table(reader, Lake(lake), asset_table(spec), NOW, open_gate)
+            assert report.status == "new", report.reason
 
 
 def _peak_megabytes() -> float:
@@ -273,7 +268,7 @@ def _psql(source: Market, names: list[str], folder: Path) -> float:
 
 
 def _same(lake: Lake, name: str, folder: Path) -> None:
-    snapshot = lake.latest(name)
+    snapshot = lake.latest(SPACE, name)
     assert snapshot is not None
     ours = lake.read(snapshot)
     theirs = pd.read_csv(folder / f"{name}.csv", header=None, names=list(ours.columns), parse_dates=["Date"])

@@ -16,7 +16,7 @@ from brain.demo.prices import ASSETS
 from brain.usecases.direction.backtest import calibration_line
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import DATE
-from brain.usecases.direction.peer_shares import GridShares, counted
+from brain.usecases.direction.peer_shares import UpCounts, count_ups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,9 +88,8 @@ def jobs(assets: Iterable[str], cuts: tuple[float, ...]) -> list[Job]:
         for n in range(len(edges) - 1):
             day = frame[DATE].iloc[edges[n] - 1]
             known = {name: known_at(other, int((other[DATE] <= day).sum())) for name, other in frames.items()}
-            shares = GridShares({name: counted(then, spec.horizons) for name, then in known.items()})
-            usual = shares.without(asset)
-            found.append(Job(spec, frame, edges[n], edges[n + 1] - 1, n, usual))
+            counts = UpCounts({name: count_ups(then, spec.horizons) for name, then in known.items()})
+            found.append(Job(spec, frame, edges[n], edges[n + 1] - 1, n, counts.without(asset)))
     return found
 
 

@@ -51,7 +51,7 @@ def run(quick: bool) -> Report:
         notes=[
             "The base rate is the share of ups among the labels known at the cut-off.",
             "Ours is below it because the base rate of long horizons, seen in few independent outcomes, is drawn to "
-            "the usual, here 1/2, which is right of walks; against that published base rate the excess is "
+            "the peers' share, here 1/2, which is right of walks; against that published base rate the excess is "
             f"{excess:+.3%}.",
         ],
     )

@@ -25,16 +25,16 @@ from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.pipeline import train_all
 from brain.store.connection import database
+from brain.usecases.direction.catalogue import assets_of
 from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
-from brain.warehouse.schema import PUBLISHED_TABLES
 from local import chain, one_machine, servers
 from local.walkthrough import run_pipeline, start_airflow, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brain.steps import Workspace
+    from brain.workspace import Workspace, open_workspace
     from local.servers import Servers
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
@@ -74,8 +74,8 @@ def run(quick: bool) -> Report:
     running = servers.up(home)
     try:
         os.environ.update(BRAIN_HOME=str(home), BRAIN_CATALOGUE=str(_catalogue(folder, quick)))
-        workspace = steps.open_workspace(Settings.load())
-        load_demo(running.connections()["BRAIN_DEMO_URL"], assets=workspace.assets.names)
+        workspace = open_workspace(Settings.load())
+        load_demo(running.connections()["BRAIN_DEMO_URL"], assets=assets_of(workspace.catalogue).names)
         return _compare(workspace, running, home, repeats=1 if quick else 5)
     finally:
         one_machine.clean(home)
@@ -101,18 +101,19 @@ def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -
 
 
 def _run_direct(workspace: Workspace, measured: Measured) -> None:
-    names = workspace.assets.names
     moment = Moment(datetime.now(UTC))
+    run = workspace.run("direction", moment)
+    names = [unit.name for unit in run.units]
     with measured.step("extract"):
-        steps.extract(workspace, names, moment)
+        steps.extract(run, names)
     with measured.step("train"):
         train_all(workspace, moment, force=False)
     with measured.step("judge"):
-        steps.judge(workspace, moment)
+        steps.judge(run)
     with measured.step("score"):
-        steps.score(workspace, names, moment)
+        steps.score(run, names)
     with measured.step("publish"):
-        steps.publish(workspace, [names], moment)
+        steps.publish(run, [names])
 
 
 def _empty(workspace: Workspace) -> None:
@@ -120,7 +121,7 @@ def _empty(workspace: Workspace) -> None:
     models.client.drop_database(models.name)
     shutil.rmtree(workspace.settings.lake_url, ignore_errors=True)
     with transaction(workspace.settings.warehouse_url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {', '.join(PUBLISHED_TABLES)}, extraction_runs")
+        cursor.execute("DROP TABLE IF EXISTS Probabilities, probability_details, probability_history, extraction_runs")
 
 
 def _catalogue(folder: Path, quick: bool) -> Path:
@@ -136,7 +137,7 @@ def _catalogue(folder: Path, quick: bool) -> Path:
 
 
 def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, repeats: int) -> Report:
-    cells = sum(len(asset.horizons) for asset in workspace.assets.assets)
+    cells = sum(len(asset.horizons) for asset in assets_of(workspace.catalogue).assets)
     alone = sum(statistics.median(direct.seconds[step]) for step in STEPS)
     together = statistics.median(through_airflow.seconds["all"])
     share = (together - alone) / together
@@ -149,11 +150,11 @@ def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, r
         ("Airflow's share", share, ""),
     ]
     return Report(
-        title=f"The pipeline over {len(workspace.assets.assets)} assets, {cells} models, from nothing",
+        title=f"The pipeline over {len(assets_of(workspace.catalogue).assets)} assets, {cells} models, from nothing",
         columns=("step", "seconds (median)", "peak MB, all processes"),
         rows=rows,
         figures={
-            "assets": len(workspace.assets.assets),
+            "assets": len(assets_of(workspace.catalogue).assets),
             "models": cells,
             "repeats": repeats,
             **{f"{step}_seconds": statistics.median(direct.seconds[step]) for step in STEPS},

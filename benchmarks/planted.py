@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.grid.series import planted
 from benchmarks.grid.train import Job, train_grid
 from benchmarks.report import Report
-from brain.usecases.direction.base_rate import log_loss
+from brain.learning.probability import log_loss
 from brain.usecases.direction.catalogue import AssetSpec
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from benchmarks.report import Report
 from benchmarks.rivals.environment import run_script
 from benchmarks.rivals.mlforecast_features import past_features
 from brain.core.keys import Sha256
+from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import CLOSE, DATE, target_name
-from brain.usecases.direction.trainer import train_asset
+from brain.usecases.direction.trainer import History, train_asset
 
 ASSETS, QUICK_ASSETS, ROWS = 500, 20, 1000
 HORIZONS = (1, 2, 3, 4, 5)
@@ -28,7 +29,7 @@ REPEATS = 5
 CORES = 2
 CHUNK = 25  # assets handed to a process at a time
 PARAMETERS = {"classifier": "logistic", "scale": "standard", "select": "none", "C": 0.01, "penalty": "l2", "seed": 7}
-YESTERDAY, TODAY = datetime(2023, 1, 2, tzinfo=UTC), datetime(2023, 1, 3, tzinfo=UTC)
+YESTERDAY, TODAY = datetime(2023, 1, 2, tzinfo=UTC), Moment(datetime(2023, 1, 3, tzinfo=UTC))
 
 
 def run(quick: bool) -> Report:
@@ -102,7 +103,7 @@ def _refresh(frames: list[pd.DataFrame]) -> float:
     start = time.process_time()
     for number, frame in enumerate(frames):
         spec = AssetSpec(name=f"A{number:04d}", table="asset", horizons=HORIZONS)
-        outcomes = train_asset(frame, spec, data, dict.fromkeys(HORIZONS, champion), interval_end=TODAY)
+        outcomes = train_asset(History(frame, data), spec, dict.fromkeys(HORIZONS, champion), moment=TODAY)
         if not all(isinstance(o, Candidate) and o.decision.action == "refresh" for o in outcomes):
             raise RuntimeError(f"not refreshed: {outcomes}")
     return time.process_time() - start

@@ -19,9 +19,11 @@ from benchmarks.report import Report
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.lake.lake import Lake
-from brain.scoring.batch import score_assets
 from brain.store.models import ModelStore
-from brain.warehouse.publish import publish
+from brain.usecases.direction.scoring import score_cells
+from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
+from brain.warehouse.grid import complete
+from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
 
@@ -89,11 +91,12 @@ def _measured(settings: Settings, size: int) -> dict[str, float]:
 def _one(size: int) -> dict[str, float]:
     settings, grid = Settings.load(), catalogue(size // HORIZONS, HORIZONS)
     store, lake = ModelStore.open(settings, "direction"), Lake(settings.lake_url)
-    score_assets(store, lake, grid.assets[:1], Moment(END))  # what the first asset of a process pays: imports
+    score_cells(store, lake, grid.assets[:1], Moment(END))  # what the first asset of a process pays: imports
     start = time.perf_counter()
-    result = score_assets(store, lake, grid.assets, Moment(END))
+    result = score_cells(store, lake, grid.assets, Moment(END))
     scored = time.perf_counter()
-    publication = publish(settings.warehouse_url, grid, result.cells(), END)
+    cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, result, None))
+    publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], Moment(END))
     end = time.perf_counter()
     assert publication.fresh == size, publication
     return {"score": scored - start, "publish": end - scored, "seconds": end - start, "peak_mb": _peak_mb()}

@@ -19,10 +19,14 @@ from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
 from brain.core.moment import Moment
 from brain.lake.lake import Lake
-from brain.scoring.batch import ScoringResult, score_assets
+from brain.scoring.batch import Score, Wanted, score_newest
 from brain.store.models import ModelStore
 from brain.usecases.direction.catalogue import Assets
-from brain.warehouse.publish import publish
+from brain.usecases.direction.names import SPACE, horizon_of, model_key, target_name
+from brain.usecases.direction.scoring import score_cells
+from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
+from brain.warehouse.grid import complete
+from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
 REGISTERED = 10
@@ -83,20 +87,22 @@ def _against_mlflow(
         folder.append(answer["seconds"] / answer["count"])
         answer = mlflow.ask(fetch)
         registry.append(answer["seconds"] / answer["count"])
-        result, seconds = _score(store, lake, grid)
+        scores, seconds = _score(store, lake, grid)
         ours.append(seconds / models)
-        first = next(s for s in result.scores if (s.asset, s.horizon) == (asset_name(0), 1))
-        assert abs(first.raw - answer["probability"]) < 1e-6, (first.raw, answer)
+        first = next(s for s in scores if s.key == model_key(asset_name(0), 1))
+        assert abs(first.raw[-1] - answer["probability"]) < 1e-6, (first.raw, answer)
     folder_ms, registry_ms, ours_ms = (statistics.median(values) * 1e3 for values in (folder, registry, ours))
     return folder_ms, registry_ms, ours_ms
 
 
-def _score(store: ModelStore, lake: Lake, grid: Assets) -> tuple[ScoringResult, float]:
+def _score(store: ModelStore, lake: Lake, grid: Assets) -> tuple[list[Score], float]:
     start = time.perf_counter()
-    result = score_assets(store, lake, grid.assets, INTERVAL)
+    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in grid.assets]
+    found = list(score_newest(store, lake, SPACE, wanted, INTERVAL))
     seconds = time.perf_counter() - start
-    assert not result.failures
-    return result, seconds
+    scores = [one for one in found if isinstance(one, Score)]
+    assert len(scores) == len(found)
+    return scores, seconds
 
 
 def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table_rows: int) -> tuple[float, float]:
@@ -110,10 +116,13 @@ def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table
         theirs.append(time.perf_counter() - start)
         for _ in range(2 if rounds > 1 else 1):
             start = time.perf_counter()
-            result, _ = _score(store, lake, grid)
-            publication = publish(settings.warehouse_url, grid, result.cells(), END)
+            scored = score_cells(store, lake, grid.assets, INTERVAL)
+            cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, scored, None))
+            publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], INTERVAL)
             ours.append(time.perf_counter() - start)
         assert publication.fresh == models
         if table_rows == len(rows(0)[0]):  # the loop's tables then end on the same row
-            assert max(abs(expected[s.asset, s.horizon] - s.raw) for s in result.scores) < 1e-6
+            scores, _ = _score(store, lake, grid)
+            of = [(s.key.entity, horizon_of(s.key.target), s.raw[-1]) for s in scores]
+            assert max(abs(expected[asset, horizon] - raw) for asset, horizon, raw in of) < 1e-6
     return statistics.median(theirs) / models * 1e3, statistics.median(ours) / models * 1e3

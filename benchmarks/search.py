@@ -12,7 +12,7 @@ from benchmarks.grid.train import CERTAIN, Cell, Job, train_job
 from benchmarks.report import Report
 from benchmarks.rivals import mlautomator
 from brain.demo.load import demo_frame
-from brain.usecases.direction.base_rate import log_loss
+from brain.learning.probability import log_loss
 from brain.usecases.direction.catalogue import AssetSpec
 
 CELLS = (("VIX", 5), ("VIX", 20))

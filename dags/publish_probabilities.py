@@ -1,8 +1,9 @@
 """Score the newest rows and replace the published tables in one transaction.
 
-Scores the newest row of every asset through its champions, checks the result with Great Expectations and
-replaces `Probabilities` and `probability_details` in one transaction; `probability_history` gains what
-changed. A cell that cannot be scored keeps its last published value, marked stale, and `report` says why.
+Scores the newest row of every unit (an asset) through its champions, checks the result with Great Expectations
+and replaces the published tables, `Probabilities` and `probability_details`, in one transaction;
+`probability_history` gains what changed. A row that cannot be scored keeps its last published value, marked
+stale, and `report` says why. docs/tables.md describes each table.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
 )
 def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
     @task
-    def plan() -> list[list[str]]:
+    def plan() -> list[dict]:
         from orchestration.runs import plan_scoring
 
         return plan_scoring()
 
     @task(map_index_template="{{ chunk_name }}")
-    def score(names: list[str]) -> list[dict]:
+    def score(chunk: dict) -> list[dict]:
         from orchestration.runs import score_chunk
 
-        return score_chunk(names)
+        return score_chunk(chunk)
 
     @task(outlets=[PROBABILITIES], trigger_rule="all_done")
-    def publish(planned: list[list[str]], outlet_events=None) -> dict:
+    def publish(planned: list[dict], outlet_events=None) -> dict:
         from orchestration.runs import publish_scores
         from orchestration.tasks import current_moment, hand_on
 
@@ -41,9 +42,9 @@ def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is t
         return publish_scores(planned)
 
     planned = plan()
-    outcomes = score.expand(names=planned)
-    outcomes >> publish(planned)
-    report(planned, outcomes)
+    results = score.expand(chunk=planned)
+    results >> publish(planned)
+    report(planned, results)
 
 
 publish_probabilities()

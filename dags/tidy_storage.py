@@ -1,4 +1,4 @@
-"""Delete old snapshots, model versions and leavings of past runs that nobody needs any more, once a week.
+"""Delete old snapshots, model versions and what past runs left over, once a week.
 
 The catalogue's `retention` says how long snapshots and versions are kept. What a champion was trained on, and
 every version behind a number published within the audit window, stays, so that `brain replay` can answer for it.

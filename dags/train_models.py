@@ -1,10 +1,10 @@
-"""Train, refresh or skip every model, then judge the whole grid's skill.
+"""Train, refresh or skip every model, then judge which champions may claim skill.
 
-Decides for each asset and horizon whether to search, refresh or skip, and records the reason; a candidate
+Decides for each model whether to search, refresh or skip, and records the reason; a candidate
 replaces its champion only when it is not worse on the same recent window. `judge` then controls the false
-discovery rate over the whole grid: a model without proven skill publishes the base rate.
+discovery rate over all champions: one without proven skill publishes the base rate.
 
-**Starts** `publish_probabilities` by updating the dataset *champions*, also when some assets failed: those
+**Starts** `publish_probabilities` by updating the dataset *champions*, also when some units failed: those
 keep their champions. **Force full training** in the trigger form searches anew.
 """
 
@@ -14,11 +14,11 @@ from airflow.sdk import dag, task
 
 from orchestration.datasets import CHAMPIONS, SNAPSHOTS
 from orchestration.tasks import (
-    ASSETS_PARAM,
     DAG_SETTINGS,
     FAILED_SHARE_PARAM,
     FORCE_PARAM,
-    HORIZONS_PARAM,
+    TARGETS_PARAM,
+    UNITS_PARAM,
     report,
 )
 
@@ -28,37 +28,37 @@ from orchestration.tasks import (
     doc_md=__doc__,
     schedule=[SNAPSHOTS],
     params={
-        "assets": ASSETS_PARAM,
-        "horizons": HORIZONS_PARAM,
+        "units": UNITS_PARAM,
+        "targets": TARGETS_PARAM,
         "force": FORCE_PARAM,
         "tolerated_share": FAILED_SHARE_PARAM,
     },
 )
 def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
     @task
-    def plan(params: dict) -> list[list[str]]:
+    def plan(params: dict) -> list[dict]:
         from orchestration.runs import plan_training
 
-        return plan_training(params["assets"], params["horizons"])
+        return plan_training(params["units"], params["targets"])
 
     @task(map_index_template="{{ chunk_name }}")
-    def train(names: list[str], params: dict) -> list[dict]:
+    def train(chunk: dict, params: dict) -> list[dict]:
         from orchestration.runs import train_chunk
 
-        return train_chunk(names, params["horizons"], params["force"])
+        return train_chunk(chunk, params["targets"], params["force"])
 
     @task(outlets=[CHAMPIONS], trigger_rule="all_done")
     def judge(outlet_events=None) -> dict:
-        from orchestration.runs import judge_grid
+        from orchestration.runs import judge_champions
         from orchestration.tasks import current_moment, hand_on
 
         outlet_events[CHAMPIONS].extra = hand_on(current_moment())
-        return judge_grid()
+        return judge_champions()
 
     planned = plan()
-    outcomes = train.expand(names=planned)
-    outcomes >> judge()
-    report(planned, outcomes)
+    results = train.expand(chunk=planned)
+    results >> judge()
+    report(planned, results)
 
 
 train_models()

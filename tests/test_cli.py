@@ -10,9 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from brain.cli import app
 from brain.core.errors import CatalogueError
 from brain.demo.load import load_demo
+from local.command import app
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -66,7 +66,7 @@ def test_a_second_run_skips_every_model(environment: dict[str, str]) -> None:
 def test_doctor_finds_nothing_wrong_on_working_servers(environment: dict[str, str]) -> None:
     found = brain(environment, "doctor")
     assert found.exit_code == 0, found.output
-    assert "2 asset tables" in found.output
+    assert "2 source tables" in found.output
 
 
 def test_doctor_says_what_to_do_about_a_broken_catalogue(environment: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from brain.core.settings import Settings
-from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
+from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
+from brain.warehouse.read import ask
 from local import one_machine
 from local.walkthrough import run_everything
 

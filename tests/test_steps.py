@@ -16,11 +16,15 @@ from brain import steps
 from brain.core.errors import BrainError, CredentialsRejected, ServerUnreachable, UnforeseenError
 from brain.core.moment import Moment
 from brain.demo.load import load_demo
+from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.lake.manifest import _SEAL
+from brain.steps import UnitResult
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
-from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, ask
+from brain.usecases.protocol import Run
+from brain.warehouse.read import ask
+from brain.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,37 +46,39 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def workspace(settings: Settings, demo_url: str, tmp_path: Path) -> steps.Workspace:
+def workspace(settings: Settings, demo_url: str, tmp_path: Path) -> Workspace:
     load_demo(demo_url, as_of=date(2018, 6, 28), assets=ASSETS)
     return _workspace(settings, tmp_path, ASSETS)
 
 
-def _workspace(settings: Settings, folder: Path, assets: Sequence[str]) -> steps.Workspace:
+def _workspace(settings: Settings, folder: Path, assets: Sequence[str]) -> Workspace:
     path = folder / "catalogue.yaml"
     path.write_text(CATALOGUE % ", ".join(assets))
-    return steps.open_workspace(settings.model_copy(update={"catalogue_path": path}))
+    return open_workspace(settings.model_copy(update={"catalogue_path": path}))
 
 
-def run(workspace: steps.Workspace, moment: Moment) -> dict[str, list[steps.UnitResult]]:
-    names = workspace.assets.names
-    outcomes = {
-        "extract": steps.extract(workspace, names, moment),
-        "train": steps.train(workspace, names, moment),
-    }
-    steps.judge(workspace, moment)
-    outcomes["score"] = steps.score(workspace, names, moment)
-    steps.publish(workspace, [names], moment)
-    return outcomes
+def direction(workspace: Workspace, moment: Moment) -> tuple[Run, list[str]]:
+    run = workspace.run("direction", moment)
+    return run, [unit.name for unit in run.units]
 
 
-def rows(workspace: steps.Workspace, query: str) -> list[tuple[Any, ...]]:
+def run(workspace: Workspace, moment: Moment) -> dict[str, list[UnitResult]]:
+    of, names = direction(workspace, moment)
+    results = {"extract": steps.extract(of, names), "train": steps.train(of, names)}
+    steps.judge(of)
+    results["score"] = steps.score(of, names)
+    steps.publish(of, [names])
+    return results
+
+
+def rows(workspace: Workspace, query: str) -> list[tuple[Any, ...]]:
     assert workspace.settings.reader_url is not None
     return ask(workspace.settings.reader_url, query).rows
 
 
-def test_one_day_the_same_day_again_and_the_next(workspace: steps.Workspace, demo_url: str) -> None:
+def test_one_day_the_same_day_again_and_the_next(workspace: Workspace, demo_url: str) -> None:
     first = run(workspace, THURSDAY)
-    assert all(outcome.ok for told in first.values() for outcome in told), first
+    assert all(result.ok for told in first.values() for result in told), first
     (gold,) = rows(workspace, GOLD_ANSWER)
     assert all(0 < probability < 1 for probability in gold)
     assert [name for name, _ in rows(workspace, FALL_ANSWER)] != []
@@ -86,12 +92,12 @@ def test_one_day_the_same_day_again_and_the_next(workspace: steps.Workspace, dem
 
     before = _published(workspace)
     again = run(workspace, THURSDAY)
-    assert {outcome.reason for outcome in again["train"]} == {"4 skip"}
+    assert {result.reason for result in again["train"]} == {"4 skip"}
     assert _published(workspace) == before
 
     load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
     following = run(workspace, FRIDAY)
-    assert [outcome.reason for outcome in following["train"]] == ["4 skip", "4 refresh", "4 refresh"]
+    assert [result.reason for result in following["train"]] == ["4 skip", "4 refresh", "4 refresh"]
     assert rows(workspace, "SELECT DISTINCT As_Of::text FROM Probabilities ORDER BY 1") == [
         ("2012-12-31",),
         ("2018-06-29",),
@@ -100,34 +106,30 @@ def test_one_day_the_same_day_again_and_the_next(workspace: steps.Workspace, dem
     assert rows(workspace, grown) == [("GOLD", 1), ("SP500", 2), ("VIX", 2)]
 
 
-def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(workspace: steps.Workspace) -> None:
+def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(workspace: Workspace) -> None:
     def left() -> list[Path]:
         lake = Path(workspace.settings.lake_url)
-        return [
-            path
-            for kept in ("scores", "usual_shares", "quality", "quality/docs")
-            for path in lake.glob(f"{kept}/2018*")
-        ]
+        return [path for kept in ("scores", "shared", "quality", "quality/docs") for path in lake.glob(f"{kept}/2018*")]
 
     run(workspace, THURSDAY)
-    steps.document(workspace, THURSDAY)
+    steps.document(workspace.run("direction", THURSDAY))
     published, before = _published(workspace), left()
-    assert {path.parent.name for path in before} == {"scores", "usual_shares", "quality", "docs"}
+    assert {path.parent.name for path in before} == {"scores", "shared", "quality", "docs"}
     steps.tidy(workspace, FRIDAY)
     assert left() == before
     steps.tidy(workspace, Moment(datetime(2018, 12, 31, 22, tzinfo=UTC)))
     assert left() == []
     assert _published(workspace) == published
-    assert {outcome.reason for outcome in run(workspace, THURSDAY)["train"]} == {"4 skip"}
+    assert {result.reason for result in run(workspace, THURSDAY)["train"]} == {"4 skip"}
     assert _published(workspace) == published
 
 
-def _published(workspace: steps.Workspace) -> list[list[tuple[Any, ...]]]:
+def _published(workspace: Workspace) -> list[list[tuple[Any, ...]]]:
     tables = ("Probabilities", "probability_details", "probability_history")
     return [sorted(rows(workspace, f"SELECT t::text FROM {table} t")) for table in tables]
 
 
-def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Workspace) -> None:
+def test_every_number_is_traceable_to_its_model_and_data(workspace: Workspace) -> None:
     run(workspace, THURSDAY)
     details = "SELECT asset, horizon, model_version, data_sha256 FROM probability_details"
     store = ModelStore.open(workspace.settings, "direction")
@@ -138,22 +140,22 @@ def test_every_number_is_traceable_to_its_model_and_data(workspace: steps.Worksp
         assert document["source_tables"] == [asset]
 
 
-def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: steps.Workspace, demo_url: str) -> None:
+def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: Workspace, demo_url: str) -> None:
     run(workspace, THURSDAY)
     store = ModelStore.open(workspace.settings, "direction")
     keys = {key: found.version for key, found in store.champion_summaries(["SP500"]).items()}
     store.record_verdicts(Verdict(key, version, True, 0.001, THURSDAY.at) for key, version in keys.items())
     load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
-    steps.extract(workspace, ["SP500"], FRIDAY)
-    assert steps.train(workspace, ["SP500"], FRIDAY)[0].reason == "4 refresh"
+    steps.extract(workspace.run("direction", FRIDAY), ["SP500"])
+    assert steps.train(workspace.run("direction", FRIDAY), ["SP500"])[0].reason == "4 refresh"
     noted = {key for key, found in store.champion_summaries(["SP500"]).items() if found.degraded}
     assert noted == {key for key in keys if store.load(key).document["metrics"]["skill_low"] <= 0}
     assert noted
-    again = steps.train(workspace, ["SP500"], SATURDAY)[0].reason
+    again = steps.train(workspace.run("direction", SATURDAY), ["SP500"])[0].reason
     assert f"{len(noted)} search" in again
 
 
-def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: steps.Workspace, tmp_path: Path) -> None:
+def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: Workspace, tmp_path: Path) -> None:
     run(workspace, THURSDAY)
     run(_workspace(workspace.settings, tmp_path, ["GOLD"]), THURSDAY)
     assert rows(workspace, "SELECT AssetName FROM Probabilities") == [("GOLD",)]
@@ -178,7 +180,7 @@ SPOILED: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize("case", SPOILED)
 def test_a_bad_table_is_named_and_the_other_assets_are_published(
-    workspace: steps.Workspace, demo_url: str, case: str
+    workspace: Workspace, demo_url: str, case: str
 ) -> None:
     statements, told = SPOILED[case]
     engine = sa.create_engine(demo_url)
@@ -186,9 +188,9 @@ def test_a_bad_table_is_named_and_the_other_assets_are_published(
         for statement in statements:
             connection.exec_driver_sql(statement)
     engine.dispose()
-    outcomes = run(workspace, THURSDAY)
-    failed = [outcome for outcome in outcomes["extract"] if not outcome.ok]
-    assert [outcome.asset for outcome in failed] == ["SP500"]
+    results = run(workspace, THURSDAY)
+    failed = [result for result in results["extract"] if not result.ok]
+    assert [result.unit for result in failed] == ["SP500"]
     assert told in failed[0].reason
     assert isinstance(failed[0].error, BrainError)
     assert failed[0].error.remedy
@@ -196,20 +198,20 @@ def test_a_bad_table_is_named_and_the_other_assets_are_published(
     assert rows(workspace, wide) == [("GOLD", False), ("SP500", True), ("VIX", False)]
 
 
-def test_what_was_published_survives_a_table_that_breaks_later(workspace: steps.Workspace, demo_url: str) -> None:
+def test_what_was_published_survives_a_table_that_breaks_later(workspace: Workspace, demo_url: str) -> None:
     run(workspace, THURSDAY)
     before = rows(workspace, "SELECT * FROM probability_details WHERE asset = 'SP500' ORDER BY horizon")
     engine = sa.create_engine(demo_url)
     with engine.begin() as connection:
         connection.exec_driver_sql('DROP TABLE "SP500"')
     engine.dispose()
-    outcomes = run(workspace, FRIDAY)
-    assert [outcome.asset for outcome in outcomes["extract"] if not outcome.ok] == ["SP500"]
+    results = run(workspace, FRIDAY)
+    assert [result.unit for result in results["extract"] if not result.ok] == ["SP500"]
     numbers = "SELECT probability FROM probability_details WHERE asset = 'SP500' ORDER BY horizon"
     assert [row[3] for row in before] == [probability for (probability,) in rows(workspace, numbers)]
 
 
-def test_a_target_that_never_varies_is_one_clear_failure(workspace: steps.Workspace, demo_url: str) -> None:
+def test_a_target_that_never_varies_is_one_clear_failure(workspace: Workspace, demo_url: str) -> None:
     engine = sa.create_engine(demo_url)
     with engine.begin() as connection:
         for statement in (
@@ -218,8 +220,8 @@ def test_a_target_that_never_varies_is_one_clear_failure(workspace: steps.Worksp
         ):
             connection.exec_driver_sql(statement)
     engine.dispose()
-    outcomes = run(workspace, THURSDAY)
-    told = next(outcome for outcome in outcomes["extract"] if outcome.asset == "SP500")
+    results = run(workspace, THURSDAY)
+    told = next(result for result in results["extract"] if result.unit == "SP500")
     assert not told.ok
     assert "RETURNS5" in told.reason
     assert rows(workspace, "SELECT count(\"5_Day_Probability\") FROM Probabilities WHERE AssetName <> 'SP500'") == [
@@ -227,13 +229,13 @@ def test_a_target_that_never_varies_is_one_clear_failure(workspace: steps.Worksp
     ]
 
 
-def test_an_error_nobody_foresaw_is_contained_to_its_asset(workspace: steps.Workspace) -> None:
+def test_an_error_nobody_foresaw_is_contained_to_its_asset(workspace: Workspace) -> None:
     run(workspace, THURSDAY)
     for name in ("manifest.json", "manifest.previous.json"):
         _reseal(Path(workspace.settings.lake_url) / "assets" / "SP500" / name)
-    outcomes = run(workspace, FRIDAY)
-    for step, told in outcomes.items():
-        failed = {outcome.asset: outcome.error for outcome in told if not outcome.ok}
+    results = run(workspace, FRIDAY)
+    for step, told in results.items():
+        failed = {result.unit: result.error for result in told if not result.ok}
         assert list(failed) == ["SP500"], step
         assert step == "score" or isinstance(failed["SP500"], UnforeseenError)
     stale = "SELECT asset, bool_and(stale), count(probability) FROM probability_details GROUP BY 1 ORDER BY 1"
@@ -252,29 +254,29 @@ def _reseal(manifest: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "step"),
     [
-        ("source_url", lambda w: steps.extract(w, ["GOLD"], THURSDAY)),
-        ("warehouse_url", lambda w: steps.publish(w, [], THURSDAY)),
-        ("mongo_url", lambda w: steps.train(w, ["GOLD"], THURSDAY)),
+        ("source_url", lambda run: steps.extract(run, ["GOLD"])),
+        ("warehouse_url", lambda run: steps.publish(run, [])),
+        ("mongo_url", lambda run: steps.train(run, ["GOLD"])),
     ],
 )
 @pytest.mark.parametrize("spoil", ["password", "port"])
 def test_a_server_that_cannot_be_used_is_named_without_its_password(
-    workspace: steps.Workspace, variable: str, step: Callable[[steps.Workspace], object], spoil: str
+    workspace: Workspace, variable: str, step: Callable[[Run], object], spoil: str
 ) -> None:
-    steps.extract(workspace, ["GOLD"], THURSDAY)
+    steps.extract(workspace.run("direction", THURSDAY), ["GOLD"])
     url = make_url(getattr(workspace.settings, variable).get_secret_value())
     secret = "not-the-password" if spoil == "password" else str(url.password)
     wrong = url.set(password=secret) if spoil == "password" else url.set(port=1)
     shown = SecretStr(wrong.render_as_string(hide_password=False))
-    broken = steps.Workspace(workspace.settings.model_copy(update={variable: shown}), workspace.catalogue)
+    broken = Workspace(workspace.settings.model_copy(update={variable: shown}), workspace.catalogue)
     expected = CredentialsRejected if spoil == "password" else ServerUnreachable
     errors: list[BaseException | None]
     try:
-        result = step(broken)
+        result = step(broken.run("direction", THURSDAY))
     except BrainError as error:
         errors = [error]
     else:
         assert isinstance(result, list)
-        errors = [outcome.error for outcome in result]
+        errors = [result.error for result in result]
     assert [type(error) for error in errors] == [expected]
     assert secret not in str(errors[0])

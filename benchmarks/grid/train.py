@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.keys import Sha256
-from brain.learning.candidate import Candidate, DataReference
+from brain.core.moment import Moment
+from brain.learning.candidate import Candidate, DataReference, Failed
+from brain.learning.probability import log_loss
 from brain.learning.skill import control_fdr
 from brain.portable.heads import Blend
-from brain.usecases.direction.base_rate import log_loss
+from brain.portable.preparation import prepare_features
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import TARGET_PATTERN, horizon_of, target_name
-from brain.usecases.direction.trainer import train_asset
+from brain.usecases.direction.trainer import History, train_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from brain.learning.candidate import TrainingResult
     from brain.usecases.direction.peer_shares import PeerShares
 
     Values = NDArray[np.float64]
@@ -40,7 +43,7 @@ class Job:
         frame: The whole series, the future included; training sees `cut` rows of it.
         cut: Rows known.
         end: Rows until which the forecasts are looked at.
-        usual: Shares of ups among the other assets as known at the cut-off.
+        peers: Shares of ups among the other assets as known at the cut-off.
     """
 
     spec: AssetSpec
@@ -48,7 +51,7 @@ class Job:
     cut: int
     end: int
     group: int = 0
-    usual: PeerShares | None = None
+    peers: PeerShares | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def known_at(frame: pd.DataFrame, cut: int) -> pd.DataFrame:
 
 
 def train_grid(jobs: Sequence[Job], processes: int = 2) -> list[Cell]:
-    """Train every job's cells and judge each group by the gate over all of its cells."""
+    """Train every job's cells and judge the skill of each group's cells together."""
     with ProcessPoolExecutor(processes) as pool:
         cells = [cell for found in pool.map(train_job, jobs) for cell in found]
     return judged(cells, jobs[0].spec.training.false_discovery_rate)
@@ -127,28 +130,27 @@ def train_job(job: Job) -> list[Cell]:
     reference = DataReference(Sha256("0" * 64), job.frame["Date"].iloc[job.cut - 1].date(), (job.spec.table,))
     start = process_time()
     known = known_at(job.frame, job.cut)
-    then = datetime(2000, 1, 1, tzinfo=UTC)
-    outcomes = train_asset(known, job.spec, reference, {}, interval_end=then, peers=job.usual)
-    seconds = (process_time() - start) / len(outcomes)
-    return [_cell(job, known, outcome, seconds) for outcome in outcomes]
+    then = Moment(datetime(2000, 1, 1, tzinfo=UTC))
+    results = train_asset(History(known, reference, job.peers), job.spec, {}, moment=then)
+    seconds = (process_time() - start) / len(results)
+    return [_cell(job, known, result, seconds) for result in results]
 
 
-def _cell(job: Job, known: pd.DataFrame, outcome: object, seconds: float) -> Cell:
-    horizon = horizon_of(outcome.key.target)  # type: ignore[attr-defined]
+def _cell(job: Job, known: pd.DataFrame, result: TrainingResult, seconds: float) -> Cell:
+    horizon = horizon_of(result.key.target)
     returns = job.frame[target_name(horizon)].to_numpy(dtype=np.float64)
     past = known[target_name(horizon)].dropna().to_numpy()
     rows = np.arange(job.cut - 1, job.end)
     rows = rows[~np.isnan(returns[rows])]
     raw, head, p_value, reason = np.empty(0), None, 1.0, ""
-    if isinstance(outcome, Candidate):
-        values = job.frame[list(outcome.features)].to_numpy(dtype=np.float64)[rows].astype(np.float32)
-        values[~np.isfinite(values)] = np.nan
-        raw = outcome.pipeline.predict_proba(values.astype(np.float64))[:, 1] if len(rows) else raw
-        assert isinstance(outcome.head, Blend)
-        head, p_value = outcome.head, outcome.metrics["p_value"]
-        reason = str(outcome.metrics.get("reason", ""))
-    else:
-        reason = outcome.reason  # type: ignore[attr-defined]
+    if isinstance(result, Candidate):
+        values = prepare_features(job.frame[list(result.features)].to_numpy(dtype=np.float64)[rows])
+        raw = result.pipeline.predict_proba(values)[:, 1] if len(rows) else raw
+        assert isinstance(result.head, Blend)
+        head, p_value = result.head, result.metrics["p_value"]
+        reason = str(result.metrics.get("reason", ""))
+    elif isinstance(result, Failed):
+        reason = result.reason
     return Cell(
         job.spec.name,
         horizon,

@@ -66,7 +66,9 @@ def asset_frame(rows: int, start: str = "1700-01-01") -> pd.DataFrame:
     """Date, OHLCV, 18 features and 11 forward returns that are empty where the future is unknown."""
     random = np.random.default_rng(rows)
     close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, rows)))
-    frame = pd.DataFrame({"Date": np.datetime64(start) + np.arange(rows), "Open": close, "High": close * 1.01})
+    frame = pd.DataFrame(
+        {"Date": np.datetime64(start) + np.arange(rows).astype("timedelta64[D]"), "Open": close, "High": close * 1.01}
+    )
     frame = frame.assign(Low=close * 0.99, Close=close, Volume=random.integers(1, 10**6, rows))
     for number in range(FEATURES):
         frame[f"feature_{number}"] = random.normal(size=rows)

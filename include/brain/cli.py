@@ -5,37 +5,51 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
 from brain.core.moment import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from pathlib import Path
 
-    from brain.steps import UnitResult, Workspace
+    from brain.core.settings import Settings
+    from brain.steps import UnitResult
+    from brain.workspace import Work, Workspace
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="One model per asset and horizon, kept in MongoDB, served as a table in PostgreSQL.",
+    help="Models trained on database tables, kept in MongoDB, served as tables in PostgreSQL.",
 )
 app.add_typer(models_app, name="models")
 console = Console()
 
-Assets = Annotated[list[str] | None, typer.Argument(help="Assets by name; all of the catalogue if none is named.")]
-Horizons = Annotated[list[int] | None, typer.Option("--horizon", "-n", help="Rows ahead; may be repeated.")]
+Units = Annotated[
+    list[str] | None, typer.Argument(help="Units by name (assets, …); all of the catalogue if none is named.")
+]
+UseCaseName = Annotated[
+    str | None, typer.Option("--use-case", help="Only this use case; needed where several have a unit of the name.")
+]
+Targets = Annotated[
+    list[str] | None, typer.Option("--target", "-t", help="What is predicted: 25 or RETURNS25; may be repeated.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Search anew even where the champion is fresh.")]
 Until = Annotated[
     datetime | None,
-    typer.Option("--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="End of the data interval, in UTC [now]."),
+    typer.Option("--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="The run's moment, in UTC [now]."),
+]
+AsOf = Annotated[
+    datetime,
+    typer.Option("--as-of", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="The row the number was computed from."),
 ]
 
 
@@ -44,13 +58,14 @@ def main() -> None:
     try:
         app()
     except BrainError as error:
-        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/] {error}", highlight=False, soft_wrap=True)
+        told = Text.assemble((type(error).__name__, "bold red"), f" {error}")
+        Console(stderr=True).print(told, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
 @app.command()
 def demo(
-    assets: Assets = None,
+    assets: Annotated[list[str] | None, typer.Argument(help="Assets by name; all if none is named.")] = None,
     as_of: Annotated[
         datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Load only what was known that day.")
     ] = None,
@@ -65,121 +80,137 @@ def demo(
     loaded = load_demo(url, as_of=as_of.date() if as_of else None, assets=assets or None)
     table = Table("asset", "rows", "written", "removed", "last day")
     for line in loaded:
-        table.add_row(line.asset, str(line.rows), str(line.written), str(line.removed), str(line.last_day))
+        table.add_row(Text(line.asset), str(line.rows), str(line.written), str(line.removed), str(line.last_day))
     console.print(table)
 
 
 @app.command()
 def extract(
-    assets: Assets = None,
+    units: Units = None,
     until: Until = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Compare every row with the source, not only the newest.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read whole tables again.")] = False,
+    use_case: UseCaseName = None,
 ) -> None:
-    """Read what is new in the asset tables into the lake, through the quality gate."""
+    """Read what is new in the source tables into the lake, through the quality gate."""
     from brain import steps
 
     workspace, moment = _workspace(), _moment(until)
-    outcomes = steps.extract(workspace, _names(workspace, assets), moment, full=full)
-    console.print(f"Verdicts in full: {steps.document(workspace, moment)}", soft_wrap=True)
-    _tell(outcomes)
+    results, pages = [], ""
+    for work in _work(workspace, moment, units, use_case=use_case):
+        results += steps.extract(work.run, work.names, full=full)
+        pages = steps.document(work.run)
+    console.print(f"Data Docs: {pages}", soft_wrap=True, markup=False)
+    _tell(results)
 
 
 @app.command()
 def train(
-    assets: Assets = None,
-    horizons: Horizons = None,
+    units: Units = None,
+    targets: Targets = None,
     until: Until = None,
     force: Force = False,
+    use_case: UseCaseName = None,
 ) -> None:
-    """Train, refresh or skip models, then judge the whole grid's skill."""
+    """Train, refresh or skip models, then judge which champions may claim skill."""
     from brain import steps
 
     workspace, moment = _workspace(), _moment(until)
-    names = _names(workspace, assets)
-    outcomes = steps.train(workspace, names, moment, horizons=horizons or (), force=force)
-    console.print(steps.judge(workspace, moment))
-    _tell(outcomes)
+    results = []
+    for work in _work(workspace, moment, units, targets, use_case):
+        results += steps.train(work.run, work.names, work.targets, force=force)
+        judged = ", ".join(f"{name} {count}" for name, count in steps.judge(work.run).items())
+        console.print(f"judged {work.run.use_case.name}: {judged}" if judged else "", markup=False)
+    _tell(results)
 
 
 @app.command()
-def score(assets: Assets = None, until: Until = None) -> None:
+def score(units: Units = None, until: Until = None, use_case: UseCaseName = None) -> None:
     """Score the newest rows through their champions; nothing is published yet."""
     from brain import steps
 
-    workspace = _workspace()
-    _tell(steps.score(workspace, _names(workspace, assets), _moment(until)))
+    work = _work(_workspace(), _moment(until), units, use_case=use_case)
+    _tell(result for one in work for result in steps.score(one.run, one.names))
 
 
 @app.command()
-def publish(until: Until = None) -> None:
+def publish(until: Until = None, use_case: UseCaseName = None) -> None:
     """Score everything and replace the published tables in one transaction."""
     from brain import steps
 
-    workspace, moment = _workspace(), _moment(until)
-    outcomes = steps.score(workspace, workspace.assets.names, moment)
-    console.print(steps.publish(workspace, [workspace.assets.names], moment))
-    _tell(outcomes)
+    results = []
+    for work in _work(_workspace(), _moment(until), use_case=use_case):
+        results += steps.score(work.run, work.names)
+        console.print(steps.publish(work.run, [work.names]))
+    _tell(results)
 
 
 @app.command()
 def run(until: Until = None, force: Force = False) -> None:
     """Run every step once, without Airflow."""
-    from brain.display import shown
+    from brain.core.progress import ProgressLog
     from brain.pipeline import run_all
+    from brain.progress_view import following
 
     workspace, moment = _workspace(), _moment(until)
-    with shown(console, workspace.progress(moment)):
-        outcomes = run_all(workspace, moment, force=force)
-    sql()
-    _tell(outcome for outcome in outcomes if not outcome.ok)
+    with following(console, ProgressLog.of(workspace.settings.home, moment)):
+        results = run_all(workspace, moment, force=force)
+    _overviews(workspace)
+    _tell(result for result in results if not result.ok)
 
 
 @app.command()
-def sql(query: Annotated[str, typer.Argument(help="One SQL query; the wide table if omitted.")] = "") -> None:
+def sql(query: Annotated[str, typer.Argument(help="One SQL query; the main tables if omitted.")] = "") -> None:
     """Ask the published tables, as the read-only user where there is one."""
-    from brain.core.settings import Settings
-    from brain.display import show_answer, show_probabilities
-    from brain.warehouse.read import WIDE_TABLE, ask, reader_url
+    from brain.display import show_answer
+    from brain.warehouse.read import ask, reader_url
 
-    answer = ask(reader_url(Settings.load()), query or WIDE_TABLE)
-    show_answer(console, answer) if query else show_probabilities(console, answer)
+    if not query:
+        _overviews(_workspace())
+        return
+    show_answer(console, ask(reader_url(_settings()), query))
 
 
 @app.command()
-def replay(
-    asset: str,
-    horizon: int,
-    as_of: Annotated[
-        datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day the number was computed for.")
-    ],
-) -> None:
-    """Recompute a published probability bit for bit, or say what is missing or changed."""
-    from brain.core.settings import Settings
-    from brain.lake.lake import Lake
-    from brain.scoring.replay import replay as replayed
-    from brain.store.models import ModelStore
-    from brain.warehouse.read import published
+def replay(unit: str, target: str, as_of: AsOf, use_case: UseCaseName = None) -> None:
+    """Recompute a published number bit for bit, or say what is missing or changed."""
+    from brain.replaying import last_published, replay_of
 
-    settings = Settings.load()
-    found = published(settings.warehouse_url, asset, horizon, as_of.date())
-    if found is None:
-        console.print(f"Nothing was published for {asset}, {horizon} days, as of {as_of.date()}.")
+    runs = [run for run in _workspace().runs(_moment(None)) if use_case in (None, run.use_case.name)]
+    published = [(run, found) for run in runs if (found := last_published(run, unit, target, as_of))]
+    if len(published) != 1:
+        several = f" in one use case; say which with --use-case ({len(published)} have it)" if published else ""
+        console.print(f"Nothing was published for {unit}, {target}, as of {as_of:%Y-%m-%d}{several}.", markup=False)
         raise typer.Exit(1)
-    result = replayed(ModelStore.open(settings, "direction"), Lake(settings.lake_url), "assets", found)
-    console.print(f"published   {found.value!r}  on {found.published_at} by v{found.model_version}", soft_wrap=True)
-    console.print(f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.data_sha256}", soft_wrap=True)
+    run, found = published[0]
+    result = replay_of(run, found)
+    told = f"published   {found.value!r}  on {found.published_at} by v{found.model_version}"
+    console.print(told, soft_wrap=True, markup=False)
+    told = f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.data_sha256}"
+    console.print(told, soft_wrap=True, markup=False)
     for obstacle in result.obstacles:
-        console.print(f"[red]{obstacle}[/]", soft_wrap=True)
+        console.print(Text(obstacle, style="red"), soft_wrap=True)
     console.print("[green]identical, bit for bit[/]" if result.identical else "[red]not reproduced[/]")
     if not result.identical:
         raise typer.Exit(1)
 
 
 @app.command()
+def outcomes(until: Until = None, use_case: UseCaseName = None) -> None:
+    """Show what came true of the numbers published so far."""
+    from brain import steps
+    from brain.display import show_answer
+    from brain.warehouse.read import Answer
+
+    for run in _workspace().runs(_moment(until)):
+        if use_case in (None, run.use_case.name):
+            found = steps.outcomes(run)
+            rows = list(found.itertuples(index=False, name=None))
+            show_answer(console, Answer(tuple(found.columns), rows), run.use_case.name)
+
+
+@app.command()
 def tidy(until: Until = None) -> None:
-    """Delete snapshots, model versions and leavings of past runs that nobody needs any more."""
+    """Delete snapshots, model versions and what past runs left over that nobody needs any more."""
     from brain import steps
 
     _tell(steps.tidy(_workspace(), _moment(until)))
@@ -191,47 +222,68 @@ def doctor() -> None:
     from brain.doctor import examine
 
     table = Table("check", "", "what was found")
-    findings = list(examine(_home()))
-    for finding in findings:
-        table.add_row(finding.subject, "[green]ok[/]" if finding.ok else "[red]wrong[/]", finding.message)
+    checks = list(examine(_home(), _moment(None)))
+    for check in checks:
+        table.add_row(check.subject, "[green]ok[/]" if check.ok else "[red]wrong[/]", Text(check.message))
     console.print(table)
-    if not all(finding.ok for finding in findings):
+    if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
 
 def _home() -> Path:
-    import os
-
     from brain.core.settings import find_home
 
     return find_home(os.environ)
 
 
-def _workspace() -> Workspace:
+def _settings() -> Settings:
     from brain.core.settings import Settings
-    from brain.steps import open_workspace
 
-    return open_workspace(Settings.load())
+    return Settings.load()
 
 
-def _names(workspace: Workspace, assets: Sequence[str] | None) -> tuple[str, ...]:
-    return workspace.assets.only(assets or ()).names
+def _workspace() -> Workspace:
+    from brain.workspace import open_workspace
+
+    return open_workspace(_settings())
+
+
+def _work(
+    workspace: Workspace,
+    moment: Moment,
+    units: list[str] | None = None,
+    targets: list[str] | None = None,
+    use_case: str | None = None,
+) -> list[Work]:
+    from brain.workspace import choose
+
+    return choose(workspace, moment, units or (), targets or (), use_case)
 
 
 def _moment(until: datetime | None) -> Moment:
     return Moment(until.replace(tzinfo=UTC) if until else datetime.now(UTC))
 
 
-def _tell(outcomes: Iterable[UnitResult]) -> None:
-    """One line for each asset; exit code 1 when any of them failed."""
-    told = list(outcomes)
+def _overviews(workspace: Workspace) -> None:
+    from brain.display import show_overview
+    from brain.usecases import USE_CASES
+    from brain.warehouse.read import ask, reader_url
+
+    for name in workspace.catalogue.sections:
+        overview = USE_CASES[name].overview
+        show_overview(console, ask(reader_url(workspace.settings), overview.query), overview)
+
+
+def _tell(results: Iterable[UnitResult]) -> None:
+    """One line for each unit; exit code 1 when any of them failed."""
+    told = list(results)
     if not told:
         return
-    table = Table("asset", "", "what happened")
-    for outcome in told:
-        table.add_row(outcome.asset, "[green]ok[/]" if outcome.ok else "[red]failed[/]", outcome.reason)
+    table = Table("unit", "", "what happened")
+    for result in told:
+        table.add_row(Text(result.unit), "[green]ok[/]" if result.ok else "[red]failed[/]", Text(result.reason))
     console.print(table)
-    if not all(outcome.ok for outcome in told):
+    if not all(result.ok for result in told):
         raise typer.Exit(1)
 
 

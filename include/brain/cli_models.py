@@ -11,91 +11,134 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
-
-from brain.usecases.direction.names import model_key
+from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brain.core.keys import ModelKey
     from brain.store.models import ModelStore
+    from brain.usecases.protocol import Run
 
 app = typer.Typer(no_args_is_help=True, help="Look at the stored models, go back to an older one, take one elsewhere.")
 console = Console(soft_wrap=True)
 
 Version = Annotated[int | None, typer.Option("--version", "-v", help="A version instead of the champion.")]
-Assets = Annotated[list[str] | None, typer.Argument(help="Assets by name; all if none is named.")]
+Units = Annotated[list[str] | None, typer.Argument(help="Units by name (assets, …); all if none is named.")]
+Unit = Annotated[str, typer.Argument(help="The unit: GOLD.")]
+Target = Annotated[str, typer.Argument(help="What is predicted of it: 25 or RETURNS25.")]
+UseCaseName = Annotated[
+    str | None, typer.Option("--use-case", help="Only this use case; needed where several have a unit of the name.")
+]
 
 
 @app.command("list")
-def list_champions(assets: Assets = None) -> None:
+def list_champions(units: Units = None, use_case: UseCaseName = None) -> None:
     """Show every champion: version, classifier, skill, and whether its data was corrected since."""
     from brain.store.browse import list_models
 
-    table = _table("asset", "model", "version", "classifier", "trained", "skill", "has skill", "note")
-    lines = list_models(_store(), assets or None)
+    table = _table("unit", "model", "version", "classifier", "trained", "skill", "has skill", "note")
+    lines = [line for store in _stores(use_case) for line in list_models(store, units or None)]
     for line in sorted(lines, key=lambda line: (line.entity, len(line.target), line.target)):  # 2 before 10
         skill = "" if line.skill is None else f"{line.skill:+.4f}"
         judged = {True: "yes", False: "no", None: ""}[line.has_skill]
         trained = f"{line.trained_at:%Y-%m-%d}"
-        table.add_row(line.entity, line.target, str(line.version), line.classifier, trained, skill, judged, line.note)
+        told = (line.entity, line.target, str(line.version), line.classifier, trained, skill, judged, line.note)
+        table.add_row(*map(Text, told))
     console.print(table)
 
 
 @app.command()
-def show(asset: str, horizon: int, version: Version = None) -> None:
-    """Print everything a verified version says about itself, as JSON."""
-    from brain.store.browse import show_model
+def decisions(units: Units = None, use_case: UseCaseName = None) -> None:
+    """Show what the last training decided for each model, and why."""
+    from brain.store.browse import last_decisions
 
-    typer.echo(json.dumps(show_model(_store(), model_key(asset, horizon), version), indent=2))
+    table = _table("unit", "model", "moment", "decision", "why")
+    for store in _stores(use_case):
+        for made in last_decisions(store, units or None):
+            told = (made.entity, made.target, f"{made.moment:%Y-%m-%d %H:%M}", made.action, made.reason)
+            table.add_row(*map(Text, told))
+    console.print(table)
 
 
 @app.command()
-def history(asset: str, horizon: int) -> None:
+def show(unit: Unit, target: Target, version: Version = None, use_case: UseCaseName = None) -> None:
+    """Print everything a verified version says about itself, as JSON."""
+    from brain.store.browse import show_model
+
+    store, key = _model(use_case, unit, target)
+    typer.echo(json.dumps(show_model(store, key, version), indent=2))
+
+
+@app.command()
+def history(unit: Unit, target: Target, use_case: UseCaseName = None) -> None:
     """Show all versions of a model, newest first, and when each was made the champion."""
     from brain.store.browse import history as versions
 
     table = _table("version", "created", "classifier", "skill", "why", "champion since")
-    for past in versions(_store(), model_key(asset, horizon)):
+    for past in versions(*_model(use_case, unit, target)):
         mark = f"{past.version} *" if past.is_champion else str(past.version)
         skill = "" if past.skill is None else f"{past.skill:+.4f}"
         moves = ", ".join(f"{moment:%Y-%m-%d}" for moment in past.promoted)
-        table.add_row(mark, f"{past.created_on:%Y-%m-%d}", past.classifier, skill, past.decision, moves)
+        told = (mark, f"{past.created_on:%Y-%m-%d}", past.classifier, skill, past.decision, moves)
+        table.add_row(*map(Text, told))
     console.print(table)
 
 
 @app.command()
-def diff(asset: str, horizon: int, before: int, after: int) -> None:
+def backcast(
+    unit: Unit,
+    target: Target,
+    last: Annotated[int, typer.Option("--last", help="How many of the newest rows.")] = 20,
+    use_case: UseCaseName = None,
+) -> None:
+    """Show what the champion says of past rows, most of which it has been trained on."""
+    from brain.scoring.backcast import backcast as said
+
+    run, key = _meant(use_case, unit, target)
+    table = _table("as of", "raw", "value")
+    for row in said(run.store, run.lake, run.use_case.space, key, run.moment, last).itertuples(index=False):
+        table.add_row(f"{row.as_of:%Y-%m-%d}", f"{row.raw:.4f}", f"{row.value:.4f}")
+    console.print(table)
+
+
+@app.command()
+def diff(unit: Unit, target: Target, before: int, after: int, use_case: UseCaseName = None) -> None:
     """Show what differs between two versions of a model."""
     from brain.store.browse import diff as differences
 
     table = Table("field", f"v{before}", f"v{after}", box=box.SIMPLE_HEAD)
-    for difference in differences(_store(), model_key(asset, horizon), before, after):
-        table.add_row(difference.field, str(difference.before), str(difference.after))
+    for difference in differences(*_model(use_case, unit, target), before, after):
+        table.add_row(*map(Text, (difference.field, str(difference.before), str(difference.after))))
     console.print(table)
 
 
 @app.command()
 def rollback(
-    asset: str,
-    horizon: int,
+    unit: Unit,
+    target: Target,
     version: int,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "rolled back by hand",
+    use_case: UseCaseName = None,
 ) -> None:
     """Make an older version, verified first, the champion again."""
-    key = model_key(asset, horizon)
-    replaced = _store().rollback(key, version, at=datetime.now(UTC), reason=reason)
-    console.print(f"{key}: v{version} is the champion again, in place of v{replaced}.", highlight=False)
+    store, key = _model(use_case, unit, target)
+    replaced = store.rollback(key, version, at=datetime.now(UTC), reason=reason)
+    console.print(f"{key}: v{version} is the champion again, in place of v{replaced}.", highlight=False, markup=False)
 
 
 @app.command()
-def verify(assets: Assets = None) -> None:
+def verify(units: Units = None, use_case: UseCaseName = None) -> None:
     """Verify every stored version in full; exit code 1 if one is not what was stored."""
     from brain.store.browse import verify_models
 
     count, problems = 0, 0
-    for checked in verify_models(_store(), assets or None):
-        count += 1
-        if checked.problem:
-            problems += 1
-            console.print(f"[red]{checked.id}[/]: {checked.problem}", highlight=False)
+    for store in _stores(use_case):
+        for checked in verify_models(store, units or None):
+            count += 1
+            if checked.problem:
+                problems += 1
+                console.print(Text.assemble((checked.id, "red"), f": {checked.problem}"), highlight=False)
     console.print(f"{count} versions verified, {problems} refused.", highlight=False)
     if problems:
         raise typer.Exit(1)
@@ -103,16 +146,17 @@ def verify(assets: Assets = None) -> None:
 
 @app.command()
 def export(
-    asset: str,
-    horizon: int,
+    unit: Unit,
+    target: Target,
     version: Version = None,
     folder: Annotated[Path, typer.Option("--to", help="Where to write.")] = Path(),
+    use_case: UseCaseName = None,
 ) -> None:
     """Write a model as .onnx with a card that says how to use it from any language."""
     from brain.store.browse import export_model
 
-    onnx, card = export_model(_store(), model_key(asset, horizon), version, folder)
-    console.print(f"{onnx}\n{card}", highlight=False)
+    onnx, card = export_model(*_model(use_case, unit, target), version, folder)
+    console.print(f"{onnx}\n{card}", highlight=False, markup=False)
 
 
 def _table(*columns: str) -> Table:
@@ -120,8 +164,32 @@ def _table(*columns: str) -> Table:
     return Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
-def _store() -> ModelStore:
-    from brain.core.settings import Settings
-    from brain.store.models import ModelStore
+def _stores(use_case: str | None) -> Iterator[ModelStore]:
+    return (run.store for run in _runs(use_case))
 
-    return ModelStore.open(Settings.load(), "direction")
+
+def _model(use_case: str | None, unit: str, target: str) -> tuple[ModelStore, ModelKey]:
+    run, key = _meant(use_case, unit, target)
+    return run.store, key
+
+
+def _meant(use_case: str | None, unit: str, target: str) -> tuple[Run, ModelKey]:
+    """The model that a person means: of the use case named, or of the only one that has a champion of these names."""
+    from brain.core.keys import ModelKey
+
+    runs = _runs(use_case)
+    meant = [(run, ModelKey(run.use_case.name, unit, run.use_case.target(target))) for run in runs]
+    stored = [(run, key) for run, key in meant if run.store.has_champion(key)]
+    if len(stored) > 1:
+        names = ", ".join(run.use_case.name for run, _ in stored)
+        raise typer.BadParameter(f"{unit} {target} is in {names}; say which with --use-case")
+    return (stored or meant)[0]
+
+
+def _runs(use_case: str | None) -> list[Run]:
+    from brain.core.moment import Moment
+    from brain.core.settings import Settings
+    from brain.workspace import open_workspace
+
+    workspace, now = open_workspace(Settings.load()), Moment(datetime.now(UTC))
+    return [workspace.run(use_case, now)] if use_case else list(workspace.runs(now))

@@ -1,28 +1,22 @@
-"""What a person sees on a terminal: the progress of a run, and tables that are never cut short."""
+"""What a person sees on a terminal: tables that are never cut short."""
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from rich.progress import TaskID
-
-    from brain.core.progress import ProgressLog, StepProgress
+    from brain.usecases.protocol import Overview
     from brain.warehouse.read import Answer
-
-REFRESH_SECONDS = 0.5
 
 
 class ServerLine(Protocol):
@@ -41,23 +35,23 @@ class ServerLine(Protocol):
 def show_answer(console: Console, answer: Answer, title: str = "", query: str = "") -> None:
     """Print a query's result whole: a line that does not fit is the terminal's to wrap, a digit is never dropped."""
     if title:
-        console.print(f"\n[bold]{title}[/]\n[dim]{query}[/]", soft_wrap=True, highlight=False)
+        console.print(Text.assemble("\n", (title, "bold"), "\n", (query, "dim")), soft_wrap=True, highlight=False)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     for name in answer.columns:
-        table.add_column(name, no_wrap=True)
+        table.add_column(Text(name), no_wrap=True)
     for row in answer.rows:
-        table.add_row(*map(_cell, row))
+        table.add_row(*map(_shown, row))
     _print_whole(console, table)
 
 
-def show_probabilities(console: Console, answer: Answer) -> None:
-    """Print the wide table narrow enough for 80 columns: ``5d`` for the horizon, ``.531`` for the probability."""
-    table = Table(box=None, padding=(0, 1, 0, 0), title="Probabilities", title_justify="left")
-    kept = [index for index, name in enumerate(answer.columns) if name != "published_at"]
-    for index in kept:
-        table.add_column(answer.columns[index].replace("_Day_Probability", "d"), no_wrap=True, justify="right")
+def show_overview(console: Console, answer: Answer, overview: Overview) -> None:
+    """Print a use case's main table narrow enough for 80 columns: ``.531`` for 0.531, and its own short headings."""
+    table = Table(box=None, padding=(0, 1, 0, 0), title=Text(overview.title), title_justify="left")
+    kept = [(place, label) for place, name in enumerate(answer.columns) if (label := overview.label(name))]
+    for _, label in kept:
+        table.add_column(Text(label), no_wrap=True, justify="right")
     for row in answer.rows:
-        table.add_row(*(f"{row[i]:.3f}".lstrip("0") if isinstance(row[i], float) else _cell(row[i]) for i in kept))
+        table.add_row(*(_short(row[place]) for place, _ in kept))
     _print_whole(console, table)
 
 
@@ -75,48 +69,14 @@ def _print_whole(console: Console, table: Table) -> None:
     wide.print(table)
 
 
-def _cell(value: object) -> str:
+def _shown(value: object) -> Text:
+    """A value as it is: text from data is never taken for markup."""
     if value is None:
-        return ""
+        return Text("")
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+        return Text(f"{value:%Y-%m-%d %H:%M}")
+    return Text(f"{value:.4f}" if isinstance(value, float) else str(value))
 
 
-@contextmanager
-def shown(console: Console, log: ProgressLog) -> Iterator[None]:
-    """Show what `log` tells, in a thread of its own, until the block ends."""
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-        TextColumn("[dim]{task.fields[item]}"),
-    )
-    ended = threading.Event()
-    with Progress(*columns, console=console) as progress:
-        painter = threading.Thread(target=_paint, args=(progress, log, ended), daemon=True)
-        painter.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            painter.join()
-
-
-def _paint(progress: Progress, log: ProgressLog, ended: threading.Event) -> None:
-    lines: dict[str, TaskID] = {}
-    while True:
-        last_round = ended.wait(REFRESH_SECONDS)
-        for step, found in log.read().items():
-            if step not in lines:
-                lines[step] = progress.add_task(step, left="", item="")
-            progress.update(lines[step], total=found.total, completed=found.done, left=_left(found), item=found.item)
-        if last_round:
-            return
-
-
-def _left(found: StepProgress) -> str:
-    left = found.seconds_left
-    return "" if left is None or found.done == found.total else f"about {left:.0f} s left"
+def _short(value: object) -> Text:
+    return Text(f"{value:.3f}".lstrip("0")) if isinstance(value, float) else _shown(value)

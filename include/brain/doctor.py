@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brain.core.catalogue import Catalogue, load_catalogue
-from brain.core.errors import BrainError
+from brain.core.catalogue import load_catalogue
+from brain.core.errors import BrainError, SourceTableError
 from brain.core.settings import Settings
 from brain.usecases import USE_CASES
-from brain.usecases.direction.catalogue import assets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from brain.core.moment import Moment
+    from brain.core.source_table import SourceTable
+    from brain.source.connect import Source
 
 PROBE = "doctor.probe"
 
@@ -27,7 +30,7 @@ class Check:
     message: str
 
 
-def examine(home: Path) -> Iterator[Check]:
+def examine(home: Path, moment: Moment) -> Iterator[Check]:
     """Check everything that can be checked; what depends on a broken part is left out."""
     yield Check("home", True, str(home))
     try:
@@ -37,7 +40,7 @@ def examine(home: Path) -> Iterator[Check]:
         return
     yield Check("settings", True, "every variable is set")
     yield _checked("encryption keys", lambda: _encryption_keys(settings))
-    yield from _source_and_catalogue(settings)
+    yield from _source_and_catalogue(settings, moment)
     yield _checked("lake", lambda: _lake(settings))
     yield _checked("models (MongoDB)", lambda: _models(settings))
     yield _checked("warehouse", lambda: _warehouse(settings))
@@ -69,34 +72,51 @@ def _encryption_keys(settings: Settings) -> str:
     return f"{len(settings.encryption_keys)} for encryption, {len(settings.signing_keys)} for signing"
 
 
-def _source_and_catalogue(settings: Settings) -> Iterator[Check]:
+def _source_and_catalogue(settings: Settings, moment: Moment) -> Iterator[Check]:
     try:
         catalogue = load_catalogue(settings.catalogue_path, USE_CASES)
     except BrainError as error:
         yield Check("catalogue", False, str(error))
         return
-    yield Check("catalogue", True, f"{settings.catalogue_path}: {len(assets_of(catalogue).assets)} assets named")
-    yield _checked("source", lambda: _source(settings, catalogue))
+    told = ", ".join(f"{len(USE_CASES[name].units(s))} of {name}" for name, s in catalogue.sections.items())
+    yield Check("catalogue", True, f"{settings.catalogue_path}: units named: {told}")
+    yield _checked("source", lambda: _source(settings, moment))
 
 
-def _source(settings: Settings, catalogue: Catalogue) -> str:
-    from brain.core.errors import SourceTableError
-    from brain.source.open import open_source
+def _source(settings: Settings, moment: Moment) -> str:
+    from brain.source.connect import open_source
+    from brain.workspace import open_workspace
 
-    source = open_source(settings, catalogue.source.schema_name)
+    workspace = open_workspace(settings)
+    source = open_source(settings, workspace.catalogue.source.schema_name)
+    tables = [
+        given.table
+        for run in workspace.runs(moment)
+        for unit in run.units
+        for given in run.use_case.inputs(run, unit.name)
+    ]
     try:
-        tables = source.discover()
+        missing = [f"{table.name}: {reason}" for table in tables if (reason := _lacks(source, table))]
     finally:
         source.close()
-    missing = [asset.name for asset in assets_of(catalogue).assets if asset.table not in tables]
     if missing:
         raise SourceTableError(
-            ", ".join(missing),
-            found=f"no table with Date and Close in schema {catalogue.source.schema_name or '(default)'}",
-            expected="a table for each asset of the catalogue",
+            "the source tables",
+            found="; ".join(missing),
+            expected="a table for each unit of the catalogue, with its key and the columns it needs",
             remedy="Create it, correct `table:`, or load the demo data with `brain demo`.",
         )
-    return f"{len(tables)} asset tables"
+    return f"{len(tables)} source tables"
+
+
+def _lacks(source: Source, table: SourceTable) -> str:
+    """What a source table lacks; empty where it can be extracted."""
+    try:
+        columns = source.columns(table.table)
+    except SourceTableError as error:
+        return error.found
+    missing = [name for name in (*table.key, *table.required) if name not in columns]
+    return f"no column {', '.join(missing)} in table {table.table!r}" if missing else ""
 
 
 def _lake(settings: Settings) -> str:
@@ -105,7 +125,7 @@ def _lake(settings: Settings) -> str:
     lake = Lake(settings.lake_url)
     lake.storage.write(PROBE, b"written by brain doctor")
     lake.storage.delete(PROBE)
-    return f"{settings.lake_url}: writable, {len(lake.assets())} assets"
+    return f"{settings.lake_url}: writable, {len(lake.storage.names('.'))} folders"
 
 
 def _models(settings: Settings) -> str:
@@ -141,5 +161,7 @@ def _reader(settings: Settings) -> str:
 
     if settings.reader_url is None:
         return "BRAIN_READER_URL is not set: `brain sql` uses the publisher's login"
-    (found,) = ask(settings.reader_url, "SELECT to_regclass('probabilities') IS NOT NULL").rows[0]
+    (found,) = ask(settings.reader_url, "SELECT count(*) > 0 FROM pg_tables WHERE schemaname = current_schema()").rows[
+        0
+    ]
     return "can log in" + ("" if found else "; nothing is published yet")

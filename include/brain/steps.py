@@ -1,393 +1,322 @@
-"""Each step of the pipeline as one function of (workspace, assets, interval); DAGs, CLI and tests call these."""
+"""Each step of the pipeline as one function of a run and its units; DAGs, command line and tests call these."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from brain.core.catalogue import Catalogue, load_catalogue
-from brain.core.errors import BrainError, PublishError, SourceTableError, UnforeseenError
-from brain.core.keys import ModelKey
-from brain.core.progress import ProgressLog
-from brain.usecases import USE_CASES
-from brain.usecases.direction.catalogue import Assets, assets_of
-from brain.usecases.direction.names import NAME, horizon_of, model_key
+from brain.core.durations import day_before
+from brain.core.errors import BrainError, PublishError, UnforeseenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from brain.core.moment import Moment
-    from brain.core.settings import Settings
     from brain.extract.report import ExtractionReport
-    from brain.lake.lake import Lake, Snapshot
-    from brain.learning.candidate import TrainingResult
-    from brain.source.open import Source
-    from brain.store.models import ModelStore
-    from brain.usecases.direction.catalogue import AssetSpec
-    from brain.usecases.direction.peer_shares import PeerShares
+    from brain.learning.candidate import Failed, Skipped, TrainingResult
+    from brain.source.connect import Source
+    from brain.store.champions import Refused
+    from brain.store.writing import Saved
+    from brain.usecases.protocol import Input, Run, Unit
     from brain.warehouse.publish import Publication
-
+    from brain.workspace import Workspace
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """Where a step works: the settings, and the catalogue with discovered tables."""
-
-    settings: Settings
-    catalogue: Catalogue
-
-    @property
-    def assets(self) -> Assets:
-        return assets_of(self.catalogue)
-
-    def progress(self, moment: Moment) -> ProgressLog:
-        return ProgressLog.of(self.settings.home, moment)
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
 class UnitResult:
-    """What a step did for one asset; tidying also tells of past runs.
+    """What a step did for one unit; tidying also tells of past runs.
 
     Args:
-        ok: Whether the asset went through.
+        ok: Whether the unit went through.
         reason: What was done, or why not, in a sentence.
         error: The error behind a failure, so that the caller can tell a passing one from a lasting one.
     """
 
-    asset: str
+    unit: str
     ok: bool
     reason: str
     error: BrainError | None = None
 
 
-def open_workspace(settings: Settings) -> Workspace:
-    """Load the catalogue and, where it asks for it, add the tables the source has.
-
-    Raises:
-        CatalogueError: The catalogue is wrong, or nothing was discovered.
-    """
-    catalogue = load_catalogue(settings.catalogue_path, USE_CASES)
-    if catalogue.source.discover:
-        from brain.source.open import open_source
-
-        source = open_source(settings, catalogue.source.schema_name)
+def each(runs: Iterable[Run], do: Callable[[Run], ResultT]) -> dict[str, ResultT]:
+    """What `do` gives for each run, by use case; the first error is raised once every run has had its turn."""
+    done, errors = {}, []
+    for run in runs:
         try:
-            catalogue = catalogue.with_section(NAME, assets_of(catalogue).with_tables(source.discover()))
-        finally:
-            source.close()
-    return Workspace(settings, catalogue)
+            done[run.use_case.name] = do(run)
+        except BrainError as error:
+            log.error("%s: %s", run.use_case.name, error)
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return done
 
 
-def extract(workspace: Workspace, names: Sequence[str], moment: Moment, *, full: bool = False) -> list[UnitResult]:
-    """Bring the lake up to the interval's end; a failing asset keeps its previous snapshot.
+def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitResult]:
+    """Bring the lake up to the run's moment; a unit that fails keeps its previous snapshots.
 
     Champions trained on rows that turn out corrected are marked, and every extraction is recorded in `extraction_runs`.
+
+    Args:
+        full: Read whole tables again.
     """
-    from brain.lake.lake import Lake
-    from brain.source.open import open_source
+    from brain.source.connect import open_source
     from brain.warehouse.extraction_runs import record_runs
 
-    progress = workspace.progress(moment)
-    lake = Lake(workspace.settings.lake_url)
-    source = open_source(workspace.settings, workspace.catalogue.source.schema_name)
-    reports = []
+    source = open_source(run.settings, run.source.schema_name)
+    reports: list[ExtractionReport] = []
+    results = []
     try:
         for name in names:
-            reports.append(_extract_asset(source, lake, workspace.assets.asset(name), moment, full=full))
-            progress.report("extract", name)
+            found = [_extract(run, source, given, full=full) for given in run.use_case.inputs(run, name)]
+            _mark_corrected(run, name, found)
+            results.append(_extracted(name, found))
+            reports += found
+            run.progress.report("extract", _item(run, name))
     finally:
         source.close()
-    _mark_revised(workspace, reports, moment)
-    record_runs(workspace.settings.warehouse_url, reports)
-    return [UnitResult(report.asset, report.ok, report.line(), report.error) for report in reports]
+    record_runs(run.settings.warehouse_url, reports)
+    return results
 
 
-def train(
-    workspace: Workspace,
-    names: Sequence[str],
-    moment: Moment,
-    *,
-    horizons: Sequence[int] = (),
-    force: bool = False,
-) -> list[UnitResult]:
-    """Search, refresh or skip the models of some assets, and make the candidates champions."""
-    from brain.lake.lake import Lake
-    from brain.store.models import ModelStore
-    from brain.usecases.direction.peer_shares import grid_shares
+def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force: bool = False) -> list[UnitResult]:
+    """Search, refresh or skip the models of some units, and make the candidates champions.
 
-    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings, NAME)
-    chosen = workspace.assets.only(names, horizons)
-    shares = grid_shares(lake, workspace.assets.names, workspace.assets.horizons, moment.day)
-    return [
-        _train_asset(workspace, lake, store, spec, moment, shares.without(spec.name), force=force)
-        for spec in chosen.assets
-    ]
+    Args:
+        targets: Train only these; all where none is given.
+        force: Search every model anew.
+    """
+    return [_train(run, name, targets, force=force) for name in names]
 
 
-def judge(workspace: Workspace, moment: Moment) -> dict[str, Any]:
-    """Decide over the whole grid which champions may claim skill, so that few of the claims are false."""
-    from brain.learning.skill import control_fdr
-    from brain.store.models import ModelStore
-    from brain.store.verdicts import Verdict
-
-    store = ModelStore.open(workspace.settings, NAME)
-    grid = {model_key(asset.name, horizon) for asset in workspace.assets.assets for horizon in asset.horizons}
-    judged = [claim for claim in store.claims(workspace.assets.names) if claim.key in grid]
-    level = min((asset.training.false_discovery_rate for asset in workspace.assets.assets), default=0.05)
-    proven = control_fdr({claim.key: claim.p_value for claim in judged}, level)
-    recorded = store.record_verdicts(
-        Verdict(claim.key, claim.version, proven[claim.key], claim.p_value, moment.at) for claim in judged
-    )
-    return {"models": len(judged), "with_skill": sum(proven.values()), "recorded": recorded}
+def judge(run: Run) -> Mapping[str, Any]:
+    """Decide over all champions of the use case which may claim skill, so that few of the claims are false."""
+    return run.use_case.judge(run)
 
 
-def score(workspace: Workspace, names: Sequence[str], moment: Moment) -> list[UnitResult]:
-    """Score the newest rows of some assets and stage the cells for `publish`."""
-    from brain.lake.lake import Lake
+def score(run: Run, names: Sequence[str]) -> list[UnitResult]:
+    """Score the newest rows of some units and stage the rows for `publish`."""
     from brain.scoring.staged import stage
-    from brain.store.models import ModelStore
 
-    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings, NAME)
-    chosen = workspace.assets.only(names)
-    cells = _score_cells(store, lake, chosen.assets, moment)
-    stage(lake, moment, names, cells)
-    progress = workspace.progress(moment)
+    rows = _score(run, names)
+    stage(run.lake, run.moment, run.use_case.name, names, rows)
     for name in names:
-        progress.report("score", name)
-    return [_scored(name, cells[cells["asset"] == name]) for name in names]
+        run.progress.report("score", _item(run, name))
+    return [_scored(run, name, rows) for name in names]
 
 
-def publish(workspace: Workspace, chunks: Iterable[Sequence[str]], moment: Moment) -> Publication:
-    """Publish what `score` staged for the chunks; a cell that was not scored keeps its last value, marked stale.
+def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
+    """Publish what `score` staged for the chunks, all tables of the use case in one transaction.
 
     Raises:
-        PublishError: The staged cells fail the gate; nothing is published.
+        PublishError: The staged rows fail the gate; nothing is published.
     """
-    from brain.lake.lake import Lake
-    from brain.quality.gate import keep_results
+    from brain.quality.gate import keep_result
     from brain.scoring.staged import staged
-    from brain.usecases.direction.published_check import check_probabilities
-    from brain.warehouse.publish import publish as publish_cells
+    from brain.warehouse.grid import complete
+    from brain.warehouse.publish import TableRows
+    from brain.warehouse.publish import publish as publish_tables
 
-    lake = Lake(workspace.settings.lake_url)
-    cells = _whole_grid(workspace.assets, staged(lake, moment, chunks))
-    report = check_probabilities(cells, workspace.assets, moment)
-    keep_results(lake, moment, report)
-    for finding in report.findings:
+    tables = run.use_case.tables
+    found = staged(run.lake, run.moment, run.use_case.name, chunks)
+    expected = run.use_case.rows(run.section)
+    rows = {table.name: complete(table, found.get(table.name), expected[table.name]) for table in tables}
+    result = run.use_case.rules(run, rows)
+    keep_result(run.lake, run.use_case.name, run.moment, result)
+    for finding in result.findings:
         log.warning("%s: %s", finding.rule, finding.message)
-    if not report.passed:
+    if not result.passed:
         raise PublishError(
-            "Probabilities",
-            found=report.reason,
-            expected="cells that pass the quality gate",
+            result.subject,
+            found=result.reason,
+            expected="rows that pass the quality gate",
             remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
         )
-    publication = publish_cells(workspace.settings.warehouse_url, workspace.assets, cells, moment.at)
-    workspace.progress(moment).report("publish", "Probabilities")
+    derived = run.use_case.derived(run.section)
+    given = [TableRows(table, rows[table.name]) for table in tables]
+    publication = publish_tables(run.settings.warehouse_url, given, derived, run.moment)
+    run.progress.report("publish", run.use_case.name)
     return publication
 
 
-def document(workspace: Workspace, moment: Moment) -> str:
-    """Render the quality gate's verdicts of an interval as pages in the lake; returns their address."""
-    from brain.lake.lake import Lake
+def outcomes(run: Run) -> pd.DataFrame:
+    """What came true of the rows ever published: their keys and values, and an ``outcome``."""
+    return run.use_case.outcomes(run)
+
+
+def document(run: Run) -> str:
+    """Render the quality gate's results of a moment as pages in the lake; returns their address."""
     from brain.quality.docs import build_data_docs
 
-    return build_data_docs(Lake(workspace.settings.lake_url), moment)
+    return build_data_docs(run.lake, run.moment)
 
 
 def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
-    """Delete what nobody needs any more: old snapshots of the lake, old model versions and what past runs left behind.
+    """Delete what nobody needs any more: old snapshots and model versions, and what past runs left in the lake.
 
     What a champion was trained on, and every version behind a number published within the audit window, stays.
     """
-    from brain.core.durations import day_before
     from brain.lake.lake import Lake
-    from brain.lake.retention import tidy_asset, tidy_runs
+    from brain.lake.retention import tidy_runs
+
+    runs = workspace.runs(moment)
+    results = [_tidy(run, unit) for run in runs for unit in run.units]
+    days = max((unit.retention.snapshot_days for run in runs for unit in run.units), default=0)
+    past = tidy_runs(Lake(workspace.settings.lake_url), _run_folders(), moment, days)
+    return [*results, UnitResult("past runs", True, f"{past} folders of scores, shares and results removed")]
+
+
+def _run_folders() -> tuple[str, ...]:
+    """Lake folders that hold a folder for each run or day."""
     from brain.quality import docs, gate
     from brain.scoring import staged
-    from brain.store.models import ModelStore
-    from brain.usecases.direction import peer_shares as peers
-    from brain.warehouse.read import referenced_versions
+    from brain.usecases.protocol import SHARED
 
-    lake, store = Lake(workspace.settings.lake_url), ModelStore.open(workspace.settings, NAME)
-    outcomes = []
-    for spec in workspace.assets.assets:
-        audited = datetime.combine(day_before(moment.day, spec.retention.audit), time(), UTC)
-        try:
-            trained_on = {
-                str(found.data_sha256): found.trained_at for found in store.champion_summaries([spec.name]).values()
-            }
-            tidied = tidy_asset(lake, spec, moment, trained_on)
-            removed = store.prune(
-                keep=spec.retention.model_versions,
-                referenced=referenced_versions(workspace.settings.warehouse_url, audited),
-                entities=[spec.name],
-            )
-        except BrainError as error:
-            outcomes.append(UnitResult(spec.name, False, str(error), error))
-            continue
-        told = f"{len(tidied.versions)} snapshots, {tidied.files} files and {len(removed)} model versions removed"
-        outcomes.append(UnitResult(spec.name, True, told))
-    folders = (gate.RESULTS, docs.FOLDER, peers.FOLDER, staged.FOLDER)
-    days = max((spec.retention.snapshot_days for spec in workspace.assets.assets), default=0)
-    past = tidy_runs(lake, folders, moment, days)
-    return [*outcomes, UnitResult("past runs", True, f"{past} folders of scores, shares and verdicts removed")]
+    return gate.RESULTS, docs.FOLDER, staged.FOLDER, SHARED, "usual_shares"  # the last by releases before 0.2
 
 
-def _extract_asset(source: Source, lake: Lake, spec: AssetSpec, moment: Moment, *, full: bool) -> ExtractionReport:
-    from brain.extract.incremental import extract_asset
+def _item(run: Run, name: str) -> str:
+    """How progress names a unit: use cases may have units of the same name."""
+    return f"{run.use_case.name} {name}"
+
+
+def _extract(run: Run, source: Source, given: Input, *, full: bool) -> ExtractionReport:
     from brain.extract.report import ExtractionReport
-    from brain.quality.gate import asset_gate
+    from brain.extract.table import extract_table
+    from brain.quality.gate import gate_for
 
+    table = given.table
     try:
-        report = extract_asset(source, lake, spec, moment, asset_gate(lake, spec, moment), full=full)
-    except Exception as error:  # one asset must not end its chunk; the report turns red and names it
-        log.exception("extracting %s", spec.name)
-        unforeseen = UnforeseenError.during("extraction", spec.name, error)
-        report = ExtractionReport(spec.name, moment.at, "failed", reason=str(unforeseen), error=unforeseen)
+        gate = gate_for(run.lake, table, run.moment, given.check)
+        report = extract_table(source, run.lake, table, run.moment, gate, full=full)
+    except Exception as error:  # one unit must not end its chunk; the report turns red and names it
+        log.exception("extracting %s", table.name)
+        unforeseen = UnforeseenError.during("extraction", table.name, error)
+        report = ExtractionReport(
+            table.use_case, table.name, run.moment, "failed", reason=str(unforeseen), error=unforeseen
+        )
     log.log(logging.INFO if report.ok else logging.ERROR, "%s", report.line())
     return report
 
 
-def _score_cells(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], moment: Moment) -> pd.DataFrame:
-    """The cells of some assets; an unforeseen error among them is traced to its asset and contained to it."""
-    from brain.scoring.batch import CellFailure, ScoringResult, score_assets
+def _extracted(name: str, reports: Sequence[ExtractionReport]) -> UnitResult:
+    error = next((report.error for report in reports if report.error), None)
+    return UnitResult(name, all(report.ok for report in reports), "; ".join(r.line() for r in reports), error)
 
+
+def _mark_corrected(run: Run, name: str, reports: Sequence[ExtractionReport]) -> None:
+    """Note on the champions of a unit that rows they were trained on have changed since."""
+    corrected = [report for report in reports if report.status == "corrected"]
+    if corrected:
+        run.store.mark_revised(name, "; ".join(report.line() for report in corrected), run.moment.at)
+
+
+def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitResult:
     try:
-        return score_assets(store, lake, specs, moment).cells()
-    except BrainError:
-        raise
-    except Exception as error:
-        if len(specs) == 1:
-            log.exception("scoring %s", specs[0].name)
-            unforeseen = UnforeseenError.during("scoring", specs[0].name, error)
-            failures = [CellFailure(specs[0].name, horizon, unforeseen) for horizon in specs[0].horizons]
-            return ScoringResult(failures=failures).cells()
-    import pandas as pd
-
-    return pd.concat([_score_cells(store, lake, [spec], moment) for spec in specs], ignore_index=True)
-
-
-def _train_asset(
-    workspace: Workspace,
-    lake: Lake,
-    store: ModelStore,
-    spec: AssetSpec,
-    moment: Moment,
-    peers: PeerShares,
-    *,
-    force: bool,
-) -> UnitResult:
-    try:
-        snapshot = lake.as_of(spec.name, moment.day)
-        if snapshot is None:
-            raise SourceTableError(
-                spec.name,
-                found="no snapshot in the lake",
-                expected="rows that passed the quality gate",
-                remedy="See what `extract_assets` says about it.",
-            )
-        outcomes = _train_models(
-            lake, store, workspace.assets.asset(spec.name), spec.horizons, snapshot, moment, peers, force=force
-        )
+        results = run.use_case.train(run, name, targets, force=force)
+        saved = run.store.save(results, run.moment)
     except BrainError as error:
         log.error("%s", error)
-        return UnitResult(spec.name, False, str(error), error)
-    except Exception as error:  # one asset must not end its chunk; the report turns red and names it
-        log.exception("training %s", spec.name)
-        unforeseen = UnforeseenError.during("training", spec.name, error)
-        return UnitResult(spec.name, False, str(unforeseen), unforeseen)
-    log.info("%s: %s", outcomes.asset, outcomes.reason)
-    progress = workspace.progress(moment)
-    for horizon in spec.horizons:
-        progress.report("train", f"{spec.name} {horizon}")
-    return outcomes
+        return UnitResult(name, False, str(error), error)
+    except Exception as error:  # one unit must not end its chunk; the report turns red and names it
+        log.exception("training %s", name)
+        unforeseen = UnforeseenError.during("training", name, error)
+        return UnitResult(name, False, str(unforeseen), unforeseen)
+    told = _trained(name, results, saved)
+    log.info("%s: %s", told.unit, told.reason)
+    for result in results:
+        run.progress.report("train", f"{_item(run, name)} {result.key.target}")
+    return told
 
 
-def _train_models(
-    lake: Lake,
-    store: ModelStore,
-    spec: AssetSpec,
-    horizons: Sequence[int],
-    snapshot: Snapshot,
-    moment: Moment,
-    peers: PeerShares,
-    *,
-    force: bool,
+def _trained(
+    name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused | Skipped | Failed]
 ) -> UnitResult:
-    from brain.learning.candidate import DataReference, Failed
-    from brain.store.champions import Refused
-    from brain.usecases.direction.trainer import train_asset
-
-    champions = {horizon_of(key.target): found for key, found in store.champion_summaries([spec.name]).items()}
-    outcomes = train_asset(
-        lake.read(snapshot),
-        spec,
-        DataReference(snapshot.sha256, snapshot.watermark, snapshot.source_tables),
-        champions,
-        interval_end=moment.at,
-        horizons=horizons,
-        force=force,
-        peers=peers,
-    )
-    saved = store.save(outcomes, moment)
-    refused = {outcome.key: str(outcome.error) for outcome in saved if isinstance(outcome, Refused)}
-    failed = {outcome.key: f"{outcome.reason}. {outcome.remedy}" for outcome in outcomes if isinstance(outcome, Failed)}
-    return _trained(spec.name, outcomes, refused | failed)
-
-
-def _trained(name: str, outcomes: Sequence[TrainingResult], failures: dict[ModelKey, str]) -> UnitResult:
-    from collections import Counter
-
     from brain.learning.candidate import Failed
+    from brain.store.champions import Refused
 
-    done = Counter(o.decision.action for o in outcomes if not isinstance(o, Failed) and o.key not in failures)
+    failures = {one.key: str(one.error) for one in saved if isinstance(one, Refused)}
+    failures |= {one.key: f"{one.reason}. {one.remedy}" for one in saved if isinstance(one, Failed)}
+    done = Counter(one.decision.action for one in results if not isinstance(one, Failed) and one.key not in failures)
     told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
     if failures:
         told += "; " + "; ".join(f"{key.target}: {reason}" for key, reason in failures.items())
     return UnitResult(name, not failures, told)
 
 
-def _scored(name: str, cells: pd.DataFrame) -> UnitResult:
-    failed = cells[cells["probability"].isna()]
-    told = f"{len(cells) - len(failed)} of {len(cells)} cells scored"
-    if len(failed):
-        told += "; " + "; ".join(
-            f"{h}: {reason}" for h, reason in zip(failed["horizon"], failed["reason"], strict=True)
-        )
-    return UnitResult(name, failed.empty, told)
-
-
-def _whole_grid(catalogue: Assets, scored: pd.DataFrame) -> pd.DataFrame:
-    """One line for each cell of the catalogue; those whose chunk was not scored say so."""
+def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+    """By table, the rows of some units; an unforeseen error is traced to its unit and contained to it."""
+    try:
+        return run.use_case.score(run, names)
+    except BrainError:
+        raise
+    except Exception as error:
+        if len(names) == 1:
+            log.exception("scoring %s", names[0])
+            return _unscored(run, names[0], UnforeseenError.during("scoring", names[0], error))
     import pandas as pd
 
-    from brain.scoring.batch import CELL_COLUMNS
-
-    grid = pd.DataFrame(
-        [(asset.name, horizon) for asset in catalogue.assets for horizon in asset.horizons],
-        columns=["asset", "horizon"],
-    )
-    if scored.empty:
-        scored = pd.DataFrame(columns=list(CELL_COLUMNS))
-    cells = grid.merge(scored, on=["asset", "horizon"], how="left", indicator=True)
-    cells.loc[cells["_merge"] == "left_only", "reason"] = "its chunk was not scored in this run"
-    return cells.drop(columns="_merge")
+    alone = [_score(run, [name]) for name in names]
+    return {table.name: pd.concat([rows[table.name] for rows in alone]) for table in run.use_case.tables}
 
 
-def _mark_revised(workspace: Workspace, reports: Sequence[ExtractionReport], moment: Moment) -> None:
-    """Note on the champions of corrected assets that their training rows have changed since."""
-    corrected = [report for report in reports if report.verdict == "corrected" and report.corrected_dates]
-    if not corrected:
-        return
-    from brain.store.models import ModelStore
+def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]:
+    """The rows that a unit is to have, each without a value and with the reason."""
+    expected = run.use_case.rows(run.section)
+    rows = {}
+    for table in run.use_case.tables:
+        keys = expected[table.name]
+        if keys is not None:
+            own = [run.use_case.model_key(key).entity == name for key in _records(keys)]
+            rows[table.name] = keys[own].reindex(columns=list(table.row_names)).assign(reason=str(error))
+    return rows
 
-    store = ModelStore.open(workspace.settings, NAME)
-    for report in corrected:
-        store.mark_revised(report.asset, report.line(), moment.at)
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
+    done, failed = 0, []
+    for table in run.use_case.tables:
+        for row in _records(rows[table.name]):
+            key = run.use_case.model_key(row)
+            if key.entity != name:
+                continue
+            if row[table.value] is None or row[table.value] != row[table.value]:
+                failed.append(f"{key.target}: {row['reason']}")
+            else:
+                done += 1
+    told = f"{done} of {done + len(failed)} rows scored"
+    return UnitResult(name, not failed, "; ".join([told, *failed]))
+
+
+def _tidy(run: Run, unit: Unit) -> UnitResult:
+    from brain.lake.retention import tidy_table
+    from brain.warehouse.read import referenced_versions
+
+    audited = datetime.combine(day_before(run.moment.day, unit.retention.audit), time(), UTC)
+    try:
+        champions = run.store.champion_summaries([unit.name]).values()
+        trained_on = {str(found.data_sha256): found.trained_at for found in champions}
+        inputs = run.use_case.inputs(run, unit.name)
+        tidied = [tidy_table(run.lake, given.table, run.moment, trained_on) for given in inputs]
+        rows = referenced_versions(run.settings.warehouse_url, run.use_case.tables, audited)
+        removed = run.store.prune(
+            keep=unit.retention.model_versions,
+            referenced={(run.use_case.model_key(row), version) for row, version in rows},
+            entities=[unit.name],
+        )
+    except BrainError as error:
+        return UnitResult(unit.name, False, str(error), error)
+    versions, files = sum(len(one.versions) for one in tidied), sum(one.files for one in tidied)
+    told = f"{versions} snapshots, {files} files and {len(removed)} model versions removed"
+    return UnitResult(unit.name, True, told)

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from brain.cli import app, main
 
+__all__ = ["app", "main"]
+
 console = Console()
 
 

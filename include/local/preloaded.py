@@ -19,13 +19,14 @@ LIBRARIES = (
     "sklearn.linear_model",
 )
 STEPS = (
-    "brain.extract.incremental",
+    "brain.extract.table",
     "brain.quality.docs",
     "brain.quality.gate",
     "brain.scoring.batch",
     "brain.steps",
     "brain.store.models",
-    "brain.usecases.direction.trainer",
+    "brain.usecases.direction.published_check",
+    "brain.usecases.direction.training",
     "brain.warehouse.publish",
 )
 

@@ -84,16 +84,19 @@ def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[b
 
 
 def show_results(console: Console, home: Path) -> None:
-    """The wide table, and the answers to the two questions, asked as the read-only user."""
-    from brain.display import show_answer, show_probabilities
-    from brain.warehouse.read import FALL_ANSWER, GOLD_ANSWER, WIDE_TABLE, ask, reader_url
+    """What every use case shows first, and the answers to the demo's questions, asked as the read-only user."""
+    from brain.demo.questions import QUESTIONS
+    from brain.display import show_answer, show_overview
+    from brain.usecases import USE_CASES
+    from brain.warehouse.read import ask, reader_url
+    from brain.workspace import open_workspace
 
-    url = reader_url(Settings.load({**os.environ, "BRAIN_HOME": str(home)}))
-    show_probabilities(console, ask(url, WIDE_TABLE))
-    for question, query in (
-        ("What is the probability that gold is higher in 5, 20, 161 days?", GOLD_ANSWER),
-        ("Which five assets are most likely to fall in a month?", FALL_ANSWER),
-    ):
+    settings = Settings.load({**os.environ, "BRAIN_HOME": str(home)})
+    url = reader_url(settings)
+    for name in open_workspace(settings).catalogue.sections:
+        overview = USE_CASES[name].overview
+        show_overview(console, ask(url, overview.query), overview)
+    for question, query in QUESTIONS:
         show_answer(console, ask(url, query), question, query)
 
 

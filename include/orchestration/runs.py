@@ -10,54 +10,57 @@ from airflow.sdk import get_current_context
 
 from brain import steps
 from brain.core.errors import Transient
+from brain.workspace import Work, choose, open_workspace
 from orchestration.connections import settings_of_task
 from orchestration.tasks import chunk_label, chunks, current_moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brain.usecases.protocol import Run
+    from brain.workspace import Workspace
+
 log = logging.getLogger(__name__)
 
-# About how many chunks, and the most assets in one: docs/decisions/chunks-not-tasks.md says why.
+# About how many chunks, and the most units in one: docs/decisions/chunks-not-tasks.md says why.
 EXTRACT_CHUNKS = (2, 50)
 TRAIN_CHUNKS = (6, 10)
 SCORE_CHUNKS = (1, 250)
 
-
-def plan_extraction(assets: Sequence[str]) -> list[list[str]]:
-    """Chunks of assets to extract."""
-    workspace = _workspace()
-    chosen = workspace.assets.only(assets)
-    workspace.progress(current_moment()).expect("extract", len(chosen.assets))
-    return chunks(chosen.names, *EXTRACT_CHUNKS)
+Chunk = dict[str, Any]  # {"use_case": name, "units": [names]}, as it travels between tasks
 
 
-def plan_training(assets: Sequence[str], horizons: Sequence[int]) -> list[list[str]]:
-    """Chunks of assets to train."""
-    workspace = _workspace()
-    chosen = workspace.assets.only(assets, horizons)
-    workspace.progress(current_moment()).expect("train", sum(len(asset.horizons) for asset in chosen.assets))
-    return chunks(chosen.names, *TRAIN_CHUNKS)
+def plan_extraction(units: Sequence[str]) -> list[Chunk]:
+    """Chunks of units to extract."""
+    work = _chosen(units)
+    _expect(work, "extract", sum(len(one.units) for one in work))
+    return _dealt(work, *EXTRACT_CHUNKS)
 
 
-def plan_scoring() -> list[list[str]]:
-    """Chunks of assets to score: always all, because the published table shows all."""
-    workspace = _workspace()
-    progress = workspace.progress(current_moment())
-    progress.expect("score", len(workspace.assets.assets))
-    progress.expect("publish", 1)
-    return chunks(workspace.assets.names, *SCORE_CHUNKS)
+def plan_training(units: Sequence[str], targets: Sequence[str]) -> list[Chunk]:
+    """Chunks of units to train."""
+    work = _chosen(units, targets)
+    _expect(work, "train", sum(one.models for one in work))
+    return _dealt(work, *TRAIN_CHUNKS)
 
 
-def extract_chunk(names: list[str]) -> list[dict[str, Any]]:
-    """Extract some assets; every outcome is told before a transient failure asks for a retry."""
-    _name_chunk(names)
-    return _tell(steps.extract(_workspace(), names, current_moment()))
+def plan_scoring() -> list[Chunk]:
+    """Chunks of units to score: always all, because the published tables show all."""
+    work = _chosen()
+    _expect(work, "score", sum(len(one.units) for one in work))
+    _expect(work, "publish", len(work))
+    return _dealt(work, *SCORE_CHUNKS)
+
+
+def extract_chunk(chunk: Chunk) -> list[dict[str, Any]]:
+    """Extract some units; every result is told before a transient failure asks for a retry."""
+    _name_chunk(chunk)
+    return _tell(steps.extract(_run(chunk), chunk["units"]), chunk["use_case"])
 
 
 def document_quality() -> str:
-    """Render the quality gate's verdicts; returns the address of the pages."""
-    address = steps.document(_workspace(), current_moment())
+    """Render the quality gate's results; returns the address of the pages."""
+    address = steps.document(_workspace().runs(current_moment())[0])
     log.info("Data Docs: %s", address)
     return address
 
@@ -67,41 +70,70 @@ def tidy_up() -> list[dict[str, Any]]:
     return _tell(steps.tidy(_workspace(), current_moment()))
 
 
-def train_chunk(names: list[str], horizons: list[int], force: bool) -> list[dict[str, Any]]:
-    """Train some assets' models."""
-    _name_chunk(names)
-    return _tell(steps.train(_workspace(), names, current_moment(), horizons=horizons, force=force))
+def train_chunk(chunk: Chunk, targets: list[str], force: bool) -> list[dict[str, Any]]:
+    """Train some units' models."""
+    _name_chunk(chunk)
+    run = _run(chunk)
+    return _tell(
+        steps.train(run, chunk["units"], tuple(map(run.use_case.target, targets)), force=force), chunk["use_case"]
+    )
 
 
-def judge_grid() -> dict[str, Any]:
-    """Decide over the whole grid which models have skill."""
-    return steps.judge(_workspace(), current_moment())
+def judge_champions() -> dict[str, Any]:
+    """Decide for every use case which champions may claim skill."""
+    return steps.each(_workspace().runs(current_moment()), lambda run: dict(steps.judge(run)))
 
 
-def score_chunk(names: list[str]) -> list[dict[str, Any]]:
-    """Score some assets' newest rows."""
-    _name_chunk(names)
-    return _tell(steps.score(_workspace(), names, current_moment()))
+def score_chunk(chunk: Chunk) -> list[dict[str, Any]]:
+    """Score some units' newest rows."""
+    _name_chunk(chunk)
+    return _tell(steps.score(_run(chunk), chunk["units"]), chunk["use_case"])
 
 
-def publish_scores(planned: list[list[str]]) -> dict[str, Any]:
-    """Publish what the chunks scored."""
-    publication = asdict(steps.publish(_workspace(), planned, current_moment()))
-    return {name: str(value) if name == "published_at" else value for name, value in publication.items()}
+def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
+    """Publish what the chunks scored, each use case in a transaction of its own."""
+
+    def publish(run: Run) -> dict[str, Any]:
+        own = [chunk["units"] for chunk in planned if chunk["use_case"] == run.use_case.name]
+        publication = asdict(steps.publish(run, own))
+        return {name: str(value) if name == "published_at" else value for name, value in publication.items()}
+
+    return steps.each(_workspace().runs(current_moment()), publish)
 
 
-def _workspace() -> steps.Workspace:
-    return steps.open_workspace(settings_of_task())
+def _workspace() -> Workspace:
+    return open_workspace(settings_of_task())
 
 
-def _name_chunk(names: Sequence[str]) -> None:
-    cast("dict[str, Any]", get_current_context())["chunk_name"] = chunk_label(names)
+def _run(chunk: Chunk) -> Run:
+    return _workspace().run(chunk["use_case"], current_moment())
 
 
-def _tell(outcomes: Sequence[steps.UnitResult]) -> list[dict[str, Any]]:
-    """The outcomes as plain values for the report; a transient failure among them is raised afterwards."""
-    told = [{"asset": outcome.asset, "ok": outcome.ok, "reason": outcome.reason} for outcome in outcomes]
-    passing = next((outcome.error for outcome in outcomes if isinstance(outcome.error, Transient)), None)
+def _chosen(units: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Work]:
+    return choose(_workspace(), current_moment(), units, targets)
+
+
+def _expect(work: Sequence[Work], step: str, total: int) -> None:
+    for one in work[:1]:  # all runs of a moment report to one log
+        one.run.progress.expect(step, total)
+
+
+def _dealt(work: Sequence[Work], count: int, largest: int) -> list[Chunk]:
+    return [
+        {"use_case": one.run.use_case.name, "units": names}
+        for one in work
+        for names in chunks(one.names, count, largest)
+    ]
+
+
+def _name_chunk(chunk: Chunk) -> None:
+    cast("dict[str, Any]", get_current_context())["chunk_name"] = chunk_label(chunk["units"])
+
+
+def _tell(results: Sequence[steps.UnitResult], use_case: str = "") -> list[dict[str, Any]]:
+    """The results as plain values for the report; a transient failure among them is raised afterwards."""
+    told = [{"use_case": use_case, "unit": result.unit, "ok": result.ok, "reason": result.reason} for result in results]
+    passing = next((result.error for result in results if isinstance(result.error, Transient)), None)
     if passing is not None:
         get_current_context()["ti"].xcom_push(key="return_value", value=told)
         raise passing

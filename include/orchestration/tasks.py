@@ -1,4 +1,4 @@
-"""What every task of every DAG shares: retries by error class, the data interval, chunks, and how failures are told."""
+"""What every task of every DAG shares: retries by error class, the moment, chunks, and how failures are told."""
 
 from __future__ import annotations
 
@@ -47,11 +47,15 @@ DAG_SETTINGS: dict[str, Any] = {
     "tags": ["brain"],
 }
 
-ASSETS_PARAM = Param(
-    [], type="array", items={"type": "string"}, title="Assets", description="One a line; none means all."
+UNITS_PARAM = Param(
+    [], type="array", items={"type": "string"}, title="Units", description="Assets and others, one a line; none: all."
 )
-HORIZONS_PARAM = Param(
-    [], type="array", items={"type": "integer"}, title="Horizons", description="Rows ahead; none means all."
+TARGETS_PARAM = Param(
+    [],
+    type="array",
+    items={"type": "string"},
+    title="Targets",
+    description="What is predicted, such as 25 or RETURNS25, one a line; none means all.",
 )
 FORCE_PARAM = Param(
     False, type="boolean", title="Force full training", description="Search anew even where the champion is fresh."
@@ -61,15 +65,15 @@ FAILED_SHARE_PARAM = Param(
     type="number",
     minimum=0,
     maximum=1,
-    title="Tolerated share of failed assets",
-    description="The report fails when more than this share of the assets failed.",
+    title="Tolerated share of failed units",
+    description="The report fails when more than this share of the units failed.",
 )
 
 
 def current_moment() -> Moment:
-    """The interval this run is about.
+    """The moment this run is about: the end of its data interval.
 
-    A run started by datasets takes over the interval of the run that produced them, so that all three DAGs speak of the
+    A run started by datasets takes over the moment of the run that produced them, so that all three DAGs speak of the
     same day and a cleared run gives the same rows again.
     """
     context = get_current_context()
@@ -102,17 +106,18 @@ def chunk_label(names: Sequence[str]) -> str:
 
 
 @task(trigger_rule="all_done", retries=0)
-def report(planned: list[list[str]], outcomes: list[list[dict[str, Any]]], params: dict[str, Any]) -> None:
-    """Say which assets failed and why; fail when they are more than the tolerated share."""
-    told = [outcome for chunk in outcomes for outcome in chunk]
-    silent = {name for chunk in planned for name in chunk} - {outcome["asset"] for outcome in told}
-    failed = [outcome for outcome in told if not outcome["ok"]]
-    failed += [{"asset": name, "reason": "its chunk died; see the log of that task"} for name in sorted(silent)]
+def report(planned: list[dict[str, Any]], results: list[list[dict[str, Any]]], params: dict[str, Any]) -> None:
+    """Say which units failed and why; fail when they are more than the tolerated share."""
+    told = [result for chunk in results for result in chunk]
+    dealt = {(chunk["use_case"], name) for chunk in planned for name in chunk["units"]}
+    silent = sorted(dealt - {(result["use_case"], result["unit"]) for result in told})
+    failed = [result for result in told if not result["ok"]]
+    failed += [{"unit": name, "reason": "its chunk died; see the log of that task"} for _, name in silent]
     total = len(told) + len(silent)
-    for outcome in failed:
-        log.error("%s failed: %s", outcome["asset"], outcome["reason"])
-    log.info("%d of %d assets went through", total - len(failed), total)
+    for result in failed:
+        log.error("%s failed: %s", result["unit"], result["reason"])
+    log.info("%d of %d units went through", total - len(failed), total)
     if len(failed) > params["tolerated_share"] * total:
-        names = ", ".join(outcome["asset"] for outcome in failed)
-        message = f"{len(failed)} of {total} assets failed ({names}); the log above says why each."
+        names = ", ".join(result["unit"] for result in failed)
+        message = f"{len(failed)} of {total} units failed ({names}); the log above says why each."
         raise AirflowFailException(message)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brain.core.catalogue import load_catalogue, parse_catalogue
+from brain.core.catalogue import Sectioned, load_catalogue, parse_catalogue
 from brain.core.errors import CatalogueError
+from brain.core.section import Section
 from brain.usecases import USE_CASES
 from brain.usecases.direction.catalogue import HORIZONS, Assets, AssetSpec, assets_of, parse_assets
 
@@ -259,3 +260,48 @@ def test_an_empty_catalogue_has_no_horizons() -> None:
 
 def test_a_name_of_63_bytes_fits() -> None:
     assert AssetSpec(name="x" * 63, table="ä" * 31).table == "ä" * 31
+
+
+class Shops(Section):
+    shops: tuple[str, ...]
+
+
+class Visits:
+    section: type[Section] = Shops
+    top_level: tuple[str, ...] = ()
+
+
+BOTH: dict[str, Sectioned] = {**USE_CASES, "visits": Visits()}
+
+
+def test_other_use_cases_stand_beside_the_assets() -> None:
+    catalogue = parse_catalogue("assets: [GOLD]\nuse_cases:\n  visits: {shops: [harbour]}\n", BOTH)
+    assert assets_of(catalogue).names == ("GOLD",)
+    assert catalogue.sections["visits"] == Shops(shops=("harbour",))
+
+
+def test_a_catalogue_may_speak_of_other_use_cases_only() -> None:
+    catalogue = parse_catalogue("use_cases:\n  visits: {shops: [harbour]}\n", BOTH)
+    assert list(catalogue.sections) == ["visits"]
+    assert assets_of(catalogue).names == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("assets: [GOLD]\nuse_cases:\n  dreams: {}\n", 3, "the unknown use case 'dreams'; there are: visits"),
+        (
+            "assets: [GOLD]\nuse_cases:\n  visits:\n    shops: [harbour]\n    shop: no\n",
+            5,
+            "shop: there is no such setting",
+        ),
+        ("assets: [GOLD]\nuse_cases:\n  direction: {}\n", 3, "whose settings stand at the top"),
+        ("assets: [GOLD]\nuse_cases: [visits]\n", 2, "`use_cases` that is not a mapping"),
+        ("source: {schema: market}\n", 1, "no asset and no use case"),
+    ],
+)
+def test_a_mistake_in_a_use_case_is_named_with_its_line(text: str, line: int, told: str) -> None:
+    with pytest.raises(CatalogueError) as raised:
+        parse_catalogue(text, BOTH, "catalogue.yaml")
+    assert f"catalogue.yaml, line {line}" in str(raised.value)
+    assert told in str(raised.value)

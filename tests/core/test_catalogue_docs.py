@@ -90,7 +90,7 @@ def test_choices_are_found() -> None:
 
 
 def test_the_example_is_a_valid_catalogue() -> None:
-    (example,) = re.findall(r"```yaml\n(.+?)```", TEXT, re.S)
+    example, *_ = re.findall(r"```yaml\n(.+?)```", TEXT, re.S)
     catalogue = parse_assets(example)
     sp500 = catalogue.asset("SP500")
     assert catalogue.names == ("GOLD", "SP500")

@@ -92,8 +92,8 @@ def test_every_dag_is_documented_tagged_and_never_catches_up(bag: dict[str, Any]
 
 
 def test_the_forms_offer_what_a_person_may_choose(bag: dict[str, Any]) -> None:
-    assert bag["dags"]["extract_assets"]["params"] == ["assets", "tolerated_share"]
-    assert bag["dags"]["train_models"]["params"] == ["assets", "force", "horizons", "tolerated_share"]
+    assert bag["dags"]["extract_assets"]["params"] == ["tolerated_share", "units"]
+    assert bag["dags"]["train_models"]["params"] == ["force", "targets", "tolerated_share", "units"]
     assert bag["dags"]["publish_probabilities"]["params"] == ["tolerated_share"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,16 @@ import sqlalchemy as sa
 from psycopg2 import sql
 
 from brain.core.moment import Moment
-from brain.extract.incremental import extract_asset
+from brain.core.source_table import SourceTable
 from brain.extract.report import ExtractionReport
+from brain.extract.table import extract_table
 from brain.lake.lake import Lake
 from brain.lake.rows import Rows
-from brain.source.open import Source, connect_source
+from brain.lake.snapshot import folder_of
+from brain.quality.result import GateResult
+from brain.source.connect import Source, connect_source
 from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.inputs import asset_table
 from local.databases import limit_database
 from local.servers import Servers
 
@@ -153,27 +158,30 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-class Open:
-    """A gate that lets everything through: what extraction does is tested here, what the gate refuses elsewhere."""
-
-    passed, reason, warnings = True, "", 0
-
-    def to_json(self) -> dict[str, Any]:
-        return {"findings": []}
+def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
+    """Lets everything through: what extraction does is tested here, what the gate refuses elsewhere."""
+    return GateResult("any", len(frame), ())
 
 
-def open_gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> Open:
-    return Open()
+def rows_of(frame: pd.DataFrame) -> Rows:
+    """The rows of an asset's frame, the reverse of `Rows.to_frame`."""
+    columns = tuple(str(name) for name in frame.columns if name != "Date")
+    values = frame[list(columns)].to_numpy(dtype=np.float64).T
+    return Rows(frame["Date"].to_numpy().astype("datetime64[D]"), columns, np.ascontiguousarray(values))
 
 
 def until(day: str | dt.date) -> Moment:
-    """The interval that ends at six in the morning after `day`, in UTC, so that `day` is its last whole day."""
+    """An hour before midnight of `day`, in UTC: its row may be used."""
     date = dt.date.fromisoformat(day) if isinstance(day, str) else day
     return Moment(dt.datetime.combine(date, dt.time(23), dt.UTC))
 
 
 def spec(name: str = "GOLD", table: str | None = None, **settings: Any) -> AssetSpec:
     return AssetSpec.model_validate({"name": name, "table": table or name, "horizons": HORIZONS, **settings})
+
+
+def table_of(name: str = "GOLD", table: str | None = None, **settings: Any) -> SourceTable:
+    return asset_table(spec(name, table, **settings))
 
 
 def extract(
@@ -188,7 +196,13 @@ def extract(
     """One extraction; it must not have failed unless the test looks at the report."""
     source = market.source()
     with contextlib.closing(source):
-        return extract_asset(source, lake, asset or spec(), until(day), gate, full=full)
+        return extract_table(source, lake, asset_table(asset or spec()), until(day), gate, full=full)
+
+
+def quarantined(lake: Lake, table: SourceTable) -> list[dict[str, Any]]:
+    """The reports of the table's refused rows, oldest first."""
+    folder = f"{folder_of(table.space, table.name)}/quarantine"
+    return [json.loads(lake.storage.read(f"{folder}/{name}")) for name in lake.storage.names(folder)]
 
 
 def last_dates(frame: pd.DataFrame, count: int) -> Sequence[dt.date]:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from brain.lake.lake import Lake, folder_of
+from brain.lake.lake import Lake
+from brain.lake.snapshot import folder_of
 from brain.source.batches import Batch
 from brain.source.postgres import PostgresSource
 from local.servers import Servers
@@ -46,8 +47,8 @@ def good() -> pd.DataFrame:
     return asset_frame(ROWS)
 
 
-def cells(column: str, value: Any, rows: slice = slice(150, 151)) -> Spoil:
-    """Overwrite some cells of one column."""
+def values(column: str, value: Any, rows: slice = slice(150, 151)) -> Spoil:
+    """Overwrite some values of one column."""
 
     def spoil(bench: Bench) -> None:
         frame = good()
@@ -84,8 +85,8 @@ def clairvoyant(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_row(day: str) -> Spoil:
-    values = ", ".join(["5"] * (len(good().columns) - 1))
-    return sql(f"INSERT INTO \"GOLD\" VALUES ('{day}', {values})")
+    fives = ", ".join(["5"] * (len(good().columns) - 1))
+    return sql(f"INSERT INTO \"GOLD\" VALUES ('{day}', {fives})")
 
 
 def many_columns(bench: Bench) -> None:
@@ -101,7 +102,7 @@ def many_columns(bench: Bench) -> None:
 
 
 def half_written_manifest(bench: Bench) -> None:
-    path = Path(bench.lake.storage.root) / folder_of("GOLD") / "manifest.json"
+    path = Path(bench.lake.storage.root) / folder_of("assets", "GOLD") / "manifest.json"
     path.write_bytes(path.read_bytes()[:-300])
 
 

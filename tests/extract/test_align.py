@@ -116,11 +116,11 @@ def test_day_by_day_it_is_what_a_full_read_gives(
         others = weekly()
         sqlite.put("DXY", others[others["Date"] <= pd.Timestamp(DAYS[known - 1])])
         report = extract(sqlite, lake, DAYS[known - 1], joined(**settings))
-        assert report.verdict == ("new" if known == 240 else "appended")
+        assert report.status == ("new" if known == 240 else "appended")
     whole = extract(sqlite, Lake(str(tmp_path / "whole")), DAYS[-1], joined(**settings))
     assert report.snapshot is not None
     assert whole.snapshot is not None
-    assert report.snapshot.sha256 == whole.snapshot.sha256
+    assert report.snapshot.data_sha256 == whole.snapshot.data_sha256
 
 
 def test_a_late_correction_of_the_joined_table_is_one_of_the_asset(sqlite: Market, lake: Lake) -> None:
@@ -131,7 +131,7 @@ def test_a_late_correction_of_the_joined_table_is_one_of_the_asset(sqlite: Marke
     corrected.loc[corrected["Date"] == "2021-02-13", "spread"] = 42.0
     sqlite.put("DXY", corrected)
     report = extract(sqlite, lake, DAYS[-1], joined())
-    assert (report.verdict, report.corrected_columns) == ("corrected", ("DXY_spread",))
+    assert (report.status, report.corrected_columns) == ("corrected", ("DXY_spread",))
     assert [d.isoformat() for d in report.corrected_dates] == [f"2021-02-{d}" for d in range(15, 20)]
 
 
@@ -141,7 +141,7 @@ def test_a_joined_feature_that_turns_into_text_is_refused(sqlite: Market, lake: 
     before = extract(sqlite, lake, DAYS[-1], joined())
     sqlite.put("DXY", weekly().assign(spread="wide"), {"spread": sa.Text()})
     report = extract(sqlite, lake, DAYS[-1], joined())
-    assert (report.verdict, report.snapshot) == ("failed", before.snapshot)
+    assert (report.status, report.snapshot) == ("failed", before.snapshot)
     assert "'spread' of kind text in the joined table 'DXY'" in report.reason
 
 

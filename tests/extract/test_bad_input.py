@@ -1,4 +1,4 @@
-"""What extraction says to bad input: one verdict a case, other assets go on, the previous snapshot stays readable.
+"""What extraction says to bad input: one status a case, other assets go on, the previous snapshot stays readable.
 
 Every case starts from two good assets, GOLD and SILVER, in PostgreSQL, extracted on two days; then GOLD is spoiled and
 both are extracted again, GOLD through the real gate.
@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 
 from brain.core.errors import QualityError, SourceTableError, Transient
-from brain.extract.incremental import extract_asset
+from brain.extract.table import extract_table
 from brain.lake.lake import Lake
 from brain.source.postgres import PostgresSource
 from brain.usecases.direction.asset_check import check_asset
+from brain.usecases.direction.inputs import asset_table
 from local.servers import Servers
-from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, until
+from tests.extract.conftest import Market, asset_frame, extract, open_gate, quarantined, spec, table_of, until
 from tests.extract.spoil import (
     DAYS,
     ROWS,
@@ -33,7 +34,6 @@ from tests.extract.spoil import (
     DroppingSource,
     Spoil,
     backward,
-    cells,
     clairvoyant,
     flat,
     good,
@@ -42,12 +42,13 @@ from tests.extract.spoil import (
     many_columns,
     rows,
     sql,
+    values,
     with_row,
 )
 from tests.lake.test_storage import full_disk
 
 if TYPE_CHECKING:
-    from brain.extract.gate import Gate
+    from brain.quality.gate import Gate
     from brain.usecases.direction.catalogue import AssetSpec
 
 ODD = 'x"; DROP TABLE "SILVER"; --'
@@ -60,18 +61,18 @@ class Case:
     Args:
         name: What is wrong.
         spoil: Makes it wrong.
-        verdict: What the report must say.
+        status: What the report must say.
         says: Words that its reason, findings or lists must contain.
         asset: Settings of GOLD in the catalogue.
         fresh: GOLD has no snapshot yet.
-        day: Last day of the interval.
+        day: Last day that may be seen.
         around: What goes on during the extraction.
         source: Makes the source; the real one unless the case is about what happens during a read.
     """
 
     name: str
     spoil: Callable[[Bench], None]
-    verdict: str
+    status: str
     says: tuple[str, ...] = ()
     asset: dict[str, Any] = field(default_factory=dict)
     fresh: bool = False
@@ -164,7 +165,7 @@ CASES = [
         "no RETURNS20",
         sql('ALTER TABLE "GOLD" DROP "RETURNS20"'),
         "failed",
-        ("no column RETURNS20", "leave those horizons out"),
+        ("no column RETURNS20", "take what needs them out of the catalogue"),
     ),
     Case(
         "Close as text",
@@ -215,38 +216,38 @@ CASES = [
         ('é "; -- %s',),
     ),
     Case("1,600 columns", many_columns, "new", asset={"quality": {"forward_looking": "off"}}, fresh=True),
-    # cells
+    # values
     Case(
         "Close missing on a row",
-        cells("Close", None),
+        values("Close", None),
         "quarantined",
         ("1 row(s) without Close (2020-07-29)",),
     ),
     Case(
         "a feature that is all empty",
-        cells("vola", None, slice(None)),
+        values("vola", None, slice(None)),
         "corrected",
         ("more than 20% empty cells (vola)",),
     ),
     Case(
         "a target that is all empty",
-        cells("RETURNS5", None, slice(None)),
+        values("RETURNS5", None, slice(None)),
         "quarantined",
         ("empty or only ever go one way (RETURNS5)",),
     ),
-    Case("an infinite price", cells("Close", np.inf), "quarantined", ("infinite numbers (Close)",)),
-    Case("an infinite feature", cells("vola", -np.inf), "quarantined", ("infinite numbers (vola)",)),
-    Case("a negative price", cells("Close", -1.0), "quarantined", ("not above zero (2020-07-29)",)),
-    Case("a price of zero", cells("Low", 0.0), "quarantined", ("not above zero",)),
+    Case("an infinite price", values("Close", np.inf), "quarantined", ("infinite numbers (Close)",)),
+    Case("an infinite feature", values("vola", -np.inf), "quarantined", ("infinite numbers (vola)",)),
+    Case("a negative price", values("Close", -1.0), "quarantined", ("not above zero (2020-07-29)",)),
+    Case("a price of zero", values("Low", 0.0), "quarantined", ("not above zero",)),
     Case(
         "a negative price where that is allowed",
-        cells("Low", -1.0),
+        values("Low", -1.0),
         "corrected",
         asset={"quality": {"positive": "off"}},
     ),
-    Case("High below Low", cells("High", 1.0), "quarantined", ("1 row(s) with High below Low",)),
-    Case("Open outside the day's range", cells("Open", 1.0), "corrected", ("outside Low to High",)),
-    Case("a price that jumps", cells("Close", 900.0), "corrected", ("beyond 25 robust standard deviations",)),
+    Case("High below Low", values("High", 1.0), "quarantined", ("1 row(s) with High below Low",)),
+    Case("Open outside the day's range", values("Open", 1.0), "corrected", ("outside Low to High",)),
+    Case("a price that jumps", values("Close", 900.0), "corrected", ("beyond 25 robust standard deviations",)),
     Case("a price that never moves", rows(flat), "quarantined", ("only ever go one way",)),
     Case(
         "a return that looks back",
@@ -314,7 +315,7 @@ CASES = [
     Case("a connection cut mid-read", NOTHING, "failed", ("a retry may help",), source=CutSource),
     Case(
         "a full disk for the lake",
-        cells("vola", 7.0),
+        values("vola", 7.0),
         "failed",
         ("Free space",),
         around=partial(full_disk, 500),
@@ -330,7 +331,7 @@ def bench(postgres: Market, lake: Lake, servers: Servers) -> Bench:
 
 def judging(asset: AssetSpec, day: dt.date) -> Gate:
     """The real gate, without its files in the lake."""
-    return lambda rows, /, **about: check_asset(rows.to_frame(), asset, until(day), **about)
+    return lambda frame, /, **about: check_asset(frame, asset, until(day), **about)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -348,31 +349,31 @@ def test_bad_input(case: Case, bench: Bench) -> None:
     source = case.source(bench) if case.source else bench.market.source()
     with closing(source):
         with case.around():
-            report = extract_asset(source, bench.lake, gold, until(case.day), gate)
-        other = extract_asset(source, bench.lake, spec("SILVER"), until(case.day), open_gate)
+            report = extract_table(source, bench.lake, asset_table(gold), until(case.day), gate)
+        other = extract_table(source, bench.lake, table_of("SILVER"), until(case.day), open_gate)
 
-    assert report.verdict == case.verdict, report.reason
+    assert report.status == case.status, report.reason
     told = " ".join([report.reason, *report.left_out, *report.added_columns, *(f["message"] for f in report.findings)])
     assert [words for words in case.says if words not in told] == [], told
     assert (report.error is None) == report.ok
-    assert isinstance(report.error, QualityError) == (case.verdict == "quarantined")
+    assert isinstance(report.error, QualityError) == (case.status == "quarantined")
     if report.error is not None:
         assert report.error.subject == gold.name or isinstance(report.error, Transient)
-    assert other.verdict == "new"
+    assert other.status == "new"
     if before is not None:
         pd.testing.assert_frame_equal(bench.lake.read(before), good())
         if not report.ok and gold.name == "GOLD":
-            assert bench.lake.latest("GOLD") == before == report.snapshot
+            assert bench.lake.latest("assets", "GOLD") == before == report.snapshot
 
 
 def test_a_refused_asset_leaves_its_report_in_the_lake(bench: Bench) -> None:
     bench.put(flat(good()))
     gate = judging(spec(), TODAY)
     report = extract(bench.market, bench.lake, TODAY, gate=gate)
-    (kept,) = bench.lake.quarantined("GOLD")
+    (kept,) = quarantined(bench.lake, table_of())
     assert (kept["verdict"], kept["asset"], kept["reason"]) == ("quarantined", "GOLD", report.reason)
     assert [finding["rule"] for finding in kept["findings"] if finding["severity"] == "fail"] == ["constant_target"]
-    assert bench.lake.latest("GOLD") is None
+    assert bench.lake.latest("assets", "GOLD") is None
     assert isinstance(report.error, SourceTableError | QualityError)
 
 

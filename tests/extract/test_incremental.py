@@ -26,7 +26,7 @@ def play(market: Market, lake: Lake, known: int, **options: object) -> Extractio
 
 def test_the_first_extraction_holds_the_table(market: Market, lake: Lake) -> None:
     report = play(market, lake, 300)
-    assert (report.verdict, report.rows_read, report.rows_new) == ("new", 300, 300)
+    assert (report.status, report.rows_read, report.rows_new) == ("new", 300, 300)
     assert report.snapshot is not None
     pd.testing.assert_frame_equal(lake.read(report.snapshot), asset_frame())
 
@@ -34,13 +34,13 @@ def test_the_first_extraction_holds_the_table(market: Market, lake: Lake) -> Non
 def test_nothing_new_makes_no_version(market: Market, lake: Lake) -> None:
     first = play(market, lake, 300)
     again = play(market, lake, 300)
-    assert (again.verdict, again.rows_new, again.snapshot) == ("unchanged", 0, first.snapshot)
+    assert (again.status, again.rows_new, again.snapshot) == ("unchanged", 0, first.snapshot)
 
 
 def test_another_day_appends_its_row_and_completes_older_returns(market: Market, lake: Lake) -> None:
     play(market, lake, 299)
     report = play(market, lake, 300)
-    assert (report.verdict, report.rows_new, report.completed) == ("appended", 1, len(HORIZONS))
+    assert (report.status, report.rows_new, report.completed) == ("appended", 1, len(HORIZONS))
     assert report.corrected_dates == ()
     assert report.rows_read < 150
 
@@ -51,7 +51,7 @@ def test_day_by_day_ends_with_the_hash_of_a_full_read(market: Market, lake: Lake
     whole = extract(market, Lake(str(tmp_path / "other")), day(asset_frame(), -1))
     assert report.snapshot is not None
     assert whole.snapshot is not None
-    assert report.snapshot.sha256 == whole.snapshot.sha256
+    assert report.snapshot.data_sha256 == whole.snapshot.data_sha256
     pd.testing.assert_frame_equal(lake.read(report.snapshot), asset_frame())
 
 
@@ -68,7 +68,7 @@ def test_a_correction_in_the_overlap_rewrites_and_is_reported(market: Market, la
     frame.loc[290, "momentum"] = 7.0
     market.put("GOLD", frame)
     report = extract(market, lake, day(frame, -1))
-    assert (report.verdict, report.corrected_dates, report.corrected_columns) == (
+    assert (report.status, report.corrected_dates, report.corrected_columns) == (
         "corrected",
         (day(frame, 290),),
         ("momentum",),
@@ -83,19 +83,22 @@ def test_a_revision_outside_the_overlap_is_found_by_the_full_check(sqlite: Marke
     frame = asset_frame()
     late = frame.drop(index=10).reset_index(drop=True)
     sqlite.put("GOLD", late if change == "late" else frame)
-    before = extract(sqlite, lake, "2021-03-01")
+    extract(sqlite, lake, "2021-03-01")
     if change == "changed":
         frame.loc[10, "Close"] = 1.0
     elif change == "deleted":
         frame = late
     sqlite.put("GOLD", frame)
-    assert extract(sqlite, lake, "2021-03-02").verdict == "unchanged"
+    assert extract(sqlite, lake, "2021-03-02").status == "unchanged"
     report = extract(sqlite, lake, "2021-03-08")
-    assert report.verdict == "corrected"
+    assert report.status == "corrected"
     assert [d.isoformat() for d in report.corrected_dates] == ["2020-01-15"]
     assert report.corrected_columns == (("Close",) if change == "changed" else ())
-    assert before.snapshot is not None
-    (revision,) = lake.revisions("GOLD", before.snapshot.sha256)
+    manifest = lake.manifest("assets", "GOLD")
+    assert manifest is not None
+    assert [version.revision for version in manifest.versions[:-1]] == [None]
+    revision = manifest.latest.revision
+    assert revision is not None
     assert (revision.first.isoformat(), revision.rows) == ("2020-01-15", 1)
 
 
@@ -105,7 +108,7 @@ def test_a_return_that_becomes_empty_again_is_a_correction(sqlite: Market, lake:
     frame.loc[290, "RETURNS1"] = None
     sqlite.put("GOLD", frame)
     report = extract(sqlite, lake, day(frame, -1))
-    assert (report.verdict, report.corrected_columns) == ("corrected", ("RETURNS1",))
+    assert (report.status, report.corrected_columns) == ("corrected", ("RETURNS1",))
 
 
 def test_a_return_filled_in_later_than_it_was_known_is_a_correction(sqlite: Market, lake: Lake) -> None:
@@ -116,14 +119,14 @@ def test_a_return_filled_in_later_than_it_was_known_is_a_correction(sqlite: Mark
     extract(sqlite, lake, day(frame, -1))
     sqlite.put("GOLD", frame)
     report = extract(sqlite, lake, day(frame, -1))
-    assert (report.verdict, report.corrected_columns, report.completed) == ("corrected", ("RETURNS1",), 0)
+    assert (report.status, report.corrected_columns, report.completed) == ("corrected", ("RETURNS1",), 0)
 
 
 def test_vanished_newest_rows_move_the_watermark_back(sqlite: Market, lake: Lake) -> None:
     play(sqlite, lake, 300)
     sqlite.put("GOLD", asset_frame(known=298))
     report = extract(sqlite, lake, day(asset_frame(), -1))
-    assert (report.verdict, report.watermark) == ("corrected", day(asset_frame(), 297))
+    assert (report.status, report.watermark) == ("corrected", day(asset_frame(), 297))
     assert set(report.corrected_dates) >= {day(asset_frame(), 298), day(asset_frame(), 299)}
 
 
@@ -131,7 +134,7 @@ def test_a_half_loaded_table_is_refused(sqlite: Market, lake: Lake) -> None:
     before = play(sqlite, lake, 300)
     sqlite.put("GOLD", asset_frame(known=150))
     report = extract(sqlite, lake, day(asset_frame(), -1))
-    assert report.verdict == "failed"
+    assert report.status == "failed"
     assert "150 of 300 known rows gone" in report.reason
     assert report.snapshot == before.snapshot
 
@@ -140,7 +143,7 @@ def test_new_and_lost_columns_rewrite_without_being_corrections(sqlite: Market, 
     play(sqlite, lake, 300)
     sqlite.put("GOLD", asset_frame().rename(columns={"vola": "skew"}))
     report = extract(sqlite, lake, day(asset_frame(), -1))
-    assert (report.verdict, report.added_columns, report.removed_columns) == ("rewritten", ("skew",), ("vola",))
+    assert (report.status, report.added_columns, report.removed_columns) == ("rewritten", ("skew",), ("vola",))
     assert report.snapshot is not None
     assert not report.snapshot.revised
     assert "skew" in report.snapshot.columns
@@ -151,30 +154,30 @@ def test_reordered_columns_are_no_change(sqlite: Market, lake: Lake) -> None:
     frame = asset_frame()
     sqlite.put("GOLD", frame[["Date", *reversed(list(frame.columns[1:]))]])
     report = extract(sqlite, lake, day(frame, -1))
-    assert (report.verdict, report.snapshot) == ("unchanged", first.snapshot)
+    assert (report.status, report.snapshot) == ("unchanged", first.snapshot)
 
 
 def test_an_interval_before_the_newest_is_served_from_the_lake(sqlite: Market, lake: Lake) -> None:
     early = play(sqlite, lake, 290)
     play(sqlite, lake, 300)
-    manifest = lake.manifest("GOLD")
+    manifest = lake.manifest("assets", "GOLD")
     sqlite.put("GOLD", asset_frame(seed=1))
     report = extract(sqlite, lake, day(asset_frame(), 294))
-    assert (report.verdict, report.rows_read, report.ok) == ("replayed", 0, True)
-    assert report.snapshot == lake.as_of("GOLD", day(asset_frame(), 294))
+    assert (report.status, report.rows_read, report.ok) == ("replayed", 0, True)
+    assert report.snapshot == lake.as_of("assets", "GOLD", day(asset_frame(), 294))
     assert early.snapshot is not None
     assert report.snapshot is not None
-    assert report.snapshot.sha256 == early.snapshot.sha256
-    assert lake.manifest("GOLD") == manifest
+    assert report.snapshot.data_sha256 == early.snapshot.data_sha256
+    assert lake.manifest("assets", "GOLD") == manifest
 
 
 def test_the_same_interval_again_gives_the_same(sqlite: Market, lake: Lake) -> None:
     play(sqlite, lake, 299)
     first = play(sqlite, lake, 300)
-    manifest = lake.manifest("GOLD")
+    manifest = lake.manifest("assets", "GOLD")
     again = play(sqlite, lake, 300)
     assert again.snapshot == first.snapshot
-    assert lake.manifest("GOLD") == manifest
+    assert lake.manifest("assets", "GOLD") == manifest
 
 
 def test_a_wider_overlap_sees_an_older_correction(sqlite: Market, lake: Lake) -> None:
@@ -183,7 +186,7 @@ def test_a_wider_overlap_sees_an_older_correction(sqlite: Market, lake: Lake) ->
     frame.loc[20, "vola"] = 9.0
     sqlite.put("GOLD", frame)
     report = extract(sqlite, lake, day(frame, -1), spec(extraction={"overlap_rows": 290}))
-    assert (report.verdict, report.corrected_columns) == ("corrected", ("vola",))
+    assert (report.status, report.corrected_columns) == ("corrected", ("vola",))
 
 
 def test_sealed_quarters_are_written_once(sqlite: Market, lake: Lake) -> None:
@@ -205,7 +208,7 @@ def test_a_month_of_days_leaves_few_segments(sqlite: Market, lake: Lake) -> None
 def test_rows_beyond_the_retention_are_dropped_by_whole_quarters(sqlite: Market, lake: Lake) -> None:
     play(sqlite, lake, 300)
     report = extract(sqlite, lake, "2021-02-24", spec(retention={"keep": "6m"}))
-    assert (report.verdict, report.corrected_dates) == ("rewritten", ())
+    assert (report.status, report.corrected_dates) == ("rewritten", ())
     assert report.snapshot is not None
     kept = lake.read(report.snapshot)
     assert kept["Date"].iloc[0] == pd.Timestamp("2020-07-01")

@@ -39,14 +39,12 @@ def test_what_is_written_is_read(storage: Storage) -> None:
     storage.write("a/b/c.json", b"two")
     assert storage.read("a/b/c.json") == b"two"
     assert storage.names("a/b") == ["c.json"]
-    assert storage.exists("a/b/c.json")
 
 
 def test_what_is_not_there_is_not_found(storage: Storage) -> None:
     with pytest.raises(FileNotFoundError):
         storage.read("a/none.json")
     assert storage.names("a") == []
-    assert not storage.exists("a/none.json")
     storage.delete("a/none.json")
 
 
@@ -54,7 +52,8 @@ def test_a_folder_goes_with_all_that_is_in_it(storage: Storage) -> None:
     for name in ("a/b/one", "a/b/c/two", "a/three"):
         storage.write(name, b"")
     storage.delete_folder("a/b")
-    assert not storage.exists("a/b/c/two")
+    with pytest.raises(FileNotFoundError):
+        storage.read("a/b/c/two")
     assert storage.names("a") == ["three"]
     storage.delete_folder("a/b")
 

@@ -136,7 +136,7 @@ def test_a_later_value_out_of_all_scale_changes_nothing(scale: str, later: float
 
 @pytest.mark.parametrize("fill", [np.nan, 3.0])
 @pytest.mark.parametrize("scale", ["standard", "none"])
-def test_rows_in_which_no_column_says_anything_give_their_share_of_ups(scale: str, fill: float) -> None:
+def test_rows_in_which_no_column_says_anything_give_their_share_of_ones(scale: str, fill: float) -> None:
     X, y = _data(0.5)
     X[:300] = fill
     for end in range(100, 300):

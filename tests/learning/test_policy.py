@@ -22,7 +22,7 @@ CHAMPION = ChampionSummary(
 
 
 @pytest.mark.parametrize(
-    ("champion", "snapshot", "day", "force", "action", "reason"),
+    ("champion", "data_sha256", "day", "force", "action", "reason"),
     [
         (None, OLD, 2, False, "search", "no champion"),
         (CHAMPION, OLD, 2, False, "skip", "nothing new"),
@@ -38,11 +38,11 @@ CHAMPION = ChampionSummary(
     ],
 )
 def test_train_refresh_or_skip(
-    champion: ChampionSummary | None, snapshot: Sha256, day: int, force: bool, action: str, reason: str
+    champion: ChampionSummary | None, data_sha256: Sha256, day: int, force: bool, action: str, reason: str
 ) -> None:
     now = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
     decision = decide(
-        champion, features=("x", "y"), snapshot=snapshot, now=now, settings=TrainingSettings(), force=force
+        champion, features=("x", "y"), data_sha256=data_sha256, now=now, settings=TrainingSettings(), force=force
     )
     assert decision.action == action
     assert reason in decision.reason

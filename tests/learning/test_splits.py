@@ -11,39 +11,39 @@ from brain.learning.splits import PurgedWalkForward, thinned, walk_forward
 
 
 def test_the_last_training_label_ends_on_the_row_before_the_test_when_there_is_no_embargo() -> None:
-    for train, test in PurgedWalkForward(4, horizon=7).split(np.zeros(200)):
+    for train, test in PurgedWalkForward(4, span=7).split(np.zeros(200)):
         assert train[-1] + 7 == test[0] - 1
 
 
 def test_the_embargo_is_left_out_on_top_of_the_purge() -> None:
-    for train, test in PurgedWalkForward(4, horizon=7, embargo=3).split(np.zeros(200)):
+    for train, test in PurgedWalkForward(4, span=7, embargo=3).split(np.zeros(200)):
         assert train[-1] + 7 + 3 == test[0] - 1
 
 
 @given(
     rows=st.integers(50, 2000),
     splits=st.integers(1, 8),
-    horizon=st.integers(1, 200),
+    span=st.integers(1, 200),
     embargo=st.integers(0, 20),
     start=st.floats(0.1, 0.9),
 )
 def test_no_split_lets_a_training_label_reach_a_test_row(
-    rows: int, splits: int, horizon: int, embargo: int, start: float
+    rows: int, splits: int, span: int, embargo: int, start: float
 ) -> None:
-    splitter = PurgedWalkForward(splits, horizon=horizon, embargo=embargo, start=start)
+    splitter = PurgedWalkForward(splits, span=span, embargo=embargo, start=start)
     try:
         folds = list(splitter.split(np.zeros(rows)))
     except ValueError as error:
         assert "too few" in str(error)
         return
     assert len(folds) == splits
-    assert all(train[0] == 0 and train[-1] + horizon + embargo < test[0] for train, test in folds)
+    assert all(train[0] == 0 and train[-1] + span + embargo < test[0] for train, test in folds)
     tested = np.concatenate([test for _, test in folds])
     assert (tested == np.arange(tested[0], rows)).all()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n_splits": 0}, {"horizon": 0}, {"embargo": -1}, {"start": 0.0}, {"start": 1.0}], ids=str
+    "wrong", [{"n_splits": 0}, {"span": 0}, {"embargo": -1}, {"start": 0.0}, {"start": 1.0}], ids=str
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be positive"):
@@ -52,39 +52,39 @@ def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
 
 def test_a_purge_that_eats_all_training_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="too few"):
-        list(PurgedWalkForward(2, horizon=50, start=0.5).split(np.zeros(100)))
+        list(PurgedWalkForward(2, span=50, start=0.5).split(np.zeros(100)))
 
 
 def test_scikit_learn_takes_the_splitter() -> None:
     draw = np.random.default_rng(0)
     X, y = draw.normal(size=(300, 2)), draw.integers(2, size=300)
-    scores = cross_val_score(LogisticRegression(), X, y, cv=PurgedWalkForward(3, horizon=5), scoring="neg_log_loss")
+    scores = cross_val_score(LogisticRegression(), X, y, cv=PurgedWalkForward(3, span=5), scoring="neg_log_loss")
     assert len(scores) == 3
 
 
 def test_no_label_of_a_selection_row_reaches_the_evidence() -> None:
     labelled = np.ones(1000, dtype=bool)
-    folds = walk_forward(labelled, horizon=20, folds=5, embargo=5)
+    folds = walk_forward(labelled, span=20, folds=5, embargo=5)
     assert folds.selection[-1].test[-1] + 20 < folds.evidence[0].test[0]
 
 
-def test_rows_without_a_known_future_are_in_no_fold() -> None:
+def test_rows_without_a_known_label_are_in_no_fold() -> None:
     labelled = np.ones(1000, dtype=bool)
     labelled[-20:] = False
     labelled[100:110] = False
-    folds = walk_forward(labelled, horizon=20, folds=5, embargo=0)
+    folds = walk_forward(labelled, span=20, folds=5, embargo=0)
     used = np.unique(np.concatenate([np.concatenate([f.train, f.test]) for f in folds.all]))
     assert labelled[used].all()
     assert used[-1] == 979
 
 
 def test_thinned_rows_weigh_as_much_as_the_independent_labels_they_hold() -> None:
-    rows, weight = thinned(np.arange(1600), horizon=160)
+    rows, weight = thinned(np.arange(1600), span=160)
     assert rows[-1] == 1599
     assert len(rows) * weight == pytest.approx(1600 / 160)
 
 
 def test_labels_that_do_not_overlap_are_all_kept_at_full_weight() -> None:
-    rows, weight = thinned(np.arange(100), horizon=1)
+    rows, weight = thinned(np.arange(100), span=1)
     assert len(rows) == 100
     assert weight == 1

@@ -10,8 +10,10 @@ import onnx
 import pytest
 
 from brain.core.errors import StoreError
+from brain.learning.families import families
+from brain.learning.family import Choice
 from brain.learning.fitting import quiet_single_thread
-from brain.learning.search_space import CONSTANT, PREPROCESSING, SCALES, SPACE, build
+from brain.learning.search_space import CONSTANT, build
 from brain.portable.evaluate import read_model, read_with_interface
 from brain.portable.export import TOLERANCE, export, runtime_outputs
 from brain.portable.graph import GraphBuilder
@@ -36,11 +38,13 @@ MATRIX, OUTCOME = training_rows(rows=400)
 def cases() -> list[dict[str, Any]]:
     """Every preprocessing with a classifier that has a graph of ours; each other classifier with the standard one."""
     found = []
-    for name, (family, _) in SPACE.items():
-        scales = SCALES.values if family == "linear" and name == "logistic" else ("standard",)
-        selections = PREPROCESSING[family]["select"].values if name in OWN else ("none",)  # type: ignore[union-attr]
-        for scale, select in itertools.product(scales if family == "linear" else ("none",), selections):
-            found.append({"classifier": name, "scale": scale, "select": select, "share": 0.5, "seed": 1})
+    for name, family in families().items():
+        scale, select = (family.preprocessing.get(step, Choice(("none",))) for step in ("scale", "select"))
+        assert isinstance(scale, Choice)
+        assert isinstance(select, Choice)
+        scales = scale.values if name == "logistic" else scale.values[:1]
+        for scaled, selected in itertools.product(scales, select.values if name in OWN else ("none",)):
+            found.append({"classifier": name, "scale": scaled, "select": selected, "share": 0.5, "seed": 1})
     return [{**case, **SETTINGS[case["classifier"]]} for case in found]
 
 
@@ -64,9 +68,9 @@ def test_every_pipeline_of_the_search_space_exports(parameters: dict[str, Any]) 
         assert (found.exporter, found.max_difference < 1e-12) == ("brain", True)
 
 
-@pytest.mark.parametrize("classifier", sorted(SPACE))
+@pytest.mark.parametrize("classifier", sorted(families()))
 def test_a_row_gets_the_same_bits_alone_and_among_others(classifier: str) -> None:
-    scale = "power" if SPACE[classifier][0] == "linear" else "none"
+    scale = "power" if "scale" in families()[classifier].preprocessing else "none"
     parameters = {"classifier": classifier, "scale": scale, "select": "none", "seed": 1, **SETTINGS[classifier]}
     model = read_model(export(fitted(parameters), MATRIX[:50], "x").content, "x")
     together = model.outputs(MATRIX[:150])

@@ -13,10 +13,10 @@ import pytest
 from brain.core.moment import Moment
 from brain.demo.load import demo_frame
 from brain.lake.lake import Lake
-from brain.lake.rows import Rows
 from brain.quality.docs import build_data_docs
-from brain.quality.gate import asset_gate
+from brain.quality.gate import gate_for
 from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.inputs import asset_check, asset_table
 
 NOW = Moment(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
 ODD = "<b>50% & Co</b>"
@@ -37,8 +37,9 @@ def pages(lake: Lake) -> Path:
 
 
 def _judge(lake: Lake, name: str, frame: pd.DataFrame) -> None:
-    gate = asset_gate(lake, AssetSpec(name=name, table="T"), NOW)
-    gate(Rows.from_frame(frame), total_rows=len(frame), unchanged=False)
+    spec = AssetSpec(name=name, table="T")
+    gate = gate_for(lake, asset_table(spec), NOW, asset_check(spec))
+    gate(frame, total_rows=len(frame), unchanged=False)
 
 
 def test_the_index_links_a_page_for_each_verdict(pages: Path) -> None:
@@ -57,7 +58,7 @@ def test_the_newest_index_links_the_same_pages(pages: Path) -> None:
 
 
 def test_a_page_shows_what_was_expected_and_found(pages: Path) -> None:
-    (page,) = [path for path in pages.glob("*.html") if path.name.startswith("%3Cb")]
+    (page,) = [path for path in pages.glob("*.html") if path.name.startswith("direction.%3Cb")]
     html = page.read_text()
     assert "&lt;b&gt;50% &amp; Co&lt;/b&gt;" in html
     assert ODD not in html

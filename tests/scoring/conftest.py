@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from brain.core.moment import Moment
 from brain.core.settings import Settings
+from brain.lake.columns import Column
 from brain.lake.commit import Commit, commit
-from brain.lake.lake import Lake, Snapshot
+from brain.lake.lake import Lake
+from brain.lake.row_content import RowContent
 from brain.lake.rows import Rows
+from brain.lake.snapshot import Snapshot
 from brain.store.models import ModelStore
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.inputs import asset_table
 from tests.store.conftest import END, FEATURES, connections, make_candidate, training_rows
 
 __all__ = ["connections", "make_candidate"]
@@ -52,19 +57,11 @@ def write_snapshot(lake: Lake) -> WriteSnapshot:
         matrix = training_rows()[0] if values is None else values
         last = np.datetime64(end.astimezone(UTC).date())
         days = last - np.arange(len(matrix))[::-1].astype("timedelta64[D]") if dates is None else dates
-        change = Commit(
-            asset=asset,
-            manifest=lake.manifest(asset),
-            verdict="new",
-            prefix=(),
-            rows=Rows(days, columns, np.ascontiguousarray(matrix.T)),
-            revised=np.array([], "datetime64[D]"),
-            revised_columns=(),
-            source_tables=(asset,),
-            moment=Moment(end),
-            overlap=30,
-            checked_in_full=True,
-        )
+        table = asset_table(AssetSpec(name=asset, table=asset))
+        rows = Rows(days, columns, np.ascontiguousarray(matrix.T))
+        content = RowContent("Date", tuple(map(Column, columns)), prefix=(), rows=rows, overlap=30)
+        manifest = lake.manifest(table.space, table.name)
+        change = Commit(table, manifest, "new", content, Moment(end), checked_in_full=True)
         return commit(lake, change, warnings=0)
 
     return write

@@ -1,4 +1,4 @@
-"""Scoring the newest rows of a chunk of assets."""
+"""Scoring the newest rows of a chunk of units."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from brain.core.errors import ArtifactRejected, ModelNotFound, ScoringError
-from brain.scoring.batch import score_assets
+from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.store.verdicts import Verdict
-from brain.usecases.direction.catalogue import AssetSpec
-from brain.usecases.direction.names import model_key
+from brain.usecases.direction.names import model_key, target_name
 from tests.store.conftest import END, FEATURES, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brain.core.moment import Moment
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
 
@@ -26,8 +26,18 @@ if TYPE_CHECKING:
     WriteSnapshot = Callable[..., Snapshot]
 
 
-def spec(name: str = "GOLD", *horizons: int) -> AssetSpec:
-    return AssetSpec(name=name, table=name, horizons=horizons or (25,))
+def wanted(name: str = "GOLD", *horizons: int) -> Wanted:
+    return Wanted(name, tuple(map(target_name, horizons or (25,))))
+
+
+def score_all(store: ModelStore, lake: Lake, moment: Moment, *units: Wanted) -> list[Score | Unscored]:
+    return list(score_newest(store, lake, "assets", units or (wanted(),), moment))
+
+
+def score_one(store: ModelStore, lake: Lake, moment: Moment) -> Score:
+    (score,) = score_all(store, lake, moment)
+    assert isinstance(score, Score)
+    return score
 
 
 def test_a_score_is_the_calibrated_probability_of_the_newest_row(
@@ -35,12 +45,12 @@ def test_a_score_is_the_calibrated_probability_of_the_newest_row(
 ) -> None:
     candidate, snapshot = make_candidate(), write_snapshot()
     store.add([candidate])
-    (score,) = score_assets(store, lake, [spec()], moment).scores
+    score = score_one(store, lake, moment)
     newest = training_rows()[0][-1:]
     raw = candidate.pipeline.predict_proba(newest)[:, 1]
-    assert score.raw == pytest.approx(raw[0], abs=1e-12)
-    assert score.probability == pytest.approx(candidate.head.apply(raw[:, None], None)[0], abs=1e-12)
-    assert (score.as_of, score.snapshot, score.model_version) == (END.date(), snapshot.sha256, 1)
+    assert score.raw[-1] == pytest.approx(raw[0], abs=1e-12)
+    assert score.value == pytest.approx(candidate.head.apply(raw[:, None], None)[0], abs=1e-12)
+    assert (score.as_of, score.data_sha256, score.champion.model.version) == (END.date(), snapshot.data_sha256, 1)
 
 
 def test_a_cell_without_skill_publishes_the_base_rate(
@@ -49,8 +59,8 @@ def test_a_cell_without_skill_publishes_the_base_rate(
     store.add([make_candidate()])
     write_snapshot()
     store.record_verdicts([Verdict(model_key("GOLD", 25), 1, False, 0.4, END)])
-    (score,) = score_assets(store, lake, [spec()], moment).scores
-    assert (score.probability, score.has_skill) == (0.55, False)
+    score = score_one(store, lake, moment)
+    assert (score.value, score.champion.has_skill) == (0.55, False)
 
 
 def test_every_cell_is_accounted_for_when_some_fail(
@@ -61,17 +71,15 @@ def test_every_cell_is_accounted_for_when_some_fail(
     write_snapshot("SILVER", columns=("momentum_5", "momentum_20", "volatility_20", "rsi_15"))
     write_snapshot("VIX", values=np.where(np.arange(10)[:, None] == 9, np.nan, np.ones((10, len(FEATURES)))))
     store.backend.models.update_one({"entity": "GOLD"}, {"$set": {"head.slope": 9.0}})
-    specs = [spec("GOLD", 5, 25), spec("SILVER"), spec("WTI"), spec("VIX")]
-    result = score_assets(store, lake, specs, moment)
-    kinds = {(failure.asset, failure.horizon): type(failure.error) for failure in result.failures}
-    assert kinds == {
-        ("GOLD", 25): ArtifactRejected,  # altered in the store
-        ("GOLD", 5): ModelNotFound,  # never trained
-        ("SILVER", 25): ScoringError,  # a renamed column
-        ("WTI", 25): ScoringError,  # no snapshot
-        ("VIX", 25): ScoringError,  # an empty newest row
+    units = [wanted("GOLD", 5, 25), wanted("SILVER"), wanted("WTI"), wanted("VIX")]
+    found = score_all(store, lake, moment, *units)
+    errors = {one.key: one.error for one in found if isinstance(one, Unscored)}
+    assert {key: type(error) for key, error in errors.items()} == {
+        model_key("GOLD", 25): ArtifactRejected,  # altered in the store
+        model_key("GOLD", 5): ModelNotFound,  # never trained
+        model_key("SILVER", 25): ScoringError,  # a renamed column
+        model_key("WTI", 25): ScoringError,  # no snapshot
+        model_key("VIX", 25): ScoringError,  # an empty newest row
     }
-    reasons = " ".join(failure.reason for failure in result.failures)
-    assert "no column rsi_14" in reasons
-    assert not result.scores
-    assert len(result.cells()) == 5
+    assert "no column rsi_14" in str(errors[model_key("SILVER", 25)])
+    assert len(found) == 5

@@ -11,10 +11,9 @@ import pytest
 from brain.portable.export import OnnxModel
 from brain.portable.heads import Identity
 from brain.portable.preparation import prepared, sequences
-from brain.scoring.batch import score_assets
+from brain.scoring.batch import Score, Wanted, score_newest
 from brain.scoring.replay import Published, replay
 from brain.store.verdicts import Verdict
-from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import model_key
 from tests.portable.test_outputs import said, written
 from tests.store.conftest import END, MOMENT, training_rows
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brain.core.moment import Moment
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import Candidate
     from brain.store.models import ModelStore
 
@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 
 GOLD = model_key("GOLD", 25)
 SPACE = "assets"
-SPEC = AssetSpec(name="GOLD", table="GOLD", horizons=(25,))
+
+
+def score_gold(store: ModelStore, lake: Lake, moment: Moment) -> Score:
+    (score,) = score_newest(store, lake, SPACE, [Wanted("GOLD", (GOLD.target,))], moment)
+    assert isinstance(score, Score)
+    return score
 
 
 @pytest.fixture
@@ -42,15 +47,15 @@ def published(
 ) -> Published:
     store.add([make_candidate()])
     write_snapshot()
-    (score,) = score_assets(store, lake, [SPEC], moment).scores
+    score = score_gold(store, lake, moment)
     return Published(
         key=GOLD,
         as_of=score.as_of,
         published_at=END,
-        value=score.probability,
-        has_skill=score.has_skill,
-        model_version=score.model_version,
-        data_sha256=score.snapshot,
+        value=score.value,
+        has_skill=score.champion.has_skill,
+        model_version=score.champion.model.version,
+        data_sha256=score.data_sha256,
     )
 
 
@@ -78,10 +83,10 @@ def test_a_published_base_rate_comes_out_again(
     store: ModelStore, lake: Lake, moment: Moment, published: Published
 ) -> None:
     store.record_verdicts([Verdict(GOLD, 1, False, 0.3, END)])
-    (score,) = score_assets(store, lake, [SPEC], moment).scores
-    without = replace(published, value=score.probability, has_skill=score.has_skill)
+    score = score_gold(store, lake, moment)
+    without = replace(published, value=score.value, has_skill=score.champion.has_skill)
     assert replay(store, lake, SPACE, without).identical
-    assert score.probability == score.base_rate
+    assert score.value == 0.55
 
 
 def test_a_missing_model_version_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
@@ -130,6 +135,6 @@ def test_a_value_of_a_sequence_model_comes_out_again(
     store.save([make_candidate(pipeline=OnnxModel(written(), said(windows[:60])), **changes)], MOMENT)
     snapshot = write_snapshot(values=values)
     value = float(store.load(GOLD).evaluator().outputs(windows[-1:])[0, -1])
-    published = Published(GOLD, END.date(), END, value, None, 1, snapshot.sha256)
+    published = Published(GOLD, END.date(), END, value, None, 1, snapshot.data_sha256)
     assert replay(store, lake, SPACE, published).identical
     assert value == pytest.approx(said(windows[-1:])[0, -1])

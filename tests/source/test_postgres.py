@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError, SourceTableError
 from brain.lake.lake import Lake
 from brain.source.batches import Batch, Kind
-from brain.source.open import connect_source
+from brain.source.connect import connect_source
 from brain.source.postgres import PostgresSource
 from local.servers import Servers
-from tests.extract.conftest import Market, asset_frame, extract, open_gate, spec, until
+from tests.extract.conftest import Market, asset_frame, extract, open_gate, table_of, until
 from tests.extract.spoil import end_sessions
 
 TYPES = ["smallint", "integer", "bigint", "real", "double precision", "numeric(12,4)", "numeric", "boolean"]
@@ -48,7 +48,9 @@ def test_domains_and_views_are_read_like_their_types(postgres: Market) -> None:
 def test_each_type_has_its_kind(postgres: Market) -> None:
     postgres.execute("CREATE DOMAIN price AS numeric(12,2) CHECK (VALUE > 0)")
     kinds = {
-        **dict.fromkeys([*TYPES, "price"], Kind.NUMBER),
+        **dict.fromkeys(["smallint", "integer", "bigint"], Kind.WHOLE),
+        "boolean": Kind.BOOLEAN,
+        **dict.fromkeys(["real", "double precision", "numeric(12,4)", "numeric", "price"], Kind.NUMBER),
         **dict.fromkeys(["text", "varchar(3)", "char(3)"], Kind.TEXT),
         "date": Kind.DATE,
         "timestamp": Kind.TIME,
@@ -84,12 +86,12 @@ def address(postgres: Market) -> sa.URL:
 def test_a_server_that_does_not_let_us_in(
     lake: Lake, address: sa.URL, change: dict[str, object], error: type[Exception], says: str
 ) -> None:
-    from brain.extract.incremental import extract_asset
+    from brain.extract.table import extract_table
 
     broken = address.set(**change)  # type: ignore[arg-type]
     with closing(connect_source(broken.render_as_string(hide_password=False))) as source:
-        report = extract_asset(source, lake, spec(), until("2020-01-01"), open_gate)
-    assert (report.verdict, type(report.error)) == ("failed", error)
+        report = extract_table(source, lake, table_of(), until("2020-01-01"), open_gate)
+    assert (report.status, type(report.error)) == ("failed", error)
     assert says in report.reason
     assert report.transient is (error is ServerUnreachable)
     assert str(broken.password) not in report.reason
@@ -98,16 +100,16 @@ def test_a_server_that_does_not_let_us_in(
 def test_a_connection_cut_mid_read_is_transient_and_the_next_asset_reads_on(
     servers: Servers, postgres: Market, lake: Lake
 ) -> None:
-    from brain.extract.incremental import extract_asset
+    from brain.extract.table import extract_table
 
     postgres.put("GOLD", asset_frame())
     postgres.put("SILVER", asset_frame())
     with closing(_CutSource(postgres, servers)) as source:
-        cut = extract_asset(source, lake, spec(extraction={"batch_rows": 1000}), until("2030-01-01"), open_gate)
-        after = extract_asset(source, lake, spec("SILVER"), until("2030-01-01"), open_gate)
-    assert (cut.verdict, cut.transient) == ("failed", True)
+        cut = extract_table(source, lake, table_of(extraction={"batch_rows": 1000}), until("2030-01-01"), open_gate)
+        after = extract_table(source, lake, table_of("SILVER"), until("2030-01-01"), open_gate)
+    assert (cut.status, cut.transient) == ("failed", True)
     assert isinstance(cut.error, ServerUnreachable)
-    assert after.verdict == "new"
+    assert after.status == "new"
 
 
 def test_a_table_that_may_not_be_read_says_what_to_grant(postgres: Market, lake: Lake) -> None:

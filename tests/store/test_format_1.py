@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brain.core.settings import Settings
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import Candidate
 
     MakeCandidate = Callable[..., Candidate]
@@ -76,7 +77,7 @@ def snapshots(write_snapshot: WriteSnapshot) -> None:
             days = np.busday_offset(np.datetime64(end.date()), np.arange(1 - count, 1))
             made = [write_snapshot(asset, values=kept[asset][:count], dates=days, end=end) for asset in ASSETS]
             then = {row["data_sha256"] for row in KEPT["history"] if row["as_of"] == str(end.date())}
-            assert {snapshot.sha256 for snapshot in made} == then
+            assert {snapshot.data_sha256 for snapshot in made} == then
 
 
 def rows_of(asset: str) -> pd.DataFrame:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from brain.core.errors import QueryRefused, SourceTableError
+from brain.core.moment import Moment
 from brain.extract.report import ExtractionReport
+from brain.warehouse.connection import transaction
 from brain.warehouse.extraction_runs import record_runs
 from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
 
+FIRST_RELEASE = Path(__file__).parents[1] / "usecases/direction/fixtures/first_release.sql"
 MONDAY = dt.datetime(2024, 1, 8, 6, tzinfo=dt.UTC)
 REPORT = ExtractionReport(
-    asset="GOLD",
-    interval_end=MONDAY,
-    verdict="corrected",
+    use_case="direction",
+    unit="GOLD",
+    moment=Moment(MONDAY),
+    status="corrected",
     watermark=dt.date(2024, 1, 5),
     rows_read=200,
     rows_new=1,
@@ -38,7 +44,7 @@ GOLD = ("GOLD", "corrected", dt.date(2024, 1, 5), 200, 1, 11, 2, "2024-01-03, 20
 
 def test_the_reader_sees_a_row_per_asset(settings: Settings) -> None:
     error = SourceTableError("SILVER", found="no table", expected="a table", remedy="Create it.")
-    failed = ExtractionReport(asset="SILVER", interval_end=MONDAY, verdict="failed", reason=str(error), error=error)
+    failed = ExtractionReport("direction", "SILVER", Moment(MONDAY), "failed", reason=str(error), error=error)
     record_runs(settings.warehouse_url, [REPORT, failed])
     assert settings.reader_url is not None
     rows = ask(settings.reader_url, SHOW).rows
@@ -48,8 +54,8 @@ def test_the_reader_sees_a_row_per_asset(settings: Settings) -> None:
 
 def test_a_rerun_replaces_the_rows_of_its_interval(settings: Settings) -> None:
     record_runs(settings.warehouse_url, [REPORT])
-    record_runs(settings.warehouse_url, [replace(REPORT, verdict="unchanged")])
-    record_runs(settings.warehouse_url, [replace(REPORT, interval_end=MONDAY + dt.timedelta(days=1))])
+    record_runs(settings.warehouse_url, [replace(REPORT, status="unchanged")])
+    record_runs(settings.warehouse_url, [replace(REPORT, moment=Moment(MONDAY + dt.timedelta(days=1)))])
     assert [row[1] for row in ask(settings.warehouse_url, SHOW).rows] == ["unchanged", "corrected"]
 
 
@@ -65,3 +71,33 @@ def test_no_reports_need_no_server(settings: Settings) -> None:
     record_runs(settings.warehouse_url, [])
     with pytest.raises(QueryRefused, match="extraction_runs"):
         ask(settings.warehouse_url, SHOW)
+
+
+def test_the_table_of_an_older_release_is_taken_over_and_its_rows_are_directions(settings: Settings) -> None:
+    with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(FIRST_RELEASE.read_text())
+    record_runs(settings.warehouse_url, [of("sales", REPORT)])
+    query = "SELECT use_case, asset, verdict, seconds FROM extraction_runs ORDER BY 1"
+    assert ask(settings.warehouse_url, query).rows == [
+        ("direction", "GOLD", "corrected", 0.0123),
+        ("sales", "GOLD", "corrected", 0.0123),
+    ]
+    record_runs(settings.warehouse_url, [of("direction", replace(REPORT, seconds=1.0))])
+    assert ask(settings.warehouse_url, query).rows[0] == ("direction", "GOLD", "corrected", 1.0)
+
+
+def test_chunks_that_record_side_by_side_on_an_empty_warehouse_do_not_disturb_each_other(settings: Settings) -> None:
+    reports = [replace(REPORT, unit=f"A{number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda report: record_runs(settings.warehouse_url, [report]), reports))
+    assert len(ask(settings.warehouse_url, SHOW).rows) == 8
+
+
+def of(use_case: str, report: ExtractionReport) -> ExtractionReport:
+    """The report as one of that use case."""
+
+    class OfUseCase(ExtractionReport):
+        def record(self) -> dict[str, Any]:
+            return {**super().record(), "use_case": use_case}
+
+    return OfUseCase(**{field.name: getattr(report, field.name) for field in fields(report)})

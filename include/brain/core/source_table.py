@@ -27,17 +27,20 @@ class SourceTable:
     """A table of the source database as one unit of work needs it.
 
     Args:
+        use_case: Who reads it; the extraction's report says so.
         space: The lake folder its snapshots lie in; different use cases have different ones.
         name: What the snapshots are called in that folder.
         table: Its name in the source schema.
         key: Its key columns; one for `KeyKind.DAY` and `KeyKind.TIME`.
         kind: What the key is.
-        required: Numeric columns it must have.
+        required: Columns it must have; numbers, unless the kind is `KeyKind.NAMES`.
         numeric: Columns that must be numbers if the table has them.
-        rows_ahead: For a column, after how many rows a value becomes known; 0 for one known on its own row.
+        rows_ahead: For a column, after how many rows a value becomes known; 0 for one known on its own row. A column
+            that becomes known later is a number.
         joined: Other tables aligned onto its rows; only for a table of days.
     """
 
+    use_case: str
     space: str
     name: str
     table: str
@@ -49,3 +52,14 @@ class SourceTable:
     joined: tuple[JoinedSource, ...] = ()
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+
+    def __post_init__(self) -> None:
+        if not self.key or (self.kind is not KeyKind.NAMES and len(self.key) != 1):
+            raise ValueError(f"{self.name}: the key {self.key} does not fit a table of kind {self.kind}")
+        if self.joined and self.kind is not KeyKind.DAY:
+            raise ValueError(f"{self.name}: only a table of days can have joined tables, not one of kind {self.kind}")
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every source table behind its snapshots, its own first."""
+        return (self.table, *(joined.table for joined in self.joined))

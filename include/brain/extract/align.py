@@ -1,7 +1,7 @@
-"""Other tables of the source, aligned onto an asset's dates without looking ahead.
+"""Other tables of the source, aligned onto the dates of a table without looking ahead.
 
-A value dated t counts from t + lag on. Rows of a DATE table stand for their day; rows of a TIMESTAMP table count on the
-asset's date if they were known before that day was over (UTC).
+A value dated t counts from t + lag on. Rows of a DATE table stand for their day; rows of a TIMESTAMP table count on a
+date if they were known before that day was over (UTC).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from brain.core.source_table import SourceTable
     from brain.core.table_settings import JoinedSource
-    from brain.source.open import Source
-    from brain.usecases.direction.catalogue import AssetSpec
+    from brain.source.connect import Source
 
 _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
-_WINDOW_ROWS = 250  # asset rows whose windows are read at a time: it bounds the memory a minute stream takes
+_WINDOW_ROWS = 250  # rows whose windows are read at a time: it bounds the memory a minute stream takes
 
 
 @dataclass(frozen=True)
 class Joined:
-    """A joined source and what is taken of its table.
+    """A joined table and what is taken of it.
 
     Args:
         names: The new columns, in the order in which `values` gives them.
@@ -50,20 +50,22 @@ class Joined:
         return duration(self.settings.lag) if self.settings.lag else timedelta(0)
 
 
-def joined_sources(source: Source, spec: AssetSpec, own: TableShape, known: Collection[str] = ()) -> tuple[Joined, ...]:
-    """The asset's joined sources, checked against their tables and against the columns `known` from before.
+def joined_sources(
+    source: Source, table: SourceTable, own: TableShape, known: Collection[str] = ()
+) -> tuple[Joined, ...]:
+    """The joined tables of `table`, checked against their columns and against those `known` from before.
 
     Raises:
         SourceTableError: A table, key or column is missing, or two columns would have the same name.
     """
     found = []
     taken = set(own.columns)
-    for settings in spec.sources:
-        shape = joined_shape(source, spec, settings, known)
+    for settings in table.joined:
+        shape = joined_shape(table, settings, source.columns(settings.table), known)
         names = tuple(_names(settings, shape))
         if twice := [name for name in names if name in taken]:
             raise SourceTableError(
-                spec.name,
+                table.name,
                 found=f"two columns named {twice[0]!r} once table {settings.table!r} is joined",
                 expected="different names",
                 remedy="Give the joined source another `prefix` in the catalogue.",
@@ -73,13 +75,13 @@ def joined_sources(source: Source, spec: AssetSpec, own: TableShape, known: Coll
     return tuple(found)
 
 
-def with_joined(source: Source, spec: AssetSpec, joined: Sequence[Joined], rows: Rows) -> Rows:
-    """`rows` with the columns of every joined source."""
+def with_joined(source: Source, table: SourceTable, joined: Sequence[Joined], rows: Rows) -> Rows:
+    """`rows` with the columns of every joined table."""
     if not len(rows):
         return rows.with_columns([n for j in joined for n in j.names], np.empty((sum(len(j.names) for j in joined), 0)))
     for one in joined:
         aligned = _windowed if one.settings.window else _latest
-        rows = rows.with_columns(one.names, aligned(source, spec, one, rows.dates))
+        rows = rows.with_columns(one.names, aligned(source, table, one, rows.keys))
     return rows
 
 
@@ -90,7 +92,7 @@ def _names(settings: JoinedSource, shape: TableShape) -> list[str]:
     return [f"{name}_{kind}" for name in prefixed for kind in settings.aggregates]
 
 
-def _latest(source: Source, spec: AssetSpec, one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+def _latest(source: Source, table: SourceTable, one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
     """The last known values on each date, shape (names, dates)."""
     left = _moments(one, dates)
     max_age = duration(one.settings.max_age) if one.settings.max_age else None
@@ -100,22 +102,22 @@ def _latest(source: Source, spec: AssetSpec, one: Joined, dates: NDArray[np.date
         if max_age is not None
         else source.newest_key(one.shape.table, one.shape.key, _bound(one, oldest))
     )
-    batch = _read(source, spec, one, since, left[-1].astype(object) - one.lag)
-    require_key(spec.name, one.shape.table, batch.keys)
+    batch = _read(source, table, one, since, left[-1].astype(object) - one.lag)
+    require_key(table, one.shape.table, one.shape.key, batch.keys)
     age = np.timedelta64(max_age) if max_age is not None else None
     return take_known(batch.values, asof_positions(left, batch.keys + np.timedelta64(one.lag), age))
 
 
-def _windowed(source: Source, spec: AssetSpec, one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+def _windowed(source: Source, table: SourceTable, one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
     """Aggregates over the window that ends with each date, shape (names, dates)."""
     parts = [dates[start : start + _WINDOW_ROWS] for start in range(0, len(dates), _WINDOW_ROWS)]
-    return np.concatenate([_windows(source, spec, one, part) for part in parts], axis=1)
+    return np.concatenate([_windows(source, table, one, part) for part in parts], axis=1)
 
 
-def _windows(source: Source, spec: AssetSpec, one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+def _windows(source: Source, table: SourceTable, one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
     ends = dates.astype("datetime64[us]") + np.timedelta64(_DAY) - np.timedelta64(one.lag)
     begins = ends - np.timedelta64(duration(one.settings.window or ""))
-    batch = _read(source, spec, one, begins[0].astype(object), ends[-1].astype(object) - _INSTANT)
+    batch = _read(source, table, one, begins[0].astype(object), ends[-1].astype(object) - _INSTANT)
     starts, stops = np.searchsorted(batch.keys, begins), np.searchsorted(batch.keys, ends)
     results = [aggregate(column, starts, stops, one.settings.aggregates) for column in batch.values]
     return np.concatenate(results) if results else np.empty((0, len(dates)))
@@ -129,7 +131,7 @@ def _moments(one: Joined, dates: NDArray[np.datetime64]) -> NDArray[np.datetime6
     return (days.astype(np.int64) + (_DAY - _INSTANT) // _INSTANT).astype("datetime64[us]")
 
 
-def _read(source: Source, spec: AssetSpec, one: Joined, since: datetime | None, until: datetime) -> Batch:
+def _read(source: Source, table: SourceTable, one: Joined, since: datetime | None, until: datetime) -> Batch:
     shape = one.shape
     batches = list(
         source.read(
@@ -138,7 +140,7 @@ def _read(source: Source, spec: AssetSpec, one: Joined, since: datetime | None, 
             shape.columns,
             since=None if since is None else _bound(one, since),
             until=_bound(one, until),
-            batch_rows=spec.extraction.batch_rows,
+            batch_rows=table.extraction.batch_rows,
         )
     )
     if not batches:
@@ -146,7 +148,7 @@ def _read(source: Source, spec: AssetSpec, one: Joined, since: datetime | None, 
     keys = np.concatenate([batch.keys for batch in batches])
     if missing := int(np.isnat(keys).sum()):
         raise SourceTableError(
-            spec.name,
+            table.name,
             found=f"{missing} rows without {shape.key!r} in the joined table {shape.table!r}",
             expected="a date or time on every row",
             remedy="Delete or complete those rows.",

@@ -49,7 +49,7 @@ def aggregate(
 ) -> NDArray[np.float64]:
     """Aggregates of one column over the windows ``values[start:stop]``, which may overlap or be empty.
 
-    NaN cells are skipped, as SQL skips NULL; an empty window gives NaN, its count 0; stddev is the sample's (n - 1).
+    NaN values are skipped, as SQL skips NULL; an empty window gives NaN, its count 0; stddev is the sample's (n - 1).
 
     Args:
         values: Shape (m,).
@@ -63,25 +63,25 @@ def aggregate(
     before = np.concatenate([[0], np.cumsum(valid)])
     starts, stops = before[starts], before[stops]
     counts = stops - starts
-    cells = np.append(values[valid], 0.0)  # reduceat needs an element at the position after the last window
+    filled = np.append(values[valid], 0.0)  # reduceat needs an element at the position after the last window
     bounds = np.column_stack([starts, stops]).ravel()
-    mean = np.add.reduceat(cells, bounds)[::2] / np.maximum(counts, 1)
+    mean = np.add.reduceat(filled, bounds)[::2] / np.maximum(counts, 1)
     results: dict[Aggregate, Callable[[], NDArray[np.float64]]] = {
         "count": lambda: counts.astype(np.float64),
         "mean": lambda: np.where(counts > 0, mean, np.nan),
-        "min": lambda: np.where(counts > 0, np.minimum.reduceat(cells, bounds)[::2], np.nan),
-        "max": lambda: np.where(counts > 0, np.maximum.reduceat(cells, bounds)[::2], np.nan),
-        "stddev": lambda: _deviation(cells, starts, counts, mean),
+        "min": lambda: np.where(counts > 0, np.minimum.reduceat(filled, bounds)[::2], np.nan),
+        "max": lambda: np.where(counts > 0, np.maximum.reduceat(filled, bounds)[::2], np.nan),
+        "stddev": lambda: _deviation(filled, starts, counts, mean),
     }
     return np.array([results[name]() for name in aggregates])
 
 
 def _deviation(
-    cells: NDArray[np.float64], starts: NDArray[np.int64], counts: NDArray[np.int64], mean: NDArray[np.float64]
+    filled: NDArray[np.float64], starts: NDArray[np.int64], counts: NDArray[np.int64], mean: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Two passes: the sum of squares minus the square of the sum would lose the digits of a price."""
     ends = np.cumsum(counts)
     inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-    deviations = cells[np.repeat(starts, counts) + inside] - np.repeat(mean, counts)
+    deviations = filled[np.repeat(starts, counts) + inside] - np.repeat(mean, counts)
     squares = np.add.reduceat(np.append(deviations**2, 0.0), np.column_stack([ends - counts, ends]).ravel())[::2]
     return np.where(counts > 1, np.sqrt(squares / np.maximum(counts - 1, 1)), np.nan)

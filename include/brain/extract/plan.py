@@ -6,27 +6,36 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from brain.core.source_table import KeyKind
 from brain.extract.align import Joined, joined_sources
-from brain.extract.shape import TableShape, asset_shape
-from brain.lake.lake import Snapshot, snapshot_of
+from brain.extract.shape import TableShape, row_shape
+from brain.lake.columns import Column
 from brain.lake.segments import sealed_before
-from brain.lake.window import first_kept_day, overlap_rows
-from brain.usecases.direction.names import DATE
+from brain.lake.snapshot import Snapshot, snapshot_of
+from brain.lake.window import first_kept, overlap_rows
 
 if TYPE_CHECKING:
     from brain.core.moment import Moment
+    from brain.core.source_table import SourceTable
     from brain.lake.manifest import Manifest, Segment
-    from brain.source.open import Source
-    from brain.usecases.direction.catalogue import AssetSpec
+    from brain.source.connect import Source
+
+_STEPS = {KeyKind.DAY: timedelta(days=1), KeyKind.TIME: timedelta(microseconds=1)}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to read: from `since` on, behind the segments in `prefix` that stay as they are."""
+    """What to read: from `since` on, behind the segments in `prefix` that stay as they are.
 
+    Args:
+        columns: Every column of the new snapshot but the key, joined ones last.
+        floor: First key that the retention keeps; None keeps all.
+    """
+
+    table: SourceTable
     shape: TableShape
     joined: tuple[Joined, ...]
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
     overlap: int
     floor: date | None
     previous: Snapshot | None
@@ -35,33 +44,42 @@ class Plan:
 
     @property
     def since(self) -> date | None:
-        return self.prefix[-1].last + timedelta(days=1) if self.prefix else self.floor
+        return self.prefix[-1].last + _STEPS[self.table.kind] if self.prefix else self.floor
+
+    @property
+    def known_columns(self) -> tuple[Column, ...]:
+        """The columns of the previous snapshot; those planned if there is none."""
+        if self.previous is None:
+            return self.columns
+        return tuple(self.previous.columns[name] for name in self.previous.values)
 
 
-def make_plan(source: Source, spec: AssetSpec, moment: Moment, manifest: Manifest | None, *, full: bool) -> Plan:
+def make_plan(source: Source, table: SourceTable, moment: Moment, manifest: Manifest | None, *, full: bool) -> Plan:
     """Decide what to read; the whole table at first, when asked, when due, and when its columns or retention changed.
 
     Raises:
-        SourceTableError: The asset's table or a joined one is missing or of the wrong shape.
+        SourceTableError: The table or a joined one is missing or of the wrong shape.
     """
-    previous = snapshot_of(spec.name, manifest.latest) if manifest else None
-    known = [name for name in previous.columns if name != DATE] if previous else []
-    own = asset_shape(source, spec, known)
-    joined = joined_sources(source, spec, own, known)
-    columns = (*own.columns, *(name for one in joined for name in one.names))
-    overlap = overlap_rows(spec, columns)
-    floor = first_kept_day(spec, moment)
+    known = manifest.latest.columns if manifest else ()
+    names = {column.name for column in known}
+    own = row_shape(table, source.columns(table.table), names)
+    joined = joined_sources(source, table, own, names)
+    taken = (*own.columns, *(name for one in joined for name in one.names))
+    columns = tuple(Column(name, rows_ahead=table.rows_ahead(name)) for name in taken)
+    overlap = overlap_rows(table, taken)
+    floor = first_kept(table, moment)
     whole = (
         full
         or manifest is None
         or set(known) != set(columns)
-        or _check_is_due(spec, moment, manifest)
+        or _check_is_due(table, moment, manifest)
         or (floor is not None and manifest.latest.segments[0].first < floor)
     )
     prefix = sealed_before(manifest.latest.segments, overlap) if manifest and not whole else ()
-    return Plan(own, joined, columns, overlap, floor, previous, prefix, full=not prefix)
+    previous = snapshot_of(manifest, manifest.latest) if manifest else None
+    return Plan(table, own, joined, columns, overlap, floor, previous, prefix, full=not prefix)
 
 
-def _check_is_due(spec: AssetSpec, moment: Moment, manifest: Manifest) -> bool:
-    days = spec.extraction.full_check_days
+def _check_is_due(table: SourceTable, moment: Moment, manifest: Manifest) -> bool:
+    days = table.extraction.full_check_days
     return days is not None and moment.day - manifest.checked_in_full >= timedelta(days=days)

@@ -1,57 +1,75 @@
-"""The rows of an asset's table, checked, joined and masked."""
+"""The rows of a table of days or times, checked, joined and masked."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brain.core.errors import SourceTableError
+from brain.core.source_table import KeyKind
 from brain.extract.align import with_joined
 from brain.lake.rows import Rows, mask_unknown, require_key
+from brain.lake.window import newest_key
+from brain.source.batches import Kind
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from brain.core.moment import Moment
+    from brain.core.source_table import SourceTable
     from brain.extract.plan import Plan
-    from brain.source.open import Source
-    from brain.usecases.direction.catalogue import AssetSpec
+    from brain.source.connect import Source
 
 
-def read_planned(source: Source, spec: AssetSpec, moment: Moment, plan: Plan) -> Rows:
+def read_planned(source: Source, moment: Moment, plan: Plan) -> Rows:
     """The planned rows with their joined columns, in the order of ``plan.columns``.
 
     Raises:
-        SourceTableError: There is no row, or the key is not one date a row.
+        SourceTableError: There is no row, or the key is not one date or timestamp a row.
     """
-    shape = plan.shape
+    table, shape = plan.table, plan.shape
     batches = source.read(
         shape.table,
         shape.key,
         shape.columns,
-        since=plan.since,
-        until=moment.day,
-        batch_rows=spec.extraction.batch_rows,
+        since=_bound(plan.since, shape.kind),
+        until=_bound(newest_key(table.kind, moment), shape.kind),
+        batch_rows=table.extraction.batch_rows,
     )
-    parts = [Rows(_days(spec, batch.keys), shape.columns, batch.values) for batch in batches]
-    rows = Rows.concat(parts, shape.columns)
-    require_key(spec.name, spec.table, rows.dates)
+    parts = [Rows(_keys(table, batch.keys), shape.columns, batch.values) for batch in batches]
+    rows = Rows.concat(parts, shape.columns, table.kind)
+    require_key(table, table.table, shape.key, rows.keys)
     if not len(rows) and not plan.prefix:
-        raise SourceTableError(
-            spec.name,
-            found=f"no row up to {moment.day} in table {spec.table!r}",
-            expected="at least one row",
-            remedy="Load the table, or take the asset out of the catalogue.",
-        )
-    return mask_unknown(with_joined(source, spec, plan.joined, rows))
+        raise no_rows(table, f"no row up to {newest_key(table.kind, moment)}")
+    return mask_unknown(with_joined(source, table, plan.joined, rows), table.rows_ahead)
 
 
-def _days(spec: AssetSpec, keys: Any) -> Any:
+def no_rows(table: SourceTable, found: str) -> SourceTableError:
+    """The error for a table in which there is nothing to read."""
+    return SourceTableError(
+        table.name,
+        found=f"{found} in table {table.table!r}",
+        expected="at least one row",
+        remedy="Load the table, or take it out of the catalogue.",
+    )
+
+
+def _bound(key: date | None, kind: Kind) -> date | None:
+    """A bound as the source compares it with a key of this kind."""
+    return key.replace(tzinfo=UTC) if kind is Kind.ZONED_TIME and isinstance(key, datetime) else key
+
+
+def _keys(table: SourceTable, keys: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    if table.kind is KeyKind.TIME:
+        return keys
     days = keys.astype("datetime64[D]")
     if (odd := keys[(days != keys) & ~np.isnat(keys)]).size:
         raise SourceTableError(
-            spec.name,
-            found=f"{odd.size} dates with a time of day, the first {odd[0]}, in table {spec.table!r}",
+            table.name,
+            found=f"{odd.size} dates with a time of day, the first {odd[0]}, in table {table.table!r}",
             expected="one row a calendar date",
-            remedy="Aggregate the table to days, or join it as a windowed source of a daily asset.",
+            remedy="Aggregate the table to days, or join it as a windowed source of a daily table.",
         )
     return days

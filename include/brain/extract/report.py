@@ -6,46 +6,52 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from brain.core.errors import BrainError, Transient
+from brain.lake import commit
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
-    from brain.lake.lake import Snapshot
+    from brain.core.moment import Moment
+    from brain.lake.snapshot import Snapshot
 
-Status = Literal["new", "appended", "unchanged", "corrected", "rewritten", "replayed", "quarantined", "failed"]
+Status = commit.Status | Literal["replayed", "quarantined", "failed"]
 _SHOWN = 10
 
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """One asset's extraction.
+    """One table's extraction.
 
     Args:
-        verdict: ``new`` first snapshot; ``appended`` newer rows or newly known returns; ``unchanged``; ``corrected``
-            rows behind the watermark had changed and the snapshot was rewritten; ``rewritten`` columns came or went, or
-            the retention dropped rows; ``replayed`` the interval is older
-            than the lake, which serves that day as it is; ``quarantined`` the gate refused the rows; ``failed``.
+        unit: What the table's snapshots are called; with the use case it names the row in `extraction_runs`.
+        status: ``new`` first snapshot; ``appended`` newer rows, or values that became known; ``unchanged``;
+            ``corrected`` known rows had changed and the snapshot was rewritten; ``rewritten`` columns came or went, or
+            the retention dropped rows; ``replayed`` the moment is older than the lake, which serves it as it was;
+            ``quarantined`` the gate refused the rows; ``failed``.
         snapshot: What later steps use: the new snapshot, or the previous one after a quarantine or failure.
-        watermark: Date of the newest row of `snapshot`.
+        watermark: Key of the newest row of `snapshot`; of a keyed table the day it was read for.
         rows_read: Rows read from the source.
-        rows_new: Rows dated after the previous watermark.
-        completed: RETURNSn cells that became known.
-        corrected_dates: Dates behind the previous watermark that changed, vanished or appeared late.
-        corrected_columns: Columns in which they changed.
+        rows_new: Rows after the previous watermark; of a keyed table, rows with a new key.
+        completed: Values that became known with a later row.
+        corrected_dates: Keys behind the previous watermark that changed, vanished or appeared late.
+        corrected_columns: Columns in which rows changed.
+        rows_changed: Known rows with other values than before.
+        rows_vanished: Known rows that are gone.
         added_columns: Columns the table has gained.
         removed_columns: Columns the table has lost.
-        left_out: Columns that are not numbers and were not taken.
+        left_out: Columns whose type cannot be kept.
         purged: Rows dropped because they are older than the retention.
         seconds: Wall-clock time.
-        reason: For a person, why the verdict is what it is.
+        reason: For a person, why the status is what it is.
         findings: What the quality gate noticed, as plain JSON.
         warnings: Number of findings that did not stop the rows.
         error: What went wrong; `Transient` ones are worth a retry.
     """
 
-    asset: str
-    interval_end: datetime
-    verdict: Status
+    use_case: str
+    unit: str
+    moment: Moment
+    status: Status
     snapshot: Snapshot | None = None
     watermark: date | None = None
     rows_read: int = 0
@@ -53,6 +59,8 @@ class ExtractionReport:
     completed: int = 0
     corrected_dates: tuple[date, ...] = ()
     corrected_columns: tuple[str, ...] = ()
+    rows_changed: int = 0
+    rows_vanished: int = 0
     added_columns: tuple[str, ...] = ()
     removed_columns: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -65,13 +73,18 @@ class ExtractionReport:
 
     @property
     def ok(self) -> bool:
-        """The rows of this interval are in the lake."""
-        return self.verdict not in ("quarantined", "failed")
+        """The rows known at this moment are in the lake."""
+        return self.status not in ("quarantined", "failed")
 
     @property
     def transient(self) -> bool:
         """A retry may help."""
         return isinstance(self.error, Transient)
+
+    @property
+    def corrected(self) -> int:
+        """Number of known rows that are not what they were."""
+        return len(self.corrected_dates) or self.rows_changed + self.rows_vanished
 
     def _columns(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return (
@@ -83,17 +96,18 @@ class ExtractionReport:
     def record(self) -> dict[str, Any]:
         """The row of the table `extraction_runs`."""
         return {
-            "interval_end": self.interval_end,
-            "asset": self.asset,
-            "verdict": self.verdict,
+            "use_case": self.use_case,
+            "interval_end": self.moment.at,
+            "asset": self.unit,
+            "verdict": self.status,
             "watermark": self.watermark,
             "version": self.snapshot.version if self.snapshot else None,
-            "sha256": self.snapshot.sha256 if self.snapshot else None,
+            "sha256": self.snapshot.data_sha256 if self.snapshot else None,
             "rows": self.snapshot.rows if self.snapshot else None,
             "rows_read": self.rows_read,
             "rows_new": self.rows_new,
             "completed": self.completed,
-            "corrected": len(self.corrected_dates),
+            "corrected": self.corrected,
             "corrected_dates": shorten([day.isoformat() for day in self.corrected_dates]),
             "corrected_columns": shorten(self.corrected_columns),
             "purged": self.purged,
@@ -104,10 +118,13 @@ class ExtractionReport:
 
     def line(self) -> str:
         """One line for the log."""
-        parts = [f"{self.asset}: {self.verdict}", f"read {self.rows_read}", f"new {self.rows_new}"]
+        parts = [f"{self.unit}: {self.status}", f"read {self.rows_read}", f"new {self.rows_new}"]
         if self.corrected_dates:
             days = shorten([day.isoformat() for day in self.corrected_dates])
             parts.append(f"corrected {len(self.corrected_dates)} ({days}; {shorten(self.corrected_columns) or 'rows'})")
+        elif self.corrected:
+            changed = f"{self.rows_changed} ({shorten(self.corrected_columns)})" if self.rows_changed else "0"
+            parts.append(f"changed {changed}, vanished {self.rows_vanished}")
         parts += [f"{label} {shorten(names)}" for label, names in self._columns() if names]
         if self.purged:
             parts.append(f"purged {self.purged}")

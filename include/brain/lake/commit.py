@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-
-from brain.lake.content import block_of, chain_start
-from brain.lake.lake import folder_of, snapshot_of
-from brain.lake.manifest import Manifest, Revision, Segment, Version
-from brain.lake.rows import Rows
-from brain.lake.segments import SMALL_ROWS, read_segments, splits, write_segments
+from brain.lake.manifest import Manifest, Version
+from brain.lake.snapshot import folder_of, snapshot_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from datetime import date
 
+    import pandas as pd
+
+    from brain.core.keys import Sha256
     from brain.core.moment import Moment
-    from brain.extract.report import Status
-    from brain.lake.lake import Lake, Snapshot
+    from brain.core.source_table import SourceTable
+    from brain.lake.columns import Column
+    from brain.lake.lake import Lake
+    from brain.lake.manifest import Revision, Segment
+    from brain.lake.snapshot import Snapshot
+    from brain.lake.storage import Storage
+
+Status = Literal["new", "appended", "unchanged", "corrected", "rewritten"]
+
+
+class Content(Protocol):
+    """The rows of a version: `RowContent` by date or timestamp, `KeyedContent` of a keyed table."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+
+    @property
+    def total_rows(self) -> int: ...
+
+    @property
+    def watermark(self) -> date: ...
+
+    @property
+    def revision(self) -> Revision | None: ...
+
+    def frame(self) -> pd.DataFrame:
+        """What the quality gate judges."""
+
+    def write(self, storage: Storage, folder: str, before: Version | None) -> tuple[tuple[Segment, ...], Sha256]:
+        """Write the segments that the version `before` does not have; all segments, and the content hash."""
 
 
 @dataclass(frozen=True)
@@ -26,29 +52,18 @@ class Commit:
     """A version about to be written.
 
     Args:
+        table: What it is a version of.
         manifest: The manifest the plan was made on.
-        prefix: Leading segments of the latest version that `rows` continue.
-        rows: Everything behind the prefix.
-        revised: Dates behind the previous watermark that were corrected.
-        overlap: Newest rows that later runs will read again.
+        status: What the extraction did; "unchanged" writes no version.
         checked_in_full: Every row was compared with the source.
     """
 
-    asset: str
+    table: SourceTable
     manifest: Manifest | None
-    verdict: Status
-    prefix: tuple[Segment, ...]
-    rows: Rows
-    revised: NDArray[np.datetime64]
-    revised_columns: tuple[str, ...]
-    source_tables: tuple[str, ...]
+    status: Status
+    content: Content
     moment: Moment
-    overlap: int
     checked_in_full: bool
-
-    @property
-    def total_rows(self) -> int:
-        return sum(segment.rows for segment in self.prefix) + len(self.rows)
 
 
 def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
@@ -57,81 +72,44 @@ def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
     Raises:
         StorageUnavailable: The disk is full, or another run has committed meanwhile.
     """
-    if change.manifest is not None and change.verdict == "unchanged":
+    if change.manifest is not None and change.status == "unchanged":
         return _unchanged(lake, change, change.manifest)
-    with lake.writing(change.asset, change.manifest):
-        return _write(lake, _without_splinter(lake, _keeping_true_segments(change)), warnings)
+    with lake.writing(change.table.space, change.table.name, change.manifest):
+        return _write(lake, change, warnings)
 
 
 def _write(lake: Lake, change: Commit, warnings: int) -> Snapshot:
-    folder = f"{folder_of(change.asset)}/segments"
-    chain = change.prefix[-1].chain if change.prefix else chain_start(change.rows.columns)
-    written, sha256 = write_segments(lake.storage, folder, chain, change.rows, change.overlap)
-    number = change.manifest.last_version + 1 if change.manifest else 1
-    segments = (*change.prefix, *written)
+    table, content, before = change.table, change.content, change.manifest
+    folder = f"{folder_of(table.space, table.name)}/segments"
+    segments, data_sha256 = content.write(lake.storage, folder, before.latest if before else None)
     version = Version(
-        version=number,
-        watermark=segments[-1].last,
-        rows=sum(segment.rows for segment in segments),
-        sha256=sha256,
-        columns=change.rows.columns,
-        source_tables=change.source_tables,
-        interval_end=change.moment.at,
-        verdict=change.verdict,
+        version=before.last_version + 1 if before else 1,
+        watermark=content.watermark,
+        rows=content.total_rows,
+        data_sha256=data_sha256,
+        columns=content.columns,
+        source_tables=table.tables,
+        moment=change.moment,
+        status=change.status,
         segments=segments,
-        revision=_revision(change, number),
+        revision=content.revision,
         warnings=warnings,
     )
-    lake.replace_manifest(_next(change, version))
-    return snapshot_of(change.asset, version)
+    manifest = _next(change, version)
+    lake.replace_manifest(manifest)
+    return snapshot_of(manifest, version)
 
 
 def _next(change: Commit, version: Version) -> Manifest:
-    if change.manifest is None:
-        return Manifest(change.asset, (version,), change.moment.day, version.version)
-    checked = change.moment.day if change.checked_in_full else change.manifest.checked_in_full
-    return change.manifest.with_version(version, checked)
+    table, before, day = change.table, change.manifest, change.moment.day
+    if before is None:
+        return Manifest(table.space, table.name, table.kind, table.key, (version,), day, version.version)
+    return before.with_version(version, day if change.checked_in_full else before.checked_in_full)
 
 
 def _unchanged(lake: Lake, change: Commit, manifest: Manifest) -> Snapshot:
     """Only a full check is worth a note."""
     if change.checked_in_full and change.moment.day > manifest.checked_in_full:
-        with lake.writing(change.asset, manifest):
+        with lake.writing(change.table.space, change.table.name, manifest):
             lake.replace_manifest(replace(manifest, checked_in_full=change.moment.day))
-    return snapshot_of(change.asset, manifest.latest)
-
-
-def _keeping_true_segments(change: Commit) -> Commit:
-    """After a full read, keep the leading segments that no correction has touched instead of writing them again."""
-    if change.prefix or change.manifest is None or change.manifest.latest.columns != change.rows.columns:
-        return change
-    first = change.revised[0] if len(change.revised) else np.datetime64("9999-12-31")
-    start = change.rows.dates[0]
-    kept: list[Segment] = []
-    for segment in change.manifest.latest.segments[:-1]:
-        ends_before = block_of(np.array([segment.last], "datetime64[D]")) < block_of(np.array([first], "datetime64[D]"))
-        if not ends_before[0] or np.datetime64(segment.first) < start:
-            break
-        kept.append(segment)
-    if not kept:
-        return change
-    rows = change.rows.part(sum(segment.rows for segment in kept))
-    return replace(change, prefix=tuple(kept), rows=rows)
-
-
-def _without_splinter(lake: Lake, change: Commit) -> Commit:
-    """If a small sealed segment would be followed by another one, write the two as one."""
-    last = change.prefix[-1] if change.prefix else None
-    if last is None or last.rows >= SMALL_ROWS or not splits(change.rows, change.overlap):
-        return change
-    folder = f"{folder_of(change.asset)}/segments"
-    before = read_segments(lake.storage, folder, [last], change.rows.columns)
-    rows = Rows.concat([before, change.rows], change.rows.columns)
-    return replace(change, prefix=change.prefix[:-1], rows=rows)
-
-
-def _revision(change: Commit, number: int) -> Revision | None:
-    if not len(change.revised):
-        return None
-    first, last = change.revised[0].astype(object), change.revised[-1].astype(object)
-    return Revision(number, first, last, len(change.revised), change.revised_columns)
+    return snapshot_of(manifest, manifest.latest)

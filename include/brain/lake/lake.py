@@ -1,74 +1,46 @@
-"""The lake: every version of every asset's rows, immutable and verified on reading.
+"""The lake: every version of every table's rows, immutable and verified on reading.
 
 ::
 
-    <lake>/assets/GOLD/manifest.json             replaced atomically; manifest.previous.json is the one before
-    <lake>/assets/GOLD/segments/….parquet        immutable, named after their content
-    <lake>/assets/GOLD/quarantine/….json         what the gate refused, and why
+    <lake>/<space>/<name>/manifest.json          replaced atomically; manifest.previous.json is the one before
+    <lake>/<space>/<name>/segments/….parquet     immutable, named after their content
+    <lake>/<space>/<name>/quarantine/….json      what the gate refused, and why
+
+A space is a folder of a use case's own, such as ``assets``; ``quality`` and what steps keep for single runs lie beside.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
-from dataclasses import dataclass, replace
-from datetime import UTC
+from dataclasses import replace
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from brain.core.errors import LakeError, StorageUnavailable
-from brain.core.keys import Sha256
+from brain.core.moment import Moment
+from brain.core.source_table import KeyKind
+from brain.lake.columns import ahead_of, to_frame
 from brain.lake.content import chain_start, extend_chain
-from brain.lake.manifest import Manifest, Revision, Segment, Version, seal_of
-from brain.lake.rows import Rows, mask_unknown
-from brain.lake.segments import read_segments
+from brain.lake.keyed import read_segments
+from brain.lake.manifest import Manifest, Version, seal_of
+from brain.lake.rows import mask_unknown
+from brain.lake.segments import RowFiles, newest
+from brain.lake.snapshot import Snapshot, folder_of, snapshot_of
 from brain.lake.storage import open_storage
-from brain.usecases.direction.names import DATE
+from brain.lake.window import newest_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     import pandas as pd
+    import pyarrow as pa
 
-    from brain.core.moment import Moment
+    from brain.lake.rows import Rows
 
 _LOG = logging.getLogger(__name__)
-_FOLDER_LIMIT = 150
-ASSETS = "assets"
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One asset's rows as they were known at one time.
-
-    Args:
-        version: Counts the asset's versions from 1.
-        watermark: Date of the newest row.
-        rows: Number of rows.
-        sha256: Hash of the rows and column names, whatever files they lie in.
-        columns: Data type by column name.
-        source_tables: Tables the rows were read from, the asset's own first.
-        interval_end: End of the data interval that made the version.
-        revised: Rows behind the previous version's watermark had changed.
-        warnings: Findings of the quality gate that did not stop it.
-        cut: Set on a view of an older day that no stored version holds: later rows are left out.
-    """
-
-    asset: str
-    version: int
-    watermark: date
-    rows: int
-    sha256: Sha256
-    columns: Mapping[str, str]
-    source_tables: tuple[str, ...]
-    interval_end: datetime
-    revised: bool
-    warnings: int
-    segments: tuple[Segment, ...]
-    cut: date | None = None
 
 
 class Lake:
@@ -77,135 +49,124 @@ class Lake:
     def __init__(self, url: str) -> None:
         self.storage = open_storage(url)
 
-    def assets(self) -> list[str]:
-        """Names of the assets that have a snapshot."""
-        folders = self.storage.names(ASSETS)
-        manifests = (self._load(f"{ASSETS}/{folder}") for folder in folders)
-        return sorted(manifest.asset for manifest in manifests if manifest)
+    def names(self, space: str) -> list[str]:
+        """Names of the tables in `space` that have a snapshot."""
+        manifests = (self._load(f"{space}/{folder}") for folder in self.storage.names(space))
+        return sorted(manifest.name for manifest in manifests if manifest)
 
-    def manifest(self, asset: str) -> Manifest | None:
-        """All versions of the asset; None if it was never extracted.
+    def manifest(self, space: str, name: str) -> Manifest | None:
+        """All versions of the table; None if it was never extracted.
 
         Raises:
             LakeError: Neither the manifest nor the one before it can be read.
         """
-        return self._load(folder_of(asset))
+        return self._load(folder_of(space, name))
 
-    def latest(self, asset: str) -> Snapshot | None:
+    def latest(self, space: str, name: str) -> Snapshot | None:
         """The newest snapshot that passed the gate."""
-        manifest = self.manifest(asset)
-        return snapshot_of(asset, manifest.latest) if manifest else None
+        manifest = self.manifest(space, name)
+        return snapshot_of(manifest, manifest.latest) if manifest else None
 
-    def version(self, asset: str, version: int) -> Snapshot | None:
-        """The snapshot with this number, unless retention has removed it."""
-        manifest = self.manifest(asset)
-        found = [v for v in manifest.versions if v.version == version] if manifest else []
-        return snapshot_of(asset, found[0]) if found else None
-
-    def find(self, asset: str, sha256: str) -> Snapshot | None:
+    def find(self, space: str, name: str, data_sha256: str) -> Snapshot | None:
         """The newest snapshot with this content hash: the rows a model was trained on."""
-        manifest = self.manifest(asset)
-        found = [v for v in manifest.versions if v.sha256 == sha256] if manifest else []
-        return snapshot_of(asset, found[-1]) if found else None
+        manifest = self.manifest(space, name)
+        found = [v for v in manifest.versions if v.data_sha256 == data_sha256] if manifest else []
+        return snapshot_of(manifest, found[-1]) if manifest and found else None
 
-    def as_of(self, asset: str, day: date) -> Snapshot | None:
-        """What was known on `day`, or, where no version of that day is kept, the rows up to `day`.
+    def as_of(self, space: str, name: str, when: Moment | date) -> Snapshot | None:
+        """What was known at `when`, or at the end of that day; None if nothing was.
 
-        A day before the first version, or one whose version retention has thinned out, is served from the next version
-        with later rows left out and returns that were unknown on `day` blanked. None if there is no row by then.
+        A time before the first version, or one whose version retention has thinned out, is served from the next version
+        with later rows left out and values that were unknown then blanked. Rows of a keyed table do not say since when
+        they are there: of such a table it is the newest version known then.
         """
-        manifest = self.manifest(asset)
+        manifest = self.manifest(space, name)
         if manifest is None:
             return None
-        known = [v for v in manifest.versions if _last_day(v) <= day]
-        later = [v for v in manifest.versions if _last_day(v) > day]
+        moment = when if isinstance(when, Moment) else Moment(datetime.combine(when, time.max, UTC))
+        known = [v for v in manifest.versions if _known(manifest, v, moment)]
+        later = [v for v in manifest.versions if not _known(manifest, v, moment)]
+        if manifest.kind is KeyKind.NAMES:
+            return snapshot_of(manifest, known[-1]) if known else None
         if known and (not later or later[0].version == known[-1].version + 1):
-            return snapshot_of(asset, known[-1])
-        return self._cut(snapshot_of(asset, later[0]), day)
+            return snapshot_of(manifest, known[-1])
+        return self._cut(snapshot_of(manifest, later[0]), newest_key(manifest.kind, moment))
 
     def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None, last: int | None = None) -> pd.DataFrame:
-        """The snapshot's rows, ascending by date.
+        """The snapshot's rows, ascending by key.
 
         Args:
-            columns: Columns besides ``Date``; all by default.
-            last: Only the newest rows; older files are then not opened.
+            columns: Columns besides the key; all by default.
+            last: Only the newest rows; older files are then not opened. Not for a keyed table.
 
         Returns:
-            ``Date`` as datetime64[us] and float64 columns.
+            Of a table of days or times the key as datetime64[us] and float64 columns; of a keyed table see
+            `brain.lake.columns.to_frame`.
 
         Raises:
             LakeError: A file is gone or altered, or a column is not in the snapshot.
         """
-        return self.read_rows(snapshot, columns, last).to_frame()
+        if snapshot.kind is KeyKind.NAMES:
+            if last is not None:
+                raise ValueError(f"{snapshot.name} is a keyed table: it has no newest rows")
+            return to_frame(self.read_table(snapshot, columns))
+        return self.read_rows(snapshot, columns, last).to_frame(snapshot.key[0])
 
     def read_rows(self, snapshot: Snapshot, columns: Sequence[str] | None = None, last: int | None = None) -> Rows:
-        """As `read`, without making a frame of the rows."""
-        names = [name for name in snapshot.columns if name != DATE] if columns is None else list(columns)
-        names = [name for name in names if name != DATE]
-        if missing := [name for name in names if name not in snapshot.columns]:
-            raise LakeError(
-                snapshot.asset,
-                found=f"no column {', '.join(missing)} in version {snapshot.version}",
-                expected=f"one of {', '.join(snapshot.columns)}",
-                remedy="Extract the asset again if its table has gained the column.",
-            )
-        folder = f"{folder_of(snapshot.asset)}/segments"
-        if snapshot.cut:
-            segments = [s for s in snapshot.segments if s.first <= snapshot.cut]
-            rows = mask_unknown(read_segments(self.storage, folder, segments, names).until(snapshot.cut))
+        """As `read`, of a table of days or times, without making a frame of the rows."""
+        names = _values(snapshot, columns)
+        files = self._files(snapshot)
+        if snapshot.cut is None:
+            rows = files.read(snapshot.segments if last is None else newest(snapshot.segments, last), names)
         else:
-            rows = read_segments(self.storage, folder, _newest(snapshot.segments, last), names)
+            segments = [s for s in snapshot.segments if s.first <= snapshot.cut]
+            if last is not None:  # of the last one only a part may be left
+                segments = [*newest(segments[:-1], last), *segments[-1:]]
+            ahead = ahead_of(snapshot.columns.values())
+            rows = mask_unknown(files.read(segments, names).until(snapshot.cut), ahead.__getitem__)
         return rows if last is None else rows.part(max(0, len(rows) - last))
 
-    def revisions(self, asset: str, since: str) -> tuple[Revision, ...]:
-        """Corrections that came after the snapshot with the content hash `since`: what its models have not seen.
-
-        Empty when nothing was corrected; also when the hash is unknown here (see `find`).
-        """
-        manifest = self.manifest(asset)
-        versions = manifest.versions if manifest else ()
-        seen = max((v.version for v in versions if v.sha256 == since), default=None)
-        return tuple(v.revision for v in versions if seen is not None and v.version > seen and v.revision)
+    def read_table(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> pa.Table:
+        """As `read`, of a keyed table, in Arrow: with NULLs told from NaN, and dates from times."""
+        names = [*snapshot.key, *_values(snapshot, columns)]
+        folder = f"{folder_of(snapshot.space, snapshot.name)}/segments"
+        return read_segments(self.storage, folder, snapshot.segments, [*snapshot.columns.values()], names)
 
     @contextlib.contextmanager
-    def writing(self, asset: str, expected: Manifest | None) -> Iterator[None]:
+    def writing(self, space: str, name: str, expected: Manifest | None) -> Iterator[None]:
         """Keep other writers out while files and then the manifest are written, provided `expected` still is current.
 
         Raises:
             StorageUnavailable: Another run has written since `expected` was read.
         """
-        folder = folder_of(asset)
+        folder = folder_of(space, name)
         with self.storage.locked(f"{folder}/lock"):
             if self._seal(folder) != (expected.seal if expected else ""):
                 raise StorageUnavailable(
-                    asset,
+                    name,
                     found="a manifest that another run has just replaced",
-                    expected="one run of an asset at a time",
+                    expected="one run of a table at a time",
                     remedy="Run the extraction again.",
                 )
             yield
 
     def replace_manifest(self, manifest: Manifest) -> None:
-        """Make `manifest` its asset's manifest; the one before is kept beside it. Call inside `writing`.
+        """Make `manifest` its table's manifest; the one before is kept beside it. Call inside `writing`.
 
         Raises:
             StorageUnavailable: The disk is full, or the storage does not answer.
         """
-        name, content = f"{folder_of(manifest.asset)}/manifest.json", manifest.dump()
+        folder, content = folder_of(manifest.space, manifest.name), manifest.dump()
+        name = f"{folder}/manifest.json"
         if not self._is_whole(name):
             self.storage.delete(name)  # what is kept as the previous one is better
-        self.storage.replace(name, content, f"{folder_of(manifest.asset)}/manifest.previous.json")
+        self.storage.replace(name, content, f"{folder}/manifest.previous.json")
 
-    def quarantine(self, asset: str, moment: Moment, report: Mapping[str, Any]) -> str:
+    def quarantine(self, space: str, name: str, moment: Moment, report: Mapping[str, Any]) -> str:
         """Keep the report of rows the gate refused; returns its address."""
-        name = f"{folder_of(asset)}/quarantine/{moment.slug}.json"
-        self.storage.write(name, json.dumps(report, indent=1, default=str).encode())
-        return self.storage.describe(name)
-
-    def quarantined(self, asset: str) -> list[dict[str, Any]]:
-        """The asset's quarantine reports, oldest first."""
-        folder = f"{folder_of(asset)}/quarantine"
-        return [json.loads(self.storage.read(f"{folder}/{name}")) for name in self.storage.names(folder)]
+        path = f"{folder_of(space, name)}/quarantine/{moment.slug}.json"
+        self.storage.write(path, json.dumps(report, indent=1, default=str).encode())
+        return self.storage.describe(path)
 
     def _is_whole(self, name: str) -> bool:
         try:
@@ -238,49 +199,41 @@ class Lake:
             raise damage
         return None
 
-    def _cut(self, snapshot: Snapshot, day: date) -> Snapshot | None:
-        rows = self.read_rows(replace(snapshot, cut=day))
-        if not len(rows):
+    def _files(self, snapshot: Snapshot) -> RowFiles:
+        folder = f"{folder_of(snapshot.space, snapshot.name)}/segments"
+        return RowFiles(self.storage, folder, snapshot.key[0], snapshot.kind)
+
+    def _cut(self, snapshot: Snapshot, cut: date) -> Snapshot | None:
+        """The snapshot without the rows after `cut`; reads only the files that the cut or a blanked value touches."""
+        inside = [segment for segment in snapshot.segments if segment.last <= cut]
+        ahead = max(ahead_of(snapshot.columns.values()).values())
+        whole = inside[: len(inside) - len(newest(inside, ahead))]
+        rows = self.read_rows(replace(snapshot, segments=snapshot.segments[len(whole) :], cut=cut))
+        if not len(rows) and not whole:
             return None
-        chain = extend_chain(chain_start(rows.columns), rows)
-        watermark: date = rows.dates[-1].astype(object)
-        return replace(snapshot, cut=day, rows=len(rows), watermark=watermark, sha256=chain)
+        chain = extend_chain(whole[-1].chain if whole else chain_start(rows), rows)
+        watermark: date = rows.keys[-1].astype(object) if len(rows) else whole[-1].last
+        count = sum(segment.rows for segment in whole) + len(rows)
+        return replace(snapshot, cut=cut, rows=count, watermark=watermark, data_sha256=chain)
 
 
-def folder_of(asset: str) -> str:
-    """The asset's folder; any name is safe, and different names have different folders."""
-    encoded = quote(asset, safe="").replace(".", "%2E").replace("~", "%7E")
-    if len(encoded) > _FOLDER_LIMIT:
-        encoded = f"{encoded[:80]}~{hashlib.sha256(asset.encode()).hexdigest()}"
-    return f"{ASSETS}/{encoded}"
+def _known(manifest: Manifest, version: Version, moment: Moment) -> bool:
+    """Whether the version was there at `moment`; what a day's last run knew counts for the whole day."""
+    if manifest.kind is KeyKind.DAY:
+        return version.moment.day <= moment.day
+    return version.moment <= moment
 
 
-def snapshot_of(asset: str, version: Version) -> Snapshot:
-    """The face of a version in the manifest."""
-    return Snapshot(
-        asset=asset,
-        version=version.version,
-        watermark=version.watermark,
-        rows=version.rows,
-        sha256=version.sha256,
-        columns={DATE: "datetime64[us]", **dict.fromkeys(version.columns, "float64")},
-        source_tables=version.source_tables,
-        interval_end=version.interval_end,
-        revised=version.revision is not None,
-        warnings=version.warnings,
-        segments=version.segments,
-    )
-
-
-def _last_day(version: Version) -> date:
-    return version.interval_end.astimezone(UTC).date()
-
-
-def _newest(segments: Sequence[Segment], last: int | None) -> Sequence[Segment]:
-    if last is None:
-        return segments
-    rows, start = 0, len(segments)
-    while start and rows < last:
-        start -= 1
-        rows += segments[start].rows
-    return segments[start:]
+def _values(snapshot: Snapshot, columns: Sequence[str] | None) -> list[str]:
+    """The columns to read besides the key."""
+    if columns is None:
+        return list(snapshot.values)
+    names = [name for name in columns if name not in snapshot.key]
+    if missing := [name for name in names if name not in snapshot.columns]:
+        raise LakeError(
+            snapshot.name,
+            found=f"no column {', '.join(missing)} in version {snapshot.version}",
+            expected=f"one of {', '.join(snapshot.columns)}",
+            remedy="Extract the table again if it has gained the column.",
+        )
+    return names

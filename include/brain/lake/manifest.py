@@ -1,4 +1,17 @@
-"""The manifest of one asset: which versions the lake holds, made of which files."""
+"""The manifest of one table: which versions the lake holds, made of which files.
+
+Format 2 is a JSON object: ``space``, ``name``, ``kind`` and ``key`` of the table; ``schemas``, each a list of
+[column, type, rows ahead]; ``tables``, each a list of source tables; ``segments`` by name; and ``versions``, which name
+their schema and tables by position and their segments by name. It ends with the hash of what stands before it.
+
+How to upgrade. Nothing is to be done: format 1 is still read (`format_1.py` turns it into format 2), and the next run
+that changes anything writes format 2. To upgrade a table at once, write what was read, inside `Lake.writing`:
+``lake.replace_manifest(lake.manifest(space, name))``.
+
+For a format 3: raise `FORMAT`; add ``format_2.py`` with an `upgraded` that turns a body of format 2 into one of format
+3, and call it in `Manifest.load` after that of format 1; commit a small lake folder made by the release before as
+tests/lake/fixtures/format_2, and a test like tests/lake/test_format_1.py.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +23,27 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import LakeError
 from brain.core.keys import Sha256
+from brain.core.moment import Moment
+from brain.core.source_table import KeyKind
+from brain.lake.columns import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-FORMAT = 1
+FORMAT = 2
 _SEAL = ', "sha256": "'
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One immutable Parquet file: a run of whole calendar quarters.
+    """One immutable Parquet file: a run of whole blocks, or of rows of a keyed table.
 
     Args:
-        name: File name in the asset's `segments` folder.
+        name: File name in the table's `segments` folder.
         rows: Number of rows.
-        first: Its first date.
-        last: Its last date.
-        chain: Content hash of the snapshot up to and with this segment.
+        first: Its first date, or timestamp as a `datetime`; of a keyed table the day for which it was written.
+        last: Its last one.
+        chain: Content hash of the snapshot up to and with this segment; of a keyed table that of this segment's rows.
         sha256: Hash of the file's bytes.
         size: Bytes.
     """
@@ -42,13 +58,13 @@ class Segment:
 
     def to_json(self) -> list[Any]:
         """Its fields in order: a manifest holds hundreds of segments and is written every day."""
-        days = (self.first.isoformat(), self.last.isoformat())
-        return [self.name, self.rows, *days, self.chain, self.sha256, self.size]
+        keys = (self.first.isoformat(), self.last.isoformat())
+        return [self.name, self.rows, *keys, self.chain, self.sha256, self.size]
 
     @classmethod
-    def from_json(cls, value: Sequence[Any]) -> Segment:
+    def from_json(cls, value: Sequence[Any], key: Callable[[str], date]) -> Segment:
         name, rows, first, last, chain, sha256, size = value
-        return cls(name, rows, date.fromisoformat(first), date.fromisoformat(last), chain, sha256, size)
+        return cls(name, rows, key(first), key(last), chain, sha256, size)
 
 
 @dataclass(frozen=True)
@@ -56,14 +72,12 @@ class Revision:
     """Rows behind the watermark that were not the same any more.
 
     Args:
-        version: The first version with the corrected rows.
-        first: Earliest corrected date.
-        last: Latest corrected date.
-        rows: Number of corrected, deleted or late dates.
+        first: Earliest corrected date or timestamp.
+        last: Latest corrected one.
+        rows: Number of corrected, deleted or late rows.
         columns: Corrected columns; empty when whole rows came or went.
     """
 
-    version: int
     first: date
     last: date
     rows: int
@@ -73,23 +87,32 @@ class Revision:
         return {**asdict(self), "first": self.first.isoformat(), "last": self.last.isoformat()}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Revision:
-        days = {name: date.fromisoformat(value[name]) for name in ("first", "last")}
-        return cls(**{**value, **days, "columns": tuple(value["columns"])})
+    def from_json(cls, value: Mapping[str, Any], key: Callable[[str], date]) -> Revision:
+        return cls(key(value["first"]), key(value["last"]), value["rows"], tuple(value["columns"]))
 
 
 @dataclass(frozen=True)
 class Version:
-    """What was known of the asset at the end of one data interval."""
+    """What was known of the table at one moment.
+
+    Args:
+        version: Counts the table's versions from 1.
+        watermark: Key of the newest row; of a keyed table the day for which it was read.
+        data_sha256: Hash of the rows and columns, whatever files they lie in.
+        columns: Every column but the key of a table of days or times; all columns of a keyed table.
+        status: What the extraction that made it did.
+        revision: What it corrected; None for a keyed table.
+        warnings: Findings of the quality gate that did not stop it.
+    """
 
     version: int
     watermark: date
     rows: int
-    sha256: Sha256
-    columns: tuple[str, ...]
+    data_sha256: Sha256
+    columns: tuple[Column, ...]
     source_tables: tuple[str, ...]
-    interval_end: datetime
-    verdict: str
+    moment: Moment
+    status: str
     segments: tuple[Segment, ...]
     revision: Revision | None = None
     warnings: int = 0
@@ -97,17 +120,19 @@ class Version:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All versions of one asset, oldest first.
+    """All versions of one table, oldest first.
 
     Args:
-        asset: The asset's name.
         versions: Never empty.
-        checked_in_full: Last day of the interval at which every row was last compared with the source.
+        checked_in_full: Day of the run in which every row was last compared with the source.
         last_version: Highest number ever given out; numbers are not used twice.
         seal: Hash of the file it was read from; empty for one that has not been written yet.
     """
 
-    asset: str
+    space: str
+    name: str
+    kind: KeyKind
+    key: tuple[str, ...]
     versions: tuple[Version, ...]
     checked_in_full: date
     last_version: int
@@ -135,7 +160,7 @@ class Manifest:
 
     def dump(self) -> bytes:
         """The manifest as JSON that ends with the hash of what stands before it."""
-        schemas: dict[tuple[str, ...], int] = {}
+        schemas: dict[tuple[Column, ...], int] = {}
         tables: dict[tuple[str, ...], int] = {}
         segments: dict[str, list[Any]] = {}
         versions = []
@@ -143,27 +168,17 @@ class Manifest:
             for segment in version.segments:
                 if segment.name not in segments:
                     segments[segment.name] = segment.to_json()
-            versions.append(
-                {
-                    "version": version.version,
-                    "watermark": version.watermark.isoformat(),
-                    "rows": version.rows,
-                    "sha256": version.sha256,
-                    "schema": schemas.setdefault(version.columns, len(schemas)),
-                    "tables": tables.setdefault(version.source_tables, len(tables)),
-                    "interval_end": version.interval_end.isoformat(),
-                    "verdict": version.verdict,
-                    "warnings": version.warnings,
-                    "revision": version.revision.to_json() if version.revision else None,
-                    "segments": [segment.name for segment in version.segments],
-                }
-            )
+            schema = schemas.setdefault(version.columns, len(schemas))
+            versions.append(_dumped(version, schema, tables.setdefault(version.source_tables, len(tables))))
         body = {
             "format": FORMAT,
-            "asset": self.asset,
+            "space": self.space,
+            "name": self.name,
+            "kind": self.kind,
+            "key": self.key,
             "last_version": self.last_version,
             "checked_in_full": self.checked_in_full.isoformat(),
-            "schemas": list(schemas),
+            "schemas": [[column.to_json() for column in schema] for schema in schemas],
             "tables": list(tables),
             "segments": segments,
             "versions": versions,
@@ -176,20 +191,19 @@ class Manifest:
         """The manifest in `content`; `subject` is how errors call it.
 
         Raises:
-            LakeError: The content is cut off, altered or of another format.
+            LakeError: The content is cut off, altered or of an unknown format.
         """
+        from brain.lake.format_1 import upgraded
+
         seal = seal_of(content)
         if not seal:
             raise _broken(subject, f"{len(content)} bytes that do not end with their own hash")
         body = json.loads(content)
+        if body["format"] == 1:
+            body = upgraded(body)
         if body["format"] != FORMAT:
             raise _broken(subject, f"format {body['format']}")
-        segments = {name: Segment.from_json(value) for name, value in body["segments"].items()}
-        schemas = [tuple(schema) for schema in body["schemas"]]
-        tables = [tuple(names) for names in body["tables"]]
-        versions = tuple(_version(value, schemas, tables, segments) for value in body["versions"])
-        checked = date.fromisoformat(body["checked_in_full"])
-        return cls(body["asset"], versions, checked, body["last_version"], seal)
+        return _loaded(body, seal)
 
 
 def seal_of(content: bytes) -> str:
@@ -199,24 +213,53 @@ def seal_of(content: bytes) -> str:
     return digest if text and rest.strip() == f'{digest}"}}'.encode() else ""
 
 
-def _version(
-    value: Mapping[str, Any],
-    schemas: list[tuple[str, ...]],
-    tables: list[tuple[str, ...]],
-    segments: Mapping[str, Segment],
-) -> Version:
-    return Version(
-        version=value["version"],
-        watermark=date.fromisoformat(value["watermark"]),
-        rows=value["rows"],
-        sha256=Sha256(value["sha256"]),
-        columns=schemas[value["schema"]],
-        source_tables=tables[value["tables"]],
-        interval_end=datetime.fromisoformat(value["interval_end"]),
-        verdict=value["verdict"],
-        segments=tuple(segments[name] for name in value["segments"]),
-        revision=Revision.from_json(value["revision"]) if value["revision"] else None,
-        warnings=value["warnings"],
+def _dumped(version: Version, schema: int, tables: int) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "watermark": version.watermark.isoformat(),
+        "rows": version.rows,
+        "data_sha256": version.data_sha256,
+        "schema": schema,
+        "tables": tables,
+        "moment": version.moment.at.isoformat(),
+        "status": version.status,
+        "warnings": version.warnings,
+        "revision": version.revision.to_json() if version.revision else None,
+        "segments": [segment.name for segment in version.segments],
+    }
+
+
+def _loaded(body: Mapping[str, Any], seal: str) -> Manifest:
+    kind = KeyKind(body["kind"])
+    key: Callable[[str], date] = datetime.fromisoformat if kind is KeyKind.TIME else date.fromisoformat
+    segments = {name: Segment.from_json(value, key) for name, value in body["segments"].items()}
+    schemas = [tuple(map(Column.from_json, schema)) for schema in body["schemas"]]
+    tables = [tuple(names) for names in body["tables"]]
+
+    def version(value: Mapping[str, Any]) -> Version:
+        return Version(
+            version=value["version"],
+            watermark=key(value["watermark"]),
+            rows=value["rows"],
+            data_sha256=Sha256(value["data_sha256"]),
+            columns=schemas[value["schema"]],
+            source_tables=tables[value["tables"]],
+            moment=Moment(datetime.fromisoformat(value["moment"])),
+            status=value["status"],
+            segments=tuple(segments[name] for name in value["segments"]),
+            revision=Revision.from_json(value["revision"], key) if value["revision"] else None,
+            warnings=value["warnings"],
+        )
+
+    return Manifest(
+        space=body["space"],
+        name=body["name"],
+        kind=kind,
+        key=tuple(body["key"]),
+        versions=tuple(map(version, body["versions"])),
+        checked_in_full=date.fromisoformat(body["checked_in_full"]),
+        last_version=body["last_version"],
+        seal=seal,
     )
 
 
@@ -224,6 +267,6 @@ def _broken(subject: str, found: str) -> LakeError:
     return LakeError(
         subject,
         found=found,
-        expected=f"a complete manifest of format {FORMAT}",
-        remedy="The previous manifest is used if there is one; if not, delete the asset's folder and extract again.",
+        expected=f"a complete manifest of format {FORMAT} or an older one",
+        remedy="The previous manifest is used if there is one; if not, delete the table's folder and extract again.",
     )

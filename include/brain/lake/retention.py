@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,22 +10,22 @@ from typing import TYPE_CHECKING
 
 from brain.core.durations import day_before
 from brain.core.errors import LakeError
+from brain.core.source_table import KeyKind
 from brain.lake.content import chain_start
-from brain.lake.lake import folder_of, snapshot_of
-from brain.lake.segments import write_segments
-from brain.lake.window import first_kept_day, overlap_rows
+from brain.lake.segments import SEGMENT_ROWS, RowFiles
+from brain.lake.snapshot import folder_of
+from brain.lake.window import first_kept, overlap_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
 
     from brain.core.moment import Moment
+    from brain.core.source_table import SourceTable
     from brain.lake.lake import Lake
     from brain.lake.manifest import Manifest, Version
-    from brain.usecases.direction.catalogue import AssetSpec
 
 MANY_SEGMENTS = 12
-_RUN = re.compile(r"\d{8}(T\d{6}Z)?")  # how folders of one run or one day are called; see `Interval.slug`
+_RUN = re.compile(r"\d{8}(T\d{6}Z)?")  # how folders of one run or one day are called; see `Moment.slug`
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,11 @@ class Tidied:
     Args:
         versions: Numbers of the versions that are no longer in the manifest.
         files: Number of files deleted.
-        merged: Number of segment files of the latest version that were written as fewer.
     """
 
-    asset: str
+    name: str
     versions: tuple[int, ...] = ()
     files: int = 0
-    merged: int = 0
 
 
 def tidy_runs(lake: Lake, folders: Iterable[str], moment: Moment, days: int) -> int:
@@ -61,13 +60,14 @@ def tidy_runs(lake: Lake, folders: Iterable[str], moment: Moment, days: int) -> 
     return len(past)
 
 
-def tidy_asset(lake: Lake, spec: AssetSpec, moment: Moment, trained_on: Mapping[str, datetime]) -> Tidied:
+def tidy_table(lake: Lake, table: SourceTable, moment: Moment, trained_on: Mapping[str, datetime]) -> Tidied:
     """Thin out old versions, purge rows beyond the retention, merge small files, delete what no version needs.
 
     A version stays if it is the latest; if a champion was trained on it within the audit window; if it is younger than
     ``retention.snapshot_days``; if it is the last of its month; or if it is the last before a correction. Of these, a
     version that holds rows older than ``retention.keep`` goes nevertheless, unless it is the latest or a champion's.
-    A day whose version has gone is still served by `Lake.as_of`, from a later version without the later rows.
+    A time whose version has gone is still served by `Lake.as_of`, from a later version without the later rows; of a
+    keyed table, from the version before.
 
     Args:
         trained_on: Content hash of the snapshot each stored champion was trained on → when it was trained.
@@ -75,62 +75,61 @@ def tidy_asset(lake: Lake, spec: AssetSpec, moment: Moment, trained_on: Mapping[
     Raises:
         StorageUnavailable: The lake cannot be written, or a run has committed meanwhile; nothing needed was deleted.
     """
-    manifest = lake.manifest(spec.name)
+    manifest = lake.manifest(table.space, table.name)
     if manifest is None:
-        return Tidied(spec.name)
-    protected = _within_audit(trained_on, spec, moment)
-    kept = tuple(version for version in manifest.versions if _stays(version, manifest, spec, moment, protected))
+        return Tidied(table.name)
+    protected = _within_audit(trained_on, table, moment)
+    kept = tuple(version for version in manifest.versions if _stays(version, manifest, table, moment, protected))
     gone = tuple(version.version for version in manifest.versions if version not in kept)
-    with lake.writing(spec.name, manifest):
-        latest, merged = _merged(lake, spec, kept[-1])
-        tidied = manifest.with_versions((*kept[:-1], latest))
+    with lake.writing(table.space, table.name, manifest):
+        tidied = manifest.with_versions((*kept[:-1], _merged(lake, table, kept[-1])))
         if tidied != manifest:
             lake.replace_manifest(tidied)
-        files = _delete_unneeded(lake, spec.name, tidied)
-    return Tidied(spec.name, gone, files, merged)
+        files = _delete_unneeded(lake, tidied)
+    return Tidied(table.name, gone, files)
 
 
-def _within_audit(trained_on: Mapping[str, datetime], spec: AssetSpec, moment: Moment) -> set[str]:
-    oldest = day_before(moment.day, spec.retention.audit)
+def _within_audit(trained_on: Mapping[str, datetime], table: SourceTable, moment: Moment) -> set[str]:
+    oldest = day_before(moment.day, table.retention.audit)
     return {sha256 for sha256, trained in trained_on.items() if trained.astimezone(UTC).date() >= oldest}
 
 
-def _stays(version: Version, manifest: Manifest, spec: AssetSpec, moment: Moment, protected: set[str]) -> bool:
-    if version is manifest.latest or version.sha256 in protected:
+def _stays(version: Version, manifest: Manifest, table: SourceTable, moment: Moment, protected: set[str]) -> bool:
+    if version is manifest.latest or version.data_sha256 in protected:
         return True
-    floor = first_kept_day(spec, moment)
+    floor = first_kept(table, moment)
     if floor is not None and version.segments[0].first < floor:
         return False
     following = manifest.versions[manifest.versions.index(version) + 1]
-    young = (moment.day - _day(version)).days <= spec.retention.snapshot_days
-    last_of_month = (_day(version).year, _day(version).month) != (_day(following).year, _day(following).month)
+    day, next_day = version.moment.day, following.moment.day
+    young = (moment.day - day).days <= table.retention.snapshot_days
+    last_of_month = (day.year, day.month) != (next_day.year, next_day.month)
     return young or last_of_month or following.revision is not None
 
 
-def _day(version: Version) -> date:
-    return version.interval_end.astimezone(UTC).date()
-
-
-def _merged(lake: Lake, spec: AssetSpec, version: Version) -> tuple[Version, int]:
-    """The version on fewer files where it has many; its content hash is the same."""
-    if len(version.segments) <= MANY_SEGMENTS:
-        return version, 0
-    rows = lake.read_rows(snapshot_of(spec.name, version))
-    folder, mutable = f"{folder_of(spec.name)}/segments", overlap_rows(spec, version.columns)
-    segments, sha256 = write_segments(lake.storage, folder, chain_start(version.columns), rows, mutable)
-    if sha256 != version.sha256:
+def _merged(lake: Lake, table: SourceTable, version: Version) -> Version:
+    """The version on fewer files where it has many small ones; its content hash is the same."""
+    full = len(list(itertools.takewhile(lambda segment: segment.rows >= SEGMENT_ROWS, version.segments)))
+    kept, small = version.segments[:full], version.segments[full:]
+    if table.kind is KeyKind.NAMES or len(small) <= MANY_SEGMENTS:
+        return version
+    files = RowFiles(lake.storage, f"{folder_of(table.space, table.name)}/segments", table.key[0], table.kind)
+    names = [column.name for column in version.columns]
+    rows = files.read(small, names)
+    segments, data_sha256 = files.write(kept[-1].chain if kept else chain_start(rows), rows, overlap_rows(table, names))
+    if data_sha256 != version.data_sha256:
         raise LakeError(
-            spec.name,
-            found=f"rows whose hash is {sha256[:16]}… in version {version.version}",
-            expected=f"the hash in the manifest, {version.sha256[:16]}…",
-            remedy="Extract the asset in full again (`brain extract --full`).",
+            table.name,
+            found=f"rows whose hash is {data_sha256[:16]}… in version {version.version}",
+            expected=f"the hash in the manifest, {version.data_sha256[:16]}…",
+            remedy="Extract the table in full again (`brain extract --full`).",
         )
-    return replace(version, segments=tuple(segments)), len(version.segments) - len(segments)
+    return replace(version, segments=(*kept, *segments))
 
 
-def _delete_unneeded(lake: Lake, asset: str, manifest: Manifest) -> int:
+def _delete_unneeded(lake: Lake, manifest: Manifest) -> int:
     """Delete segment files that no version names; the manifest is in place already, so a crash loses nothing."""
-    folder = f"{folder_of(asset)}/segments"
+    folder = f"{folder_of(manifest.space, manifest.name)}/segments"
     unneeded = [name for name in lake.storage.names(folder) if name not in manifest.segments]
     for name in unneeded:
         lake.storage.delete(f"{folder}/{name}")

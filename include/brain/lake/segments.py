@@ -1,8 +1,9 @@
-"""Segments: runs of whole calendar quarters as zstd-compressed Parquet files named after their content."""
+"""Segments of rows by date or timestamp: runs of whole blocks as Parquet files (zstd) named after their content."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,10 @@ import pyarrow.parquet as pq
 
 from brain.core.errors import LakeError
 from brain.core.keys import Sha256
+from brain.core.source_table import KeyKind
 from brain.lake.content import block_starts, chain_at
 from brain.lake.manifest import Segment
-from brain.lake.rows import Rows
-from brain.usecases.direction.names import DATE
+from brain.lake.rows import KEY_TYPES, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,27 +24,119 @@ if TYPE_CHECKING:
 
 SEGMENT_ROWS = 65_536
 _LEVEL = -5  # with byte-stream split: smaller, faster to write and faster to read than level 1 without
-SMALL_ROWS = 1_024  # a sealed segment below this is merged with its successor rather than left as a splinter
+_STAMPS = {KeyKind.DAY: "%Y%m%d", KeyKind.TIME: "%Y%m%dT%H%M%S"}
 
 
-def write_segments(
-    storage: Storage, folder: str, chain: Sha256, rows: Rows, mutable: int
-) -> tuple[list[Segment], Sha256]:
-    """Write `rows` as sealed segments and one last segment that holds at least the newest `mutable` rows.
+@dataclass(frozen=True)
+class RowFiles:
+    """The segment files of one table.
 
     Args:
-        folder: Where the files go.
-        chain: Content hash before the first of these rows, which starts a block.
-        mutable: Newest rows that later days may still complete; they end up in the last segment.
-
-    Returns:
-        The segments and the content hash after them.
+        folder: Where they lie.
+        key: What the key column is called in them.
     """
-    stops = _stops(block_starts(rows.dates), len(rows), mutable)
-    segments = []
-    for start, stop, after in zip([0, *stops], stops, chain_at(chain, rows, stops), strict=False):
-        segments.append(_write(storage, folder, rows.part(start, stop), after))
-    return segments, segments[-1].chain if segments else chain
+
+    storage: Storage
+    folder: str
+    key: str
+    kind: KeyKind
+
+    def write(self, chain: Sha256, rows: Rows, mutable: int) -> tuple[list[Segment], Sha256]:
+        """Write `rows` as sealed segments and one last segment that holds at least the newest `mutable` rows.
+
+        Args:
+            chain: Content hash before the first of these rows, which starts a block.
+            mutable: Newest rows that later runs may still complete; they end up in the last segment.
+
+        Returns:
+            The segments and the content hash after them.
+        """
+        stops = _stops(block_starts(rows.keys), len(rows), mutable)
+        segments = []
+        for start, stop, after in zip([0, *stops], stops, chain_at(chain, rows, stops), strict=False):
+            segments.append(self._write(rows.part(start, stop), after))
+        return segments, segments[-1].chain if segments else chain
+
+    def _write(self, rows: Rows, chain: Sha256) -> Segment:
+        content = encode(rows, self.key)
+        digest = hashlib.sha256(content).hexdigest()
+        first, last = rows.keys[0].astype(object), rows.keys[-1].astype(object)
+        stamp = _STAMPS[self.kind]
+        name = f"{first:{stamp}}-{last:{stamp}}-{digest[:16]}.parquet"
+        self.storage.write_before(f"{self.folder}/{name}", content)
+        return Segment(name, len(rows), first, last, chain, Sha256(digest), len(content))
+
+    def read(self, segments: Iterable[Segment], columns: Sequence[str]) -> Rows:
+        """The rows of `segments`, with some of their columns.
+
+        Raises:
+            LakeError: A file is gone or is not what was written.
+        """
+        return Rows.concat([self._read(segment, columns) for segment in segments], columns, self.kind)
+
+    def _read(self, segment: Segment, columns: Sequence[str]) -> Rows:
+        table = read_file(self.storage, self.folder, segment, [self.key, *columns])
+        values = np.empty((len(columns), table.num_rows))
+        for index, column in enumerate(columns):
+            values[index] = table.column(column).to_numpy()
+        return Rows(table.column(self.key).to_numpy().astype(KEY_TYPES[self.kind]), tuple(columns), values)
+
+
+def encode(rows: Rows, key: str) -> bytes:
+    """The rows as a Parquet file: the key as timestamp[us], every other column as double; an empty value is NaN."""
+    arrays = [pa.array(rows.keys.astype("datetime64[us]")), *map(pa.array, rows.values)]
+    named = zip([key, *rows.columns], arrays, strict=True)
+    fields = [pa.field(name, array.type, nullable=False) for name, array in named]  # no levels to write or read
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    sink = pa.BufferOutputStream()  # a Python file is called back for every column
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        compression_level=_LEVEL,
+        use_dictionary=False,
+        use_byte_stream_split=list(rows.columns),
+        write_statistics=[key],
+        store_schema=False,
+    )
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a segment's file.
+
+    Raises:
+        LakeError: The file is gone or is not what was written.
+    """
+    name = f"{folder}/{segment.name}"
+    try:
+        content = storage.read(name)
+    except FileNotFoundError:
+        raise _damaged(storage.describe(name), "no such file") from None
+    if hashlib.sha256(content).hexdigest() != segment.sha256:
+        raise _damaged(storage.describe(name), f"{len(content)} bytes of another hash")
+    with pq.ParquetFile(pa.BufferReader(content)) as file:
+        return file.read(list(columns), use_threads=False)
+
+
+def sealed_before(segments: Sequence[Segment], overlap: int) -> tuple[Segment, ...]:
+    """The leading segments that end before the newest `overlap` rows."""
+    return tuple(segments[: len(segments) - len(newest(segments, overlap))])
+
+
+def newest(segments: Sequence[Segment], rows: int) -> Sequence[Segment]:
+    """As few of the last segments as hold the newest `rows` rows."""
+    found, start = 0, len(segments)
+    while start and found < rows:
+        start -= 1
+        found += segments[start].rows
+    return segments[start:]
+
+
+def splits(rows: Rows, mutable: int) -> bool:
+    """Whether writing `rows` would seal some of them."""
+    return len(_stops(block_starts(rows.keys), len(rows), mutable)) > 1
 
 
 def _stops(starts: Sequence[int], rows: int, mutable: int) -> list[int]:
@@ -59,78 +152,10 @@ def _stops(starts: Sequence[int], rows: int, mutable: int) -> list[int]:
     return [*stops, *([tail] if tail > last else []), rows]
 
 
-def _write(storage: Storage, folder: str, rows: Rows, chain: Sha256) -> Segment:
-    content = encode(rows)
-    digest = hashlib.sha256(content).hexdigest()
-    first, last = rows.dates[0].astype(object), rows.dates[-1].astype(object)
-    name = f"{first:%Y%m%d}-{last:%Y%m%d}-{digest[:16]}.parquet"
-    storage.write_before(f"{folder}/{name}", content)
-    return Segment(name, len(rows), first, last, chain, Sha256(digest), len(content))
-
-
-def encode(rows: Rows) -> bytes:
-    """The rows as a Parquet file: ``Date`` as timestamp[us], every other column as double; an empty cell is NaN."""
-    arrays = [pa.array(rows.dates.astype("datetime64[us]")), *map(pa.array, rows.values)]
-    named = zip([DATE, *rows.columns], arrays, strict=True)
-    fields = [pa.field(name, array.type, nullable=False) for name, array in named]  # no levels to write or read
-    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    sink = pa.BufferOutputStream()  # a Python file is called back for every column
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        compression_level=_LEVEL,
-        use_dictionary=False,
-        use_byte_stream_split=list(rows.columns),
-        write_statistics=[DATE],
-        store_schema=False,
-    )
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def read_segments(storage: Storage, folder: str, segments: Iterable[Segment], columns: Sequence[str]) -> Rows:
-    """The rows of `segments`, with some of their columns.
-
-    Raises:
-        LakeError: A file is gone or is not what was written.
-    """
-    return Rows.concat([_read(storage, f"{folder}/{s.name}", s, columns) for s in segments], columns)
-
-
-def _read(storage: Storage, name: str, segment: Segment, columns: Sequence[str]) -> Rows:
-    try:
-        content = storage.read(name)
-    except FileNotFoundError:
-        raise _damaged(storage.describe(name), "no such file") from None
-    if hashlib.sha256(content).hexdigest() != segment.sha256:
-        raise _damaged(storage.describe(name), f"{len(content)} bytes of another hash")
-    with pq.ParquetFile(pa.BufferReader(content)) as file:
-        table = file.read([DATE, *columns], use_threads=False)
-    values = np.empty((len(columns), table.num_rows))
-    for index, column in enumerate(columns):
-        values[index] = table.column(column).to_numpy()
-    return Rows(table.column(DATE).to_numpy().astype("datetime64[D]"), tuple(columns), values)
-
-
-def sealed_before(segments: Sequence[Segment], overlap: int) -> tuple[Segment, ...]:
-    """The leading segments that end before the newest `overlap` rows."""
-    rows, kept = 0, len(segments)
-    while kept and rows < overlap:
-        kept -= 1
-        rows += segments[kept].rows
-    return tuple(segments[:kept])
-
-
-def splits(rows: Rows, mutable: int) -> bool:
-    """Whether writing `rows` would seal some of them."""
-    return len(_stops(block_starts(rows.dates), len(rows), mutable)) > 1
-
-
 def _damaged(subject: str, found: str) -> LakeError:
     return LakeError(
         subject,
         found=found,
         expected="the Parquet file named in the manifest, unaltered",
-        remedy="Restore the file from a backup, or delete the asset's folder and extract it in full again.",
+        remedy="Restore the file from a backup, or delete the table's folder in the lake and extract it in full again.",
     )

@@ -52,15 +52,12 @@ class Storage:
         """
         raise NotImplementedError
 
-    def exists(self, name: str) -> bool:
-        raise NotImplementedError
-
     def names(self, folder: str) -> list[str]:
         """Names of the entries directly in `folder`, sorted; empty if there is no such folder."""
         raise NotImplementedError
 
     def write_before(self, name: str, content: bytes) -> None:
-        """As `write`, for a file that nobody reads before the next `replace`, which sees to it that it lasts."""
+        """As `write`, for a file that nobody reads before the next `replace`; that one syncs it to the disk."""
         self.write(name, content)
 
     def replace(self, name: str, content: bytes, previous: str) -> None:
@@ -130,9 +127,6 @@ class LocalStorage(Storage):
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise _unavailable(self.describe(name), error) from error
-
-    def exists(self, name: str) -> bool:
-        return (self._folder / name).exists()
 
     def names(self, folder: str) -> list[str]:
         try:
@@ -214,12 +208,6 @@ class RemoteStorage(Storage):
     def write(self, name: str, content: bytes) -> None:
         try:
             self._fs.pipe_file(self._at(name), content)
-        except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
-
-    def exists(self, name: str) -> bool:
-        try:
-            return bool(self._fs.exists(self._at(name)))
         except OSError as error:
             raise _unavailable(self.describe(name), error) from error
 

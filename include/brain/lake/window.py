@@ -1,34 +1,41 @@
-"""How far back an extraction looks: the overlap it reads again, and the first day the retention keeps."""
+"""How far an extraction looks: the newest key it may see, the overlap it reads again, the first key that is kept."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from brain.core.durations import day_before
-from brain.lake.rows import target_rows
+from brain.core.source_table import KeyKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
     from brain.core.moment import Moment
-    from brain.usecases.direction.catalogue import AssetSpec
+    from brain.core.source_table import SourceTable
 
 OVERLAP_MARGIN = 20
 _QUARTER = 3
 
 
-def overlap_rows(spec: AssetSpec, columns: Iterable[str]) -> int:
-    """Newest known rows that are read again: all whose RETURNSn may still become known, and a margin."""
-    return spec.extraction.overlap_rows or max(map(target_rows, columns), default=0) + OVERLAP_MARGIN
+def newest_key(kind: KeyKind, moment: Moment) -> date:
+    """The last key that is known at `moment`: its day, or its time in UTC as a `datetime` without zone."""
+    return moment.at.astimezone(UTC).replace(tzinfo=None) if kind is KeyKind.TIME else moment.day
 
 
-def first_kept_day(spec: AssetSpec, moment: Moment) -> date | None:
-    """First day that ``retention.keep`` keeps; None keeps all.
+def overlap_rows(table: SourceTable, columns: Iterable[str]) -> int:
+    """Newest known rows that are read again: all of which a value may still become known, and a margin."""
+    return table.extraction.overlap_rows or max(map(table.rows_ahead, columns), default=0) + OVERLAP_MARGIN
+
+
+def first_kept(table: SourceTable, moment: Moment) -> date | None:
+    """First key that ``retention.keep`` keeps; None keeps all, as a keyed table does.
 
     Rows go by whole calendar quarters, so that the content hash changes only when one is dropped.
     """
-    if spec.retention.keep is None:
+    if table.retention.keep is None or table.kind is KeyKind.NAMES:
         return None
-    oldest = day_before(moment.day, spec.retention.keep)
-    return oldest.replace(month=(oldest.month - 1) // _QUARTER * _QUARTER + 1, day=1)
+    oldest = day_before(moment.day, table.retention.keep)
+    first = oldest.replace(month=(oldest.month - 1) // _QUARTER * _QUARTER + 1, day=1)
+    return datetime.combine(first, time()) if table.kind is KeyKind.TIME else first

@@ -1,1 +1,1 @@
-"""From a snapshot to a calibrated, gated candidate."""
+"""Trains models of any use case: splits, search, families, fitting, the skill test and the policy."""

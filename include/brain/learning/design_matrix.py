@@ -1,4 +1,4 @@
-"""Features laid out for linear fits, and the moments of training sets that grow."""
+"""Features laid out for linear fits, and means and sums of products of training sets that grow."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 ROUNDING = float(np.finfo(float).eps)
-CANCELLED = 1e-6  # of a column's mean square: a variance below is lost in the difference of two sums
+CANCELLED = 1e-6  # share of a column's mean square: a smaller variance is lost in the difference of two sums
 
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """The columns of an asset, centred and scaled once for the fits to all of its folds and horizons.
+    """Feature columns, centred and scaled once for all fits to them.
 
-    Every fit accounts for the centre and scale of its own rows, so that what was taken from all rows here changes no
-    result; it only keeps the numbers near 1.
+    Every fit accounts for the centre and scale of its own rows. So the centre and scale of all rows, taken here, change
+    no result; they only keep the numbers near 1.
 
     Args:
         values: Shape (n, d + 1): 0 where missing, the last column all ones.
-        holed: Positions of the rows in which something is missing, ascending, shape (h,).
-        missing: 1 where it is in these rows, else 0; shape (h, d + 1).
+        holed: Positions of the rows in which a value is missing, ascending, shape (h,).
+        missing: These rows, 1 where the value is missing, else 0; shape (h, d + 1).
         center: What was subtracted from each column, shape (d,).
-        unit: What it was then divided by.
+        unit: What the column was then divided by, shape (d,).
     """
 
     values: Values
@@ -44,7 +44,7 @@ class DesignMatrix:
 
     @classmethod
     def of(cls, X: Values) -> DesignMatrix:
-        """The design of `X`, shape (n, d), NaN where missing."""
+        """The design matrix of `X`, shape (n, d), NaN where missing."""
         missing = np.isnan(X)
         holed = np.flatnonzero(missing.any(axis=1))
         known = np.maximum(1, len(X) - missing.sum(axis=0))
@@ -57,7 +57,7 @@ class DesignMatrix:
         return cls(values, holed, with_zero(missing[holed].astype(np.float64)), center, unit)
 
     def at(self, rows: Rows) -> DesignMatrix:
-        """The design of the rows at `rows`, ascending; in the same units."""
+        """The design matrix of the rows at `rows`, ascending; in the same units."""
         first, end = int(rows[0]), int(rows[-1]) + 1
         values = self.values[first:end] if end - first == len(rows) else self.values[rows]
         places = np.searchsorted(rows, self.holed)
@@ -67,17 +67,17 @@ class DesignMatrix:
 
 @dataclass(frozen=True)
 class GrowingSets:
-    """Training sets that are the first rows of a design, as many of them as each of `ends` says.
+    """k training sets: the first rows of a design matrix, as many as each of `ends` says.
 
-    What is missing in a set is filled with its mean.
+    Missing values of a set are filled with the column's mean in that set.
 
     Args:
-        ends: Ascending, shape (k,).
-        mean: Of the known values of each column, shape (k, d).
+        ends: Number of rows of each set, ascending, shape (k,).
+        mean: Mean of the known values of each column, shape (k, d).
         deviation: Standard deviation after filling, shape (k, d).
-        gram: Sums of products of the filled columns, the ones among them, shape (k, d + 1, d + 1).
-        far: Whether a column lies so far from its design's center, in its own deviations, that `gram` has lost it;
-            shape (k, d).
+        gram: Sums of products of the filled columns and the column of ones, shape (k, d + 1, d + 1).
+        far: Whether a column's mean in the set lies so many of its deviations from the design's center that rounding
+            has spoilt its part of `gram`; shape (k, d).
     """
 
     design: DesignMatrix
@@ -118,14 +118,14 @@ class GrowingSets:
         return rows
 
     def log_odds(self, theta: Values) -> Values:
-        """Of each row of the largest set by the coefficients of each set, shape (k, d + 1); returns shape (n, k)."""
+        """Log-odds of the largest set's rows by each set's coefficients, shape (k, d + 1); returns shape (n, k)."""
         odds: Values = self.design.values[: self.ends[-1]] @ theta.T
         if len(self._holed):
             odds[self._holed] += self._missing @ (self._fill * theta).T
         return odds
 
     def gradient(self, chance: Values, y: Values) -> Values:
-        """Of each set's log loss by its coefficients, where `chance`, shape (n, k), is said; shape (k, d + 1)."""
+        """Gradient of each set's log loss, for its probabilities `chance`, shape (n, k); returns shape (k, d + 1)."""
         excess = (chance - y[: self.ends[-1], None]) * self._inside
         gradient: Values = excess.T @ self.design.values[: self.ends[-1]]
         if len(self._holed):
@@ -154,9 +154,10 @@ def _gram(values: Values) -> Values:
 
 
 def _missing_sums(design: DesignMatrix, ends: Rows) -> tuple[Values, Values]:
-    """Among so many first rows: the sum of each column where each is missing, and how often two are missing together.
+    """For each number of first rows: the sum of each column over the rows in which each other column is missing, and
+    how often two columns are missing together.
 
-    Both of shape (k, d + 1, d + 1); only computed anew where rows with something missing are added.
+    Both of shape (k, d + 1, d + 1); computed anew only where rows with missing values are added.
     """
     counts = np.searchsorted(design.holed, ends)
     sums = {}
@@ -168,11 +169,11 @@ def _missing_sums(design: DesignMatrix, ends: Rows) -> tuple[Values, Values]:
 
 
 def with_zero(columns: Values) -> Values:
-    """A column of zeros appended: for the ones, which are never missing."""
+    """`columns` with a column of zeros appended, which stands for the column of ones."""
     return np.concatenate([columns, np.zeros((len(columns), 1))], axis=1)
 
 
 def _varies(deviation: Values, mean: Values, rows: int | Rows) -> NDArray[np.bool_]:
-    """Whether a column's standard deviation is more than the rounding of a sum over its rows."""
+    """Whether a column's standard deviation is more than the rounding error of a sum over its rows."""
     varies: NDArray[np.bool_] = deviation > rows * ROUNDING * np.abs(mean)
     return varies

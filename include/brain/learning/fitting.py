@@ -1,4 +1,4 @@
-"""Fitting pipelines to the past of a cell, and what they say of the rows that follow."""
+"""Fitting pipelines to the past, and what they say of the rows that follow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
+from brain.learning.families import families
 from brain.portable.heads import log_odds
 
 if TYPE_CHECKING:
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from brain.learning.splits import Fold
-    from brain.usecases.direction.cell import Cell
+    from brain.learning.training_rows import TrainingRows
 
     Rows = NDArray[np.intp]
     Values = NDArray[np.float64]
 
-WITHOUT_WEIGHTS = {"neighbours", "bagged_svc", "svc"}
 BREAKDOWNS = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # what a fit raises that the data do not allow
-ROWS_FOR_SLOW = {"svc": 1500, "bagged_svc": 1500, "neighbours": 4000}  # newest rows these are fitted to
 
 
 class Fitted(Protocol):
@@ -38,16 +37,16 @@ class Fitted(Protocol):
 
     @property
     def pipeline(self) -> Pipeline:
-        """As scikit-learn has it."""
+        """The fitted scikit-learn pipeline."""
         ...
 
     @property
     def center(self) -> float:
-        """Mean log-odds it gives the rows it was fitted to: where its evidence is zero."""
+        """Its mean log-odds over the rows it was fitted to: where its evidence is zero."""
         ...
 
     def log_odds(self, X: Values) -> Values:
-        """Of each row of `X`, shape (n, d), NaN where missing; returns shape (n,)."""
+        """Log-odds of each row of `X`, shape (n, d), NaN where missing; returns shape (n,)."""
         ...
 
 
@@ -62,24 +61,26 @@ class _FittedPipeline:
         return log_odds(self.pipeline.predict_proba(X)[:, 1])
 
 
-def fit(cell: Cell, parameters: Mapping[str, Any], trains: Sequence[Rows]) -> Sequence[Fitted]:
+def fit(training: TrainingRows, parameters: Mapping[str, Any], trains: Sequence[Rows]) -> Sequence[Fitted]:
     """Fit the pipeline of `parameters` to each of several stretches of the past, thinned and weighted for overlap.
 
     Args:
-        trains: Positions of labelled rows; each stretch starts at the first of them and is no shorter than the last.
+        trains: Positions of labelled rows; each stretch starts with the first of them and is no shorter than the one
+            before.
     """
-    ends = [cell.sampled(train) for train in trains]
+    ends = [training.sampled(train) for train in trains]
     if linear.is_plain(parameters):
-        return linear.fit_linear(parameters, cell.sample_design, cell.labels[cell.sample], ends, cell.weight)
-    return [_fit(cell, parameters, cell.sample[:end]) for end in ends]
+        labels = training.labels[training.sample]
+        return linear.fit_linear(parameters, training.sample_design, labels, ends, training.weight)
+    return [_fit(training, parameters, training.sample[:end]) for end in ends]
 
 
-def _fit(cell: Cell, parameters: Mapping[str, Any], rows: Rows) -> _FittedPipeline:
-    newest = rows[-ROWS_FOR_SLOW.get(parameters["classifier"], len(rows)) :]
-    X, y = cell.X[newest], cell.labels[newest]
+def _fit(training: TrainingRows, parameters: Mapping[str, Any], rows: Rows) -> _FittedPipeline:
+    family = families()[parameters["classifier"]]
+    newest = rows[-(family.newest_rows or len(rows)) :]
+    X, y = training.X[newest], training.labels[newest]
     pipeline = search_space.build(parameters, *X.shape)
-    weighted = parameters["classifier"] not in WITHOUT_WEIGHTS
-    weights = {"classifier__sample_weight": np.full(len(y), cell.weight)} if weighted else {}
+    weights = {"classifier__sample_weight": np.full(len(y), training.weight)} if family.takes_weights else {}
     pipeline.fit(X, y.astype(np.int64), **weights)
     return _FittedPipeline(pipeline, float(log_odds(pipeline.predict_proba(X)[:, 1]).mean()))
 
@@ -103,9 +104,9 @@ class FoldForecast:
         return self.odds - self.center
 
 
-def forecast(cell: Cell, fitted: Fitted, fold: Fold) -> FoldForecast:
+def forecast(training: TrainingRows, fitted: Fitted, fold: Fold) -> FoldForecast:
     """What a model fitted to the fold's training rows says of its test rows."""
-    return FoldForecast(fold, fitted.log_odds(cell.X[fold.test]), fitted.center)
+    return FoldForecast(fold, fitted.log_odds(training.X[fold.test]), fitted.center)
 
 
 @cache

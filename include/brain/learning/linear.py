@@ -1,4 +1,4 @@
-"""Ridge logistic regression on thousands of small matrices: scikit-learn's optimum in a tenth of its time."""
+"""Ridge logistic regression on thousands of small matrices: scikit-learn's optimum in a twentieth of its time."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class LinearFit:
     """A fitted model: ``sigmoid((x - shift) / scale @ coef + intercept)``; vectors of shape (d,).
 
     Args:
-        parameters: What it was fitted by.
-        mean: Stands in where x is missing.
-        rows: How many it was fitted to.
+        parameters: What it was fitted with.
+        mean: What stands in where x is missing.
+        rows: Number of rows it was fitted to.
     """
 
     parameters: Mapping[str, Any]
@@ -71,7 +71,7 @@ class LinearFit:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The one that `search_space.build(parameters)` describes, with this model's means and coefficients."""
+        """The pipeline that `search_space.build(parameters)` describes, with this model's means and coefficients."""
         template = _template(self.parameters["scale"], len(self.coef))
         pipeline = Pipeline([(name, copy(step)) for name, step in template.steps])
         pipeline["impute"].statistics_ = self.mean
@@ -88,13 +88,13 @@ class LinearFit:
 def fit_linear(
     parameters: Mapping[str, Any], design: DesignMatrix, y: Values, ends: Sequence[int], weight: float
 ) -> list[LinearFit]:
-    """For each of `ends`, fit what `search_space.build(parameters)` would to so many first rows.
+    """Fit the model of `parameters` once for each of `ends`: to the first rows, as many as it says.
 
     Args:
-        parameters: For which `is_plain` holds; scale and C are used.
-        y: 0 or 1, both among the first rows of any end; shape (n,).
-        ends: Ascending.
-        weight: Of every row.
+        parameters: Those for which `is_plain` holds; scale and C are used.
+        y: 0 or 1, shape (n,); both occur among the first rows of every end.
+        ends: Numbers of rows, ascending.
+        weight: Sample weight of every training row.
     """
     sets = GrowingSets.of(design, ends)
     means = design.center + sets.mean * design.unit
@@ -102,8 +102,8 @@ def fit_linear(
         scale, shift = np.where(sets.varies, sets.deviation * design.unit, 1.0), means
     else:
         scale, shift = np.ones_like(sets.mean), np.zeros_like(sets.mean)
-    # In the design's units: a coefficient of a column divided by `scale` is this one times scale / unit. That of a
-    # column that is constant in these rows is 0 at any penalty.
+    # The fit is in the design's units: the coefficient of a column divided by `scale` is the fitted one times
+    # scale / unit. A column that is constant in these rows gets 0 at any penalty.
     penalty = np.where(sets.varies, (scale / design.unit) ** 2, 1.0)
     theta = ridge_logistic(sets, y, parameters["C"] * weight, penalty)
     slopes = theta[:, :-1] / design.unit
@@ -114,7 +114,7 @@ def fit_linear(
 
 @cache
 def _template(scale: str, features: int) -> Pipeline:
-    """A pipeline fitted to two rows, to be copied: fitting one costs ten times as much as filling one in."""
+    """A pipeline fitted to two rows, to be copied and filled in: that costs a tenth of fitting one."""
     parameters = {"classifier": "logistic", "penalty": "l2", "select": "none", "scale": scale, "C": 1.0, "seed": 0}
     rows = np.vstack([np.zeros(features), np.ones(features)])
     return search_space.build(parameters, *rows.shape).fit(rows, np.array([0, 1]))
@@ -123,15 +123,15 @@ def _template(scale: str, features: int) -> Pipeline:
 def ridge_logistic(sets: GrowingSets, y: Values, strength: float, penalty: Values) -> Values:
     """Coefficients and intercepts that minimise ``strength * sum(log loss) + sum(penalty * coef²) / 2`` of each set.
 
-    Starts with the curvature at the share of ups, which needs one factorisation; signals as weak as daily returns'
-    never move far from it and converge. What does not goes on with Newton steps, as does a set with a column far from
-    the center.
+    Starts with steps that keep the curvature at the share of ones, which needs one factorisation: fits to weak signals
+    end not far from there and converge. A set that does not converge, or has a column far from the center, goes on with
+    Newton steps.
 
     Args:
-        sets: Of training rows, k of them.
+        sets: k sets of training rows.
         y: 0 or 1, shape (n,).
-        strength: Of the loss against the penalty.
-        penalty: Of each coefficient, shape (k, d).
+        strength: Weight of the loss against the penalty.
+        penalty: Penalty of each coefficient, shape (k, d).
 
     Returns:
         Shape (k, d + 1), the intercept last.
@@ -170,7 +170,7 @@ def ridge_logistic(sets: GrowingSets, y: Values, strength: float, penalty: Value
 def _newton(
     columns: Values, y: Values, strength: float, penalty: Values, start: Values, varies: NDArray[np.bool_]
 ) -> Values:
-    """The same optimum of one set, in columns about their own mean, whatever their offset; shape (d + 1,)."""
+    """The same optimum for one set, found with columns centred on their own means; shape (d + 1,)."""
     mean, unit = columns.mean(axis=0), np.where(varies, columns.std(axis=0), 1.0)
     rows = np.column_stack([np.where(varies, (columns - mean) / unit, 0.0), np.ones(len(columns))])
     ridge = np.append(penalty / unit**2, 0.0)

@@ -1,16 +1,17 @@
-"""Train, refresh or skip: decided per model, with the reason."""
+"""Search, refresh or skip: decided for each model, with the reason."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brain.learning.candidate import Decision
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from brain.core.keys import Sha256
-    from brain.learning.candidate import Candidate, ChampionSummary
+    from brain.learning.candidate import ChampionSummary
     from brain.learning.settings import TrainingSettings
 
 
@@ -18,7 +19,7 @@ def decide(
     champion: ChampionSummary | None,
     *,
     features: tuple[str, ...],
-    snapshot: Sha256,
+    data_sha256: Sha256,
     now: datetime,
     settings: TrainingSettings,
     force: bool = False,
@@ -28,10 +29,10 @@ def decide(
     Args:
         champion: The champion, if there is one.
         features: Feature columns of the snapshot at hand.
-        snapshot: Its hash.
-        now: The end of the data interval.
-        settings: Gives the age at which a champion is searched anew.
-        force: Search whatever the state.
+        data_sha256: Hash of its rows.
+        now: The moment that is trained for.
+        settings: `classifiers` and `max_age_days` are used.
+        force: Search in any case.
     """
     if force:
         return Decision("search", "forced")
@@ -45,18 +46,22 @@ def decide(
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
     if champion.degraded:
         return Decision("search", f"degraded: {champion.degraded}")
-    if champion.data_sha256 != snapshot:
+    if champion.data_sha256 != data_sha256:
         return Decision("refresh", "new rows")
     return Decision("skip", "nothing new")
 
 
-def lost_skill(champion: ChampionSummary | None, candidate: Candidate) -> str:
-    """Why a refreshed candidate is to be searched anew next time: its champion had proven skill that is gone.
+def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Mapping[str, Any]) -> str:
+    """Why a model is to be searched anew next time: its champion had proven skill, and its refresh has lost it.
 
-    Empty if there is no reason to.
+    Empty if there is no such reason.
+
+    Args:
+        decision: What was done to make the candidate.
+        metrics: The candidate's.
     """
-    low = candidate.metrics.get("skill_low")
-    if champion is None or not champion.has_skill or candidate.decision.action != "refresh" or low is None or low > 0:
+    low = metrics.get("skill_low")
+    if champion is None or not champion.has_skill or decision.action != "refresh" or low is None or low > 0:
         return ""
     return f"v{champion.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from brain.core.section import Section
+from brain.learning.families import families
+from brain.learning.family import Scale
 
-Classifier = Literal[
-    "logistic", "sgd", "forest", "extra_trees", "boosting", "svc", "bagged_svc", "naive_bayes", "neighbours"
-]
-Scale = Literal["standard", "robust", "min_max", "power", "quantile", "none"]
+
+def _known(name: str) -> str:
+    if name not in families():
+        raise ValueError(f"no such family of classifiers; expected one of {', '.join(sorted(families()))}")
+    return name
 
 
 class TrainingSettings(Section):
-    """How models are searched, refreshed and gated."""
+    """How models are searched, refreshed and judged."""
 
     min_rows: int = Field(500, ge=100, description="Labelled rows below which no model is trained.")
     trials: int = Field(12, ge=1, description="Search budget for each model, in trials.")
     seconds: float | None = Field(
         None, gt=0, description="Search budget for each model, in seconds; results then depend on the machine's speed."
     )
-    classifiers: tuple[Classifier, ...] = Field(
-        ("logistic", "boosting"), min_length=1, description="Kinds of model the search may choose from."
+    classifiers: tuple[Annotated[str, AfterValidator(_known)], ...] = Field(
+        ("logistic", "boosting"), min_length=1, description="Families of classifiers the search may choose from."
     )
     scales: tuple[Scale, ...] = Field(
         ("standard", "robust", "min_max", "none"),
@@ -31,9 +34,11 @@ class TrainingSettings(Section):
         description="Feature scalings the search may choose from.",
     )
     folds: int = Field(5, ge=2, le=20, description="Purged walk-forward folds on which skill is measured.")
-    embargo: int = Field(5, ge=0, description="Rows left out between training and test beyond the horizon.")
-    seed: int = Field(7, ge=0, description="Of every random choice: the same rows and seed give the same model.")
+    embargo: int = Field(
+        5, ge=0, description="Rows left out between training and test, beyond those that a label spans."
+    )
+    seed: int = Field(7, ge=0, description="Seed of every random choice: the same rows and seed give the same model.")
     max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
     false_discovery_rate: float = Field(
-        0.1, gt=0, lt=1, description="Share of cells said to have skill that may have none, over the whole grid."
+        0.1, gt=0, lt=1, description="Share of models said to have skill that may have none, over all models together."
     )

@@ -1,17 +1,16 @@
-"""Which cells may claim skill: a block test in each cell, then false discovery control over the grid."""
+"""Which models may claim skill: a block test of each model, then false discovery control over all of them."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Mapping
 
     from numpy.typing import NDArray
 
@@ -33,7 +32,7 @@ class SkillTest:
         low: Lower end of the two-sided block-bootstrap interval at `CONFIDENCE`.
         high: Its upper end.
         p_value: One-sided, of "no gain in log loss", by a t-test on block means.
-        blocks: Number of blocks, each at least two horizons long.
+        blocks: Number of blocks, each at least two spans of a label long.
         standard_error: Of `skill`, from the spread of block means; 0 where there is nothing to measure.
     """
 
@@ -44,30 +43,21 @@ class SkillTest:
     blocks: int
     standard_error: float
 
-    def lower_bound(self, level: float) -> float:
-        """Lower end of the one-sided interval of `skill` at confidence 1 - `level`, by the same t distribution."""
-        if self.blocks < LEAST_BLOCKS or self.skill < LEAST_SKILL:
-            return -math.inf
-        return self.skill - float(stdtrit(self.blocks - 1, 1 - level)) * self.standard_error
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], horizon: int, seed: int) -> SkillTest:
+def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], span: int, seed: int) -> SkillTest:
     """Test out-of-sample losses of a model against those of the base rate.
 
-    Losses of rows closer than `horizon` share returns, so rows are grouped in blocks of two horizons: block means are
-    then nearly independent (only neighbours share a horizon's rows).
+    Labels of rows closer than `span` overlap, so rows are grouped in blocks of two spans: block means are then nearly
+    independent (only neighbouring blocks have labels that overlap).
 
     Args:
         base_loss: Log loss of the base rate by row in time order, shape (n,).
         model_loss: Log loss of the model, same rows.
-        horizon: Rows over which labels overlap.
+        span: Rows over which labels overlap.
         seed: Of the bootstrap.
     """
     rows = len(base_loss)
-    blocks = max(1, rows // max(2 * horizon, LEAST_BLOCK_ROWS))
+    blocks = max(1, rows // max(2 * span, LEAST_BLOCK_ROWS))
     starts = np.arange(blocks) * rows // blocks
     base = np.add.reduceat(base_loss, starts)
     gain = base - np.add.reduceat(model_loss, starts)
@@ -92,22 +82,16 @@ def _resamples(blocks: int, seed: int) -> NDArray[np.float64]:
 
 
 def control_fdr(p_values: Mapping[Key, float], level: float) -> dict[Key, bool]:
-    """Which cells of a grid may claim skill, so that at most `level` of the claims is expected to be false.
+    """Which models may claim skill, so that at most the share `level` of the claims is expected to be false.
 
     Benjamini & Hochberg (1995), valid too for positively dependent p-values (Benjamini & Yekutieli 2001), as those of
-    overlapping horizons are. A cell that passes is one whose one-sided interval at confidence 1 - `rejection_threshold`
-    lies above zero skill (Benjamini & Yekutieli 2005).
+    overlapping labels are.
 
     Args:
-        p_values: By cell; all cells of the grid, not only the promising ones.
+        p_values: Of all models, not only of the promising ones.
         level: Expected share of false claims.
     """
-    threshold = rejection_threshold(p_values.values(), level)
-    return {key: p_value <= threshold for key, p_value in p_values.items()}
-
-
-def rejection_threshold(p_values: Iterable[float], level: float) -> float:
-    """The p-value up to which Benjamini & Hochberg (1995) reject; below zero where they reject nothing."""
-    ordered = np.sort(np.fromiter(p_values, dtype=np.float64))
+    ordered = np.sort(np.fromiter(p_values.values(), dtype=np.float64))
     thresholds = level * np.arange(1, len(ordered) + 1) / max(1, len(ordered))
-    return float(max(ordered[ordered <= thresholds], default=-1.0))
+    threshold = max(ordered[ordered <= thresholds], default=-1.0)
+    return {key: bool(p_value <= threshold) for key, p_value in p_values.items()}

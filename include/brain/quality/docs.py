@@ -1,4 +1,4 @@
-"""Data Docs: Great Expectations' results of one interval as plain HTML pages in the lake.
+"""Data Docs: Great Expectations' results of one moment as plain HTML pages in the lake.
 
 The sections of a page are rendered by Great Expectations; the frame around them is ours, because its own page loads
 scripts, styles and images from a dozen foreign servers and a lake is often read where none of them can be reached.
@@ -26,22 +26,22 @@ _STYLE = (Path(__file__).parent / "docs.css").read_text(encoding="utf-8")
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _DEAD_LINK = re.compile(r'<a href="\.\./[^"]*"\s*>(.*?)</a>', re.DOTALL)
 _RANDOM = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in ids: the same results give the same page
-_VERDICTS = {True: "passed", False: "quarantined"}
+_WORDS = {True: "passed", False: "quarantined"}
 
 
 def build_data_docs(lake: Lake, moment: Moment) -> str:
-    """Render the verdicts kept for `moment`, one page each, and the index that links them.
+    """Render the results kept for `moment`, one page each, and the index that links them.
 
     Returns:
-        The address of the index; the newest interval's is also ``quality/docs/index.html``.
+        The address of the index; the newest moment's is also ``quality/docs/index.html``.
     """
     folder = results_folder(moment)
     names = [name for name in lake.storage.names(folder) if name.endswith(".json")]
     results = {name.removesuffix(".json"): json.loads(lake.storage.read(f"{folder}/{name}")) for name in names}
     pages = f"{FOLDER}/{moment.slug}"
     for name, result in results.items():
-        lake.storage.write(f"{pages}/{name}.html", _asset_page(result).encode())
-    title = f"Quality of the interval that ends {moment.at:%Y-%m-%d %H:%M} UTC"
+        lake.storage.write(f"{pages}/{name}.html", _result_page(result).encode())
+    title = f"Quality at {moment.at:%Y-%m-%d %H:%M} UTC"
     lake.storage.write(f"{pages}/index.html", _page(title, _index(results, "")).encode())
     lake.storage.write(f"{FOLDER}/index.html", _page(title, _index(results, f"{moment.slug}/")).encode())
     return lake.storage.describe(f"{pages}/index.html")
@@ -52,29 +52,29 @@ def _index(results: Mapping[str, Mapping[str, Any]], folder: str) -> str:
     refused = sum(not result["passed"] for result in results.values())
     warned = sum(any(f["severity"] == "warn" for f in result["findings"]) for result in results.values())
     return (
-        f"<p>{len(results)} verdicts, {refused} quarantined, {warned} with warnings.</p>"
-        f"<table><thead><tr><th>Subject</th><th>Verdict</th><th>Rows</th><th>Rules</th><th>Findings</th></tr></thead>"
+        f"<p>{len(results)} results, {refused} quarantined, {warned} with warnings.</p>"
+        f"<table><thead><tr><th>Subject</th><th>Result</th><th>Rows</th><th>Rules</th><th>Findings</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
 
 
 def _index_row(link: str, result: Mapping[str, Any]) -> str:
-    verdict = _VERDICTS[result["passed"]]
-    cells = [
+    word = _WORDS[result["passed"]]
+    values = [
         f'<a href="{escape(link.replace("%", "%25"))}">{escape(result["subject"])}</a>',
-        f'<span class="{verdict}">{verdict}</span>',
+        f'<span class="{word}">{word}</span>',
         f"{result['rows']:,}",
         str(len(result["rules"])),
         _findings(result["findings"]),
     ]
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{value}</td>" for value in values) + "</tr>"
 
 
-def _asset_page(result: Mapping[str, Any]) -> str:
-    verdict = _VERDICTS[result["passed"]]
+def _result_page(result: Mapping[str, Any]) -> str:
+    word = _WORDS[result["passed"]]
     parts = [
-        '<p><a href="index.html">All verdicts</a></p>',
-        f'<p>Verdict: <span class="{verdict}">{verdict}</span>, {result["rows"]:,} rows looked at.</p>',
+        '<p><a href="index.html">All results</a></p>',
+        f'<p>Result: <span class="{word}">{word}</span>, {result["rows"]:,} rows looked at.</p>',
         _findings(result["findings"]),
         *_sections(result["validation"].values()),
     ]

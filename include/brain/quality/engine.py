@@ -28,7 +28,8 @@ def validate(
 ) -> tuple[list[Finding], dict[str, Any]]:
     """Apply `rules` to the facts of their suites.
 
-    A rule on a fact that has no value at all (High below Low where there is only Close) does not apply and is skipped.
+    A rule on a fact that has no value at all (about a column that the table does not have) does not apply and is
+    skipped.
 
     Args:
         facts: A frame by suite.
@@ -95,7 +96,7 @@ def _configurations_kept() -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Import Great Expectations, which takes seconds once a process; otherwise the first asset's time would hold it."""
+    """Import Great Expectations, which takes seconds once a process; otherwise the first unit's time would hold it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         _batch_definition()

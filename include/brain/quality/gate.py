@@ -1,45 +1,69 @@
-"""The gate as extraction calls it: judge the rows, and keep the results in the lake."""
+"""The gate in front of the lake: a check judges the rows of a table, and the lake keeps what it said."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from brain.lake.lake import folder_of
+from brain.lake.snapshot import folder_name
 from brain.quality.engine import prepare
-from brain.usecases.direction.asset_check import check_asset
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from brain.core.moment import Moment
-    from brain.extract.gate import Gate
+    from brain.core.source_table import SourceTable
     from brain.lake.lake import Lake
-    from brain.lake.rows import Rows
     from brain.quality.result import GateResult
-    from brain.usecases.direction.catalogue import AssetSpec
 
 RESULTS = "quality"
 
 
-def asset_gate(lake: Lake, spec: AssetSpec, moment: Moment) -> Gate:
-    """The gate to pass to `extract_asset`; every verdict is kept as ``quality/<interval>/<asset>.json`` in the lake."""
+class Check(Protocol):
+    """What a use case has to say about the rows of one of its tables."""
+
+    def __call__(self, frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
+        """Judge `frame`, the rows known at `moment`.
+
+        Args:
+            frame: What was read: the whole table, or in an incremental run its newest rows; those before have passed
+                in an earlier run. Types are those of `Lake.read`.
+            total_rows: Rows of the whole snapshot.
+            unchanged: Nothing is new since the rows last passed; only time has gone by.
+        """
+
+
+class Gate(Protocol):
+    """A check for one table at one moment."""
+
+    def __call__(self, frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
+        """As `Check`."""
+
+
+def gate_for(lake: Lake, table: SourceTable, moment: Moment, check: Check) -> Gate:
+    """The gate to hand to `extract_table`; the lake keeps every result (see `keep_result`)."""
     prepare()
 
-    def gate(rows: Rows, /, *, total_rows: int, unchanged: bool) -> GateResult:
-        report = check_asset(rows.to_frame(), spec, moment, total_rows=total_rows, unchanged=unchanged)
-        keep_results(lake, moment, report)
-        return report
+    def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
+        result = check(frame, moment, total_rows=total_rows, unchanged=unchanged)
+        keep_result(lake, table.use_case, moment, result)
+        return result
 
     return gate
 
 
-def keep_results(lake: Lake, moment: Moment, report: GateResult) -> str:
-    """Write the verdict with Great Expectations' own results; returns the address."""
-    content = {**report.to_json(), "interval_end": moment.at.isoformat(), "validation": report.validation}
-    name = f"{results_folder(moment)}/{folder_of(report.subject).rpartition('/')[2]}.json"
+def keep_result(lake: Lake, use_case: str, moment: Moment, result: GateResult) -> str:
+    """Write a result with Great Expectations' own ones as ``quality/<moment>/<use case>.<subject>.json``.
+
+    Returns:
+        Its address.
+    """
+    content = {**result.to_json(), "interval_end": moment.at.isoformat(), "validation": result.validation}
+    name = f"{results_folder(moment)}/{folder_name(use_case)}.{folder_name(result.subject)}.json"
     lake.storage.write(name, json.dumps(content, default=str).encode())
     return lake.storage.describe(name)
 
 
 def results_folder(moment: Moment) -> str:
-    """Where the lake keeps the verdicts of an interval."""
+    """Where the lake keeps the results of a moment."""
     return f"{RESULTS}/{moment.slug}"

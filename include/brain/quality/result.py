@@ -17,7 +17,7 @@ class Finding:
         severity: ``fail`` keeps the rows out, ``warn`` only reports.
         message: What was found and what was expected, for a person.
         count: Number of rows or columns concerned.
-        examples: The first of them: dates, columns or assets.
+        examples: The first of them: dates, columns or units.
     """
 
     rule: str
@@ -29,10 +29,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The gate's verdict on one subject.
+    """What the gate says of one subject.
 
     Args:
-        subject: The asset, or ``Probabilities``.
+        subject: The unit whose rows they are, or a published table.
         rows: Number of rows looked at.
         rules: Names of the rules that were applied.
         findings: The rules that were not kept.
@@ -63,7 +63,7 @@ class GateResult:
         return "; ".join(finding.message for finding in self.failures)
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as plain JSON, without Great Expectations' own results."""
+        """The result as plain JSON, without Great Expectations' own results."""
         return {
             "subject": self.subject,
             "passed": self.passed,

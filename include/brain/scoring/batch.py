@@ -1,23 +1,22 @@
-"""Score the newest row of every asset with its champions, a chunk of assets at a time."""
+"""Score the newest row of many units with their champions, a chunk of units at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
+from brain.core.keys import ModelKey
 from brain.portable.evaluate import LinearModel, stacked
-from brain.portable.heads import Blend
 from brain.scoring.rows import FeatureRows, read_rows
 from brain.store.champions import Refused
-from brain.usecases.direction.names import target_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
-    import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
     from brain.core.keys import Sha256
@@ -25,218 +24,144 @@ if TYPE_CHECKING:
     from brain.lake.lake import Lake
     from brain.store.champions import Champion
     from brain.store.models import ModelStore
-    from brain.usecases.direction.catalogue import AssetSpec
 
-CHUNK_ASSETS = 25  # a few hundred models: memory grows with this, not with the catalogue
+CHUNK_UNITS = 25  # a few hundred models: memory grows with this, not with the catalogue
 
-CELL_COLUMNS = (
-    "asset",
-    "horizon",
-    "as_of",
-    "probability",
-    "base_rate",
-    "skill",
-    "has_skill",
-    "model_version",
-    "trained_at",
-    "data_sha256",
-    "reason",
-)
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to score of one unit: its newest row, by the champion of each target.
+
+    Args:
+        rows: How many of the newest rows a model looks at: more than one for a sequence model.
+    """
+
+    unit: str
+    targets: tuple[str, ...]
+    rows: int = 1
 
 
 @dataclass(frozen=True)
 class Score:
-    """One published probability and where it comes from.
+    """What a champion gives for one row, and where it comes from.
 
     Args:
-        as_of: Date of the row it was computed from.
-        probability: What is published: calibrated, or the base rate where there is no skill.
-        raw: The model's own.
-        has_skill: The gate's verdict; None if no gate has judged the model.
-        snapshot: Content hash of the snapshot the row is from.
+        as_of: Key of the row it was computed from.
+        value: What is published: the model's output through its head.
+        raw: The model's own output, shape (outputs,).
+        data_sha256: Hash of the snapshot that the row is from.
     """
 
-    asset: str
-    horizon: int
+    champion: Champion
     as_of: date
-    probability: float
-    raw: float
-    base_rate: float
-    skill: float | None
-    has_skill: bool | None
-    model_version: int
-    trained_at: datetime
-    snapshot: Sha256
-
-
-@dataclass(frozen=True)
-class CellFailure:
-    """A cell that could not be scored; it keeps its last published value, marked stale with the reason."""
-
-    asset: str
-    horizon: int
-    error: BrainError
+    value: float
+    raw: NDArray[np.float64]
+    data_sha256: Sha256
 
     @property
-    def reason(self) -> str:
-        return str(self.error)
+    def key(self) -> ModelKey:
+        return self.champion.key
 
 
 @dataclass(frozen=True)
-class ScoringResult:
-    """Every cell asked for, once: scored or failed."""
+class Unscored:
+    """A model that gave nothing, and why; the others go on."""
 
-    scores: list[Score] = field(default_factory=list)
-    failures: list[CellFailure] = field(default_factory=list)
-
-    def cells(self) -> pd.DataFrame:
-        """A row per cell with `CELL_COLUMNS`, as the warehouse publishes it."""
-        import pandas as pd
-
-        scored = [
-            (s.asset, s.horizon, s.as_of, s.probability, s.base_rate, s.skill, s.has_skill, *_provenance(s))
-            for s in self.scores
-        ]
-        failed = [(f.asset, f.horizon, *[None] * 8, f.reason) for f in self.failures]
-        return pd.DataFrame([*scored, *failed], columns=list(CELL_COLUMNS))
+    key: ModelKey
+    error: BrainError
 
 
-def _provenance(score: Score) -> tuple[int, datetime, str, None]:
-    return score.model_version, score.trained_at, score.snapshot, None
+def score_newest(
+    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment
+) -> Iterator[Score | Unscored]:
+    """Score the newest row of every unit known at `moment`, each target once.
 
+    One query a chunk of units streams the champions; each unit's newest row is read once.
 
-def score_assets(store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], moment: Moment) -> ScoringResult:
-    """Score every cell of `specs` on the newest row known in `moment`.
-
-    One query a chunk of assets streams the champions; each asset's newest row is read once. A cell that fails stops no
-    other.
+    Args:
+        space: The lake folder of the units' snapshots.
 
     Raises:
-        Transient: A server or the lake cannot be reached: nothing is known about any cell, so try again.
+        Transient: A server or the lake cannot be reached: nothing is known about any model, so try again.
     """
-    result = ScoringResult()
-    for start in range(0, len(specs), CHUNK_ASSETS):
-        for outcome in _score_chunk(store, lake, specs[start : start + CHUNK_ASSETS], moment):
-            if isinstance(outcome, Score):
-                result.scores.append(outcome)
-            else:
-                result.failures.append(outcome)
-    return result
+    for start in range(0, len(wanted), CHUNK_UNITS):
+        yield from _score_chunk(store, lake, space, wanted[start : start + CHUNK_UNITS], moment)
 
 
 def _score_chunk(
-    store: ModelStore, lake: Lake, specs: Sequence[AssetSpec], moment: Moment
-) -> Iterator[Score | CellFailure]:
-    waiting = {(spec.name, target_name(horizon)): horizon for spec in specs for horizon in spec.horizons}
+    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment
+) -> Iterator[Score | Unscored]:
+    waiting: dict[ModelKey, None] = {}
     rows: dict[str, FeatureRows] = {}
-    for spec in specs:
-        found = _newest_row(lake, spec.name, moment)
+    for one in wanted:
+        keys = [ModelKey(store.use_case, one.unit, target) for target in one.targets]
+        found = _newest_rows(lake, space, one, moment)
         if isinstance(found, FeatureRows):
-            rows[spec.name] = found
+            rows[one.unit] = found
+            waiting |= dict.fromkeys(keys)
         else:
-            yield from (CellFailure(spec.name, waiting.pop((spec.name, target_name(h))), found) for h in spec.horizons)
-    wanted = {cell: horizon for cell, horizon in waiting.items() if cell[0] in rows}
-    cells = _wanted(store.champions(list(rows)), rows, wanted)
-    yield from _score_cells(cells)
-    yield from (CellFailure(asset, horizon, _untrained(asset, horizon)) for (asset, _), horizon in wanted.items())
+            yield from (Unscored(key, found) for key in keys)
+    yield from _scored(_found(store.champions(list(rows)), waiting), rows)
+    yield from (Unscored(key, _untrained(key)) for key in waiting)
 
 
-def _wanted(
-    champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureRows], wanted: dict[tuple[str, str], int]
-) -> Iterator[tuple[Champion | Refused, FeatureRows, int]]:
-    """The champions of `wanted` cells with their rows and horizons; what was found is taken out of `wanted`."""
+def _found(champions: Iterable[Champion | Refused], waiting: dict[ModelKey, None]) -> Iterator[Champion | Refused]:
+    """The champions that are waited for; each is taken out of `waiting`."""
     for champion in champions:
-        horizon = wanted.pop((champion.key.entity, champion.key.target), None)
-        if horizon is not None:
-            yield champion, rows[champion.key.entity], horizon
+        if champion.key in waiting:
+            del waiting[champion.key]
+            yield champion
 
 
-def _score_cells(cells: Iterable[tuple[Champion | Refused, FeatureRows, int]]) -> Iterator[Score | CellFailure]:
+def _scored(champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureRows]) -> Iterator[Score | Unscored]:
     """One at a time, except for linear models, which are evaluated together at the end."""
-    stack: list[tuple[Champion, FeatureRows, int, LinearModel]] = []
-    for champion, rows, horizon in cells:
+    stack: list[tuple[Champion, NDArray[np.float64], LinearModel]] = []
+    for champion in champions:
         if isinstance(champion, Refused):
-            yield CellFailure(rows.asset, horizon, champion.error)
+            yield Unscored(champion.key, champion.error)
             continue
         try:
-            evaluator, matrix = champion.model.evaluator(), rows.matrix(champion.model)
+            matrix, evaluator = rows[champion.key.entity].matrix(champion.model), champion.model.evaluator()
             if isinstance(evaluator, LinearModel):
-                stack.append((champion, rows, horizon, evaluator))
+                stack.append((champion, matrix[-1:], evaluator))
             else:
-                yield published(champion, rows, horizon, evaluator.outputs(matrix))
+                yield _score(champion, rows, evaluator.outputs(matrix))
         except BrainError as error:
-            yield CellFailure(rows.asset, horizon, error)
+            yield Unscored(champion.key, error)
     if stack:
-        outputs = stacked([model for *_, model in stack], [rows.matrix(champion.model) for champion, rows, *_ in stack])
-        for (champion, rows, horizon, _), raw in zip(stack, outputs[:, None], strict=True):
-            try:
-                yield published(champion, rows, horizon, raw)
-            except BrainError as error:
-                yield CellFailure(rows.asset, horizon, error)
+        outputs = stacked([model for *_, model in stack], [matrix for _, matrix, _ in stack])
+        for place, (champion, *_) in enumerate(stack):
+            yield _score(champion, rows, outputs[place : place + 1])
 
 
-def _newest_row(lake: Lake, asset: str, moment: Moment) -> FeatureRows | BrainError:
+def _score(champion: Champion, rows: Mapping[str, FeatureRows], outputs: NDArray[np.float64]) -> Score:
+    of = rows[champion.key.entity]
+    return Score(champion, of.newest, float(champion.apply(outputs)[-1]), outputs[-1], of.data_sha256)
+
+
+def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> FeatureRows | BrainError:
     try:
-        snapshot = lake.as_of(asset, moment.day)
-        if snapshot is None:
-            return _unextracted(asset, moment)
-        return read_rows(lake, snapshot)
+        snapshot = lake.as_of(space, wanted.unit, moment)
+        return _unextracted(wanted.unit, moment) if snapshot is None else read_rows(lake, snapshot, wanted.rows)
     except Transient:
         raise
     except BrainError as error:
         return error
 
 
-def published(champion: Champion, rows: FeatureRows, horizon: int, outputs: NDArray[np.float64]) -> Score:
-    """The score of a cell whose model gave `outputs`, shape (1, 2).
-
-    Raises:
-        ScoringError: `raw` is not a probability.
-    """
-    model, raw = champion.model, float(outputs[0, -1])
-    head = model.head
-    if not isinstance(head, Blend):
-        raise ScoringError(
-            f"{model.key} v{model.version}",
-            found=f"a head of kind {head.kind}",
-            expected=f"the head {Blend.kind}, which knows a base rate",
-            remedy="Train it again.",
-        )
-    if not 0 <= raw <= 1:
-        raise ScoringError(
-            f"{model.key} v{model.version}",
-            found=f"the probability {raw} for the row of {rows.newest}",
-            expected="a number between 0 and 1",
-            remedy="Look for missing or infinite values in that row; correct them at the source, or train anew.",
-        )
-    return Score(
-        asset=rows.asset,
-        horizon=horizon,
-        as_of=rows.newest,
-        probability=float(champion.apply(outputs)[0]),
-        raw=raw,
-        base_rate=head.base_rate,
-        skill=model.skill,
-        has_skill=champion.has_skill,
-        model_version=model.version,
-        trained_at=model.trained_at,
-        snapshot=rows.snapshot,
-    )
-
-
-def _untrained(asset: str, horizon: int) -> ModelNotFound:
+def _untrained(key: ModelKey) -> ModelNotFound:
     return ModelNotFound(
-        f"{asset}, {horizon} days",
+        f"{key.entity}, {key.target}",
         found="no champion",
         expected="a trained model",
-        remedy=f"Train it (`brain train {asset}`); the log of the last training says why there is none.",
+        remedy=f"Train it (`brain train {key.entity}`); `brain models decisions {key.entity}` says why there is none.",
     )
 
 
-def _unextracted(asset: str, moment: Moment) -> ScoringError:
+def _unextracted(unit: str, moment: Moment) -> ScoringError:
     return ScoringError(
-        asset,
+        unit,
         found=f"no snapshot in the lake by {moment.day}",
         expected="one that passed the quality gate",
-        remedy="Extract the asset; `brain extract` says why it was refused.",
+        remedy="Extract it; `brain extract` says why it was refused.",
     )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import ArtifactRejected, LakeError, ModelNotFound, ScoringError
+from brain.core.moment import Moment
 from brain.scoring.rows import FeatureRows, read_rows
 
 if TYPE_CHECKING:
     from brain.core.keys import ModelKey
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.store.models import ModelStore
     from brain.store.stored_model import StoredModel
 
@@ -111,14 +113,15 @@ def _rows(lake: Lake, space: str, published: Published, count: int) -> FeatureRo
     return rows
 
 
-def _snapshot(lake: Lake, space: str, published: Published) -> Snapshot | None:  # noqa: ARG001 - not split yet
+def _snapshot(lake: Lake, space: str, published: Published) -> Snapshot | None:
     """The stored version with the published hash, or the view of that day if it has the same content."""
     name = published.key.entity
-    if (found := lake.find(name, published.data_sha256)) is not None:
+    if (found := lake.find(space, name, published.data_sha256)) is not None:
         return found
-    for moment in (published.published_at, published.as_of):
-        view = lake.as_of(name, moment.date() if isinstance(moment, datetime) else moment)
-        if view is not None and view.sha256 == published.data_sha256:
+    row = Moment(published.as_of) if isinstance(published.as_of, datetime) else published.as_of
+    for when in (Moment(published.published_at), row):
+        view = lake.as_of(space, name, when)
+        if view is not None and view.data_sha256 == published.data_sha256:
             return view
     return None
 

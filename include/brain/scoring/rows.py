@@ -1,8 +1,9 @@
-"""The rows to score: read once an asset, put in the order each model takes them."""
+"""The rows to score: read once a unit, put in the order and precision each model takes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.core.keys import Sha256
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
     from brain.store.stored_model import StoredModel
 
 
@@ -24,34 +26,43 @@ class FeatureRows:
     """Some rows of one snapshot.
 
     Args:
-        dates: datetime64[D], shape (n,), ascending.
+        keys: datetime64, shape (n,), ascending.
         positions: Row of `values` by column name.
         values: Shape (columns, n).
-        snapshot: Content hash of the snapshot they are from.
+        data_sha256: Hash of the snapshot they are from.
     """
 
-    asset: str
-    dates: NDArray[np.datetime64]
+    unit: str
+    keys: NDArray[np.datetime64]
     positions: dict[str, int]
     values: NDArray[np.float64]
-    snapshot: Sha256
-    # Models of one asset mostly take the same columns.
+    data_sha256: Sha256
+    # Models of one unit mostly take the same columns.
     _matrices: dict[tuple[object, ...], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def newest(self) -> date:
-        day: date = self.dates[-1].astype(object)
-        return day
+        """Key of the newest row: a date, or a time in UTC where rows have one."""
+        newest: date = self.keys[-1].astype(object)
+        return newest.replace(tzinfo=UTC) if isinstance(newest, datetime) else newest
 
     def matrix(self, model: StoredModel) -> NDArray[np.float64]:
-        """The rows as `model` takes them, shape (n, features), or (n, steps, features) for a sequence model.
+        """The rows as `model` takes them: shape (n, features), or (n - steps + 1, steps, features).
 
         Raises:
-            ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is.
+            ScoringError: A column is missing (dropped or renamed at the source), or every feature of the last row is,
+                or there are fewer rows than one row of the model takes.
         """
-        kind = (model.features, model.preparation, model.steps)
+        kind = (model.preparation, model.steps, model.features)
         if kind not in self._matrices:
             self._matrices[kind] = model.rows(self._ordered(model))
+        if not len(self._matrices[kind]):
+            raise _unfit(
+                model,
+                f"{len(self.keys)} rows up to {self.newest}",
+                f"the {model.steps} rows that the model looks at",
+                "Wait for more rows; the last published value is kept.",
+            )
         return self._matrices[kind]
 
     def _ordered(self, model: StoredModel) -> NDArray[np.float64]:
@@ -69,9 +80,9 @@ class FeatureRows:
                 model,
                 f"a row of {self.newest} in which every feature is empty",
                 "at least one feature with a value",
-                "Correct the row at the source; the cell keeps its last published value.",
+                "Correct the row at the source; its last published value is kept.",
             )
-        return np.ascontiguousarray(matrix)
+        return matrix
 
 
 def read_rows(lake: Lake, snapshot: Snapshot, last: int | None = 1) -> FeatureRows:
@@ -84,13 +95,13 @@ def read_rows(lake: Lake, snapshot: Snapshot, last: int | None = 1) -> FeatureRo
     rows = lake.read_rows(snapshot, last=last)
     if not len(rows):
         raise ScoringError(
-            snapshot.asset,
+            snapshot.name,
             found="a snapshot without rows",
             expected="at least one row",
-            remedy="Extract the asset again.",
+            remedy="Extract it again.",
         )
     positions = {name: place for place, name in enumerate(rows.columns)}
-    return FeatureRows(snapshot.asset, rows.dates, positions, rows.values, snapshot.sha256)
+    return FeatureRows(snapshot.name, rows.keys, positions, rows.values, snapshot.data_sha256)
 
 
 def _unfit(model: StoredModel, found: str, expected: str, remedy: str) -> ScoringError:

@@ -1,4 +1,4 @@
-"""Scored cells on their way to the warehouse: a file per chunk in the lake, named by interval and assets."""
+"""Scored rows on their way to the warehouse: a file per chunk and table in the lake."""
 
 from __future__ import annotations
 
@@ -9,32 +9,43 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
 
 FOLDER = "scores"
+_SUFFIX = ".parquet"
 
 
-def stage(lake: Lake, moment: Moment, names: Sequence[str], cells: pd.DataFrame) -> None:
-    """Keep one chunk's cells for the publisher; the same chunk of the same interval replaces itself."""
-    buffer = io.BytesIO()
-    cells.to_parquet(buffer, index=False)
-    lake.storage.write(_name(moment, names), buffer.getvalue())
+def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows: Mapping[str, pd.DataFrame]) -> None:
+    """Keep one chunk's rows for the publisher; the same chunk of the same moment replaces itself.
+
+    Args:
+        units: The chunk.
+        rows: By name of the table.
+    """
+    folder = _folder(moment, use_case, units)
+    for table, frame in rows.items():
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        lake.storage.write(f"{folder}/{table}{_SUFFIX}", buffer.getvalue())
+    for name in lake.storage.names(folder):
+        if name.removesuffix(_SUFFIX) not in rows:
+            lake.storage.delete(f"{folder}/{name}")
 
 
-def staged(lake: Lake, moment: Moment, chunks: Iterable[Sequence[str]]) -> pd.DataFrame:
-    """The cells of all `chunks` that were scored in this interval; a chunk that was not is simply absent."""
-    found = []
-    for names in chunks:
-        try:
-            found.append(pd.read_parquet(io.BytesIO(lake.storage.read(_name(moment, names)))))
-        except FileNotFoundError:
-            continue
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[str]]) -> dict[str, pd.DataFrame]:
+    """By table, the rows of all `chunks` that were scored for this moment; what was not scored is simply absent."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for units in chunks:
+        folder = _folder(moment, use_case, units)
+        for name in lake.storage.names(folder):
+            frame = pd.read_parquet(io.BytesIO(lake.storage.read(f"{folder}/{name}")))
+            found.setdefault(name.removesuffix(_SUFFIX), []).append(frame)
+    return {table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}
 
 
-def _name(moment: Moment, names: Sequence[str]) -> str:
-    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
-    return f"{FOLDER}/{moment.slug}/{digest}.parquet"
+def _folder(moment: Moment, use_case: str, units: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join(units).encode()).hexdigest()[:16]
+    return f"{FOLDER}/{moment.slug}/{use_case}/{digest}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -18,8 +20,27 @@ class Kind(StrEnum):
     TIME = "timestamp without time zone"
     ZONED_TIME = "timestamp with time zone"
     NUMBER = "number"
+    WHOLE = "whole number"
+    BOOLEAN = "boolean"
     TEXT = "text"
     OTHER = "another type"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it can be read as float64."""
+        return self in (Kind.NUMBER, Kind.WHOLE, Kind.BOOLEAN)
+
+
+ARROW_TYPES: dict[Kind, pa.DataType] = {
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.timestamp("us"),
+    Kind.ZONED_TIME: pa.timestamp("us"),
+    Kind.NUMBER: pa.float64(),
+    Kind.WHOLE: pa.int64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.TEXT: pa.large_string(),
+}
+"""How `Source.read_table` gives each kind; times with a zone in UTC. `Kind.OTHER` cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,7 @@ class Batch:
     """A run of rows: their key and float64 columns.
 
     Args:
-        keys: datetime64[us], shape (n,), ascending.
+        keys: datetime64[us], shape (n,), ascending; times with a zone in UTC.
         values: float64, shape (columns, n); NULL is NaN.
     """
 

@@ -1,20 +1,20 @@
-"""Asset tables of any database SQLAlchemy speaks to, read through its dialect."""
+"""Tables of any database SQLAlchemy speaks to, read through its dialect."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from brain.core.errors import SourceTableError
-from brain.source.batches import Batch, Kind
+from brain.source.batches import ARROW_TYPES, Batch, Kind
 from brain.source.failures import explain, missing_table
-from brain.source.values import first_moment, to_days, to_floats
-from brain.usecases.direction.names import CLOSE, DATE
+from brain.source.values import first_moment, to_arrow, to_floats, to_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
 
@@ -26,33 +26,33 @@ class SqlSource:
         self.schema = schema
         self._engine = sa.create_engine(url, pool_pre_ping=True)
 
-    def discover(self, schema: str | None = None) -> list[str]:
-        schema = schema or self.schema
-        with self._explained(schema or "the default schema"):
+    def discover(self, columns: Collection[str]) -> list[str]:
+        with self._explained(self.schema or "the default schema"):
             inspector = sa.inspect(self._engine)
-            names = {*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)}
-            return sorted(name for name in names if {DATE, CLOSE} <= set(self._kinds(name, schema)))
+            names = {*inspector.get_table_names(schema=self.schema), *inspector.get_view_names(schema=self.schema)}
+            return sorted(name for name in names if set(columns) <= set(self._kinds(name)))
 
     def columns(self, table: str) -> dict[str, Kind]:
         with self._explained(table):
-            return self._kinds(table, self.schema)
+            return self._kinds(table)
 
-    def _kinds(self, table: str, schema: str | None) -> dict[str, Kind]:
+    def _kinds(self, table: str) -> dict[str, Kind]:
         if self._engine.dialect.name == "duckdb":  # its driver cannot reflect under SQLAlchemy 2.1
-            return self._standard_columns(table, schema)
-        described = sa.inspect(self._engine).get_columns(table, schema=schema)
+            return self._standard_columns(table)
+        described = sa.inspect(self._engine).get_columns(table, schema=self.schema)
         return {column["name"]: kind_of(column["type"]) for column in described}
 
-    def _standard_columns(self, table: str, schema: str | None) -> dict[str, Kind]:
+    def _standard_columns(self, table: str) -> dict[str, Kind]:
         """The columns as the SQL standard's information schema lists them."""
         names = ("column_name", "data_type", "table_name", "table_schema", "ordinal_position")
         listed = sa.table("columns", *map(sa.column, names), schema="information_schema")
         query = sa.select(listed.c.column_name, listed.c.data_type).order_by(listed.c.ordinal_position)
-        query = query.where(listed.c.table_name == table, listed.c.table_schema == (schema or sa.func.current_schema()))
+        inside = listed.c.table_schema == (self.schema or sa.func.current_schema())
+        query = query.where(listed.c.table_name == table, inside)
         with self._engine.connect() as connection:
             found = {name: kind_named(type_) for name, type_ in connection.execute(query)}
         if not found:
-            raise missing_table(table, schema)
+            raise missing_table(table, self.schema)
         return found
 
     def read(
@@ -65,27 +65,42 @@ class SqlSource:
         until: date | datetime | None = None,
         batch_rows: int = 50_000,
     ) -> Iterator[Batch]:
-        query = select_rows(self._table(table, [key, *columns]), key, since, until)
+        kinds = {name: kind for name, kind in self.columns(table).items() if name == key}
+        query = select_rows(self._table(table, [key, *columns], kinds), key, since, until)
+        zoned = kinds.get(key) is Kind.ZONED_TIME
+        for values in self._columnwise(table, query, batch_rows):
+            keys = to_times(table, key, values[0], zoned=zoned)
+            yield Batch(keys, to_floats(table, columns, values[1:], keys))
+
+    def read_table(self, table: str, columns: Sequence[str], *, batch_rows: int = 50_000) -> pa.Table:
+        kinds = self.columns(table)
+        schema = pa.schema([(name, ARROW_TYPES[kinds[name]]) for name in columns])
+        query = sa.select(*self._table(table, columns, kinds).c)
+        batches = []
+        for values in self._columnwise(table, query, batch_rows):
+            arrays = [to_arrow(table, name, kinds[name], part) for name, part in zip(columns, values, strict=True)]
+            batches.append(pa.record_batch(arrays, schema=schema))
+        return pa.Table.from_batches(batches, schema)
+
+    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
+        source = self._table(table, [key], self.columns(table))
+        with self._explained(table), self._engine.connect() as connection:
+            found = connection.execute(sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)).scalar()
+        return None if found is None else first_moment(to_times(table, key, [found]))
+
+    def _columnwise(self, table: str, query: sa.Select[Any], batch_rows: int) -> Iterator[list[Any]]:
+        """The rows of a query in bounded batches, each as one tuple of values a column."""
         with self._explained(table), self._engine.connect() as connection:
             rows = connection.execution_options(stream_results=True, yield_per=batch_rows).execute(query)
             for part in rows.partitions(batch_rows):
-                cells = list(zip(*part, strict=True))
-                keys = to_days(table, key, cells[0])
-                yield Batch(keys, to_floats(table, columns, cells[1:], keys))
-
-    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
-        source = self._table(table, [key])
-        with self._explained(table), self._engine.connect() as connection:
-            found = connection.execute(sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)).scalar()
-        return None if found is None else first_moment(to_days(table, key, [found]))
+                yield list(zip(*part, strict=True))
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def _table(self, table: str, names: Sequence[str]) -> sa.TableClause:
-        """Columns keep their native type where a cell tells it; the key compares as a date or time."""
-        kinds = self.columns(table)
-        typed: Mapping[str, Any] = {names[0]: sa.Date() if kinds.get(names[0]) == Kind.DATE else sa.DateTime()}
+    def _table(self, table: str, names: Sequence[str], kinds: Mapping[str, Kind]) -> sa.TableClause:
+        """Dates and times of `kinds` are typed, so that a lax database gives them as such; the rest comes as it is."""
+        typed = {name: _TIME_TYPES[kind] for name, kind in kinds.items() if kind in _TIME_TYPES}
         return sa.table(table, *(sa.column(name, typed.get(name)) for name in names), schema=self.schema)
 
     @contextlib.contextmanager
@@ -94,12 +109,12 @@ class SqlSource:
             yield
         except sa.exc.NoSuchTableError:
             raise missing_table(table, self.schema) from None
-        except ValueError as error:  # a cell that the dialect cannot turn into its column's type
+        except ValueError as error:  # a value that the dialect cannot turn into its column's type
             raise SourceTableError(
                 table,
                 found=str(error),
-                expected="cells of their column's type",
-                remedy="Correct the cell, or the column's type.",
+                expected="values of their column's type",
+                remedy="Correct the value, or the column's type.",
             ) from None
         except sa.exc.DBAPIError as error:
             raise explain(error, self.url, table) from None
@@ -125,7 +140,9 @@ def kind_of(declared: Any) -> Kind:
         return Kind.ZONED_TIME if declared.timezone else Kind.TIME
     for kind, types in (
         (Kind.DATE, sa.Date),
-        (Kind.NUMBER, (sa.Numeric, sa.Float, sa.Integer, sa.Boolean)),
+        (Kind.BOOLEAN, sa.Boolean),
+        (Kind.WHOLE, sa.Integer),
+        (Kind.NUMBER, (sa.Numeric, sa.Float)),
         (Kind.TEXT, sa.String),
     ):
         if isinstance(declared, types):
@@ -138,9 +155,19 @@ def kind_named(type_: str) -> Kind:
     name = type_.upper().partition("(")[0].strip()
     if name.startswith("TIMESTAMP"):
         return Kind.ZONED_TIME if "WITH TIME ZONE" in name or name.endswith("TZ") else Kind.TIME
-    if name == "DATE":
-        return Kind.DATE
-    if name in ("CHAR", "VARCHAR", "TEXT", "CHARACTER VARYING"):
-        return Kind.TEXT
-    numbers = ("INT", "FLOAT", "DOUBLE", "REAL", "DECIMAL", "NUMERIC", "BOOLEAN")
-    return Kind.NUMBER if any(number in name for number in numbers) else Kind.OTHER
+    return _NAMED.get(name, Kind.OTHER)
+
+
+_TIME_TYPES: dict[Kind, Any] = {
+    Kind.DATE: sa.Date(),
+    Kind.TIME: sa.DateTime(),
+    Kind.ZONED_TIME: sa.DateTime(timezone=True),
+}
+_WHOLE = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "HUGEINT")
+_NAMED = {
+    "DATE": Kind.DATE,
+    "BOOLEAN": Kind.BOOLEAN,
+    **dict.fromkeys(("CHAR", "VARCHAR", "TEXT", "CHARACTER VARYING"), Kind.TEXT),
+    **dict.fromkeys((*_WHOLE, *(f"U{name}" for name in _WHOLE)), Kind.WHOLE),
+    **dict.fromkeys(("FLOAT", "DOUBLE", "DOUBLE PRECISION", "REAL", "DECIMAL", "NUMERIC"), Kind.NUMBER),
+}

@@ -1,4 +1,4 @@
-"""What a database driver's error means for an asset, in our words and without secrets."""
+"""What a database driver's error means for a table, in our words and without secrets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def missing_table(table: str, schema: str | None) -> SourceTableError:
     return SourceTableError(
         table,
         found=f"no such table or view in {f'schema {schema!r}' if schema else 'the default schema'}",
-        expected="one table per asset",
-        remedy="Create it, or correct the asset's `table` or `source.schema` in the catalogue.",
+        expected="the table that the catalogue names",
+        remedy="Create it, or correct `table` or `source.schema` in the catalogue.",
     )
 
 
@@ -27,7 +27,7 @@ _DENIED = re.compile(r"permission denied|insufficient.?privilege", re.I)
 
 
 def explain(error: Exception, url: sa.URL, table: str) -> BrainError:
-    """What a driver's error means for the asset; the text never holds the password."""
+    """What a driver's error means for the table; the text never holds the password."""
     cause, reason = said_by(error), reason_of(error, url)
     refused = refusal(error, url, _SETTING)
     if isinstance(refused, CredentialsRejected):

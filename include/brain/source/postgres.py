@@ -1,8 +1,9 @@
-"""PostgreSQL read as Arrow over binary COPY (ADBC): no Python object per cell. Figures in docs/decisions."""
+"""PostgreSQL read as Arrow over binary COPY (ADBC): no Python object per value. Figures in docs/decisions."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,40 +18,42 @@ from psycopg2.extensions import make_dsn
 from sqlalchemy.dialects import postgresql
 
 from brain.core.errors import BrainError, SettingsError, SourceTableError
-from brain.source.batches import Batch, Kind
+from brain.source.batches import ARROW_TYPES, Batch, Kind
 from brain.source.failures import explain, missing_table
 from brain.source.values import first_moment
-from brain.usecases.direction.names import CLOSE, DATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
 
-_NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric", "bool"})
 _KINDS = {
     "date": Kind.DATE,
     "timestamp": Kind.TIME,
     "timestamptz": Kind.ZONED_TIME,
-    **dict.fromkeys(_NUMBERS, Kind.NUMBER),
+    "bool": Kind.BOOLEAN,
+    **dict.fromkeys(("int2", "int4", "int8"), Kind.WHOLE),
+    **dict.fromkeys(("float4", "float8", "numeric"), Kind.NUMBER),
     **dict.fromkeys(("text", "varchar", "bpchar", "name"), Kind.TEXT),
 }
 _DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 _COMPILER: Any = _DIALECT.statement_compiler(_DIALECT, None)
-_CELL_BYTES = 9  # on the wire, about
+_VALUE_BYTES = 9  # of a number on the wire, about
+_TEXT_BYTES = 30
 _SESSION = {"application_name": "brain", "connect_timeout": "10", "options": "-c default_transaction_read_only=on"}
 _TYPE = b"POSTGRESQL:type"  # where the driver tells a column's type
 _NO_TABLE = "42P01"
+_CASTS = {Kind.NUMBER: "double precision", Kind.WHOLE: "bigint", Kind.TEXT: "text"}
 _FIRST_DAY, _LAST_DAY = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")
 
 _DISCOVER = """
 SELECT c.relname::text
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped AND a.attname IN ($2, $3)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname = coalesce(nullif($1, ''), current_schema())
-GROUP BY c.relname HAVING count(*) = 2 ORDER BY c.relname
+GROUP BY c.relname HAVING array_agg(a.attname::text) @> ARRAY(SELECT json_array_elements_text($2::json))
 """
 
 
@@ -63,10 +66,9 @@ class PostgresSource:
         self._open: Any = None
         self._types: dict[str, dict[str, str]] = {}
 
-    def discover(self, schema: str | None = None) -> list[str]:
-        schema = schema or self.schema or ""
-        with self._explained(schema or "the default schema"):
-            return sorted(row[0] for row in self._query(_DISCOVER, (schema, DATE, CLOSE)))
+    def discover(self, columns: Collection[str]) -> list[str]:
+        with self._explained(self.schema or "the default schema"):
+            return sorted(row[0] for row in self._query(_DISCOVER, (self.schema or "", json.dumps(list(columns)))))
 
     def columns(self, table: str) -> dict[str, Kind]:
         return {name: _KINDS.get(type_, Kind.OTHER) for name, type_ in self._describe(table).items()}
@@ -85,13 +87,19 @@ class PostgresSource:
         selected = ", ".join([_quoted(key), *(_as_number(name, types.get(name, "float8")) for name in columns)])
         where = _bounds(key, since, until)
         query = " ".join(["SELECT", selected, "FROM", self._name(table), *where, "ORDER BY", _quoted(key)])
-        with self._explained(table), self._statement(query) as statement:
-            size = batch_rows * _CELL_BYTES * (len(columns) + 1)
-            statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(size)})
-            handle, _ = statement.execute_query()
-            with pa.RecordBatchReader.from_stream(handle) as batches:
-                for batch in batches:
-                    yield _batch(table, key, batch)
+        with self._explained(table), self._batches(query, batch_rows * _VALUE_BYTES * (len(columns) + 1)) as batches:
+            for batch in batches:
+                yield _batch(table, key, batch)
+
+    def read_table(self, table: str, columns: Sequence[str], *, batch_rows: int = 50_000) -> pa.Table:
+        kinds = self.columns(table)
+        selected = ", ".join(_as_kind(name, kinds[name]) for name in columns)
+        query = " ".join(["SELECT", selected, "FROM", self._name(table)])
+        with self._explained(table), self._batches(query, batch_rows * _TEXT_BYTES * len(columns)) as batches:
+            found = batches.read_all().rename_columns(list(columns))
+        for name in columns:
+            _require_finite(table, name, found.column(name))
+        return found.cast(pa.schema([(name, ARROW_TYPES[kinds[name]]) for name in columns]))
 
     def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         name = _quoted(key)
@@ -127,6 +135,15 @@ class PostgresSource:
         with self._connection().cursor() as cursor:
             cursor.adbc_statement.set_sql_query(query)
             yield cursor.adbc_statement
+
+    @contextlib.contextmanager
+    def _batches(self, query: str, size: int) -> Iterator[pa.RecordBatchReader]:
+        """The rows of a query in batches of about `size` bytes."""
+        with self._statement(query) as statement:
+            statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(size)})
+            handle, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(handle) as batches:
+                yield batches
 
     def _query(self, text: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         with self._connection().cursor() as cursor:
@@ -185,7 +202,9 @@ def _bounds(key: str, since: date | datetime | None, until: date | datetime | No
 
 def _rendered(moment: date | datetime) -> str:
     """COPY takes no parameters, so the dialect renders them; they come from `date` objects."""
-    return str(_COMPILER.render_literal_value(moment, sa.DateTime() if isinstance(moment, datetime) else sa.Date()))
+    if not isinstance(moment, datetime):
+        return str(_COMPILER.render_literal_value(moment, sa.Date()))
+    return str(_COMPILER.render_literal_value(moment, sa.DateTime(timezone=moment.tzinfo is not None)))
 
 
 _quoted = _DIALECT.identifier_preparer.quote_identifier
@@ -201,9 +220,16 @@ def _as_number(name: str, type_: str) -> str:
     return f"CAST({_quoted(name)}{'::integer' if type_ == 'bool' else ''} AS double precision)"
 
 
+def _as_kind(name: str, kind: Kind) -> str:
+    """The column as the one type that stands for its kind; times with a zone in UTC."""
+    if kind is Kind.ZONED_TIME:
+        return f"{_quoted(name)} AT TIME ZONE 'UTC'"
+    return f"CAST({_quoted(name)} AS {_CASTS[kind]})" if kind in _CASTS else _quoted(name)
+
+
 def _batch(table: str, key: str, batch: pa.RecordBatch) -> Batch:
     keys: NDArray[np.datetime64] = batch.column(0).to_numpy(zero_copy_only=False)
-    if outside := int(((keys > _LAST_DAY) | (keys < _FIRST_DAY)).sum()):
+    if outside := _outside(keys):
         raise SourceTableError(
             table,
             found=f"{outside} rows whose {key} is infinite or outside the years 1 to 9999",
@@ -214,3 +240,20 @@ def _batch(table: str, key: str, batch: pa.RecordBatch) -> Batch:
     for index in range(batch.num_columns - 1):
         values[index] = batch.column(index + 1).to_numpy(zero_copy_only=False)
     return Batch(keys.astype("datetime64[us]"), values)
+
+
+def _require_finite(table: str, name: str, column: pa.ChunkedArray) -> None:
+    if not pa.types.is_temporal(column.type):
+        return
+    if outside := _outside(column.to_numpy()):
+        raise SourceTableError(
+            table,
+            found=f"{outside} values of {name!r} that are infinite or outside the years 1 to 9999",
+            expected="calendar dates and times, or NULL",
+            remedy=f"Correct them, or read the table through a view: SELECT nullif({_quoted(name)}, 'infinity'), …",
+        )
+
+
+def _outside(keys: NDArray[np.datetime64]) -> int:
+    days = keys.astype("datetime64[D]")  # an infinite date is beyond what fits into microseconds
+    return int(((days > _LAST_DAY) | (days < _FIRST_DAY)).sum())

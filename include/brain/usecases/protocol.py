@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from brain.core.catalogue import SourceSettings
 from brain.core.moment import Moment
 from brain.core.progress import ProgressLog
 from brain.core.section import Section
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
 
     from brain.core.keys import ModelKey
     from brain.core.source_table import SourceTable
+    from brain.core.table_settings import RetentionSettings
     from brain.lake.lake import Lake
     from brain.learning.candidate import TrainingResult
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
-    from brain.source.open import Source
+    from brain.source.connect import Source
     from brain.store.models import ModelStore
     from brain.warehouse.tables import DerivedTable, PublishedTable
 
 T = TypeVar("T")
+SHARED = "shared"  # lake folder for what all chunks of a run share: shared/<day>/<name>
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Unit:
     """What is dealt to workers: an asset, a shop, a group of streams.
 
     Args:
-        models: How many models it has; progress counts them.
+        targets: What is predicted of it: one model each. Progress counts them.
+        retention: How long its snapshots and models are kept.
     """
 
     name: str
-    models: int
+    targets: tuple[str, ...]
+    retention: RetentionSettings
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,29 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """What a person sees first of a use case: the answer to one query.
+
+    Args:
+        label: The heading of a column; empty leaves it out.
+    """
+
+    title: str
+    query: str
+    label: Callable[[str], str] = str
+
+
+@dataclass(frozen=True)
 class Run:
     """One execution of one use case for one moment.
 
     Args:
+        source: Where the source tables are.
         section: The use case's part of the catalogue.
     """
 
     settings: Settings
+    source: SourceSettings
     use_case: UseCase
     section: Any
     moment: Moment
@@ -75,6 +95,10 @@ class Run:
         from brain.store.models import ModelStore
 
         return ModelStore.open(self.settings, self.use_case.name)
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        return self.use_case.units(self.section)
 
     @property
     def progress(self) -> ProgressLog:
@@ -94,13 +118,17 @@ class UseCase(Protocol):
     Args:
         section: The model of its part of the catalogue.
         top_level: Its settings that stand at the top of the catalogue; empty where it is a section under ``use_cases``.
+        space: The lake folder of its snapshots.
         tables: What it publishes.
+        overview: Shown after a run.
     """
 
     name: str
     section: type[Section]
     top_level: tuple[str, ...]
+    space: str
     tables: tuple[PublishedTable, ...]
+    overview: Overview
 
     def discover(self, section: Any, source: Source) -> Section:
         """The section with the units that the source's tables add to it."""

@@ -8,7 +8,10 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from brain.warehouse.connection import transaction
-from brain.warehouse.schema import grant_read
+from brain.warehouse.evolution import evolve
+from brain.warehouse.publish import explained
+from brain.warehouse.statements import COMMA, key_identifiers
+from brain.warehouse.tables import Column, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,54 +20,76 @@ if TYPE_CHECKING:
 
     from brain.extract.report import ExtractionReport
 
-TABLE = "extraction_runs"
-CREATE = """
-CREATE TABLE IF NOT EXISTS extraction_runs (
-    interval_end timestamptz NOT NULL,
-    asset text NOT NULL,
-    verdict text NOT NULL,
-    watermark date,
-    version integer,
-    sha256 text,
-    rows integer,
-    rows_read integer NOT NULL,
-    rows_new integer NOT NULL,
-    completed integer NOT NULL,
-    corrected integer NOT NULL,
-    corrected_dates text NOT NULL,
-    corrected_columns text NOT NULL,
-    purged integer NOT NULL,
-    warnings integer NOT NULL,
-    seconds double precision NOT NULL,
-    reason text NOT NULL,
-    PRIMARY KEY (interval_end, asset)
-);
-COMMENT ON TABLE extraction_runs IS 'A row per asset and data interval: what its extraction did, and its verdict.';
-"""
+COLUMNS = (
+    Column("use_case", "text", "The use case that the table was read for.", default="direction"),
+    Column("interval_end", "timestamptz", "The moment of the run, in UTC: the end of what it may know."),
+    Column("asset", "text", "What was read: the asset, or what else the use case names its source tables by."),
+    Column(
+        "verdict",
+        "text",
+        "What the extraction did: new, appended, unchanged, corrected, rewritten, replayed, quarantined or failed.",
+        required=True,
+    ),
+    Column("watermark", "date", "Date of the newest row that later steps use; empty if there is none."),
+    Column("version", "integer", "Version of the snapshot that later steps use; empty if there is none."),
+    Column("sha256", "text", "SHA-256 of the rows of that snapshot."),
+    Column("rows", "integer", "Number of rows in that snapshot."),
+    Column("rows_read", "integer", "Number of rows read from the source.", required=True),
+    Column("rows_new", "integer", "Number of rows that are newer than the last snapshot.", required=True),
+    Column("completed", "integer", "Number of values that were unknown before and became known.", required=True),
+    Column(
+        "corrected",
+        "integer",
+        "Number of dates, known before, whose rows changed, vanished or appeared late.",
+        required=True,
+    ),
+    Column("corrected_dates", "text", "The first of these dates, separated by commas.", required=True),
+    Column(
+        "corrected_columns",
+        "text",
+        "The first of the columns that changed on them, separated by commas.",
+        required=True,
+    ),
+    Column("purged", "integer", "Number of rows dropped because they are older than the retention.", required=True),
+    Column(
+        "warnings", "integer", "Number of findings of the quality gate that did not keep the rows out.", required=True
+    ),
+    Column("seconds", "double precision", "Duration of the extraction, in seconds.", required=True),
+    Column(
+        "reason",
+        "text",
+        "Why the rows were refused or rewritten, for people; empty if there is nothing to say.",
+        required=True,
+    ),
+)
+
+EXTRACTION_RUNS = Layout(
+    name="extraction_runs",
+    meaning="A row per use case, source table and run: what its extraction read, and what came of it.",
+    key=("use_case", "interval_end", "asset"),
+    columns=COLUMNS,
+    filled=frozenset(column.name for column in COLUMNS if column.required),
+)
 
 
 def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:
-    """Write one row per report; a rerun of an interval replaces its rows.
+    """Write one row per report; a rerun of the same moment replaces its rows.
 
     Raises:
         ServerUnreachable: Nothing answers, or the connection was cut; nothing was written.
         CredentialsRejected: The login was refused.
+        PublishError: The warehouse's table cannot be brought to what this release declares; nothing was written.
     """
     if not reports:
         return
     records = [report.record() for report in reports]
-    names = [sql.Identifier(name) for name in records[0]]
-    kept = [name for name in names if name.string not in ("interval_end", "asset")]
-    upsert = sql.SQL(
-        "INSERT INTO extraction_runs ({}) VALUES %s ON CONFLICT (interval_end, asset) DO UPDATE SET {}"
-    ).format(
-        sql.SQL(", ").join(names),
-        sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in kept),
+    kept = [sql.Identifier(name) for name in records[0] if name not in EXTRACTION_RUNS.key]
+    upsert = sql.SQL("INSERT INTO extraction_runs ({}) VALUES %s ON CONFLICT ({}) DO UPDATE SET {}").format(
+        COMMA.join(map(sql.Identifier, records[0])),
+        COMMA.join(key_identifiers(EXTRACTION_RUNS)),
+        COMMA.join(sql.SQL("{0} = excluded.{0}").format(name) for name in kept),
     )
-    with transaction(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('extraction_runs')")
-        if cursor.fetchone() == (None,):
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('extraction_runs'))")
-            cursor.execute(CREATE)
-            grant_read(cursor, [TABLE])
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('extraction_runs'))")  # chunks record side by side
+        evolve(cursor, EXTRACTION_RUNS)
         execute_values(cursor, upsert, [tuple(record.values()) for record in records])

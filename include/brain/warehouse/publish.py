@@ -1,181 +1,204 @@
-"""One transaction from scored cells to the published tables: readers see all of the old or all of the new."""
+"""One transaction from computed rows to the published tables: readers see all of the old or all of the new."""
 
 from __future__ import annotations
 
+import csv
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
+from psycopg2 import DataError, IntegrityError
+from psycopg2.errors import InsufficientPrivilege
 
 from brain.core.errors import PublishError
-from brain.scoring.batch import CELL_COLUMNS
-from brain.usecases.direction.names import probability_column
+from brain.warehouse import statements
 from brain.warehouse.connection import transaction
-from brain.warehouse.schema import prepare, probability_columns
+from brain.warehouse.evolution import Pattern, bring_up_to_date, read_facts
+from brain.warehouse.tables import STAGED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
-    from brain.usecases.direction.catalogue import Assets
+    from brain.core.moment import Moment
+    from brain.warehouse.tables import DerivedTable, PublishedTable
 
 PUBLISH_LOCK = 0x42524149  # "BRAI": one publisher at a time
 
-STAGE = """
-CREATE TEMPORARY TABLE scored (
-    asset text, horizon integer, as_of date, probability double precision, base_rate double precision,
-    skill double precision, has_skill boolean, model_version integer, trained_at timestamptz,
-    data_sha256 text, reason text, PRIMARY KEY (asset, horizon)
-) ON COMMIT DROP
-"""
 
-UPSERT_SCORED = """
-INSERT INTO probability_details AS kept
-    (asset, horizon, as_of, probability, base_rate, skill, has_skill, model_version, trained_at,
-     stale, reason, data_sha256, published_at)
-SELECT asset, horizon, as_of, probability, base_rate, skill, has_skill, model_version, trained_at,
-       false, reason, data_sha256, %(published_at)s
-FROM scored WHERE probability IS NOT NULL
-ON CONFLICT (asset, horizon) DO UPDATE SET
-    as_of = excluded.as_of, probability = excluded.probability, base_rate = excluded.base_rate,
-    skill = excluded.skill, has_skill = excluded.has_skill, model_version = excluded.model_version,
-    trained_at = excluded.trained_at, stale = false, reason = excluded.reason,
-    data_sha256 = excluded.data_sha256, published_at = excluded.published_at
-"""
+@dataclass(frozen=True)
+class TableRows:
+    """What a table is to show, as `brain.warehouse.grid.complete` gives it."""
 
-KEEP_UNSCORED = """
-INSERT INTO probability_details AS kept (asset, horizon, stale, reason)
-SELECT asset, horizon, true, reason FROM scored WHERE probability IS NULL
-ON CONFLICT (asset, horizon) DO UPDATE SET stale = true, reason = excluded.reason
-"""
+    table: PublishedTable
+    rows: pd.DataFrame
 
-DROP_DEPARTED = """
-DELETE FROM probability_details kept
-WHERE NOT EXISTS (SELECT FROM scored WHERE scored.asset = kept.asset AND scored.horizon = kept.horizon)
-"""
 
-APPEND_HISTORY = """
-INSERT INTO probability_history
-    (asset, horizon, as_of, published_at, probability, base_rate, skill, has_skill, model_version, trained_at,
-     data_sha256)
-SELECT asset, horizon, as_of, %(published_at)s, probability, base_rate, skill, has_skill, model_version, trained_at,
-       data_sha256
-FROM scored WHERE probability IS NOT NULL
-    AND NOT EXISTS (
-        SELECT FROM probability_history past
-        WHERE past.asset = scored.asset AND past.horizon = scored.horizon AND past.as_of = scored.as_of
-            AND past.published_at <> %(published_at)s
-            AND past.probability = scored.probability AND past.base_rate = scored.base_rate
-            AND past.has_skill IS NOT DISTINCT FROM scored.has_skill AND past.model_version = scored.model_version
-            AND past.data_sha256 = scored.data_sha256
-    )
-ON CONFLICT (asset, horizon, as_of, published_at) DO UPDATE SET
-    probability = excluded.probability, base_rate = excluded.base_rate, skill = excluded.skill,
-    has_skill = excluded.has_skill, model_version = excluded.model_version, trained_at = excluded.trained_at,
-    data_sha256 = excluded.data_sha256
-"""
+@dataclass(frozen=True)
+class TableCounts:
+    """What a publication did to one table, in rows.
+
+    Args:
+        fresh: Computed in this run.
+        stale: Could not be computed and kept from an earlier publication, or listed without a value.
+        departed: Removed: no longer expected, or not computed in a table that does not keep such rows.
+    """
+
+    fresh: int
+    stale: int
+    departed: int
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What one publication did, in cells."""
+    """What one publication did.
+
+    Args:
+        tables: By name of the table.
+    """
 
     published_at: datetime
-    assets: int
-    fresh: int
-    stale: int
-    departed: int
-    without_skill: int
+    tables: Mapping[str, TableCounts]
+
+    @property
+    def fresh(self) -> int:
+        return sum(counts.fresh for counts in self.tables.values())
+
+    @property
+    def stale(self) -> int:
+        return sum(counts.stale for counts in self.tables.values())
+
+    @property
+    def departed(self) -> int:
+        return sum(counts.departed for counts in self.tables.values())
 
 
-def publish(url: SecretStr, catalogue: Assets, cells: pd.DataFrame, published_at: datetime) -> Publication:
-    """Replace what readers see, in one transaction.
-
-    A cell of the catalogue without a probability keeps its last published one, marked stale with the reason; a cell
-    that left the catalogue leaves the tables.
+def publish(
+    url: SecretStr, tables: Sequence[TableRows], derived: Sequence[DerivedTable], moment: Moment
+) -> Publication:
+    """Replace what readers see of the tables of one use case, in one transaction.
 
     Args:
         url: The warehouse.
-        catalogue: Decides which assets and horizons are shown.
-        cells: A row per (asset, horizon) of the catalogue with `CELL_COLUMNS`; probability is NaN where scoring failed.
-        published_at: The end of the data interval; a rerun with the same one gives the same rows.
+        tables: A row without a value keeps its last published one, marked stale with the reason, or goes, as its table
+            declares. A row of the warehouse that is not among them goes.
+        derived: Filled from `tables` at the end.
+        moment: A rerun of the same one gives the same rows.
 
     Raises:
-        PublishError: `cells` is not exactly the catalogue's grid.
+        PublishError: The rows break what their table declares, or the warehouse's table cannot be brought to what this
+            release declares; nothing was changed.
+        TableBusy: Another session holds a lock on a table.
     """
-    _require_grid(catalogue, cells)
-    with transaction(url) as connection, connection.cursor() as cursor:
+    for given in tables:
+        _require_whole(given)
+    named = {given.table.name: given for given in tables}
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
-        prepare(cursor, catalogue.horizons)
-        _stage(cursor, cells)
-        moment = {"published_at": published_at}
-        cursor.execute(UPSERT_SCORED, moment)
-        cursor.execute(KEEP_UNSCORED)
-        cursor.execute(DROP_DEPARTED)
-        departed = cursor.rowcount
-        _widen(cursor, catalogue)
-        cursor.execute(APPEND_HISTORY, moment)
-        return _summary(cursor, published_at, departed)
+        for given in tables:
+            _stage(cursor, given)
+        for table in derived:
+            cursor.execute(statements.create_temporary(table.staging))
+        undeclared = _bring_up_to_date(cursor, [given.table for given in tables], derived)
+        counts = {name: _publish_table(cursor, given.table, undeclared[name], moment) for name, given in named.items()}
+        for table in derived:
+            _derive(cursor, table, undeclared[table.name])
+        return Publication(moment.at, counts)
 
 
-def _require_grid(catalogue: Assets, cells: pd.DataFrame) -> None:
-    expected = {(asset.name, horizon) for asset in catalogue.assets for horizon in asset.horizons}
-    found = list(zip(cells["asset"], cells["horizon"].astype(int), strict=True))
-    if len(found) == len(expected) and set(found) == expected:
-        return
-    strange = sorted(set(found) ^ expected)[:5] or sorted({cell for cell in found if found.count(cell) > 1})[:5]
-    raise PublishError(
-        "Probabilities",
-        found=f"{len(found)} cells, among them missing, unknown or repeated ones: {strange}",
-        expected=f"each of the catalogue's {len(expected)} cells once",
-        remedy="Nothing was published. Score the whole catalogue again.",
-    )
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn PostgreSQL's refusal of rows or of a right into an error that says what to do.
 
-
-def _stage(cursor: Cursor, cells: pd.DataFrame) -> None:
-    cursor.execute(STAGE)
-    buffer = io.StringIO()
-    frame = cells.loc[:, list(CELL_COLUMNS)].astype({"model_version": "Int64"})
-    frame.to_csv(buffer, index=False, header=False, na_rep="", float_format="%.17g")
-    buffer.seek(0)
-    cursor.copy_expert("COPY scored FROM STDIN WITH (FORMAT csv)", buffer)
-
-
-def _widen(cursor: Cursor, catalogue: Assets) -> None:
-    """Bring the wide table in line with the details.
-
-    As_Of is the oldest date behind any number of the row, so that a stale cell cannot pass for a fresh one.
+    Raises:
+        PublishError: PostgreSQL refused; nothing was changed.
     """
-    names = {probability_column(horizon): horizon for horizon in catalogue.horizons}
-    columns = probability_columns(cursor)
-    values = sql.SQL(", ").join(
-        sql.SQL("max(probability) FILTER (WHERE horizon = {})").format(sql.Literal(names.get(column)))
-        for column in columns
+    try:
+        yield
+    except (DataError, IntegrityError) as error:
+        told = error.diag
+        raise PublishError(
+            (told.table_name or "warehouse").removeprefix(STAGED),
+            found=f"{told.message_primary} ({told.message_detail or told.context})",
+            expected="rows as the table declares them",
+            remedy="Nothing was published. Look at what scores these rows.",
+        ) from error
+    except InsufficientPrivilege as error:
+        raise PublishError(
+            "warehouse",
+            found=str(error.diag.message_primary),
+            expected="a role that owns the published tables and may create tables in their schema",
+            remedy="Nothing was published. Give the tables to that role (ALTER TABLE … OWNER TO …) or GRANT CREATE ON"
+            " SCHEMA … TO it.",
+        ) from error
+
+
+def _require_whole(given: TableRows) -> None:
+    """Refuse a row with a value that lacks what its table requires."""
+    rows, table = given.rows, given.table
+    needed = [name for name in table.required if name in table.row_names]
+    lacking = rows[rows[table.value].notna() & rows[needed].isna().any(axis="columns")]
+    if lacking.empty:
+        return
+    first = " ".join(str(lacking.iloc[0][name]) for name in table.key)
+    raise PublishError(
+        table.name,
+        found=f"{len(lacking)} rows with a value and without all of {', '.join(needed)}; the first is {first}",
+        expected="every row with a value to have them",
+        remedy="Nothing was published. Look at what scores these rows.",
     )
-    identifiers = [sql.Identifier(column) for column in columns]
-    cursor.execute(
-        sql.SQL(
-            "INSERT INTO Probabilities (AssetName, {columns}, As_Of, Published_At)"
-            " SELECT asset, {values}, min(as_of), max(published_at) FROM probability_details GROUP BY asset"
-            " ON CONFLICT (AssetName) DO UPDATE SET {updates},"
-            " As_Of = excluded.As_Of, Published_At = excluded.Published_At"
-        ).format(
-            columns=sql.SQL(", ").join(identifiers),
-            values=values,
-            updates=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in identifiers),
+
+
+def _bring_up_to_date(
+    cursor: Cursor, tables: Sequence[PublishedTable], derived: Sequence[DerivedTable]
+) -> dict[str, tuple[str, ...]]:
+    """Make the warehouse's tables what is declared; by name, the columns they have besides."""
+    layouts = [(table.layout, table.staging) for table in tables]
+    layouts += [(table.layout, table.staging) for table in derived]
+    layouts += [(table.history_layout, table.staging) for table in tables if table.history_layout]
+    facts = read_facts(cursor, {layout.identifier for pair in layouts for layout in pair})
+    return {
+        layout.name: bring_up_to_date(
+            cursor, layout, facts.get(layout.identifier), Pattern.of(staging, facts[staging.identifier])
         )
-    )
-    cursor.execute("DELETE FROM Probabilities WHERE AssetName NOT IN (SELECT asset FROM probability_details)")
+        for layout, staging in layouts
+    }
 
 
-def _summary(cursor: Cursor, published_at: datetime, departed: int) -> Publication:
-    cursor.execute(
-        "SELECT count(DISTINCT asset), count(*) FILTER (WHERE NOT stale), count(*) FILTER (WHERE stale),"
-        " count(*) FILTER (WHERE NOT has_skill) FROM probability_details"
+def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str, ...], moment: Moment) -> TableCounts:
+    values = {"published_at": moment.at}
+    fresh = _run(cursor, statements.upsert_computed(table, undeclared), values)
+    keeps = table.unscored == "keep"
+    stale = _run(cursor, statements.keep_uncomputed(table)) if keeps else 0
+    dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))
+    departed = _run(cursor, statements.remove_departed(table))
+    if history := table.history_layout:
+        _run(cursor, statements.remember(table, history), values)
+    return TableCounts(fresh, stale, departed + dropped)
+
+
+def _stage(cursor: Cursor, given: TableRows) -> None:
+    table = given.table
+    cursor.execute(statements.create_temporary(table.staging))
+    buffer = io.StringIO()
+    given.rows.loc[:, list(table.row_names)].to_csv(
+        buffer, index=False, header=False, na_rep="", float_format="%.17g", quoting=csv.QUOTE_ALL
     )
-    assets, fresh, stale, without_skill = cursor.fetchone()
-    return Publication(published_at, assets, fresh, stale, departed, without_skill)
+    buffer.seek(0)
+    cursor.copy_expert(statements.copy(table), buffer)
+
+
+def _derive(cursor: Cursor, table: DerivedTable, undeclared: tuple[str, ...]) -> None:
+    cursor.execute(statements.fill(table))
+    cursor.execute(statements.upsert(table, undeclared))
+    cursor.execute(statements.remove_departed(table))
+
+
+def _run(cursor: Cursor, statement: object, values: Mapping[str, object] | None = None) -> int:
+    cursor.execute(statement, values)
+    return int(cursor.rowcount)

@@ -7,26 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from psycopg2 import errors as pg
+from psycopg2 import sql
 
 from brain.core.errors import QueryRefused
-from brain.core.keys import ModelKey
-from brain.scoring.replay import Published
-from brain.usecases.direction.names import model_key
 from brain.warehouse.connection import transaction
+from brain.warehouse.statements import AND, COMMA, key_identifiers
+from brain.warehouse.tables import PUBLISHED_AT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
+    import pandas as pd
     from pydantic import SecretStr
 
     from brain.core.settings import Settings
-
-WIDE_TABLE = "SELECT * FROM Probabilities ORDER BY AssetName"
-GOLD_ANSWER = """SELECT "5_Day_Probability", "20_Day_Probability", "161_Day_Probability"
-FROM Probabilities WHERE AssetName = 'GOLD'"""
-FALL_ANSWER = """SELECT AssetName, "21_Day_Probability"
-FROM Probabilities ORDER BY "21_Day_Probability" ASC LIMIT 5"""
+    from brain.warehouse.tables import ModelColumns, PublishedTable
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ def reader_url(settings: Settings) -> SecretStr:
     return settings.reader_url or settings.warehouse_url
 
 
-def ask(url: SecretStr, query: str, values: Sequence[object] | None = None) -> Answer:
+def ask(url: SecretStr, query: str | sql.Composable, values: Sequence[object] | None = None) -> Answer:
     """Run one query in a read-only transaction, `values` bound by the driver.
 
     Raises:
@@ -59,6 +55,75 @@ def ask(url: SecretStr, query: str, values: Sequence[object] | None = None) -> A
         return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
 
 
+def last_published(
+    url: SecretStr, table: PublishedTable, key: Mapping[str, object], as_of: date | datetime
+) -> dict[str, Any] | None:
+    """The row last published for that key and day, from the table's history; None if there was none.
+
+    Args:
+        key: A value for each column of the table's key.
+
+    Raises:
+        QueryRefused: Nothing was published yet.
+    """
+    history = table.history_layout
+    assert history is not None, f"{table.name} keeps no history"
+    *wanted, moment = key_identifiers(history)
+    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} DESC LIMIT 1").format(
+        COMMA.join(sql.Identifier(column.identifier) for column in history.columns),
+        sql.Identifier(history.identifier),
+        AND.join(sql.SQL("{} = %s").format(name) for name in wanted),
+        moment,
+    )
+    found = ask(url, query, [*(key[name] for name in table.key), as_of]).rows
+    return dict(zip((column.name for column in history.columns), found[0], strict=True)) if found else None
+
+
+def history_of(url: SecretStr, table: PublishedTable) -> pd.DataFrame:
+    """Every row ever published of a table that keeps a history.
+
+    Raises:
+        QueryRefused: Nothing was published yet.
+    """
+    import pandas as pd
+
+    history = table.history_layout
+    assert history is not None, f"{table.name} keeps no history"
+    columns = COMMA.join(sql.Identifier(column.identifier) for column in history.columns)
+    query = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier(history.identifier))
+    return pd.DataFrame(ask(url, query).rows, columns=[column.name for column in history.columns])
+
+
+def referenced_versions(
+    url: SecretStr, tables: Iterable[PublishedTable], since: datetime
+) -> list[tuple[dict[str, Any], int]]:
+    """The model versions behind a row that is shown now or was published after `since`.
+
+    Returns:
+        For each, the columns of the row from which the use case makes the model's key, and the version. Tables that
+        declare no model are left out.
+
+    Raises:
+        QueryRefused: A table was not published yet.
+    """
+    found = []
+    for table in tables:
+        if table.model:
+            rows = ask(url, _versions(table, table.model), [since] if table.history_layout else None).rows
+            found += [(dict(zip(table.model.key, row, strict=True)), version) for *row, version in rows]
+    return found
+
+
+def _versions(table: PublishedTable, model: ModelColumns) -> sql.Composed:
+    names = [sql.Identifier(table.column(name).identifier) for name in (*model.key, model.version)]
+    select = sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL")
+    query = select.format(COMMA.join(names), sql.Identifier(table.layout.identifier), names[-1])
+    if (history := table.history_layout) is None:
+        return sql.SQL("{} GROUP BY {}").format(query, COMMA.join(names))
+    past = select.format(COMMA.join(names), sql.Identifier(history.identifier), names[-1])
+    return sql.SQL("{} UNION {} AND {} >= %s").format(query, past, sql.Identifier(PUBLISHED_AT))
+
+
 def _refused(error: psycopg2.Error) -> QueryRefused:
     missing = isinstance(error, pg.UndefinedTable)
     return QueryRefused(
@@ -67,23 +132,3 @@ def _refused(error: psycopg2.Error) -> QueryRefused:
         expected="one query on the published tables",
         remedy="Nothing may have been published yet: `make run` or `brain run` does." if missing else "Correct it.",
     )
-
-
-def published(url: SecretStr, asset: str, horizon: int, as_of: date) -> Published | None:
-    """The number last published for that cell and day, with what it takes to replay it; None if there was none."""
-    query = """
-        SELECT asset, horizon, as_of, published_at, probability, has_skill, model_version, data_sha256
-        FROM probability_history WHERE asset = %s AND horizon = %s AND as_of = %s
-        ORDER BY published_at DESC LIMIT 1
-    """
-    found = ask(url, query, (asset, horizon, as_of)).rows
-    return Published(model_key(asset, horizon), *found[0][2:]) if found else None
-
-
-def referenced_versions(url: SecretStr, since: datetime) -> set[tuple[ModelKey, int]]:
-    """Model versions behind a number that is shown now or was published after `since`."""
-    query = """
-        SELECT asset, horizon, model_version FROM probability_details WHERE model_version IS NOT NULL
-        UNION SELECT asset, horizon, model_version FROM probability_history WHERE published_at >= %s
-    """
-    return {(model_key(asset, horizon), version) for asset, horizon, version in ask(url, query, (since,)).rows}

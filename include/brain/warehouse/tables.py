@@ -1,11 +1,15 @@
-"""A published table, declared once: what DDL, comments, grants, staging, upsert, history and docs derive from."""
+"""A published table, declared once: DDL, comments, grants, staging, upsert, history and docs derive from it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from psycopg2 import sql
 
 SqlType = Literal["text", "integer", "bigint", "double precision", "boolean", "date", "timestamptz"]
@@ -14,16 +18,33 @@ PUBLISHED_AT = "published_at"  # the run's moment; the publisher fills it
 STALE = "stale"  # true where the row is kept from an earlier publication; the publisher fills it
 REASON = "reason"  # why the row could not be computed; empty where it was
 
+STAGED = "staged_"  # what the temporary tables of a publication are called, before the table's name
+IDENTIFIER_BYTES = 63  # PostgreSQL cuts a longer name short
+_NAME = re.compile(r"\w[\w ]*")
+_UNQUOTED = re.compile(r"[a-z_]\w*", re.ASCII | re.IGNORECASE)
+
+
+def folded(name: str) -> str:
+    """The name PostgreSQL keeps: in lower case, unless the name must be quoted in SQL anyway."""
+    return name.lower() if _UNQUOTED.fullmatch(name) else name
+
+
+def spelled(name: str) -> str:
+    """The name as a person writes it in SQL."""
+    return name if _UNQUOTED.fullmatch(name) else f'"{name}"'
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a published table.
+    """A column of a table.
 
     Args:
+        name: As people write it: ``As_Of``, which PostgreSQL folds to lower case.
         meaning: For people: the comment on the column and its line in docs/tables.md.
         required: Filled in every row that could be computed.
         low: Least value allowed.
         high: Largest value allowed.
+        default: What rows have that were written before the column existed; empty if None.
     """
 
     name: str
@@ -32,6 +53,53 @@ class Column:
     required: bool = False
     low: float | None = None
     high: float | None = None
+    default: str | float | bool | None = None
+
+    @property
+    def identifier(self) -> str:
+        return folded(self.name)
+
+    @property
+    def bounded(self) -> bool:
+        return self.low is not None or self.high is not None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table as it stands in PostgreSQL, whatever it is for.
+
+    Args:
+        name: As people write it: ``Probabilities``, which PostgreSQL folds to lower case.
+        key: Names of the columns of its primary key.
+        columns: In the order in which a new table has them.
+        filled: Names of the columns that are never empty, besides the key.
+    """
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    filled: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        names = [column.identifier for column in self.columns]
+        _require(len(set(names)) == len(names), f"{self.name} has two columns of one name")
+        _require({*self.key, *self.filled} <= {column.name for column in self.columns}, f"{self.name} lacks a column")
+        _require(bool(self.key), f"{self.name} has no key")
+        checks = [self.check_name(column) for column in self.columns if column.bounded]
+        for name in (self.name, *names, *checks):
+            _require(bool(_NAME.fullmatch(name)), f"{name!r} is no name for a table or column")
+            _require(len(name.encode()) <= IDENTIFIER_BYTES, f"{name!r} is longer than {IDENTIFIER_BYTES} bytes")
+
+    @property
+    def identifier(self) -> str:
+        return folded(self.name)
+
+    def check_name(self, column: Column) -> str:
+        return f"{self.identifier}_{column.identifier}_check"
+
+    def not_null(self, column: Column) -> bool:
+        return column.name in self.key or column.name in self.filled
 
 
 @dataclass(frozen=True)
@@ -39,12 +107,26 @@ class History:
     """A table that keeps every row ever published, a line only where something changed.
 
     Args:
-        key: Columns that, after the table's own key, tell its rows apart; `PUBLISHED_AT` is added at the end.
+        as_of: Name of the column with the day a row is about. It follows the table's key in the history's, and
+            `PUBLISHED_AT` follows it.
     """
 
     name: str
     meaning: str
-    key: tuple[str, ...] = ()
+    as_of: str = "as_of"
+
+
+@dataclass(frozen=True)
+class ModelColumns:
+    """Which columns of a row tell the model behind it.
+
+    Args:
+        key: Names of the columns from which the use case makes the model's key.
+        version: Name of the column with the model's version; empty where no model was used.
+    """
+
+    key: tuple[str, ...]
+    version: str
 
 
 @dataclass(frozen=True)
@@ -53,11 +135,13 @@ class PublishedTable:
 
     Args:
         name: Unquoted in SQL, so in lower case.
-        columns: In order. Those called `PUBLISHED_AT`, `STALE` and `REASON` are filled by the publisher.
-        value: The column that is empty where a row could not be computed.
+        columns: In order. Must have `PUBLISHED_AT`, which the publisher fills; where rows are kept also `STALE`, which
+            the publisher fills, too, and `REASON`.
+        value: Name of the column that is empty where a row could not be computed.
         history: None keeps none.
         unscored: What happens to a row that could not be computed: ``keep`` shows the last one, marked stale;
             ``drop`` removes it.
+        model: None if no stored model stands behind a row; else tidying keeps the versions it tells of.
     """
 
     name: str
@@ -67,6 +151,60 @@ class PublishedTable:
     value: str
     history: History | None = None
     unscored: Literal["keep", "drop"] = "keep"
+    model: ModelColumns | None = None
+
+    def __post_init__(self) -> None:
+        names = {column.name for column in self.columns}
+        needed = {PUBLISHED_AT, self.value, *({STALE, REASON} if self.unscored == "keep" else ())}
+        if self.model:
+            needed |= {*self.model.key, self.model.version}
+        if self.history:
+            needed.add(self.history.as_of)
+            required = {column.name for column in self.columns if column.required}
+            _require(self.history.as_of in required, f"{self.name}.{self.history.as_of} has to be required")
+        _require(needed <= names, f"{self.name} lacks {', '.join(sorted(needed - names))}")
+        _require(self.value not in self.key, f"{self.name}.{self.value} cannot be key and value")
+        _ = self.layout, self.history_layout  # a mistake shows where it was made
+
+    @cached_property
+    def row_columns(self) -> tuple[Column, ...]:
+        """The columns that a use case fills; the publisher fills the others."""
+        return tuple(column for column in self.columns if column.name not in (PUBLISHED_AT, STALE))
+
+    @cached_property
+    def row_names(self) -> tuple[str, ...]:
+        """Names of the columns that a use case fills, in order."""
+        return tuple(column.name for column in self.row_columns)
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns that are filled in every row that could be computed."""
+        return tuple(column.name for column in self.columns if column.required)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The table itself. A kept row may have nothing but its key and the reason."""
+        filled = {STALE} if self.unscored == "keep" else {self.value, PUBLISHED_AT, *self.required}
+        return Layout(self.name, self.meaning, self.key, self.columns, frozenset(filled))
+
+    @cached_property
+    def staging(self) -> Layout:
+        """The temporary table that the rows of a run are copied into."""
+        return Layout(f"{STAGED}{self.name}", "", self.key, self.columns)
+
+    @cached_property
+    def history_layout(self) -> Layout | None:
+        """The table that keeps every row ever published: the key first, then what was published."""
+        if self.history is None:
+            return None
+        key = (*self.key, self.history.as_of, PUBLISHED_AT)
+        kept = (column.name for column in self.columns if column.name not in (*key, STALE, REASON))
+        columns = tuple(self.column(name) for name in (*key, *kept))
+        filled = frozenset({self.value, *self.required})
+        return Layout(self.history.name, self.history.meaning, key, columns, filled)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
 
 
 @dataclass(frozen=True)
@@ -84,3 +222,23 @@ class DerivedTable:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     select: sql.Composable
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(self.name, self.meaning, self.key, self.columns)
+
+    @cached_property
+    def staging(self) -> Layout:
+        """The temporary table that `select` fills."""
+        return Layout(f"{STAGED}{self.layout.identifier}", "", self.key, self.columns)
+
+
+def others(columns: Iterable[Column], key: Iterable[str]) -> tuple[Column, ...]:
+    """The columns that are not in the key."""
+    left_out = set(key)
+    return tuple(column for column in columns if column.name not in left_out)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)

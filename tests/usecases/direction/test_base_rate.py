@@ -96,7 +96,7 @@ def test_a_window_is_taken_for_all_horizons_so_that_neighbours_agree() -> None:
     assert np.ptp([rates.rate(horizon, 7999) for horizon in horizons]) < 0.01
 
 
-def test_what_is_usual_is_one_half_where_nothing_is_given() -> None:
+def test_the_peers_share_is_one_half_where_none_is_given() -> None:
     assert BaseRates.of({5: known_at_the_end(shuffled(50, 100), 5)}, {}).peers_at(5, 99) == 0.5
 
 

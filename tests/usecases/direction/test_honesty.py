@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.grid.series import planted, random_walk
 from benchmarks.grid.train import Cell, Job, judged, known_at, train_job
-from brain.usecases.direction.base_rate import log_loss
+from brain.learning.probability import log_loss
 from brain.usecases.direction.catalogue import AssetSpec
 
 HORIZONS = (1, 5, 20)

@@ -59,7 +59,7 @@ def others(known: AssetDataset, cut: int, later: int) -> dict[int, np.ndarray]:
 
 def cell_of(data: AssetDataset, peers: dict[int, np.ndarray], horizon: int) -> Cell:
     cell = cut_cell(data, horizon, SPEC.training, BaseRates.of(data.labels, peers))
-    assert not cell.thin
+    assert not cell.training.thin
     return cell
 
 
@@ -68,7 +68,7 @@ def cell_of(data: AssetDataset, peers: dict[int, np.ndarray], horizon: int) -> C
 def test_what_was_said_before_a_row_owes_nothing_to_what_came_after(
     known: AssetDataset, horizon: int, recipe: dict[str, Any]
 ) -> None:
-    folds = cell_of(known, {}, horizon).folds.evidence
+    folds = cell_of(known, {}, horizon).training.folds.evidence
     cut = int(folds[2].test[0])  # the row on which a fold's model, just fitted, first says something
     with quiet_single_thread():
         before = backtest(cell_of(known, others(known, cut, 120), horizon), recipe)

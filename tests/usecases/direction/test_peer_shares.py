@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain.usecases.direction.peer_shares import EVEN_OUTCOMES, GridShares, counted
+from brain.usecases.direction.peer_shares import EVEN_OUTCOMES, UpCounts, count_ups
 
 DATES = np.array(["2001-06-01", "2002-01-04", "2002-06-03", "2003-02-03"], dtype="datetime64[D]")
 
@@ -23,11 +23,11 @@ def test_known_rows_are_counted_in_the_year_their_labels_end() -> None:
             "RETURNS5": [np.nan] * 5,
         }
     )
-    assert counted(frame, (1, 2, 5, 20)) == {1: {2001: (2, 2), 2002: (1, 2)}, 2: {2001: (1, 1), 2002: (0, 1)}, 5: {}}
+    assert count_ups(frame, (1, 2, 5, 20)) == {1: {2001: (2, 2), 2002: (1, 2)}, 2: {2001: (1, 1), 2002: (0, 1)}, 5: {}}
 
 
-def test_what_is_usual_is_the_share_of_the_other_assets_as_known_then() -> None:
-    shares = GridShares(
+def test_the_peers_share_is_that_of_the_other_assets_as_known_then() -> None:
+    shares = UpCounts(
         {
             "A": {5: {2001: (900, 900)}},
             "B": {5: {2001: (10, 30), 2003: (7, 8)}},
@@ -39,5 +39,5 @@ def test_what_is_usual_is_the_share_of_the_other_assets_as_known_then() -> None:
 
 
 def test_an_asset_alone_has_only_even_odds() -> None:
-    peers = GridShares({"A": {1: {2001: (2, 3)}}}).without("A").by_row([1, 5], DATES)
+    peers = UpCounts({"A": {1: {2001: (2, 3)}}}).without("A").by_row([1, 5], DATES)
     assert all((peers[horizon] == 0.5).all() for horizon in (1, 5))

@@ -10,15 +10,14 @@ import pandas as pd
 import pytest
 
 from brain.core.moment import Moment
-from brain.usecases.direction.catalogue import Assets, parse_assets
+from brain.quality.result import GateResult
 from brain.usecases.direction.published_check import check_probabilities
 
-INTERVAL = Moment(datetime(2024, 1, 9, 6, tzinfo=UTC))
+MOMENT = Moment(datetime(2024, 1, 9, 6, tzinfo=UTC))
 
 
-@pytest.fixture
-def catalogue() -> Assets:
-    return parse_assets("defaults: {horizons: [5, 20]}\nassets: [GOLD, SILVER]")
+def check(frame: pd.DataFrame) -> GateResult:
+    return check_probabilities({"probability_details": frame}, MOMENT)
 
 
 def cells(**changes: Any) -> pd.DataFrame:
@@ -39,8 +38,8 @@ def cells(**changes: Any) -> pd.DataFrame:
     return frame
 
 
-def test_good_cells_pass(catalogue: Assets) -> None:
-    report = check_probabilities(cells(), catalogue, INTERVAL)
+def test_good_cells_pass() -> None:
+    report = check(cells())
     assert report.passed
     assert report.findings == ()
 
@@ -58,27 +57,24 @@ def test_good_cells_pass(catalogue: Assets) -> None:
         ({"model_version": None}, "provenance"),
         ({"as_of": None}, "provenance"),
         ({"as_of": date(2024, 1, 10)}, "not_from_the_future"),
-        ({"asset": "PLATINUM"}, "expected_cells"),
-        ({"horizon": 21}, "expected_cells"),
-        ({"horizon": 20}, "unique_cells"),
     ],
 )
-def test_a_wrong_cell_is_refused(catalogue: Assets, changes: dict[str, Any], rule: str) -> None:
-    report = check_probabilities(cells(**changes), catalogue, INTERVAL)
+def test_a_wrong_cell_is_refused(changes: dict[str, Any], rule: str) -> None:
+    report = check(cells(**changes))
     assert not report.passed
     assert [finding.rule for finding in report.failures] == [rule]
-    assert str(changes.get("asset", "GOLD")) in report.reason
+    assert "GOLD" in report.reason
 
 
-def test_an_unscored_cell_is_a_warning(catalogue: Assets) -> None:
+def test_an_unscored_cell_is_a_warning() -> None:
     nothing = {"probability": None, "base_rate": None, "as_of": None, "model_version": None, "reason": "no champion"}
-    report = check_probabilities(cells(**nothing), catalogue, INTERVAL)
+    report = check(cells(**nothing))
     assert report.passed
     assert [finding.message for finding in report.findings] == ["1 cells were not scored and keep their last value"]
 
 
-def test_nothing_to_publish_is_refused(catalogue: Assets) -> None:
-    report = check_probabilities(cells().iloc[:0], catalogue, INTERVAL)
+def test_nothing_to_publish_is_refused() -> None:
+    report = check(cells().iloc[:0])
     assert report.reason == "0 rows to publish; expected at least one"
 
 
@@ -90,13 +86,8 @@ def neighbours(shorter: float, longer: float | None, **changes: Any) -> pd.DataF
     return frame
 
 
-@pytest.fixture
-def neighbouring() -> Assets:
-    return parse_assets("defaults: {horizons: [20, 21]}\nassets: [GOLD]")
-
-
-def test_neighbouring_horizons_that_cannot_both_be_right_are_reported(neighbouring: Assets) -> None:
-    report = check_probabilities(neighbours(0.60, 0.52), neighbouring, INTERVAL)
+def test_neighbouring_horizons_that_cannot_both_be_right_are_reported() -> None:
+    report = check(neighbours(0.60, 0.52))
     assert report.passed
     assert [(finding.rule, finding.severity) for finding in report.findings] == [("neighbouring_horizons", "warn")]
     assert "GOLD 21" in report.findings[0].message
@@ -105,6 +96,6 @@ def test_neighbouring_horizons_that_cannot_both_be_right_are_reported(neighbouri
 @pytest.mark.parametrize(
     "cells", [neighbours(0.57, 0.52), neighbours(0.9, 0.5, as_of=date(2024, 1, 5)), neighbours(0.9, None)]
 )
-def test_what_can_be_right_or_is_not_comparable_is_not(neighbouring: Assets, cells: pd.DataFrame) -> None:
-    report = check_probabilities(cells, neighbouring, INTERVAL)
+def test_what_can_be_right_or_is_not_comparable_is_not(cells: pd.DataFrame) -> None:
+    report = check(cells)
     assert "neighbouring_horizons" not in [finding.rule for finding in report.findings]

@@ -22,6 +22,7 @@ _ROWS_FOR_A_SHARE = 20
 _ROWS_FOR_A_CALENDAR = 20
 _WEEKDAYS = "1111100"
 _NOISE = 1e-9
+_DAY = np.timedelta64(1, "D")
 
 
 def row_facts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -77,13 +78,13 @@ def gaps(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
     """Days of the asset's own calendar missing before each row; NaN for the first."""
     missing = np.full(len(dates), np.nan)
     if len(dates) > 1:
-        missing[1:] = np.busday_count(dates[:-1] + 1, dates[1:], weekmask=calendar_mask(dates))
+        missing[1:] = np.busday_count(dates[:-1] + _DAY, dates[1:], weekmask=calendar_mask(dates))
     return missing
 
 
 def stale_days(dates: NDArray[np.datetime64], last_day: date) -> int:
     """Days of the asset's own calendar between the newest row and `last_day`, both left out."""
-    newest = dates[-1] + 1
+    newest = dates[-1] + _DAY
     return max(0, int(np.busday_count(newest, np.datetime64(last_day), weekmask=calendar_mask(dates))))
 
 

@@ -1,4 +1,4 @@
-"""A recipe's out-of-sample record: what would have been published, fold by fold, and whether it beat the base rate."""
+"""A recipe's backtest: what would have been published, fold by fold, and whether it beat the base rate."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from brain.learning.fitting import fit, forecast
+from brain.learning.probability import log_loss
 from brain.learning.skill import SkillTest, skill_test
 from brain.portable.heads import Blend, log_odds
-from brain.usecases.direction.base_rate import log_loss
 from brain.usecases.direction.blend import blend_slope
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Backtest:
-    """What a recipe said out of sample, over selection and evidence folds in time order, shapes (n,).
+    """What a recipe said out of sample, over selection and evidence folds in time order; arrays of shape (n,).
 
     Args:
         rows: Positions of the test rows.
         outcome: 0 or 1.
         raw: The model's probabilities.
-        evidence: Its log-odds beyond their mean in training.
+        evidence: The model's log-odds less their mean over its training rows.
         base: The base rate that would have been published before the row's fold.
-        share: The plain share of ups then.
+        share: The plain share of ups known at that time.
         blend: What would have been published if the cell had skill; NaN on the selection folds.
-        fitted: The recipe's model of all labelled rows.
+        fitted: The recipe's model fitted to all labelled rows.
     """
 
     cell: Cell
@@ -65,22 +65,23 @@ class Backtest:
         return skill_test(self.losses(self.base), self.losses(self.blend), self.cell.horizon, seed)
 
     def recent_loss(self) -> float:
-        """Mean log loss of the blend on the last evidence fold: the window on which recipes are compared."""
-        last = np.isin(self.rows, self.cell.folds.evidence[-1].test)
+        """Mean log loss of the blend on the last evidence fold, on which recipes are compared."""
+        last = np.isin(self.rows, self.cell.training.folds.evidence[-1].test)
         return float(log_loss(self.outcome[last], self.blend[last]).mean())
 
 
 def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
     """Forecast every fold from its past, then blend each evidence fold by what the folds before it had shown."""
-    *past, fitted = fit(cell, parameters, [*(fold.train for fold in cell.folds.all), cell.rows])
-    said = [forecast(cell, model, fold) for model, fold in zip(past, cell.folds.all, strict=True)]
+    training, folds = cell.training, cell.training.folds.all
+    *past, fitted = fit(training, parameters, [*(fold.train for fold in folds), training.rows])
+    said = [forecast(training, model, fold) for model, fold in zip(past, folds, strict=True)]
     rows = np.concatenate([part.fold.test for part in said])
     lengths = [len(part.fold.test) for part in said]
-    known_by = np.array([cell.known_by(fold.train) for fold in cell.folds.all])
+    known_by = np.array([training.known_by(fold.train) for fold in folds])
     whole = Backtest(
         cell,
         rows,
-        cell.labels[rows],
+        training.labels[rows],
         raw=expit(np.concatenate([part.odds for part in said])),
         evidence=np.concatenate([part.evidence for part in said]),
         base=np.repeat(cell.base_rates.rates(cell.horizon, known_by), lengths),
@@ -88,7 +89,7 @@ def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
         blend=np.full(len(rows), np.nan),
         fitted=fitted,
     )
-    for fold in cell.folds.evidence:
+    for fold in training.folds.evidence:
         now = slice(*np.searchsorted(rows, [fold.test[0], fold.test[-1] + 1]))
         slope = _slope(whole, fold.train)
         whole.blend[now] = expit(logit(whole.base[now]) + slope * whole.evidence[now])
@@ -98,7 +99,7 @@ def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
 def blend_head(whole: Backtest) -> Blend:
     """The head of the model fitted to all labelled rows."""
     cell = whole.cell
-    return Blend(cell.base_rate, _slope(whole, cell.rows), center=whole.fitted.center)
+    return Blend(cell.base_rate, _slope(whole, cell.training.rows), center=whole.fitted.center)
 
 
 def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:
@@ -110,7 +111,7 @@ def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:
 
 
 def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
-    """The record as plain JSON, measured on the evidence rows."""
+    """The backtest in figures, as plain JSON, measured on the evidence rows."""
     proven, outcome = whole.proven, whole.outcome[whole.proven]
     test = whole.test(seed)
     slope, intercept = calibration_line(whole.blend[proven], outcome)
@@ -137,7 +138,7 @@ def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
 def calibration_line(probability: Values, outcome: Values) -> tuple[float | None, float | None]:
     """Slope and intercept of the outcome on the log-odds said (Cox 1958): 1 and 0 where probabilities are calibrated.
 
-    None, None where all probabilities are the same or the line runs off to infinity.
+    None, None where all probabilities are the same or there is no finite line.
     """
     said = log_odds(probability)
     if np.ptp(said) < 1e-9 or np.ptp(outcome) == 0:
@@ -160,7 +161,20 @@ def calibration_line(probability: Values, outcome: Values) -> tuple[float | None
     return None, None
 
 
+def compare(champion: Backtest, candidate: Backtest) -> dict[str, Any]:
+    """Both recipes on the same recent purged window, each fitted before it; ties keep the champion."""
+    held, new = champion.recent_loss(), candidate.recent_loss()
+    dates = candidate.cell.dates[candidate.cell.training.folds.evidence[-1].test]
+    return {
+        "champion_log_loss": held,
+        "candidate_log_loss": new,
+        "candidate_replaces": new < held,
+        "compared_from": str(dates[0]),
+        "compared_to": str(dates[-1]),
+    }
+
+
 def proofs(cell: Cell) -> tuple[dict[str, str], ...]:
-    """Per fold, that the last training label ended before the first test date."""
-    ends = [(cell.dates[fold.train[-1] + cell.horizon], cell.dates[fold.test[0]]) for fold in cell.folds.all]
+    """For each fold, that the last training label was known before the first test date."""
+    ends = [(cell.dates[fold.train[-1] + cell.horizon], cell.dates[fold.test[0]]) for fold in cell.training.folds.all]
     return tuple({"last_training_label_end": str(end), "first_test": str(first)} for end, first in ends)

@@ -1,4 +1,4 @@
-"""The base rates of an asset: what a forecaster without a model says. Long-run or recent, as measured."""
+"""The base rates of an asset: what a forecaster without a model would say."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Rows = NDArray[np.intp]
 
-EVEN = 0.5  # what is usual where nothing is known
-LIKE_OTHERS = 72.0  # outcomes that the other assets' share counts for in an asset that is like them
+EVEN = 0.5  # the share of ups where nothing is known
+LIKE_PEERS = 72.0  # outcomes that the peers' share counts for in an asset that is like them
 OF_ITS_OWN = 2.0  # outcomes that 1/2 counts for in an asset that is not
 LONG_RUN = 0
 WINDOWS = (500, 1000, 2000)  # newest rows
 LONG_RUN_COUNTS = 200.0  # outcomes that the long run counts for against a recent window
 CLEAR = 2.0  # t-value from which a recent window is preferred to the long run
-BLOCK = 320  # rows over which windows are compared at a time, so many that labels of neighbouring blocks share little
+BLOCK = 320  # rows over which windows are compared at a time; so many that labels of two blocks overlap little
 FIRST_BLOCK = 1000
 LEAST_BLOCKS = 6
 
 
 @dataclass(frozen=True)
 class BaseRates:
-    """Shares of ups of one asset at all its horizons, at any row of its history.
+    """Base rates of one asset at all its horizons, at any row of its history.
 
-    A share seen in few independent outcomes scatters more than the truths behind it. So it is drawn toward the other
-    assets' share (empirical Bayes), as far as the asset's shares at all its horizons make it look like one of them. And
-    a recent window is taken for the asset as a whole, where it would have said more than the long run did, so that
-    neighbouring horizons agree. Rows count 1 / horizon, for so many labels overlap.
+    A share seen in few independent outcomes scatters more than the true shares do. So it is drawn toward the share of
+    the peers, the other assets (empirical Bayes): the more, the more the asset's shares at all its horizons look like
+    theirs. A recent window is used where it would have forecast better than the long run. It is chosen for the asset
+    as a whole, so that neighbouring horizons agree. A row counts as 1 / horizon outcomes, for so many labels overlap.
 
     Args:
         horizons: Ascending, shape (h,).
-        ups: Ups among the labels of the rows before each row, shape (h, n + 1).
-        rows: Labelled rows before each row, shape (h, n + 1).
-        peers: Share of ups among the other assets as known at each row, shape (h, n).
+        ups: Number of ups among the labels of the rows before each row, shape (h, n + 1).
+        rows: Number of labelled rows before each row, shape (h, n + 1).
+        peers: The peers' share of ups as known at each row, shape (h, n).
     """
 
     horizons: Rows
@@ -52,11 +52,11 @@ class BaseRates:
 
     @classmethod
     def of(cls, labels: Mapping[int, Values], peers: Mapping[int, Values | float]) -> BaseRates:
-        """Base rates by horizon, from labels and what is usual, each of shape (n,).
+        """Base rates from labels and the peers' share of ups; both by horizon, arrays of shape (n,).
 
         Args:
             labels: NaN where unknown.
-            peers: 1/2 where nothing is given.
+            peers: A horizon that is left out gets 1/2.
         """
         horizons = sorted(labels)
         rows = len(next(iter(labels.values()), ()))  # none where every horizon was refused
@@ -72,11 +72,11 @@ class BaseRates:
         )
 
     def rate(self, horizon: int, row: int) -> float:
-        """The base rate to publish at `horizon` when the labels that end by `row` are known."""
+        """The base rate to publish at `horizon` when the labels up to `row` are known."""
         return float(self.rates(horizon, np.array([row]))[0])
 
     def rates(self, horizon: int, rows: Rows) -> Values:
-        """The same at each of `rows`, shape (rows,)."""
+        """`rate` at each of `rows`, shape (len(rows),)."""
         at = self._at(horizon)
         rates: Values = self._rates(rows, LONG_RUN)[at]
         for number, row in enumerate(rows):
@@ -85,22 +85,22 @@ class BaseRates:
         return rates
 
     def shares(self, horizon: int, rows: Rows) -> Values:
-        """The plain share of ups among the labels that end by each of `rows`, shape (rows,)."""
+        """The plain share of ups among the labels known at each of `rows`, shape (len(rows),)."""
         ups, known = self._counted(rows, LONG_RUN)
         shares: Values = ups[self._at(horizon)] / known[self._at(horizon)]
         return shares
 
     def peers_at(self, horizon: int, row: int) -> float:
-        """Share of ups among the other assets, as known at `row`."""
-        return float(self._usual(np.array([row]))[self._at(horizon), 0])
+        """The peers' share of ups, as known at `row`."""
+        return float(self._peers(np.array([row]))[self._at(horizon), 0])
 
     def likeness(self, row: int) -> float:
-        """Chance, seen from the shares known at `row`, that the asset is like the others; 1/2 before anything is."""
+        """Probability, from the shares known at `row`, that the asset is like its peers; 1/2 before any is known."""
         at = np.array([row])
-        return float(self._likeness(*self._independent(at, LONG_RUN), self._usual(at))[0])
+        return float(self._likeness(*self._independent(at, LONG_RUN), self._peers(at))[0])
 
     def window(self, row: int) -> int:
-        """The window whose past forecasts, all known by `row`, were clearly better than the long run's; else that."""
+        """The window that clearly forecast better than the long run, as known at `row`; `LONG_RUN` if there is none."""
         if not len(self._block_starts):
             return LONG_RUN
         known = self._block_starts + BLOCK + self.horizons[-1] <= row
@@ -112,35 +112,38 @@ class BaseRates:
         return int(np.searchsorted(self.horizons, horizon))
 
     def _counted(self, at: Rows, window: int) -> tuple[Values, Values]:
-        """Ups and rows among the newest `window` rows whose labels end by each row of `at`, shapes (h, len(at))."""
+        """Ups and rows among the newest `window` rows with labels known at each row of `at`, shapes (h, len(at))."""
         end = np.clip(at - self.horizons[:, None] + 1, 0, self.ups.shape[1] - 1)
         start = np.maximum(0, end - window) if window else np.zeros_like(end)
         which = np.arange(len(self.horizons))[:, None]
         return self.ups[which, end] - self.ups[which, start], self.rows[which, end] - self.rows[which, start]
 
     def _independent(self, at: Rows, window: int) -> tuple[Values, Values]:
-        """The same in independent outcomes."""
+        """`_counted` in independent outcomes."""
         ups, rows = self._counted(at, window)
         return ups / self.horizons[:, None], rows / self.horizons[:, None]
 
-    def _usual(self, at: Rows) -> Values:
-        """Shape (h, len(at))."""
+    def _peers(self, at: Rows) -> Values:
+        """The peers' share of ups as known at each row of `at`, shape (h, len(at))."""
         known: Values = self.peers[:, np.minimum(at, self.peers.shape[1] - 1)]
         return known
 
     @staticmethod
     def _likeness(ups: Values, outcomes: Values, peers: Values) -> Values:
-        """Posterior of the first of two beta priors at even odds, likelihoods averaged over horizons, shape (rows,)."""
-        like = _log_likelihood(ups, outcomes, LIKE_OTHERS * peers, LIKE_OTHERS * (1 - peers))
+        """Probability that the asset is like its peers, shape (len(at),).
+
+        That is the posterior of the first of two beta priors at even odds; likelihoods are averaged over horizons.
+        """
+        like = _log_likelihood(ups, outcomes, LIKE_PEERS * peers, LIKE_PEERS * (1 - peers))
         own = _log_likelihood(ups, outcomes, OF_ITS_OWN * EVEN, OF_ITS_OWN * EVEN)
         chance: Values = expit((like - own).mean(axis=0))
         return chance
 
     def _rates(self, at: Rows, window: int) -> Values:
-        """Base rates from the labels that end by each row of `at`, shape (h, len(at))."""
+        """Base rates from the labels known at each row of `at`, shape (h, len(at))."""
         ups, outcomes = self._independent(at, LONG_RUN)
-        peers = self._usual(at)
-        like = (ups + LIKE_OTHERS * peers) / (outcomes + LIKE_OTHERS)
+        peers = self._peers(at)
+        like = (ups + LIKE_PEERS * peers) / (outcomes + LIKE_PEERS)
         own = (ups + OF_ITS_OWN * EVEN) / (outcomes + OF_ITS_OWN)
         likeness = self._likeness(ups, outcomes, peers)
         rates: Values = likeness * like + (1 - likeness) * own
@@ -156,7 +159,7 @@ class BaseRates:
 
     @cached_property
     def _gains(self) -> dict[int, Values]:
-        """By window, how much better than the long run it forecast each block, in nats a row, shape (blocks,)."""
+        """By window, how much better than the long run it forecast each block: nats per row, shape (blocks,)."""
         starts = self._block_starts
         ups, rows = (counts[:, starts + BLOCK] - counts[:, starts] for counts in (self.ups, self.rows))
         long_run = _loss(ups, rows, self._rates(starts, LONG_RUN))
@@ -167,13 +170,8 @@ class BaseRates:
         return gains
 
 
-def log_loss(outcome: Values, probability: Values | float) -> Values:
-    """Log loss of each row, in nats, shape (n,)."""
-    loss: Values = -(xlogy(outcome, probability) + xlogy(1 - outcome, 1 - np.asarray(probability)))
-    return loss
-
-
 def _loss(ups: Values, rows: Values, probability: Values) -> Values:
+    """Summed log loss of `probability` over `rows` labels of which `ups` are ups."""
     loss: Values = -(xlogy(ups, probability) + xlogy(rows - ups, 1 - probability))
     return loss
 
@@ -184,7 +182,7 @@ def _summed(values: Values) -> Values:
 
 
 def _log_likelihood(ups: Values, outcomes: Values, a: Values | float, b: Values | float) -> Values:
-    """Of `ups` among `outcomes` whose share is drawn from a beta distribution, but for a constant."""
+    """Log likelihood of `ups` among `outcomes` whose share comes from a beta distribution, up to a constant."""
     likelihood: Values = betaln(ups + a, outcomes - ups + b) - betaln(a, b)
     return likelihood
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from brain.core.errors import TrainingError
 from brain.learning.design_matrix import DesignMatrix
+from brain.portable.preparation import prepare_features
 from brain.usecases.direction.leakage import refuse_backward_target
 from brain.usecases.direction.names import CLOSE, DATE, PRICE_COLUMNS, TARGET_PATTERN, target_name
 
@@ -29,7 +30,7 @@ class AssetDataset:
         dates: Ascending days, shape (n,).
         features: Names of the columns of `X`.
         X: Features, shape (n, len(features)); every value is exact in float32, NaN where missing.
-        design: Of `X`, for linear models.
+        design: `X` laid out for linear fits.
         labels: By horizon, shape (n,): 1 where Close did not fall, 0 where it did, NaN where the future is unknown.
         dropped: Columns left out, each with its reason.
         refused: Horizons that cannot be trained, each with its error.
@@ -46,7 +47,7 @@ class AssetDataset:
 
 
 def prepare(frame: pd.DataFrame, spec: AssetSpec) -> AssetDataset:
-    """Separate features from labels, and refuse what would not be honest to train on.
+    """Separate features from labels, and refuse what cannot be trained on honestly.
 
     Args:
         frame: One row a day, ascending by Date, as the lake returns it.
@@ -57,7 +58,7 @@ def prepare(frame: pd.DataFrame, spec: AssetSpec) -> AssetDataset:
     """
     _require_columns(frame, spec.name)
     candidates = feature_columns(frame, spec.leave_out)
-    values = _float32_exact(frame, candidates)
+    values = _feature_values(frame, candidates)
     dropped = {name: reason for name, column in zip(candidates, values.T, strict=True) if (reason := _useless(column))}
     kept = [index for index, name in enumerate(candidates) if name not in dropped]
     if not kept:
@@ -105,15 +106,12 @@ def _require_columns(frame: pd.DataFrame, asset: str) -> None:
         )
 
 
-def _float32_exact(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
-    """The artifact computes in float32: what it is trained on must be the numbers it will see."""
+def _feature_values(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+    """The columns `names` as scoring will see them, shape (n, len(names))."""
     values = np.empty((len(frame), len(names)))
     for column, name in zip(values.T, names, strict=True):
         column[:] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    with np.errstate(over="ignore"):
-        values = values.astype(np.float32).astype(np.float64)
-    values[~np.isfinite(values)] = np.nan
-    return values
+    return prepare_features(values)
 
 
 def _useless(column: NDArray[np.float64]) -> str:

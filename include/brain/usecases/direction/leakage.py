@@ -1,4 +1,4 @@
-"""Refuses a pre-calculated target that holds the past, with the evidence."""
+"""Refuses a pre-calculated target that looks backward, with the evidence."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CLEAR = 0.02  # by how much a backward reading must agree better than the forwar
 def refuse_backward_target(asset: str, horizon: int, returns: NDArray[np.float64], close: NDArray[np.float64]) -> None:
     """Compare a target with the returns Close really had, shifted from fully backward to fully forward.
 
-    A return over `horizon` rows that ends k rows after its own row is forward only for k = `horizon`; for any smaller
-    k part of it was already known on its row.
+    A return over `horizon` rows that ends k rows after its own row looks forward only where k is `horizon`; for any
+    smaller k, part of it was already known on its row.
 
     Args:
         returns: The RETURNSn column, shape (n,), NaN where unknown.
@@ -28,7 +28,7 @@ def refuse_backward_target(asset: str, horizon: int, returns: NDArray[np.float64
 
     Raises:
         LeakageError: The target agrees better with a return that ends earlier.
-        TrainingError: The target agrees with no return of Close.
+        TrainingError: The target agrees with no such return of Close.
     """
     ends = sorted({0, 1, horizon // 2, horizon - 1} - {horizon})
     change = close[horizon:] - close[:-horizon]

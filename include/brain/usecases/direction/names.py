@@ -7,6 +7,7 @@ import re
 from brain.core.keys import ModelKey
 
 NAME = "direction"
+SPACE = "assets"  # the lake folder of the snapshots
 DATE = "Date"
 CLOSE = "Close"
 PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")

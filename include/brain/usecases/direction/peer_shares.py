@@ -1,4 +1,4 @@
-"""What is usual among the other assets of the grid, taken from the lake once for all chunks of a run."""
+"""The share of ups among an asset's peers, the other assets; counted from the lake once for all chunks of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import BrainError
-from brain.usecases.direction.names import DATE, target_name
+from brain.usecases.direction.names import DATE, SPACE, target_name
+from brain.usecases.protocol import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from brain.lake.lake import Lake, Snapshot
+    from brain.lake.lake import Lake
+    from brain.lake.snapshot import Snapshot
 
     Values = NDArray[np.float64]
 
-FOLDER = "usual_shares"
 EPOCH = 1970
-EVEN_OUTCOMES = 2.0  # that count one half each
+EVEN_OUTCOMES = 2.0  # added to those that are known; each counts as half an up
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,15 @@ Counts = dict[int, ByYear]  # by horizon
 
 @dataclass(frozen=True)
 class PeerShares:
-    """Ups and labelled rows of the other assets, so that the share of ups can be said as it was known at any time."""
+    """Ups and labelled rows of an asset's peers, from which follows their share of ups as known at any time."""
 
     counts: Counts
 
     def by_row(self, horizons: Sequence[int], dates: NDArray[np.datetime64]) -> dict[int, Values]:
-        """By horizon, the share of ups as known on each of `dates`, ascending; arrays of their shape (n,).
+        """By horizon, the share of ups as known on each of `dates`, ascending; arrays of shape (n,).
 
-        Among labels that ended in an earlier year; on the last date, which is today's, among all. Two more outcomes
-        count 1/2 each, which is what is said before anything is known.
+        It is the share among labels that ended in an earlier year; on the last date, which is today's, among all. Where
+        none is known, `EVEN_OUTCOMES` make it 1/2.
         """
         years = dates.astype("datetime64[Y]").astype(np.int64) + EPOCH
         return {horizon: self._known_before(horizon, years) for horizon in horizons}
@@ -60,13 +61,13 @@ class PeerShares:
 
 
 @dataclass(frozen=True)
-class GridShares:
-    """What every asset of the grid counts."""
+class UpCounts:
+    """Ups and labelled rows of every asset."""
 
     counts: Mapping[str, Counts]
 
     def without(self, asset: str) -> PeerShares:
-        """The others' together."""
+        """Those of an asset's peers, added up."""
         own = self.counts.get(asset, {})
         return PeerShares({h: _less(by_year, own.get(h, {})) for h, by_year in self._together.items()})
 
@@ -86,8 +87,8 @@ def _less(all_of_them: ByYear, own: ByYear) -> ByYear:
     return {year: (u - own.get(year, (0, 0))[0], n - own.get(year, (0, 0))[1]) for year, (u, n) in all_of_them.items()}
 
 
-def counted(frame: pd.DataFrame, horizons: Sequence[int]) -> Counts:
-    """Counts of one asset's RETURNSn, NaN where unknown; a horizon it has no column for is left out."""
+def count_ups(frame: pd.DataFrame, horizons: Sequence[int]) -> Counts:
+    """Ups and labelled rows of one asset by horizon; a horizon without a RETURNSn column is left out."""
     years = frame[DATE].to_numpy().astype("datetime64[Y]").astype(np.int64) + EPOCH
     counts: Counts = {}
     for horizon in horizons:
@@ -100,25 +101,25 @@ def counted(frame: pd.DataFrame, horizons: Sequence[int]) -> Counts:
     return counts
 
 
-def grid_shares(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: date) -> GridShares:
-    """Counts over the assets' rows known on `day`.
+def up_counts(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: date) -> UpCounts:
+    """Ups and labelled rows of the assets `names`, among the rows known on `day`.
 
-    Kept in the lake under the hash of the snapshots they are made from, so that of many chunks only the first reads
-    them. An asset that cannot be read is left out: its own training meets the same error, and reports it.
+    They are kept in the lake under the hash of the snapshots they are made from, so that only the first of many chunks
+    reads the snapshots. An asset that cannot be read is left out: its own training meets the same error and reports it.
     """
     snapshots = list(_snapshots(lake, names, day))
-    made_from = json.dumps([list(horizons), *([s.asset, s.sha256] for s in snapshots)])
-    kept = f"{FOLDER}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
+    made_from = json.dumps([list(horizons), *([s.name, s.data_sha256] for s in snapshots)])
+    kept = f"{SHARED}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
     try:
         return _from_json(json.loads(lake.storage.read(kept)))
     except FileNotFoundError:
-        shares = GridShares(dict(_counts(lake, snapshots, horizons)))
-        lake.storage.write(kept, json.dumps(shares.counts).encode())
-        return shares
+        found = UpCounts(dict(_counts(lake, snapshots, horizons)))
+        lake.storage.write(kept, json.dumps(found.counts).encode())
+        return found
 
 
-def _from_json(value: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]]) -> GridShares:
-    return GridShares({name: {int(h): _by_year(years) for h, years in by.items()} for name, by in value.items()})
+def _from_json(value: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]]) -> UpCounts:
+    return UpCounts({name: {int(h): _by_year(years) for h, years in by.items()} for name, by in value.items()})
 
 
 def _by_year(value: Mapping[str, tuple[int, int]]) -> ByYear:
@@ -128,9 +129,9 @@ def _by_year(value: Mapping[str, tuple[int, int]]) -> ByYear:
 def _snapshots(lake: Lake, names: Sequence[str], day: date) -> Iterator[Snapshot]:
     for name in names:
         try:
-            snapshot = lake.as_of(name, day)
+            snapshot = lake.as_of(SPACE, name, day)
         except Exception as error:  # whatever is wrong with this asset must not stop the others
-            log.warning("%s is left out of the usual share of ups: %s", name, error)
+            log.warning("%s is left out of its peers' share of ups: %s", name, error)
             continue
         if snapshot is not None:
             yield snapshot
@@ -140,6 +141,6 @@ def _counts(lake: Lake, snapshots: Sequence[Snapshot], horizons: Sequence[int]) 
     for snapshot in snapshots:
         targets = [target_name(horizon) for horizon in horizons if target_name(horizon) in snapshot.columns]
         try:
-            yield snapshot.asset, counted(lake.read(snapshot, targets), horizons)
+            yield snapshot.name, count_ups(lake.read(snapshot, targets), horizons)
         except BrainError as error:
-            log.warning("%s is left out of the usual share of ups: %s", snapshot.asset, error)
+            log.warning("%s is left out of its peers' share of ups: %s", snapshot.name, error)

@@ -1,4 +1,4 @@
-"""The gate in front of the published tables: the cells of a run, before they replace the last ones."""
+"""The gate in front of the published tables: the rows of a run, before they replace the last ones."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ import pandas as pd
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
+from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brain.core.moment import Moment
     from brain.quality.rules import Rule
-    from brain.usecases.direction.catalogue import Assets
 
 SUBJECT = "Probabilities"
 _ROW_IDS = {"cells": "cell"}
 
 
-def check_probabilities(cells: pd.DataFrame, catalogue: Assets, moment: Moment) -> GateResult:
-    """Judge the cells about to be published.
+def check_probabilities(rows: Mapping[str, pd.DataFrame], moment: Moment) -> GateResult:
+    """Judge the rows about to be published.
 
     A cell without a probability (its `reason` says why) is allowed: it keeps its last value. Everything else is not:
-    a number that is no probability, a base rate outside (0, 1), two rows for a cell, a cell that the catalogue does not
-    name, a row from the future, a probability without its date and model version.
+    a number that is no probability, a base rate outside (0, 1), a row from the future, a probability without its date
+    and model version. That each cell of the catalogue is there once is not looked at: `brain.warehouse.grid` does.
 
     Args:
-        cells: One row per cell: asset, horizon, as_of, probability, base_rate, model_version, …
+        rows: By table, as `brain.warehouse.grid` completes them.
     """
-    facts = {"cells": _cell_facts(cells, catalogue, moment), "table": _table_facts(cells)}
+    cells = rows[PROBABILITY_DETAILS.name]
+    facts = {"cells": _cell_facts(cells, moment), "table": _table_facts(cells)}
     rules = _rules()
     findings, results = validate(rules, facts, _ROW_IDS, SUBJECT)
     return GateResult(SUBJECT, len(cells), tuple(rule.name for rule in rules), tuple(findings), results)
@@ -49,18 +52,8 @@ def _rules() -> tuple[Rule, ...]:
             min_value=0, max_value=1, strict_min=True, strict_max=True,
         ),
         between(
-            "unique_cells", "fail", "cells", "copies",
-            "{count} rows for a cell that has another one ({examples})",
-            max_value=1,
-        ),
-        between(
-            "expected_cells", "fail", "cells", "unexpected",
-            "{count} cells that the catalogue does not name ({examples})",
-            max_value=0,
-        ),
-        between(
             "not_from_the_future", "fail", "cells", "days_ahead",
-            "{count} cells computed from a row after the interval's end ({examples})",
+            "{count} cells computed from a row after the moment of the run ({examples})",
             max_value=0,
         ),
         between(
@@ -82,9 +75,8 @@ def _rules() -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def _cell_facts(cells: pd.DataFrame, catalogue: Assets, moment: Moment) -> pd.DataFrame:
-    known = {(asset.name, horizon) for asset in catalogue.assets for horizon in asset.horizons}
-    keys = list(zip(cells["asset"], cells["horizon"], strict=True))
+def _cell_facts(cells: pd.DataFrame, moment: Moment) -> pd.DataFrame:
+    keys = zip(cells["asset"], cells["horizon"], strict=True)
     scored = cells["probability"].notna()
     needed = cells[["as_of", "base_rate", "model_version"]].isna().any(axis="columns")
     ahead = pd.to_datetime(cells["as_of"]) - pd.Timestamp(moment.day)
@@ -93,8 +85,6 @@ def _cell_facts(cells: pd.DataFrame, catalogue: Assets, moment: Moment) -> pd.Da
             "cell": [f"{asset} {horizon}" for asset, horizon in keys],
             "probability": _numbers(cells["probability"]),
             "base_rate": _numbers(cells["base_rate"]),
-            "copies": cells.groupby(["asset", "horizon"], dropna=False)["asset"].transform("size").to_numpy(),
-            "unexpected": [float(key not in known) for key in keys],
             "days_ahead": ahead.dt.days.to_numpy(np.float64),
             "unexplained": (scored & needed).to_numpy(np.float64),
             "disagreement": _disagreement(cells),

@@ -1,15 +1,95 @@
-"""Direction as the seam sees it."""
+"""Direction as the steps see it: each verb, and where it is done."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets
-from brain.usecases.direction.names import NAME
+from brain.usecases.direction.names import NAME, SPACE, horizon_of, model_key, target_name
+from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
+from brain.usecases.protocol import Input, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from brain.core.keys import ModelKey
+    from brain.learning.candidate import TrainingResult
+    from brain.quality.result import GateResult
+    from brain.source.connect import Source
+    from brain.usecases.protocol import Run
+    from brain.warehouse.tables import DerivedTable, PublishedTable
 
 
 class Direction:
-    """Is Close not lower N rows later?"""
+    """Is Close not lower N rows later? One model for each asset and horizon."""
 
     name = NAME
     section: type[Section] = Assets
     top_level: tuple[str, ...] = ("defaults", "assets")
+    space = SPACE
+    tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
+    overview = OVERVIEW
+
+    def discover(self, section: Any, source: Source) -> Section:
+        from brain.usecases.direction.inputs import DISCOVERED_BY
+
+        found: Assets = section.with_tables(source.discover(DISCOVERED_BY))
+        return found
+
+    def units(self, section: Any) -> tuple[Unit, ...]:
+        return tuple(
+            Unit(asset.name, tuple(map(target_name, asset.horizons)), asset.retention) for asset in section.assets
+        )
+
+    def inputs(self, run: Run, unit: str) -> tuple[Input, ...]:
+        from brain.usecases.direction.inputs import asset_check, asset_table
+
+        asset = run.section.asset(unit)
+        return (Input(asset_table(asset), asset_check(asset)),)
+
+    def target(self, text: str) -> str:
+        return target_name(int(text)) if text.isdecimal() else text
+
+    def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
+        from brain.usecases.direction.training import train_unit
+
+        return train_unit(run, unit, targets, force=force)
+
+    def judge(self, run: Run) -> Mapping[str, Any]:
+        from brain.usecases.direction.judging import judge_grid
+
+        return judge_grid(run)
+
+    def rows(self, section: Any) -> Mapping[str, pd.DataFrame | None]:
+        import pandas as pd
+
+        cells = [(asset.name, horizon) for asset in section.assets for horizon in asset.horizons]
+        return {PROBABILITY_DETAILS.name: pd.DataFrame(cells, columns=list(PROBABILITY_DETAILS.key))}
+
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+        from brain.usecases.direction.scoring import score_cells
+
+        assets = [run.section.asset(unit) for unit in units]
+        return {PROBABILITY_DETAILS.name: score_cells(run.store, run.lake, assets, run.moment)}
+
+    def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
+        from brain.usecases.direction.published_check import check_probabilities
+
+        return check_probabilities(rows, run.moment)
+
+    def derived(self, section: Any) -> tuple[DerivedTable, ...]:
+        return (probabilities(section.horizons),)
+
+    def model_key(self, row: Mapping[str, Any]) -> ModelKey:
+        return model_key(row["asset"], int(row["horizon"]))
+
+    def row_key(self, key: ModelKey) -> Mapping[str, Any]:
+        return {"asset": key.entity, "horizon": horizon_of(key.target)}
+
+    def outcomes(self, run: Run) -> pd.DataFrame:
+        from brain.usecases.direction.outcomes import outcomes
+
+        return outcomes(run)

@@ -1,4 +1,4 @@
-"""Reading asset tables: from PostgreSQL (`postgres.py`), or any database SQLAlchemy speaks to (`dialects.py`)."""
+"""Reading tables: from PostgreSQL (`postgres.py`), or any database SQLAlchemy speaks to (`dialects.py`)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from brain.core.errors import SettingsError
 from brain.source.dialects import SqlSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date, datetime
+
+    import pyarrow as pa
 
     from brain.core.settings import Settings
     from brain.source.batches import Batch, Kind
 
 
 class Source(Protocol):
-    """A database with one table per asset."""
+    """A database whose tables are read."""
 
-    def discover(self, schema: str | None = None) -> list[str]:
-        """Every table or view with the standard columns ``Date`` and ``Close``, sorted."""
+    def discover(self, columns: Collection[str]) -> list[str]:
+        """Every table or view of its schema that has all of `columns`, sorted."""
 
     def columns(self, table: str) -> dict[str, Kind]:
         """The table's columns in order.
@@ -43,8 +45,24 @@ class Source(Protocol):
     ) -> Iterator[Batch]:
         """Rows with since ≤ key ≤ until in bounded batches, ordered by `key`.
 
+        Args:
+            key: A date or timestamp column.
+            columns: Columns of numbers.
+            since: Of the key's own type; timezone aware for a key with a time zone. So is `until`.
+
         Raises:
-            SourceTableError: A cell is not of its column's type, or the table has changed meanwhile.
+            SourceTableError: A value is not of its column's type, or the table has changed meanwhile.
+            ServerUnreachable: The connection was cut.
+        """
+
+    def read_table(self, table: str, columns: Sequence[str], *, batch_rows: int = 50_000) -> pa.Table:
+        """Every row, in any order; the columns have the types of `ARROW_TYPES`, NULL stays NULL.
+
+        Args:
+            columns: Columns of any kind but `Kind.OTHER`.
+
+        Raises:
+            SourceTableError: A value is not of its column's type, or the table has changed meanwhile.
             ServerUnreachable: The connection was cut.
         """
 

@@ -1,0 +1,45 @@
+"""From a published row to its replay: which table, which model, which snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brain.core.keys import ModelKey
+from brain.scoring.replay import Published, Replay, replay
+from brain.warehouse import read
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from brain.usecases.protocol import Run
+
+
+def last_published(run: Run, unit: str, target: str, as_of: datetime) -> Published | None:
+    """The number last published for a unit's target and row; None if there was none.
+
+    Args:
+        target: As a person calls it.
+    """
+    key = ModelKey(run.use_case.name, unit, run.use_case.target(target))
+    for table in run.use_case.tables:
+        row = read.last_published(run.settings.warehouse_url, table, run.use_case.row_key(key), as_of)
+        if row is not None:
+            return Published(
+                key=key,
+                as_of=row["as_of"],
+                published_at=row["published_at"],
+                value=row[table.value],
+                has_skill=row.get("has_skill"),
+                model_version=row["model_version"],
+                data_sha256=row["data_sha256"],
+            )
+    return None
+
+
+def replay_of(run: Run, published: Published) -> Replay:
+    """Recompute a published number from the model version and the snapshot it names.
+
+    Raises:
+        Transient: A server or the lake cannot be reached just now.
+    """
+    return replay(run.store, run.lake, run.use_case.space, published)

@@ -1,0 +1,66 @@
+"""The verb `score` of direction: a row of `probability_details` for each asset and horizon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brain.core.errors import ScoringError
+from brain.portable.heads import Blend
+from brain.scoring.batch import Score, Unscored, Wanted, score_newest
+from brain.usecases.direction.names import SPACE, horizon_of, target_name
+from brain.usecases.direction.tables import PROBABILITY_DETAILS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from brain.core.moment import Moment
+    from brain.lake.lake import Lake
+    from brain.store.models import ModelStore
+    from brain.usecases.direction.catalogue import AssetSpec
+
+
+def score_cells(store: ModelStore, lake: Lake, assets: Sequence[AssetSpec], moment: Moment) -> pd.DataFrame:
+    """Every cell of `assets` once: scored on the newest row known at `moment`, or with the reason why not.
+
+    Raises:
+        Transient: A server or the lake cannot be reached: nothing is known about any cell, so try again.
+    """
+    import pandas as pd
+
+    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
+    rows = [_row(found) for found in score_newest(store, lake, SPACE, wanted, moment)]
+    return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
+
+
+def _row(found: Score | Unscored) -> dict[str, Any]:
+    cell = {"asset": found.key.entity, "horizon": horizon_of(found.key.target)}
+    if isinstance(found, Unscored):
+        return {**cell, "reason": str(found.error)}
+    try:
+        return {**cell, **_scored(found)}
+    except ScoringError as error:
+        return {**cell, "reason": str(error)}
+
+
+def _scored(found: Score) -> dict[str, Any]:
+    model, head = found.champion.model, found.champion.model.head
+    assert isinstance(head, Blend), f"{model.key} v{model.version} was not trained for direction"
+    if not 0 <= found.value <= 1:
+        raise ScoringError(
+            f"{model.key} v{model.version}",
+            found=f"the probability {found.value} for the row of {found.as_of}",
+            expected="a number between 0 and 1",
+            remedy="Look for missing or infinite values in that row; correct them at the source, or train anew.",
+        )
+    return {
+        "as_of": found.as_of,
+        "probability": found.value,
+        "base_rate": head.base_rate,
+        "skill": model.skill,
+        "has_skill": found.champion.has_skill,
+        "model_version": model.version,
+        "trained_at": model.trained_at,
+        "data_sha256": found.data_sha256,
+    }

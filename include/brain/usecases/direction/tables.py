@@ -1,0 +1,124 @@
+"""What direction publishes: a row per asset and horizon, their history, and one wide row per asset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+from brain.usecases.direction.names import probability_column
+from brain.usecases.protocol import Overview
+from brain.warehouse.tables import (
+    PUBLISHED_AT,
+    REASON,
+    STALE,
+    Column,
+    DerivedTable,
+    History,
+    ModelColumns,
+    PublishedTable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def _label(column: str) -> str:
+    """``5d`` for ``5_Day_Probability``: the whole table fits 80 columns."""
+    return "" if column == PUBLISHED_AT else column.replace("_Day_Probability", "d")
+
+
+OVERVIEW = Overview("Probabilities", "SELECT * FROM Probabilities ORDER BY AssetName", _label)
+
+PROBABILITY_DETAILS = PublishedTable(
+    name="probability_details",
+    meaning="A row per asset and horizon: where its probability comes from and how far to trust it.",
+    key=("asset", "horizon"),
+    columns=(
+        Column("asset", "text", "Name of the asset, as the catalogue has it."),
+        Column("horizon", "integer", "How many rows (trading days) after as_of the probability is about.", low=1),
+        Column(
+            "as_of", "date", "Date of the newest row of data that the probability was computed from.", required=True
+        ),
+        Column(
+            "probability",
+            "double precision",
+            "Probability, from 0 to 1, that Close is not lower so many rows (horizon) after as_of. Where has_skill is"
+            " false it is the base rate.",
+            low=0,
+            high=1,
+        ),
+        Column(
+            "base_rate",
+            "double precision",
+            "What one would say without a model, from 0 to 1: the share of past rows after which Close was not lower."
+            " Compare the probability with it, not with 0.5.",
+            required=True,
+            low=0,
+            high=1,
+        ),
+        Column(
+            "skill",
+            "double precision",
+            "How much better than the base rate the model was on rows it had not seen: 1 - its log loss / that of the"
+            " base rate. 0.01 is 1 % better, below 0 is worse; empty where it was not measured.",
+        ),
+        Column(
+            "has_skill",
+            "boolean",
+            "Whether the skill is proven over the whole grid of assets and horizons; empty where nobody has tested it.",
+        ),
+        Column("model_version", "integer", "Version of the model in the model store.", required=True),
+        Column("trained_at", "timestamptz", "The moment for which the model was trained, in UTC."),
+        Column(STALE, "boolean", "True where the last run could not compute the row, which then shows an earlier one."),
+        Column(REASON, "text", "Why the last run could not compute the row; empty where it could."),
+        Column("data_sha256", "text", "SHA-256 of the rows of the asset that the model was given.", required=True),
+        Column(PUBLISHED_AT, "timestamptz", "The moment of the run that computed the row, in UTC."),
+    ),
+    value="probability",
+    history=History(
+        "probability_history",
+        "Every probability ever published; a row is added only where something changed.",
+    ),
+    unscored="keep",
+    model=ModelColumns(key=("asset", "horizon"), version="model_version"),
+)
+
+
+def probabilities(horizons: Iterable[int]) -> DerivedTable:
+    """The wide table with a column for each of `horizons`."""
+    horizons = tuple(horizons)
+    return DerivedTable(
+        name="Probabilities",
+        meaning='A row per asset; "N_Day_Probability" is the probability that Close is not lower N rows after As_Of.'
+        " probability_details says how far to trust each.",
+        key=("AssetName",),
+        columns=(
+            Column("AssetName", "text", "Name of the asset, as the catalogue has it."),
+            *map(_probability, horizons),
+            Column(
+                "As_Of",
+                "date",
+                "Date of the oldest row of data behind any probability of this row: a stale one cannot pass for fresh.",
+            ),
+            Column("Published_At", "timestamptz", "The moment of the newest run that computed any of them, in UTC."),
+        ),
+        select=_one_row_per_asset(horizons),
+    )
+
+
+def _probability(horizon: int) -> Column:
+    return Column(
+        probability_column(horizon),
+        "double precision",
+        f"Probability, from 0 to 1, that Close is not lower {horizon} {'row' if horizon == 1 else 'rows'} (trading"
+        " days) later; empty where this asset has no such horizon or no probability yet.",
+    )
+
+
+def _one_row_per_asset(horizons: tuple[int, ...]) -> sql.Composed:
+    values = [
+        sql.SQL("max(probability) FILTER (WHERE horizon = {})").format(sql.Literal(horizon)) for horizon in horizons
+    ]
+    columns = [sql.SQL("asset"), *values, sql.SQL("min(as_of)"), sql.SQL("max(published_at)")]
+    return sql.SQL("SELECT {} FROM probability_details GROUP BY asset").format(sql.SQL(", ").join(columns))

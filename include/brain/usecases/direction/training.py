@@ -1,0 +1,46 @@
+"""The verb `train` of direction: an asset's newest snapshot, its champions, its peers, and the trainer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brain.core.errors import SourceTableError
+from brain.learning.candidate import DataReference
+from brain.usecases.direction.names import SPACE, horizon_of
+from brain.usecases.direction.peer_shares import up_counts
+from brain.usecases.direction.trainer import History, train_asset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brain.learning.candidate import TrainingResult
+    from brain.usecases.protocol import Run
+
+
+def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
+    """A result for each horizon of an asset, or for those of `targets`.
+
+    Raises:
+        SourceTableError: The lake has no snapshot of the asset.
+    """
+    spec = run.section.asset(asset)
+    snapshot = run.lake.as_of(SPACE, asset, run.moment)
+    if snapshot is None:
+        raise SourceTableError(
+            asset,
+            found="no snapshot in the lake",
+            expected="rows that passed the quality gate",
+            remedy="See what `extract_assets` says about it.",
+        )
+    names, horizons = run.section.names, run.section.horizons
+    counts = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
+    data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
+    champions = run.store.champion_summaries([asset])
+    return train_asset(
+        History(run.lake.read(snapshot), data, counts.without(asset)),
+        spec,
+        {horizon_of(key.target): found for key, found in champions.items()},
+        moment=run.moment,
+        horizons=tuple(map(horizon_of, targets)) or None,
+        force=force,
+    )

@@ -1,0 +1,102 @@
+"""The one place that checks which rows are about to be published: every expected one once, and no other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from brain.core.errors import PublishError
+from brain.warehouse.tables import REASON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brain.warehouse.tables import PublishedTable
+
+UNSCORED = "its chunk was not scored in this run"
+_SHOWN = 5
+_WHOLE_NUMBERS = ("integer", "bigint")
+
+Key = tuple[Any, ...]
+
+
+def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows of `table` as they are to be published: those that were not scored are filled in, with the reason.
+
+    Args:
+        scored: The rows of all chunks that were scored; None if none was.
+        expected: The key of each row that the table is to have, once; None for whatever was scored.
+
+    Returns:
+        In the order of `expected`, with the columns that a use case fills and the reason. Whole numbers are Int64.
+
+    Raises:
+        PublishError: A row that is not expected, one that is there twice, a column that is not declared or lacks its
+            values, or nothing to tell which rows there are.
+    """
+    if scored is None and expected is None:
+        raise _refused(table, "no scored chunk", "at least one", "Score again.")
+    rows = _declared(table, scored)
+    keys = _keys(table, rows)
+    if repeated := [key for key, count in Counter(keys).items() if count > 1]:
+        raise _refused(table, f"{len(repeated)} keys with several rows: {_named(repeated)}", "one row a key")
+    if expected is None:
+        return rows
+    wanted = _keys(table, expected)
+    if unknown := set(keys) - set(wanted):
+        raise _refused(
+            table, f"{len(unknown)} rows that are not expected: {_named(unknown)}", f"no other than the {len(wanted)}"
+        )
+    return _filled_in(table, rows, keys, expected, wanted)
+
+
+def _filled_in(
+    table: PublishedTable, rows: pd.DataFrame, keys: list[Key], expected: pd.DataFrame, wanted: list[Key]
+) -> pd.DataFrame:
+    place = {key: number for number, key in enumerate(keys)}
+    order = [place.get(key, -1) for key in wanted]
+    grid = rows.reindex(order).reset_index(drop=True)
+    grid[list(table.key)] = expected[list(table.key)].reset_index(drop=True)
+    missing = np.array(order) == -1
+    grid[REASON] = grid[REASON].astype(object).mask(missing, UNSCORED)
+    return grid
+
+
+def _declared(table: PublishedTable, scored: pd.DataFrame | None) -> pd.DataFrame:
+    """`scored` with every column that a use case fills, and the reason."""
+    names = list(dict.fromkeys((*table.row_names, REASON)))
+    if scored is None:
+        return pd.DataFrame(columns=names, dtype=object)
+    missing = {*table.key, table.value} - set(scored.columns)
+    if strange := sorted(missing | set(scored.columns) - set(names)):
+        raise _refused(table, f"undeclared or missing columns: {', '.join(strange)}", f"the columns {', '.join(names)}")
+    rows = scored.reset_index(drop=True).reindex(columns=names)
+    for column in table.row_columns:
+        if column.type in _WHOLE_NUMBERS:
+            rows[column.name] = _whole_numbers(table, rows[column.name])
+    if empty := [name for name in table.key if rows[name].isna().any()]:
+        raise _refused(table, f"rows without {', '.join(empty)}", "a whole key in every row")
+    return rows
+
+
+def _whole_numbers(table: PublishedTable, values: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        return values.astype("Int64")
+    except (TypeError, ValueError):
+        raise _refused(table, f"values of {values.name} that are not whole numbers", "whole numbers") from None
+
+
+def _keys(table: PublishedTable, rows: pd.DataFrame) -> list[Key]:
+    return list(zip(*(rows[name].tolist() for name in table.key), strict=True))
+
+
+def _named(keys: Iterable[Key]) -> str:
+    names = sorted(" ".join(map(str, key)) for key in keys)
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _refused(table: PublishedTable, found: str, expected: str, remedy: str = "Correct what scores it.") -> PublishError:
+    return PublishError(table.name, found=found, expected=expected, remedy=f"Nothing was published. {remedy}")

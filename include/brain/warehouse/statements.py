@@ -1,0 +1,193 @@
+"""The SQL that derives from a declared table: create, stage, upsert, keep, remove, remember."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE, others
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brain.warehouse.tables import Column, DerivedTable, Layout, PublishedTable
+
+COMMA = sql.SQL(", ")
+AND = sql.SQL(" AND ")
+
+
+def identifiers(columns: Iterable[Column]) -> list[sql.Identifier]:
+    """The names of the columns, to be quoted by the driver."""
+    return [sql.Identifier(column.identifier) for column in columns]
+
+
+def key_identifiers(layout: Layout) -> list[sql.Identifier]:
+    """The names of the key's columns, to be quoted by the driver."""
+    named = {column.name: column.identifier for column in layout.columns}
+    return [sql.Identifier(named[name]) for name in layout.key]
+
+
+def create(layout: Layout) -> sql.Composed:
+    """CREATE TABLE with types, limits and key; comments and rights come after it."""
+    return sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(layout.identifier), _body(layout))
+
+
+def create_temporary(layout: Layout) -> sql.Composed:
+    """A table that is gone with the transaction."""
+    name = sql.Identifier(layout.identifier)
+    return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(name, _body(layout))
+
+
+def column_definition(layout: Layout, column: Column) -> sql.Composed:
+    """Name, type, NOT NULL and DEFAULT."""
+    parts: list[sql.Composable] = [sql.Identifier(column.identifier), sql.SQL(column.type)]
+    if layout.not_null(column):
+        parts.append(sql.SQL("NOT NULL"))
+    if column.default is not None:
+        parts.append(sql.SQL("DEFAULT {}").format(sql.Literal(column.default)))
+    return sql.SQL(" ").join(parts)
+
+
+def check_definition(layout: Layout, column: Column) -> sql.Composed | None:
+    """The range of a column, as a table constraint of a name that later releases find again."""
+    bounds = [
+        sql.SQL("{} {} {}").format(sql.Identifier(column.identifier), sql.SQL(sign), sql.Literal(bound))
+        for sign, bound in ((">=", column.low), ("<=", column.high))
+        if bound is not None
+    ]
+    if not bounds:
+        return None
+    name = sql.Identifier(layout.check_name(column))
+    return sql.SQL("CONSTRAINT {} CHECK ({})").format(name, AND.join(bounds))
+
+
+def _body(layout: Layout) -> sql.Composed:
+    columns = [column_definition(layout, column) for column in layout.columns]
+    checks = [check for column in layout.columns if (check := check_definition(layout, column))]
+    return COMMA.join([*columns, *checks, sql.SQL("PRIMARY KEY ({})").format(COMMA.join(key_identifiers(layout)))])
+
+
+def copy(table: PublishedTable) -> sql.Composed:
+    """COPY of quoted CSV into the staging table; what is empty becomes NULL."""
+    names = COMMA.join(identifiers(table.row_columns))
+    return sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv, FORCE_NULL ({}))").format(_staged(table), names, names)
+
+
+def fill(table: DerivedTable) -> sql.Composed:
+    """Put what the table's SELECT gives into its staging table."""
+    names = COMMA.join(identifiers(table.columns))
+    return sql.SQL("INSERT INTO {} ({}) {}").format(_staged(table), names, table.select)
+
+
+def upsert(table: DerivedTable, undeclared: Iterable[str]) -> sql.Composed:
+    """Write the staged rows; what the columns in `undeclared` held is emptied."""
+    return sql.SQL("INSERT INTO {} ({names}) SELECT {names} FROM {} {}").format(
+        sql.Identifier(table.layout.identifier),
+        _staged(table),
+        _on_conflict(table.layout, others(table.columns, table.key), undeclared),
+        names=COMMA.join(identifiers(table.columns)),
+    )
+
+
+def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Composed:
+    """Write the staged rows that were computed; %(published_at)s is the run's moment."""
+    return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} WHERE {} IS NOT NULL {}").format(
+        sql.Identifier(table.layout.identifier),
+        COMMA.join(identifiers(table.columns)),
+        COMMA.join(map(_given, table.columns)),
+        _staged(table),
+        _value(table),
+        _on_conflict(table.layout, others(table.columns, table.key), undeclared),
+    )
+
+
+def keep_uncomputed(table: PublishedTable) -> sql.Composed:
+    """Mark the rows that were not computed as stale; one that was never computed is listed without a value."""
+    return sql.SQL(
+        "INSERT INTO {table} ({key}, {stale}, {reason})"
+        " SELECT {key}, true, {reason} FROM {staged} WHERE {value} IS NULL"
+        " ON CONFLICT ({key}) DO UPDATE SET {stale} = true, {reason} = excluded.{reason}"
+    ).format(
+        table=sql.Identifier(table.layout.identifier),
+        key=COMMA.join(key_identifiers(table.layout)),
+        stale=sql.Identifier(STALE),
+        reason=sql.Identifier(REASON),
+        staged=_staged(table),
+        value=_value(table),
+    )
+
+
+def remove_departed(table: PublishedTable | DerivedTable) -> sql.Composed:
+    """Delete the rows that were not staged: they are no longer expected."""
+    return sql.SQL("DELETE FROM {} AS kept WHERE NOT EXISTS (SELECT FROM {} WHERE {})").format(
+        sql.Identifier(table.layout.identifier), _staged(table), _same_key(table)
+    )
+
+
+def remove_uncomputed(table: PublishedTable) -> sql.Composed:
+    """Delete the rows that were staged without a value."""
+    return sql.SQL("DELETE FROM {} AS kept USING {} WHERE {} AND {} IS NULL").format(
+        sql.Identifier(table.layout.identifier),
+        _staged(table),
+        _same_key(table),
+        sql.SQL("{}.{}").format(_staged(table), _value(table)),
+    )
+
+
+def _same_key(table: PublishedTable | DerivedTable) -> sql.Composed:
+    same = [sql.SQL("kept.{0} = {1}.{0}").format(name, _staged(table)) for name in key_identifiers(table.layout)]
+    return AND.join(same)
+
+
+def remember(table: PublishedTable, history: Layout) -> sql.Composed:
+    """Add the computed rows to the history where they differ from its last line; %(published_at)s is the run's moment.
+
+    A rerun of the same moment replaces the lines of that moment.
+    """
+    told = others(history.columns, history.key)
+    *key, moment = key_identifiers(history)
+    same = [sql.SQL("past.{0} = {1}.{0}").format(name, _staged(table)) for name in key]
+    return sql.SQL(
+        "INSERT INTO {history} ({columns}) SELECT {given} FROM {staged} LEFT JOIN LATERAL ("
+        "SELECT * FROM {history} AS past WHERE {same} AND past.{moment} <= %(published_at)s"
+        " ORDER BY past.{moment} DESC LIMIT 1) AS last ON true"
+        " WHERE {staged}.{value} IS NOT NULL AND (last.{moment} IS NULL OR ({last}) IS DISTINCT FROM ({told}))"
+        " {on_conflict}"
+    ).format(
+        history=sql.Identifier(history.identifier),
+        columns=COMMA.join(identifiers(history.columns)),
+        given=COMMA.join(_given(column, table) for column in history.columns),
+        staged=_staged(table),
+        same=AND.join(same),
+        moment=moment,
+        value=_value(table),
+        last=COMMA.join(sql.SQL("last.{}").format(name) for name in identifiers(told)),
+        told=COMMA.join(sql.SQL("{}.{}").format(_staged(table), name) for name in identifiers(told)),
+        on_conflict=_on_conflict(history, told, ()),
+    )
+
+
+def _on_conflict(layout: Layout, columns: Iterable[Column], undeclared: Iterable[str]) -> sql.Composed:
+    """Replace the row of the same key; a column that nobody declares any more is emptied."""
+    updates = [sql.SQL("{0} = excluded.{0}").format(name) for name in identifiers(columns)]
+    updates += [sql.SQL("{} = DEFAULT").format(sql.Identifier(name)) for name in undeclared]
+    return sql.SQL("ON CONFLICT ({}) DO UPDATE SET {}").format(COMMA.join(key_identifiers(layout)), COMMA.join(updates))
+
+
+def _given(column: Column, table: PublishedTable | None = None) -> sql.Composable:
+    """What a computed row has in a column: what was staged, or what the publisher fills."""
+    if column.name == PUBLISHED_AT:
+        return sql.SQL("%(published_at)s")
+    if column.name == STALE:
+        return sql.SQL("false")
+    name = sql.Identifier(column.identifier)
+    return sql.SQL("{}.{}").format(_staged(table), name) if table else name
+
+
+def _staged(table: PublishedTable | DerivedTable) -> sql.Identifier:
+    return sql.Identifier(table.staging.identifier)
+
+
+def _value(table: PublishedTable) -> sql.Identifier:
+    return sql.Identifier(table.column(table.value).identifier)

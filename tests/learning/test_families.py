@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from brain.learning import families as room
+from brain.learning.families import families
+from brain.learning.settings import TrainingSettings
+
+CATALOGUE = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text(encoding="utf-8")
+
+
+def test_every_file_of_the_room_is_a_family() -> None:
+    files = {path.stem for path in Path(room.__path__[0]).glob("*.py")} - {"__init__"}
+    assert set(families()) == files
+    assert {"logistic", "boosting"} < files
+
+
+@pytest.mark.parametrize("name", families())
+def test_every_family_has_its_row_in_the_catalogue_page(name: str) -> None:
+    family = families()[name]
+    newest = f" Fitted to the newest {family.newest_rows:,} rows." if family.newest_rows else ""
+    assert f"| `{name}` | {family.about}{newest} |\n" in CATALOGUE
+
+
+def test_the_catalogue_page_describes_no_family_that_does_not_exist() -> None:
+    table = CATALOGUE.split("| family | what it is |\n|---|---|\n")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` ", table, re.M)) == set(families())
+
+
+def test_a_family_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ValidationError, match=r"expected one of bagged_svc, boosting, .*svc") as caught:
+        TrainingSettings.model_validate({"classifiers": ["logistic", "oracle"]})
+    (mistake,) = caught.value.errors()
+    assert (mistake["loc"], mistake["input"]) == (("classifiers", 1), "oracle")
+
+
+def test_looking_at_the_families_loads_no_library() -> None:
+    code = (
+        "import sys; from brain.learning.settings import TrainingSettings; TrainingSettings();"
+        "loaded = {'sklearn', 'lightgbm', 'scipy', 'numpy', 'optuna'} & set(sys.modules); assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

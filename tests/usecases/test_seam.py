@@ -1,0 +1,180 @@
+"""A use case that nothing knows of goes from its own source table to its own published table through the real steps."""
+
+from __future__ import annotations
+
+import ast
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from brain import steps
+from brain.core.errors import CatalogueError
+from brain.core.moment import Moment
+from brain.core.settings import Settings
+from brain.demo.load import load_demo
+from brain.pipeline import run_all
+from brain.usecases import USE_CASES
+from brain.warehouse.read import ask
+from brain.workspace import Workspace, choose, open_workspace
+from local.command import app
+from tests.usecases.visits import Visits
+
+NOON = Moment(datetime(2024, 5, 3, 12, tzinfo=UTC))
+LATER = Moment(datetime(2024, 5, 3, 14, tzinfo=UTC))
+PACKAGE = Path(__file__).parents[2] / "include"
+
+
+@pytest.fixture
+def visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(USE_CASES, "visits", Visits())
+
+
+def load_shop(url: str, name: str, hours: int = 400) -> None:
+    """Hourly visitors until 14:30 on 3 May 2024, more of them when it is warm."""
+    random = np.random.default_rng(len(name))
+    temperature = 15 + 8 * np.sin(np.arange(hours) / 24 * 2 * np.pi)
+    visitors = np.round(40 + 3 * temperature + random.normal(0, 2, hours))
+    at = pd.date_range(end="2024-05-03 14:30:00.000001", periods=hours, freq="h")
+    engine = sa.create_engine(url)
+    frame = pd.DataFrame({"at": at, "visitors": visitors, "temperature": temperature})
+    frame.to_sql(name, engine, index=False)
+    engine.dispose()
+
+
+def workspace_of(settings: Settings, folder: Path, text: str) -> Workspace:
+    path = folder / "catalogue.yaml"
+    path.write_text(text)
+    return open_workspace(settings.model_copy(update={"catalogue_path": path}))
+
+
+@pytest.fixture
+def workspace(visits: None, settings: Settings, demo_url: str, tmp_path: Path) -> Workspace:
+    load_shop(demo_url, "harbour")
+    load_shop(demo_url, "station square")
+    return workspace_of(settings, tmp_path, "use_cases:\n  visits: {shops: [harbour, station square]}\n")
+
+
+def forecasts(workspace: Workspace) -> list[tuple[object, ...]]:
+    assert workspace.settings.reader_url is not None
+    query = "SELECT shop, as_of, visitors, model_version, stale FROM visit_forecasts ORDER BY shop"
+    return ask(workspace.settings.reader_url, query).rows
+
+
+def test_it_goes_from_its_source_table_to_its_published_table(workspace: Workspace) -> None:
+    results = run_all(workspace, NOON, workers=1)
+    assert all(result.ok for result in results), results
+    (harbour, station) = forecasts(workspace)
+    assert (harbour[0], station[0]) == ("harbour", "station square")
+    assert harbour[1] == datetime(2024, 5, 3, 11, 30, 0, 1, tzinfo=UTC)
+    assert 40 < float(str(harbour[2])) < 140
+    assert harbour[3:] == (1, False)
+
+
+def test_a_later_run_serves_later_rows_and_keeps_the_history(workspace: Workspace) -> None:
+    run_all(workspace, NOON, workers=1)
+    run_all(workspace, LATER, workers=1)
+    assert [row[1] for row in forecasts(workspace)] == [datetime(2024, 5, 3, 13, 30, 0, 1, tzinfo=UTC)] * 2
+    counted = "SELECT count(*), count(DISTINCT as_of) FROM visit_forecast_history"
+    assert ask(workspace.settings.warehouse_url, counted).rows == [(4, 2)]
+
+
+def test_a_rerun_gives_the_same_rows(workspace: Workspace) -> None:
+    run_all(workspace, NOON, workers=1)
+    before = forecasts(workspace)
+    run_all(workspace, NOON, workers=1)
+    assert forecasts(workspace) == before
+
+
+def test_a_shop_that_breaks_stops_no_other_and_says_why(workspace: Workspace, demo_url: str) -> None:
+    run_all(workspace, NOON, workers=1)
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql('DROP TABLE "harbour"')
+    engine.dispose()
+    results = run_all(workspace, LATER, workers=1)
+    assert {result.unit for result in results if not result.ok} == {"harbour"}
+    assert [row[1] for row in forecasts(workspace)][1] == datetime(2024, 5, 3, 13, 30, 0, 1, tzinfo=UTC)
+
+
+def test_two_use_cases_run_side_by_side_and_may_have_units_of_one_name(
+    visits: None, settings: Settings, demo_url: str, tmp_path: Path
+) -> None:
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=["VIX"])
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql('CREATE SCHEMA IF NOT EXISTS public; ALTER TABLE "VIX" RENAME TO volatility')
+    engine.dispose()
+    load_shop(demo_url, "VIX")
+    text = """
+defaults: {horizons: [5], training: {trials: 1, folds: 3}}
+assets: {VIX: {table: volatility}}
+use_cases:
+  visits: {shops: [VIX]}
+"""
+    workspace = workspace_of(settings, tmp_path, text)
+    results = run_all(workspace, NOON, workers=1)
+    assert all(result.ok for result in results), results
+    assert [row[0] for row in forecasts(workspace)] == ["VIX"]
+    wide = ask(settings.warehouse_url, 'SELECT AssetName, "5_Day_Probability" IS NOT NULL FROM Probabilities').rows
+    assert wide == [("VIX", True)]
+    read = "SELECT use_case, asset, status FROM (SELECT use_case, asset, verdict AS status FROM extraction_runs) r"
+    assert sorted(ask(settings.warehouse_url, read).rows) == [("direction", "VIX", "new"), ("visits", "VIX", "new")]
+    with pytest.raises(CatalogueError, match="--use-case"):
+        choose(workspace, NOON, ["VIX"])
+    (work,) = choose(workspace, NOON, ["VIX"], use_case="visits")
+    assert work.names == ("VIX",)
+
+
+def test_a_failing_use_case_does_not_keep_the_others_from_publishing(workspace: Workspace) -> None:
+    run = workspace.run("visits", NOON)
+
+    def fails_for_the_first(of: object) -> str:
+        seen.append(of)
+        if len(seen) == 1:
+            raise CatalogueError("a", found="b", expected="c", remedy="D.")
+        return "done"
+
+    seen: list[object] = []
+    with pytest.raises(CatalogueError):
+        steps.each([run, run], fails_for_the_first)
+    assert len(seen) == 2
+
+
+def test_the_command_line_takes_it_as_it_takes_any(
+    workspace: Workspace, connections: dict[str, str], home: Path
+) -> None:
+    environment = {
+        **connections,
+        "BRAIN_HOME": str(home),
+        "BRAIN_CATALOGUE": str(workspace.settings.catalogue_path),
+        "BRAIN_LAKE_URL": workspace.settings.lake_url,
+    }
+
+    def brain(*words: str) -> str:
+        done = CliRunner().invoke(app, list(words), env={**os.environ, **environment})
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.output
+
+    for words in (["extract", "harbour"], ["extract"], ["train", "--use-case", "visits"], ["publish"]):
+        brain(*words, "--until", "2024-05-03T12:00:00")
+    assert "harbour" in brain("sql")
+    assert "next_hour" in brain("models", "list")
+    assert "identical, bit for bit" in brain("replay", "harbour", "next_hour", "--as-of", "2024-05-03T11:30:00.000001")
+    assert "2 source tables" in brain("doctor")
+    brain("tidy", "--until", "2024-05-03T12:00:00")
+
+
+def test_no_code_asks_for_a_use_case_by_name() -> None:
+    asked = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and "use_case" in ast.unparse(node.left):
+                names = [part.value for part in node.comparators if isinstance(part, ast.Constant)]
+                asked += [f"{path}: {ast.unparse(node)}" for name in names if isinstance(name, str)]
+    assert asked == []

@@ -1,0 +1,142 @@
+"""A use case as small as one can be: visitors of a shop in the next hour, by linear regression on this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brain.core.errors import ModelNotFound
+from brain.core.keys import ModelKey
+from brain.core.moment import Moment
+from brain.core.section import Section
+from brain.core.source_table import KeyKind, SourceTable
+from brain.core.table_settings import RetentionSettings, TableName
+from brain.learning.candidate import Candidate, DataReference, Decision, TrainingResult, TrainingWindow
+from brain.portable.heads import Identity
+from brain.quality.engine import validate
+from brain.quality.result import GateResult
+from brain.quality.rules import between
+from brain.scoring.batch import Score, Unscored, Wanted, score_newest
+from brain.source.connect import Source
+from brain.usecases.protocol import Input, Overview, Run, Unit
+from brain.warehouse.tables import Column, DerivedTable, History, ModelColumns, PublishedTable
+
+FEATURES = ("visitors", "temperature")
+TARGET = "next_hour"
+RULES = (between("visitors", "fail", "rows", "visitors", "{count} rows with fewer than no visitors", min_value=0),)
+
+FORECASTS = PublishedTable(
+    name="visit_forecasts",
+    meaning="A row a shop: how many visitors to expect in the hour after as_of.",
+    key=("shop",),
+    columns=(
+        Column("shop", "text", "The shop."),
+        Column("as_of", "timestamptz", "The hour that the forecast was made from.", required=True),
+        Column("visitors", "double precision", "Visitors expected in the next hour.", required=True),
+        Column("model_version", "integer", "Version of the model behind it.", required=True),
+        Column("data_sha256", "text", "Hash of the snapshot behind it.", required=True),
+        Column("stale", "boolean", "True where this publication could not forecast it."),
+        Column("reason", "text", "Why not."),
+        Column("published_at", "timestamptz", "The run's moment."),
+    ),
+    value="visitors",
+    history=History("visit_forecast_history", "Every forecast ever published."),
+    model=ModelColumns(("shop",), "model_version"),
+)
+
+
+class Shops(Section):
+    """The shops, each with a table of its name."""
+
+    shops: tuple[TableName, ...]
+
+
+class Visits:
+    """One model a shop."""
+
+    name = "visits"
+    section: type[Section] = Shops
+    top_level: tuple[str, ...] = ()
+    space = "visits"
+    tables: tuple[PublishedTable, ...] = (FORECASTS,)
+    overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")
+
+    def discover(self, section: Shops, source: Source) -> Shops:
+        return section
+
+    def units(self, section: Shops) -> tuple[Unit, ...]:
+        return tuple(Unit(shop, (TARGET,), RetentionSettings()) for shop in section.shops)
+
+    def inputs(self, run: Run, unit: str) -> tuple[Input, ...]:
+        table = SourceTable(self.name, self.space, unit, unit, ("at",), KeyKind.TIME, required=FEATURES)
+        return (Input(table, _check),)
+
+    def target(self, text: str) -> str:
+        return text
+
+    def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
+        from sklearn.linear_model import LinearRegression
+
+        snapshot = run.lake.as_of(self.space, unit, run.moment)
+        if snapshot is None:
+            raise ModelNotFound(unit, found="no snapshot", expected="one", remedy=f"Run `brain extract {unit}`.")
+        rows = run.lake.read(snapshot)
+        X, y = rows[list(FEATURES)].to_numpy()[:-1], rows["visitors"].to_numpy()[1:]
+        day = run.moment.day
+        return [
+            Candidate(
+                key=ModelKey(self.name, unit, TARGET),
+                pipeline=LinearRegression().fit(X, y),
+                parameters={"classifier": "linear"},
+                features=FEATURES,
+                head=Identity(),
+                metrics={"mean_absolute_error": float(np.abs(np.diff(y)).mean())},
+                window=TrainingWindow(day, day, day, len(X)),
+                data=DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables),
+                decision=Decision("search", "always fitted anew"),
+                seed=0,
+                trained_at=run.moment.at,
+                searched_at=run.moment.at,
+                check_rows=X[-100:],
+            )
+        ]
+
+    def judge(self, run: Run) -> Mapping[str, Any]:
+        return {}
+
+    def rows(self, section: Shops) -> Mapping[str, pd.DataFrame | None]:
+        return {FORECASTS.name: pd.DataFrame({"shop": list(section.shops)})}
+
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+        found = score_newest(run.store, run.lake, self.space, [Wanted(unit, (TARGET,)) for unit in units], run.moment)
+        return {FORECASTS.name: pd.DataFrame(map(_row, found), columns=list(FORECASTS.row_names))}
+
+    def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
+        return _check(rows[FORECASTS.name], run.moment, total_rows=1, unchanged=False)
+
+    def derived(self, section: Shops) -> tuple[DerivedTable, ...]:
+        return ()
+
+    def model_key(self, row: Mapping[str, Any]) -> ModelKey:
+        return ModelKey(self.name, row["shop"], TARGET)
+
+    def row_key(self, key: ModelKey) -> Mapping[str, Any]:
+        return {"shop": key.entity}
+
+    def outcomes(self, run: Run) -> pd.DataFrame:
+        return pd.DataFrame(columns=["shop", "as_of", "outcome"])
+
+
+def _check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
+    findings, results = validate(RULES, {"rows": frame}, {}, "visits")
+    return GateResult("visits", len(frame), ("visitors",), tuple(findings), results)
+
+
+def _row(found: Score | Unscored) -> dict[str, Any]:
+    if isinstance(found, Unscored):
+        return {"shop": found.key.entity, "reason": str(found.error)}
+    of = {"shop": found.key.entity, "as_of": found.as_of, "visitors": found.value, "data_sha256": found.data_sha256}
+    return {**of, "model_version": found.champion.model.version}
