@@ -25,7 +25,8 @@ from brain.usecases.direction.names import model_key
 
 KEY = model_key("GOLD", 25)
 OPTIONS: bson.CodecOptions[dict[str, Any]] = bson.CodecOptions(tz_aware=True)
-UNSIGNED = {"champions": ("last_version", "moves", "prunings")}
+# Nothing that is published depends on these: they number the next version, or inform.
+UNSIGNED = ("last_version", "last_identity", "moves", "prunings")
 
 
 def run(quick: bool) -> Report:
@@ -37,7 +38,7 @@ def run(quick: bool) -> Report:
         store.record_verdicts([Verdict(KEY, 1, True, 0.001, END)])
         model = store.backend.models.find_one() or {}
         pointer = store.backend.champions.find_one() or {}
-        pointer = {name: value for name, value in pointer.items() if name not in UNSIGNED["champions"]}
+        pointer = {name: value for name, value in pointer.items() if name not in UNSIGNED}
         signer = store.backend.signer
 
         def load(document: dict[str, Any]) -> None:
@@ -64,6 +65,7 @@ def run(quick: bool) -> Report:
             seconds += time.perf_counter() - start
             accepted += found["accepted"]
             table.append((name, flips, found["refused"], found["not even BSON"], found["the same"], found["accepted"]))
+    assert accepted == 0, table
     return Report(
         title="Random bit flips in a stored model",
         columns=("where", "flips", "refused by signature or hash", "not even BSON", "without effect", "accepted"),
@@ -71,6 +73,7 @@ def run(quick: bool) -> Report:
         figures={"flips": flips * len(parts), "accepted": accepted, "seconds": seconds},
         notes=[
             "A flip is one random bit of the BSON document as stored. Undamaged documents are accepted.",
+            f"Left out of the pointer, for nothing that is published depends on them: {', '.join(UNSIGNED)}.",
             "Without effect: BSON numbers the entries of a list, and readers ignore the numbers; a flip in one of them"
             " decodes to the very same document.",
         ],

@@ -14,7 +14,7 @@ from brain.learning.families import families
 from brain.learning.family import Choice
 from brain.learning.fitting import quiet_single_thread
 from brain.learning.search_space import CONSTANT, build
-from brain.portable.evaluate import read_model
+from brain.portable.evaluate import read_model, read_with_interface
 from brain.portable.export import TOLERANCE, export, runtime_outputs
 from brain.portable.graph import GraphBuilder
 from brain.portable.reference import fitted_outputs
@@ -61,8 +61,9 @@ def test_every_pipeline_of_the_search_space_exports(parameters: dict[str, Any]) 
     found = export(pipeline, MATRIX[:200], "x")
     unseen = training_rows(seed=9)[0]
     expected = pipeline.predict_proba(unseen)[:, 1]
-    assert np.abs(read_model(found.content, "x").outputs(unseen)[:, 1] - expected).max() < TOLERANCE
-    assert np.abs(runtime_outputs(found.content, unseen)[:, 1] - expected).max() < TOLERANCE
+    model, interface = read_with_interface(found.content, "x")
+    assert np.abs(model.outputs(unseen)[:, 1] - expected).max() < TOLERANCE
+    assert np.abs(runtime_outputs(found.content, interface, unseen)[:, 1] - expected).max() < TOLERANCE
     if parameters["classifier"] in OWN:
         assert (found.exporter, found.max_difference < 1e-12) == ("brain", True)
 

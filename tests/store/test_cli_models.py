@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from brain.cli_models import app
 from brain.usecases.direction.names import model_key
+from tests.conftest import CATALOGUE
+from tests.store.conftest import MOMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +36,9 @@ def environment(
     for name, value in connections.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("BRAIN_HOME", str(home))
+    monkeypatch.setenv("BRAIN_CATALOGUE", str(CATALOGUE))
     monkeypatch.setenv("COLUMNS", "200")
-    store.add([make_candidate(), make_candidate(seed=1)])
+    store.save([make_candidate(), make_candidate(seed=1)], MOMENT)
 
 
 def run(*arguments: str) -> str:
@@ -53,6 +56,7 @@ def run(*arguments: str) -> str:
         (["show", "GOLD", "25", "--version", "1"], ['"version": 1']),
         (["history", "GOLD", "25"], ["2 *", "2024-01-05", "no champion"]),
         (["diff", "GOLD", "25", "1", "2"], ["seed"]),
+        (["decisions", "GOLD"], ["GOLD", "RETURNS25", "2024-01-05 00:00", "search", "no champion"]),
         (["verify"], ["2 versions verified, 0 refused"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

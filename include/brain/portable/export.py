@@ -142,7 +142,7 @@ def _compared(
     """
     evaluator, interface = read_with_interface(content, subject)
     some = slice(None, None, max(1, len(rows) // RUNTIME_ROWS))
-    ours, theirs = evaluator.outputs(rows), _runtime_outputs(content, interface, rows[some])
+    ours, theirs = evaluator.outputs(rows), runtime_outputs(content, interface, rows[some])
     if ours.shape != expected.shape or theirs.shape != expected[some].shape:
         raise NotTranslatable(f"outputs of shape {ours.shape}, not {expected.shape}")
     difference = np.maximum(np.abs(ours - expected).max(), np.abs(theirs - expected[some]).max())
@@ -163,12 +163,8 @@ def _allowed(found: Export, expected: Values) -> float:
     return TOLERANCE if found.output_name == OUTPUT else TOLERANCE * float(np.abs(expected).max())
 
 
-def runtime_outputs(content: bytes, rows: Values) -> Values:
+def runtime_outputs(content: bytes, interface: Interface, rows: Values) -> Values:
     """What ONNX Runtime says of all `rows` at once, shape (n, outputs)."""
-    return _runtime_outputs(content, read_with_interface(content, "the exported model")[1], rows)
-
-
-def _runtime_outputs(content: bytes, interface: Interface, rows: Values) -> Values:
     session = open_session(content, "the exported model", as_written=True)
     typed = rows.astype(interface.precision)
     # A model that takes one row at a time only says so in its shape.
