@@ -226,6 +226,7 @@ def _candidate(asset: _Asset, cell: Cell, model: _Model, degraded: str) -> Candi
         trained_at=asset.at,
         searched_at=model.searched_at,
         check_rows=training.X[training.rows[-CHECK_ROWS:]],
+        preparation="float32",
         proofs=proofs(cell),
         description=_description(asset.spec, cell.horizon),
         degraded=degraded,
