@@ -25,7 +25,7 @@ def render() -> str:
     """The page as Markdown."""
     parts = [HEAD]
     for name, use_case in USE_CASES.items():
-        parts += [f"# {name}", *map(describe, (*use_case.tables, *use_case.derived(use_case.example)))]
+        parts += [f"# {name}", *map(describe, use_case.tables), *map(describe, use_case.derived(use_case.example))]
     return "\n\n".join([*parts, "# All use cases", describe(EXTRACTION_RUNS)]) + "\n"
 
 
