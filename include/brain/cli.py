@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from brain import __version__
+from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
 from brain.core.moment import Moment
@@ -28,10 +30,16 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Models trained on database tables, kept in MongoDB, served as tables in PostgreSQL.",
 )
 app.add_typer(models_app, name="models")
 console = Console()
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        console.print(__version__, highlight=False)
+        raise typer.Exit
+
 
 Units = Annotated[
     list[str] | None, typer.Argument(help="Units by name (assets, …); all of the catalogue if none is named.")
@@ -45,7 +53,9 @@ Targets = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Search anew even where the champion is fresh.")]
 Until = Annotated[
     datetime | None,
-    typer.Option("--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="The run's moment, in UTC [now]."),
+    typer.Option(
+        "--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Moment of the run, in UTC; now if omitted."
+    ),
 ]
 AsOf = Annotated[
     datetime,
@@ -55,6 +65,15 @@ AsOf = Annotated[
         help="The day, or the time in UTC, of the row that the number was computed from.",
     ),
 ]
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Models trained on database tables, kept in MongoDB, served as tables in PostgreSQL."""
 
 
 def main() -> None:
@@ -175,7 +194,7 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL query; the main table
 
 
 @app.command()
-def replay(unit: str, target: str, as_of: AsOf, use_case: UseCaseName = None) -> None:
+def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None) -> None:
     """Recompute a published number bit for bit, or say what is missing or changed."""
     from brain.replaying import last_published, replay_of
 

@@ -108,7 +108,13 @@ def backcast(
 
 
 @app.command()
-def diff(unit: Unit, target: Target, before: int, after: int, use_case: UseCaseName = None) -> None:
+def diff(
+    unit: Unit,
+    target: Target,
+    before: Annotated[int, typer.Argument(help="One version.")],
+    after: Annotated[int, typer.Argument(help="The other version.")],
+    use_case: UseCaseName = None,
+) -> None:
     """Show what differs between two versions of a model."""
     from brain.store.browse import diff as differences
 
@@ -122,7 +128,7 @@ def diff(unit: Unit, target: Target, before: int, after: int, use_case: UseCaseN
 def rollback(
     unit: Unit,
     target: Target,
-    version: int,
+    version: Annotated[int, typer.Argument(help="The version to go back to.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "rolled back by hand",
     use_case: UseCaseName = None,
 ) -> None:

@@ -19,7 +19,9 @@ class ExtractionSettings(Section):
 
     batch_rows: int = Field(50_000, ge=1_000, description="Rows fetched at a time.")
     overlap_rows: int | None = Field(
-        None, ge=1, description="Newest known rows read again each time; as many as a value may still become known on, and 20 more, if empty."
+        None,
+        ge=1,
+        description="Newest known rows read again each time; if empty, those whose values may still become known, and 20.",
     )
     full_check_days: int | None = Field(
         7, ge=1, description="Every row is compared with the source at least this often; never if empty."
