@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup down clean status test lint bench sql
+.PHONY: help run setup down clean status test lint docs bench sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -34,6 +34,9 @@ lint: $(READY) ## ruff, mypy and import-linter
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy include benchmarks tests
 	@$(VENV)/bin/lint-imports
+
+docs: $(READY) ## Write docs/tables.md anew from the declared tables
+	@$(PYTHON) -m brain.usecases.table_docs docs/tables.md
 
 bench: $(READY) ## Run a benchmark: make bench NAME=pipeline [ARGS=--quick]
 	@$(PYTHON) -m benchmarks $(NAME) $(ARGS)

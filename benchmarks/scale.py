@@ -22,7 +22,6 @@ from brain.lake.lake import Lake
 from brain.store.models import ModelStore
 from brain.usecases.direction.scoring import score_cells
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
-from brain.warehouse.grid import complete
 from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
@@ -95,7 +94,7 @@ def _one(size: int) -> dict[str, float]:
     start = time.perf_counter()
     result = score_cells(store, lake, grid.assets, Moment(END))
     scored = time.perf_counter()
-    cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, result, None))
+    cells = TableRows(PROBABILITY_DETAILS, result)
     publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], Moment(END))
     end = time.perf_counter()
     assert publication.fresh == size, publication

@@ -25,7 +25,6 @@ from brain.usecases.direction.catalogue import Assets
 from brain.usecases.direction.names import SPACE, horizon_of, model_key, target_name
 from brain.usecases.direction.scoring import score_cells
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
-from brain.warehouse.grid import complete
 from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
@@ -116,8 +115,7 @@ def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table
         theirs.append(time.perf_counter() - start)
         for _ in range(2 if rounds > 1 else 1):
             start = time.perf_counter()
-            scored = score_cells(store, lake, grid.assets, INTERVAL)
-            cells = TableRows(PROBABILITY_DETAILS, complete(PROBABILITY_DETAILS, scored, None))
+            cells = TableRows(PROBABILITY_DETAILS, score_cells(store, lake, grid.assets, INTERVAL))
             publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], INTERVAL)
             ours.append(time.perf_counter() - start)
         assert publication.fresh == models

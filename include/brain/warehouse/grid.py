@@ -59,9 +59,11 @@ def _filled_in(
     place = {key: number for number, key in enumerate(keys)}
     order = [place.get(key, -1) for key in wanted]
     grid = rows.reindex(order).reset_index(drop=True)
-    grid[list(table.key)] = expected[list(table.key)].reset_index(drop=True)
     missing = np.array(order) == -1
-    grid[REASON] = grid[REASON].astype(object).mask(missing, UNSCORED)
+    if missing.any():
+        for name in table.key:
+            grid[name] = expected[name].to_numpy()
+        grid[REASON] = grid[REASON].astype(object).mask(missing, UNSCORED)
     return grid
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psycopg2 import DataError, IntegrityError
 from psycopg2.errors import InsufficientPrivilege
 
@@ -142,7 +143,8 @@ def _require_whole(given: TableRows) -> None:
     """Refuse a row with a value that lacks what its table requires."""
     rows, table = given.rows, given.table
     needed = [name for name in table.required if name in table.row_names]
-    lacking = rows[rows[table.value].notna() & rows[needed].isna().any(axis="columns")]
+    empty = sum((rows[name].isna().to_numpy() for name in needed), np.zeros(len(rows), bool))
+    lacking = rows[empty & rows[table.value].notna().to_numpy()]
     if lacking.empty:
         return
     first = " ".join(str(lacking.iloc[0][name]) for name in table.key)

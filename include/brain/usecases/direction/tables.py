@@ -51,8 +51,8 @@ PROBABILITY_DETAILS = PublishedTable(
         Column(
             "base_rate",
             "double precision",
-            "What one would say without a model, from 0 to 1: the share of past rows after which Close was not lower."
-            " Compare the probability with it, not with 0.5.",
+            "What one would say without a model, from 0 to 1: the share of past rows after which Close was not lower,"
+            " drawn toward that of other assets where there are few. Compare the probability with it, not with 0.5.",
             required=True,
             low=0,
             high=1,
@@ -68,11 +68,21 @@ PROBABILITY_DETAILS = PublishedTable(
             "boolean",
             "Whether the skill is proven over the whole grid of assets and horizons; empty where nobody has tested it.",
         ),
-        Column("model_version", "integer", "Version of the model in the model store.", required=True),
+        Column(
+            "model_version",
+            "integer",
+            "Version of the model behind it, in the model store.",
+            required=True,
+        ),
         Column("trained_at", "timestamptz", "The moment for which the model was trained, in UTC."),
         Column(STALE, "boolean", "True where the last run could not compute the row, which then shows an earlier one."),
         Column(REASON, "text", "Why the last run could not compute the row; empty where it could."),
-        Column("data_sha256", "text", "SHA-256 of the rows of the asset that the model was given.", required=True),
+        Column(
+            "data_sha256",
+            "text",
+            "SHA-256 of the asset's rows; the newest was scored.",
+            required=True,
+        ),
         Column(PUBLISHED_AT, "timestamptz", "The moment of the run that computed the row, in UTC."),
     ),
     value="probability",
@@ -90,8 +100,8 @@ def probabilities(horizons: Iterable[int]) -> DerivedTable:
     horizons = tuple(horizons)
     return DerivedTable(
         name="Probabilities",
-        meaning='A row per asset; "N_Day_Probability" is the probability that Close is not lower N rows after As_Of.'
-        " probability_details says how far to trust each.",
+        meaning='A row per asset; "N_Day_Probability" is the probability that Close is not lower N rows after As_Of,'
+        " for each horizon N of the catalogue. probability_details says how far to trust each.",
         key=("AssetName",),
         columns=(
             Column("AssetName", "text", "Name of the asset, as the catalogue has it."),
@@ -112,7 +122,7 @@ def _probability(horizon: int) -> Column:
         probability_column(horizon),
         "double precision",
         f"Probability, from 0 to 1, that Close is not lower {horizon} {'row' if horizon == 1 else 'rows'} (trading"
-        " days) later; empty where this asset has no such horizon or no probability yet.",
+        f" {'day' if horizon == 1 else 'days'}) after As_Of; empty where the asset has no such horizon, or none yet.",
     )
 
 
