@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from brain.usecases.direction import tables as direction
-from brain.usecases.direction.catalogue import HORIZONS
-from brain.usecases.direction.names import NAME as DIRECTION
+from brain.core.catalogue import parse_catalogue
+from brain.usecases import USE_CASES
 from brain.warehouse.docs import describe
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
-from brain.warehouse.tables import DerivedTable, PublishedTable
 
-TABLES: Mapping[str, Sequence[PublishedTable | DerivedTable]] = {
-    DIRECTION: (*direction.TABLES, direction.probabilities(HORIZONS))
-}
+if TYPE_CHECKING:
+    from brain.warehouse.tables import DerivedTable, PublishedTable
+
+CATALOGUE = "assets: [GOLD]"  # all settings as they are by default: the page shows the columns that these give
 
 HEAD = """# The tables in the warehouse
 
@@ -29,10 +28,19 @@ A column that a release or the catalogue adds is added to an existing warehouse;
 empty in new rows. A column whose type differs from the declared one stops the publication, and nothing is changed."""
 
 
+def documented() -> dict[str, tuple[PublishedTable | DerivedTable, ...]]:
+    """The tables of each use case, by its name."""
+    sections = parse_catalogue(CATALOGUE, USE_CASES).sections
+    return {
+        name: (*use_case.tables, *use_case.derived(sections.get(name) or use_case.section()))
+        for name, use_case in USE_CASES.items()
+    }
+
+
 def render() -> str:
     """The page as Markdown."""
     parts = [HEAD]
-    for use_case, tables in TABLES.items():
+    for use_case, tables in documented().items():
         parts += [f"# {use_case}", *map(describe, tables)]
     return "\n\n".join([*parts, "# All use cases", describe(EXTRACTION_RUNS)]) + "\n"
 
