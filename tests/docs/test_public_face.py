@@ -17,7 +17,7 @@ HEAVY = ("pandas", "numpy", "sklearn", "pymongo", "onnxruntime", "pydantic")
 
 def test_the_public_names_are_these_and_each_is_there() -> None:
     assert brain.__all__ == ["__version__", "load_model_from_brain", "save_model_to_brain"]
-    from brain.store import notebook
+    from brain import notebook
 
     assert brain.save_model_to_brain is notebook.save_model_to_brain
     assert brain.load_model_from_brain is notebook.load_model_from_brain

@@ -20,7 +20,7 @@ from brain.warehouse.read import ask
 if TYPE_CHECKING:
     from brain.core.settings import Settings
 
-FIRST_RELEASE = Path(__file__).parents[1] / "usecases/direction/fixtures/first_release.sql"
+FIRST_RELEASE = Path(__file__).parents[2] / "tests/usecases/direction/fixtures/first_release.sql"
 MONDAY = dt.datetime(2024, 1, 8, 6, tzinfo=dt.UTC)
 REPORT = ExtractionReport(
     use_case="direction",

@@ -108,6 +108,14 @@ def test_a_rerun_that_says_something_else_replaces_the_line_of_its_moment(settin
     assert lines == [(0.6,), (0.8,)]
 
 
+def test_a_rerun_that_says_again_what_was_said_before_replaces_the_line_of_its_moment(settings: Settings) -> None:
+    shown = catalogue("GOLD", "5")
+    for moment, probability in ((MONDAY, 0.6), (TUESDAY, 0.7), (TUESDAY, 0.6)):
+        show(settings, shown, cells(shown, probability), moment)
+    lines = rows(settings, "SELECT probability FROM probability_history ORDER BY published_at")
+    assert lines == [(0.6,), (0.6,)]
+
+
 def test_a_probability_survives_the_trip_bit_for_bit(settings: Settings) -> None:
     shown = catalogue("GOLD", "5")
     odd = float(np.nextafter(1 / 3, 1))

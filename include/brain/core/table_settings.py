@@ -21,7 +21,7 @@ class ExtractionSettings(Section):
     overlap_rows: int | None = Field(
         None,
         ge=1,
-        description="Newest known rows read again each time; if empty, those whose values may still become known, and 20.",
+        description="Newest known rows read again each time; all whose values may become known and 20 if empty.",
     )
     full_check_days: int | None = Field(
         7, ge=1, description="Every row is compared with the source at least this often; never if empty."
