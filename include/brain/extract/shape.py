@@ -10,7 +10,7 @@ from brain.core.source_table import KeyKind
 from brain.source.batches import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from brain.core.source_table import SourceTable
     from brain.core.table_settings import JoinedSource
@@ -130,7 +130,7 @@ def require_columns(table: SourceTable, kinds: Mapping[str, Kind]) -> None:
         raise SourceTableError(
             table.name,
             found=f"no column {', '.join(missing)} among {len(kinds)} columns in table {table.table!r}",
-            expected=_expected(table),
+            expected=f"the columns {', '.join((*table.key, *table.required))}",
             remedy="Add the columns to the table, or take what needs them out of the catalogue.",
         )
 
@@ -144,15 +144,9 @@ def _not_a_number(table: SourceTable, name: str, kind: Kind) -> SourceTableError
     return SourceTableError(
         table.name,
         found=f"the column {name!r} of kind {kind} in table {table.table!r}",
-        expected=_expected(table),
+        expected="numbers in it",
         remedy=f"Store {name!r} as a number, or read the table through a view that casts it.",
     )
-
-
-def _expected(table: SourceTable) -> str:
-    key = f"the key {_listed(table.key)} ({_WORDS[table.kind]})"
-    numeric = "" if table.kind is KeyKind.NAMES else "numeric "
-    return f"{key} and the {numeric}columns {_listed(table.required)}" if table.required else key
 
 
 def _key_error(
@@ -166,7 +160,3 @@ def _key_error(
         expected=f"a column {key!r} of type {expected}",
         remedy=f'Store it as such, or read the table through a view: SELECT CAST("{key}" AS {cast}) AS "{key}", …',
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)

@@ -202,9 +202,7 @@ def _bounds(key: str, since: date | datetime | None, until: date | datetime | No
 
 def _rendered(moment: date | datetime) -> str:
     """COPY takes no parameters, so the dialect renders them; they come from `date` objects."""
-    if not isinstance(moment, datetime):
-        return str(_COMPILER.render_literal_value(moment, sa.Date()))
-    return str(_COMPILER.render_literal_value(moment, sa.DateTime(timezone=moment.tzinfo is not None)))
+    return str(_COMPILER.render_literal_value(moment, sa.DateTime() if isinstance(moment, datetime) else sa.Date()))
 
 
 _quoted = _DIALECT.identifier_preparer.quote_identifier
