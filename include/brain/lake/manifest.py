@@ -8,9 +8,9 @@ How to upgrade. Nothing is to be done: format 1 is still read (`format_1.py` tur
 that changes anything writes format 2. To upgrade a table at once, write what was read, inside `Lake.writing`:
 ``lake.replace_manifest(lake.manifest(space, name))``.
 
-For a format 3: raise `FORMAT`; add ``format_2.py`` with an `upgraded` that turns a body of format 2 into one of format
-3, and call it in `Manifest.load` after that of format 1; commit a small lake folder made by the release before as
-tests/lake/fixtures/format_2, and a test like tests/lake/test_format_1.py.
+For a format 3: raise `FORMAT`; add a module like `format_1.py` whose `upgraded` turns a body of format 2 into one of
+format 3, and call it in `Manifest.load` after that of format 1; commit a small lake folder made by the release before
+beside tests/lake/fixtures/format_1, and a test like tests/lake/test_format_1.py.
 """
 
 from __future__ import annotations
