@@ -280,3 +280,21 @@ def test_a_server_that_cannot_be_used_is_named_without_its_password(
         errors = [result.error for result in result]
     assert [type(error) for error in errors] == [expected]
     assert secret not in str(errors[0])
+
+
+def test_what_was_published_is_told_from_what_came_true(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, THURSDAY)
+    assert steps.outcomes(workspace.run("direction", THURSDAY)).empty
+    load_demo(demo_url, as_of=date(2018, 7, 27), assets=ASSETS)
+    later = workspace.run("direction", Moment(datetime(2018, 7, 27, 22, tzinfo=UTC)))
+    steps.extract(later, ["SP500", "VIX"])
+    found = steps.outcomes(later)
+    assert sorted(set(zip(found["asset"], found["horizon"], strict=True))) == [
+        (asset, horizon) for asset in ("SP500", "VIX") for horizon in (5, 20)
+    ]
+    closes = later.lake.as_of("assets", "SP500", later.moment)
+    assert closes is not None
+    prices = later.lake.read(closes, ["Close"])
+    at = int((prices["Date"] == "2018-06-28").to_numpy().argmax())
+    rose = prices["Close"].iloc[at + 5] >= prices["Close"].iloc[at]
+    assert found.set_index(["asset", "horizon"]).loc[("SP500", 5), "outcome"] == int(rose)

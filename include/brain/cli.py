@@ -229,7 +229,9 @@ def outcomes(until: Until = None, use_case: UseCaseName = None) -> None:
         if use_case in (None, run.use_case.name):
             found = steps.outcomes(run)
             rows = list(found.itertuples(index=False, name=None))
-            show_answer(console, Answer(tuple(found.columns), rows), run.use_case.name)
+            console.print(f"{run.use_case.name}: {len(rows)} published numbers have come true or not", markup=False)
+            if rows:
+                show_answer(console, Answer(tuple(found.columns), rows))
 
 
 @app.command()

@@ -54,7 +54,8 @@ def decisions(units: Units = None, use_case: UseCaseName = None) -> None:
 
     table = _table("unit", "model", "moment", "decision", "why")
     for store in _stores(use_case):
-        for made in last_decisions(store, units or None):
+        made_last = last_decisions(store, units or None)
+        for made in sorted(made_last, key=lambda made: (made.entity, len(made.target), made.target)):
             told = (made.entity, made.target, f"{made.moment:%Y-%m-%d %H:%M}", made.action, made.reason)
             table.add_row(*map(Text, told))
     console.print(table)

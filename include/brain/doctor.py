@@ -78,8 +78,8 @@ def _source_and_catalogue(settings: Settings, moment: Moment) -> Iterator[Check]
     except BrainError as error:
         yield Check("catalogue", False, str(error))
         return
-    told = ", ".join(f"{len(USE_CASES[name].units(s))} of {name}" for name, s in catalogue.sections.items())
-    yield Check("catalogue", True, f"{settings.catalogue_path}: units named: {told}")
+    told = ", ".join(f"{name} with {len(USE_CASES[name].units(s))} units" for name, s in catalogue.sections.items())
+    yield Check("catalogue", True, f"{settings.catalogue_path}: {told}")
     yield _checked("source", lambda: _source(settings, moment))
 
 

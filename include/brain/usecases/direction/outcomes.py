@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
     from brain.usecases.protocol import Run
 
+SHOWN = ("asset", "horizon", "as_of", "published_at", "probability", "base_rate")
+
 
 def outcomes(run: Run) -> pd.DataFrame:
     """Every number in the history that can be scored by the run's moment.
 
     Returns:
-        A row each: the history's columns, and ``outcome``, 1 where Close was not lower after so many rows, else 0.
+        A row each: ``asset``, ``horizon``, ``as_of``, ``published_at``, ``probability``, ``base_rate``, and ``outcome``, 1
+        where Close was not lower after so many rows, else 0.
     """
     import pandas as pd
 
     from brain.warehouse.read import history_of
 
-    history = history_of(run.settings.warehouse_url, PROBABILITY_DETAILS)
+    history = history_of(run.settings.warehouse_url, PROBABILITY_DETAILS)[list(SHOWN)]
     known = [_known(run, str(asset), sorted(set(rows["horizon"]))) for asset, rows in history.groupby("asset")]
     found = pd.concat(known) if known else pd.DataFrame(columns=["asset", "horizon", "as_of", "outcome"])
     return history.merge(found, on=["asset", "horizon", "as_of"])
