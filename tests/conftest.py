@@ -5,8 +5,8 @@ database, an empty Mongo database and an empty lake. `demo_url` writes into the 
 `reader_url` is what a BI tool would use. `servers` gives the running servers themselves.
 
 A test is marked `quick` by itself, unless it uses a fixture that starts servers or is marked `slow`. `make test-quick`
-runs the quick ones: one that asks for servers later, by its parameters, is skipped there, and one that takes longer than
-a few seconds fails, so that it gets its mark.
+runs the quick ones: one that asks for servers later, by its parameters, is skipped there, and one that takes longer
+than a few seconds fails, so that it gets its mark.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Figure:
         factor = next((factor for unit, factor in FACTORS.items() if self.unit.strip().startswith(unit)), 1)
         value = measured(self.results, self.source) * factor
         signed = self.said[0] in f"+-{MINUS}"
-        return abs((value if signed else abs(value)) - said) <= 0.5 * 10**-digits + 1e-9
+        return abs((value if signed else abs(value)) - said) <= 0.5 / 10.0**digits + 1e-9
 
 
 def figures(path: str) -> list[Figure]:
