@@ -60,7 +60,7 @@ def test_a_brain_command_that_is_quoted_can_be_typed(quote: Quoted) -> None:
     [
         (("train", "--asset", "GOLD"), "No such option"),
         (("trian", "GOLD"), "No such command"),
-        (("replay", "GOLD", "soon"), "valid integer"),
+        (("models", "backcast", "GOLD", "5", "--last", "soon"), "valid integer"),
         (("status", "GOLD"), "unexpected extra argument"),
         (("replay", "{name}", "{horizon}", "--as-of", "{day}"), ""),
         (("models", "rollback"), ""),

@@ -21,8 +21,7 @@ def outcomes(run: Run) -> pd.DataFrame:
     """Every number in the history that can be scored by the run's moment.
 
     Returns:
-        A row each: ``asset``, ``horizon``, ``as_of``, ``published_at``, ``probability``, ``base_rate``, and ``outcome``, 1
-        where Close was not lower after so many rows, else 0.
+        A row each: `SHOWN`, and ``outcome``, 1 where Close was not lower after so many rows, else 0.
     """
     import pandas as pd
 
