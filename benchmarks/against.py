@@ -79,7 +79,8 @@ with benchmark_servers() as variables:
     spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
     rows = ask(SecretStr(variables["BRAIN_WAREHOUSE_URL"]), QUERY).rows
     numbers = [(asset, n, round(float(p), 8), round(float(b), 8), skill) for asset, n, p, b, skill in rows]
-    print(json.dumps({{"pipeline, user CPU s": spent, "published": hashlib.sha256(repr(numbers).encode()).hexdigest()}}))
+    digest = hashlib.sha256(repr(numbers).encode()).hexdigest()
+    print(json.dumps({{"pipeline, user CPU s": spent, "published": digest}}))
 """,
 }
 

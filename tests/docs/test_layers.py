@@ -17,7 +17,11 @@ def test_every_package_is_in_a_layer() -> None:
 
 
 def test_every_room_of_brain_is_in_a_layer() -> None:
-    rooms = {path.stem for path in (ROOT / "include/brain").iterdir() if path.suffix == ".py" or path.is_dir()}
+    rooms = {
+        path.stem
+        for path in (ROOT / "include/brain").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     contract = next(contract for contract in LAYERED if contract.get("containers") == ["brain"])
     assert rooms - {"__init__", "__pycache__"} == _names(contract)
     assert contract["exhaustive"]
