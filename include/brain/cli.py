@@ -168,7 +168,13 @@ def publish(until: Until = None, use_case: UseCaseName = None) -> None:
 
 
 @app.command()
-def run(until: Until = None, force: Force = False) -> None:
+def run(
+    until: Until = None,
+    force: Force = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Training processes [one a core]; 1: this one.")
+    ] = None,
+) -> None:
     """Run every step once, without Airflow."""
     from brain.core.progress import ProgressLog
     from brain.pipeline import run_all
@@ -176,7 +182,7 @@ def run(until: Until = None, force: Force = False) -> None:
 
     workspace, moment = _workspace(), _moment(until)
     with following(console, ProgressLog.of(workspace.settings.home, moment)):
-        results = run_all(workspace, moment, force=force)
+        results = run_all(workspace, moment, force=force, workers=workers)
     _overviews(workspace)
     _tell(result for result in results if not result.ok)
 

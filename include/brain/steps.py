@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brain.core.durations import day_before
-from brain.core.errors import BrainError, PublishError, UnforeseenError
+from brain.core.errors import BrainError, PublishError, UnforeseenError, WorkerDied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,6 +58,11 @@ def each(runs: Iterable[Run], do: Callable[[Run], ResultT]) -> dict[str, ResultT
     if errors:
         raise errors[0]
     return done
+
+
+def survived(name: str, result: UnitResult | WorkerDied) -> UnitResult:
+    """The result of a unit that was dealt to a process, which may have died."""
+    return UnitResult(name, False, str(result), result) if isinstance(result, WorkerDied) else result
 
 
 def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitResult]:
