@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brain import __version__
+from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+app.add_typer(keys_app, name="keys")
 console = Console()
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from brain.store.signing import Signer
+    from brain.core.signing import Signer
 
 PURPOSE = "champion"
 MOVES_KEPT = 200

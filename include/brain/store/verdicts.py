@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from brain.core.signing import Signer
     from brain.store.backend import Backend
-    from brain.store.signing import Signer
 
 PURPOSE = "verdict"
 FIELDS = ("has_skill", "p_value", "decided_for")
