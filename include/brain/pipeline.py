@@ -41,8 +41,8 @@ def run_all(
         results += steps.extract(run, names[run.use_case.name])
     results += train_all(workspace, moment, force=force, workers=workers)
     steps.each(runs, steps.judge)
-    for run in runs:
-        results += steps.score(run, names[run.use_case.name])
+    scored = steps.each(runs, lambda run: steps.score(run, names[run.use_case.name]))
+    results += [result for found in scored.values() for result in found]
     steps.each(runs, lambda run: steps.publish(run, [names[run.use_case.name]]))
     return results
 
