@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brain.core.errors import SourceTableError
 from brain.extract.changes import Changes, compare, growth
 from brain.extract.plan import Plan, make_plan, same_columns
-from brain.extract.reading import read_planned
+from brain.extract.reading import read_planned, same_extent
 from brain.lake.commit import Commit, Status
 from brain.lake.content import chain_start, extend_chain
 from brain.lake.row_content import RowContent
@@ -35,8 +35,9 @@ def read_rows(
 ) -> tuple[Commit, ExtractionReport]:
     """What to commit, and the report of what is different from the previous snapshot.
 
-    Reads the rows after the watermark and an overlap before it; a correction found there, a changed set of columns, a
-    due full check or `full` makes it read the whole table.
+    Reads the rows after the watermark and an overlap before it. What makes it read the whole table: a correction found
+    there, another number of rows or first or last key of the table than that accounts for, a changed set of columns, a
+    due full check, or `full`.
 
     Raises:
         SourceTableError: The table is missing, of the wrong shape, or has lost too many rows.
@@ -45,7 +46,7 @@ def read_rows(
     rows = read_planned(source, report.moment, plan)
     changes = _compare(lake, plan, rows)
     read = len(rows)
-    if not plan.full and len(changes.revised):
+    if not plan.full and (len(changes.revised) or not same_extent(source, report.moment, plan, rows)):
         plan = replace(plan, full=True, prefix=())
         rows = read_planned(source, report.moment, plan)
         changes = _compare(lake, plan, rows)

@@ -7,13 +7,12 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from brain.core.source_table import KeyKind
 from brain.extract.align import Joined, joined_sources
 from brain.extract.shape import TableShape, row_shape
 from brain.lake.columns import Column
 from brain.lake.segments import sealed_before
 from brain.lake.snapshot import Snapshot, snapshot_of
-from brain.lake.window import first_kept, overlap_rows
+from brain.lake.window import STEPS, first_kept, overlap_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from brain.core.source_table import SourceTable
     from brain.lake.manifest import Manifest, Segment
     from brain.source.connect import Source
-
-_STEPS = {KeyKind.DAY: timedelta(days=1), KeyKind.TIME: timedelta(microseconds=1)}
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Plan:
 
     @property
     def since(self) -> date | None:
-        return self.prefix[-1].last + _STEPS[self.table.kind] if self.prefix else self.floor
+        return self.prefix[-1].last + STEPS[self.table.kind] if self.prefix else self.floor
 
     @cached_property
     def known_columns(self) -> tuple[Column, ...]:

@@ -10,9 +10,10 @@ import numpy as np
 from brain.core.errors import SourceTableError
 from brain.core.source_table import KeyKind
 from brain.extract.align import with_joined
+from brain.extract.shape import row_shape
 from brain.lake.rows import Rows, mask_unknown, require_key
-from brain.lake.window import newest_key
-from brain.source.batches import Kind
+from brain.lake.window import STEPS, newest_key
+from brain.source.batches import Extent, Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +45,33 @@ def read_planned(source: Source, moment: Moment, plan: Plan) -> Rows:
     if not len(rows) and not plan.prefix:
         raise no_rows(table, f"no row up to {newest_key(table.kind, moment)}")
     return mask_unknown(with_joined(source, table, plan.joined, rows), table.rows_ahead)
+
+
+def same_extent(source: Source, moment: Moment, plan: Plan, rows: Rows) -> bool:
+    """Whether the source's table begins, ends and counts as the `rows` read and the prefix before them say.
+
+    Rows that came or went where this run does not read show in the count.
+    """
+    shape, kept = plan.shape, plan.prefix
+    found = source.extent(
+        shape.table,
+        shape.key,
+        since=_bound(plan.floor, shape.kind),
+        until=_bound(newest_key(plan.table.kind, moment), shape.kind),
+    )
+    first = np.datetime64(kept[0].first, "us")
+    last = rows.keys[-1] if len(rows) else np.datetime64(kept[-1].last, "us")
+    expected = Extent(sum(segment.rows for segment in kept) + len(rows), first, last.astype("datetime64[us]"))
+    return found == expected
+
+
+def newer_rows(source: Source, table: SourceTable, watermark: date, moment: Moment) -> int:
+    """How many rows of the source that are known at `moment` lie behind the lake's newest one."""
+    kind = row_shape(table, source.columns(table.table)).kind
+    since, until = watermark + STEPS[table.kind], newest_key(table.kind, moment)
+    if since > until:
+        return 0
+    return source.extent(table.table, table.key[0], since=_bound(since, kind), until=_bound(until, kind)).rows
 
 
 def no_rows(table: SourceTable, found: str) -> SourceTableError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from brain.core.errors import BrainError, LakeError, QualityError, SourceTableError
 from brain.core.source_table import KeyKind
 from brain.extract.incremental import read_rows
+from brain.extract.reading import newer_rows
 from brain.extract.report import ExtractionReport
 from brain.extract.whole import read_keyed
 from brain.lake.commit import Commit, commit
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
     from brain.lake.lake import Lake
-    from brain.lake.manifest import Manifest
+    from brain.lake.manifest import Manifest, Version
     from brain.lake.snapshot import Snapshot
     from brain.quality.gate import Gate
     from brain.source.connect import Source
@@ -56,6 +57,7 @@ def _extract(
     if manifest is not None:
         _require_same_key(table, manifest)
         if report.moment < manifest.latest.moment:
+            _require_no_newer(source, table, report.moment, manifest.latest)
             return _replayed(lake, table, report, manifest)
     read = read_keyed if table.kind is KeyKind.NAMES else read_rows
     change, report = read(source, lake, table, manifest, report, full=full)
@@ -90,6 +92,21 @@ def _require_same_key(table: SourceTable, manifest: Manifest) -> None:
             found=f"snapshots by {', '.join(manifest.key)} (a table of kind {manifest.kind})",
             expected=f"the key {', '.join(table.key)} (kind {table.kind})",
             remedy=f"Give back the key, or delete the folder of {table.name} in the lake and extract it in full.",
+        )
+
+
+def _require_no_newer(source: Source, table: SourceTable, moment: Moment, latest: Version) -> None:
+    """Refuse to serve a time from a lake that lacks rows of it; rows of a keyed table do not say of which they are."""
+    if table.kind is KeyKind.NAMES:
+        return
+    if newer := newer_rows(source, table, latest.watermark, moment):
+        last, made_for = latest.watermark, f"{latest.moment.at:%Y-%m-%d %H:%M:%S} UTC"
+        raise LakeError(
+            table.name,
+            found=f"0 rows read, {newer} newer in the source; the lake ends with {last} and was read for {made_for}",
+            expected="a moment that is not before that",
+            remedy="Extract for a later one. If that one was a mistake (a wrong clock, a typo in --until), take back "
+            f"what was made for it: `brain repair --after {moment.at:%Y-%m-%dT%H:%M:%S}`.",
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from brain.core.durations import day_before
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
 
+STEPS = {KeyKind.DAY: timedelta(days=1), KeyKind.TIME: timedelta(microseconds=1)}  # to the next possible key
 OVERLAP_MARGIN = 20
 _QUARTER = 3
 

@@ -54,3 +54,18 @@ class Batch:
 
     keys: NDArray[np.datetime64]
     values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a table reaches.
+
+    Args:
+        rows: Number of rows.
+        first: The least key, datetime64[us]; NaT if there is none. A time with a zone is in UTC.
+        last: The greatest key, likewise.
+    """
+
+    rows: int
+    first: np.datetime64
+    last: np.datetime64

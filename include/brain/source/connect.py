@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from brain.core.settings import Settings
-    from brain.source.batches import Batch, Kind
+    from brain.source.batches import Batch, Extent, Kind
 
 
 class Source(Protocol):
@@ -65,6 +65,11 @@ class Source(Protocol):
             SourceTableError: A value is not of its column's type, or the table has changed meanwhile.
             ServerUnreachable: The connection was cut.
         """
+
+    def extent(
+        self, table: str, key: str, *, since: date | datetime | None = None, until: date | datetime | None = None
+    ) -> Extent:
+        """Count the rows that `read` would give, and find the first and the last key; one query, no row is fetched."""
 
     def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         """The greatest key not after `until`; None if there is none."""

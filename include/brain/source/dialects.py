@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from brain.core.errors import SourceTableError
-from brain.source.batches import ARROW_TYPES, Batch, Kind
+from brain.source.batches import ARROW_TYPES, Batch, Extent, Kind
 from brain.source.failures import explain, missing_table
 from brain.source.values import first_moment, to_arrow, to_floats, to_times
 
@@ -82,6 +82,18 @@ class SqlSource:
             batches.append(pa.record_batch(arrays, schema=schema))
         return pa.Table.from_batches(batches, schema)
 
+    def extent(
+        self, table: str, key: str, *, since: date | datetime | None = None, until: date | datetime | None = None
+    ) -> Extent:
+        kinds = {name: kind for name, kind in self.columns(table).items() if name == key}
+        source = self._table(table, [key], kinds)
+        ends = (sa.func.count(), sa.func.min(source.c[key]), sa.func.max(source.c[key]))
+        query = sa.select(*ends).where(*_between(source.c[key], since, until)).select_from(source)
+        with self._explained(table), self._engine.connect() as connection:
+            rows, *keys = connection.execute(query).one()
+        first, last = to_times(table, key, keys, zoned=kinds.get(key) is Kind.ZONED_TIME)
+        return Extent(rows, first, last)
+
     def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         source = self._table(table, [key], self.columns(table))
         with self._explained(table), self._engine.connect() as connection:
@@ -124,14 +136,17 @@ def select_rows(
     source: sa.TableClause, key: str, since: date | datetime | None, until: date | datetime | None
 ) -> sa.Select[Any]:
     """The rows of `source` between two keys, in order; names are quoted and values bound by the dialect."""
-    query = sa.select(*source.c).order_by(source.c[key])
+    return sa.select(*source.c).where(*_between(source.c[key], since, until)).order_by(source.c[key])
+
+
+def _between(
+    key: sa.ColumnClause[Any], since: date | datetime | None, until: date | datetime | None
+) -> Iterator[sa.ColumnElement[bool]]:
     if since is not None:
-        query = query.where(source.c[key] >= since)
+        yield key >= since
     if until is not None:
-        bound = source.c[key] <= until
         # Rows without a key would be hidden by the bound; a read from the start must show them.
-        query = query.where(bound if since is not None else sa.or_(bound, source.c[key].is_(None)))
-    return query
+        yield key <= until if since is not None else sa.or_(key <= until, key.is_(None))
 
 
 def kind_of(declared: Any) -> Kind:

@@ -18,7 +18,7 @@ from psycopg2.extensions import make_dsn
 from sqlalchemy.dialects import postgresql
 
 from brain.core.errors import BrainError, SettingsError, SourceTableError
-from brain.source.batches import ARROW_TYPES, Batch, Kind
+from brain.source.batches import ARROW_TYPES, Batch, Extent, Kind
 from brain.source.failures import explain, missing_table
 from brain.source.values import first_moment
 
@@ -100,6 +100,17 @@ class PostgresSource:
         for name in columns:
             _require_finite(table, name, found.column(name))
         return found.cast(pa.schema([(name, ARROW_TYPES[kinds[name]]) for name in columns]))
+
+    def extent(
+        self, table: str, key: str, *, since: date | datetime | None = None, until: date | datetime | None = None
+    ) -> Extent:
+        name = _quoted(key)
+        where = _bounds(key, since, until)
+        query = " ".join(["SELECT count(*),", f"min({name}), max({name})", "FROM", self._name(table), *where])
+        with self._explained(table), self._batches(query, _TEXT_BYTES) as batches:
+            (batch,) = batches
+        first, last = (batch.column(index).to_numpy(zero_copy_only=False) for index in (1, 2))
+        return Extent(batch.column(0)[0].as_py(), *(keys.astype("datetime64[us]")[0] for keys in (first, last)))
 
     def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
         name = _quoted(key)
