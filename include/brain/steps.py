@@ -170,13 +170,15 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     What a champion was trained on, and every version behind a number published within the audit window, stays.
     """
     from brain.lake.lake import Lake
-    from brain.lake.retention import tidy_runs
+    from brain.lake.retention import tidy_runs, tidy_unfinished
 
     runs = workspace.runs(moment)
     results = [_tidy(run, unit) for run in runs for unit in run.units]
     days = max((unit.retention.snapshot_days for run in runs for unit in run.units), default=0)
-    past = tidy_runs(Lake(workspace.settings.lake_url), _run_folders(), moment, days)
-    return [*results, UnitResult("past runs", True, f"{past} folders of scores, shares and results removed")]
+    lake = Lake(workspace.settings.lake_url)
+    past, unfinished = tidy_runs(lake, _run_folders(), moment, days), tidy_unfinished(lake, moment)
+    told = f"{past} folders of scores, shares and results and {unfinished} files of killed writers removed"
+    return [*results, UnitResult("past runs", True, told)]
 
 
 def _run_folders() -> tuple[str, ...]:

@@ -78,3 +78,12 @@ def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pyte
     with caplog.at_level(logging.WARNING):
         ProgressLog(tmp_path / "progress" / "run.jsonl").report("train", "GOLD")
     assert "cannot be written" in caplog.text
+
+
+def test_a_line_that_a_full_disk_cut_off_is_left_out(progress: ProgressLog) -> None:
+    progress.report("train", "GOLD 5")
+    with progress.path.open("a") as file:
+        file.write('{"step": "train", "ite')  # the next line is written behind it
+    progress.report("train", "GOLD 21")
+    progress.report("train", "GOLD 25")
+    assert (progress.read()["train"].done, progress.read()["train"].item) == (2, "GOLD 25")

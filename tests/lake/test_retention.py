@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
 from brain.lake.lake import Lake
 from brain.lake.manifest import Version
-from brain.lake.retention import Tidied, tidy_table
+from brain.lake.retention import Tidied, tidy_table, tidy_unfinished
 from brain.lake.row_content import SMALL_ROWS
 from brain.lake.snapshot import folder_of
 from tests.extract.conftest import Market, asset_frame, extract, last_dates, spec, table_of, until
@@ -131,6 +132,17 @@ def test_files_that_a_crashed_run_left_are_deleted(sqlite: Market, lake: Lake) -
     lake.storage.write(f"{folder_of('assets', 'GOLD')}/segments/left.parquet", b"")
     assert tidy(lake).files == 1
     assert "left.parquet" not in files(lake)
+
+
+def test_files_that_a_killed_writer_left_half_written_go_a_day_later(sqlite: Market, lake: Lake) -> None:
+    play(sqlite, lake, 300)
+    kept = sorted(Path(lake.storage.root).rglob("*"))
+    left = Path(lake.storage.root, folder_of("assets", "GOLD"), "manifest.json.4711.writing")
+    left.write_bytes(b"{")
+    written = Moment(dt.datetime.fromtimestamp(left.stat().st_mtime, dt.UTC))
+    assert tidy_unfinished(lake, written) == 0
+    assert tidy_unfinished(lake, Moment(written.at + dt.timedelta(days=1, seconds=1))) == 1
+    assert sorted(Path(lake.storage.root).rglob("*")) == kept
 
 
 def test_an_asset_that_was_never_extracted_has_nothing_to_tidy(lake: Lake) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import resource
 import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +98,35 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         storage.write("a/b", b"new" * 1000)
     assert storage.read("a/b") == b"old"
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_what_a_killed_writer_left_goes_once_it_is_old(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write("a/b", b"old")
+    _killed_while_writing(tmp_path)
+    (left,) = (path for path in (tmp_path / "a").iterdir() if path.name != "b")
+    began = datetime.fromtimestamp(left.stat().st_mtime, UTC)
+    assert storage.delete_unfinished(began - timedelta(milliseconds=1)) == 0
+    assert left.exists()
+    assert storage.delete_unfinished(began + timedelta(milliseconds=1)) == 1
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+    assert storage.read("a/b") == b"old"
+    assert storage.delete_unfinished(began + timedelta(days=1)) == 0
+
+
+def _killed_while_writing(folder: Path) -> None:
+    code = (
+        "import sys, time; from brain.lake.storage import LocalStorage; from pathlib import Path\n"
+        "with LocalStorage(Path(sys.argv[1]))._written('a/b', b'new'): print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        writer.kill()
+
+
+def test_an_empty_lake_has_nothing_unfinished(storage: Storage) -> None:
+    assert storage.delete_unfinished(datetime.now(UTC)) == 0
 
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:

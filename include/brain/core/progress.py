@@ -7,6 +7,7 @@ the work it reports on: a file that cannot be written is a warning in the log.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -80,7 +81,8 @@ class ProgressLog:
             return
         for text in self.path.read_text(encoding="utf-8").splitlines(keepends=True):
             if text.endswith("\n"):  # the last line may still be in the writing
-                yield json.loads(text)
+                with contextlib.suppress(ValueError):  # a full disk has cut it off
+                    yield json.loads(text)
 
     def _append(self, line: dict[str, Any]) -> None:
         data = json.dumps({**line, "at": time.time()}).encode() + b"\n"

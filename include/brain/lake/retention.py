@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brain.lake.manifest import Manifest, Version
 
 MANY_SEGMENTS = 12
+WRITING = timedelta(days=1)  # longer than any write of one file takes
 _RUN = re.compile(r"\d{8}(T\d{6}Z)?")  # how folders of one run or one day are called; see `Moment.slug`
 
 
@@ -58,6 +59,11 @@ def tidy_runs(lake: Lake, folders: Iterable[str], moment: Moment, days: int) -> 
     for folder in past:
         lake.storage.delete_folder(folder)
     return len(past)
+
+
+def tidy_unfinished(lake: Lake, moment: Moment) -> int:
+    """Delete files that killed writers left half-written `WRITING` or longer before `moment`; how many."""
+    return lake.storage.delete_unfinished(moment.at - WRITING)
 
 
 def tidy_table(lake: Lake, table: SourceTable, moment: Moment, trained_on: Mapping[str, datetime]) -> Tidied:

@@ -17,6 +17,7 @@ from brain.core.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 _TEMPORARY = ".writing"
 
@@ -71,6 +72,10 @@ class Storage:
     def delete_folder(self, folder: str) -> None:
         """Delete a folder and all in it; it may already be gone."""
         raise NotImplementedError
+
+    def delete_unfinished(self, before: datetime) -> int:  # noqa: ARG002
+        """Delete what writers left that were killed in a write begun before then; returns how many files."""
+        return 0
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:  # noqa: ARG002
@@ -169,6 +174,19 @@ class LocalStorage(Storage):
             return
         except OSError as error:
             raise _unavailable(self.describe(folder), error) from error
+
+    def delete_unfinished(self, before: datetime) -> int:
+        """Delete temporary files last written before then; a younger one may be in the writing."""
+        count = 0
+        try:
+            for path in self._folder.rglob(f"*{_TEMPORARY}"):
+                with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+                    if path.stat().st_mtime < before.timestamp():
+                        path.unlink()
+                        count += 1
+        except OSError as error:
+            raise _unavailable(self.root, error) from error
+        return count
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:

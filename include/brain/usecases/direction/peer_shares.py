@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.core.errors import BrainError
+from brain.core.errors import BrainError, StorageUnavailable
 from brain.usecases.direction.names import DATE, SPACE, target_name
 from brain.usecases.protocol import SHARED
 
@@ -105,17 +105,34 @@ def up_counts(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: da
     """Ups and labelled rows of the assets `names`, among the rows known on `day`.
 
     They are kept in the lake under the hash of the snapshots they are made from, so that only the first of many chunks
-    reads the snapshots. An asset that cannot be read is left out: its own training meets the same error and reports it.
+    reads the snapshots. What is kept is a cache: where it cannot be read or written (a full disk), they are counted
+    again. An asset that cannot be read is left out: its own training meets the same error and reports it.
     """
     snapshots = list(_snapshots(lake, names, day))
     made_from = json.dumps([list(horizons), *([s.name, s.data_sha256] for s in snapshots)])
     kept = f"{SHARED}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
-    try:
-        return _from_json(json.loads(lake.storage.read(kept)))
-    except FileNotFoundError:
+    found = _kept(lake, kept)
+    if found is None:
         found = UpCounts(dict(_counts(lake, snapshots, horizons)))
-        lake.storage.write(kept, json.dumps(found.counts).encode())
-        return found
+        _keep(lake, kept, found)
+    return found
+
+
+def _kept(lake: Lake, name: str) -> UpCounts | None:
+    try:
+        return _from_json(json.loads(lake.storage.read(name)))
+    except FileNotFoundError:
+        return None
+    except (StorageUnavailable, AttributeError, TypeError, ValueError) as error:
+        log.warning("the peers' shares of ups are counted again: %s cannot be read: %s", name, error)
+        return None
+
+
+def _keep(lake: Lake, name: str, found: UpCounts) -> None:
+    try:
+        lake.storage.write(name, json.dumps(found.counts).encode())
+    except StorageUnavailable as error:
+        log.warning("each chunk of this run counts the peers' shares of ups by itself: %s", error)
 
 
 def _from_json(value: Mapping[str, Mapping[str, Mapping[str, tuple[int, int]]]]) -> UpCounts:
