@@ -1,4 +1,4 @@
-"""The champions of a past moment: the versions that were served then, whatever has been trained or rolled back since."""
+"""The champions of a past moment: the versions that were served then, whatever was trained or rolled back since."""
 
 from __future__ import annotations
 
