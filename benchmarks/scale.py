@@ -95,7 +95,7 @@ def _one(size: int) -> dict[str, float]:
     result = score_cells(store, lake, grid.assets, Moment(END))
     scored = time.perf_counter()
     cells = TableRows(PROBABILITY_DETAILS, result)
-    publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], Moment(END))
+    publication = publish(settings.warehouse_url, "direction", [cells], [probabilities(grid.horizons)], Moment(END))
     end = time.perf_counter()
     assert publication.fresh == size, publication
     return {"score": scored - start, "publish": end - scored, "seconds": end - start, "peak_mb": _peak_mb()}

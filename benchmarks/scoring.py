@@ -117,7 +117,9 @@ def _against_the_loop(variables: dict[str, str], models: int, rounds: int, table
             start = time.perf_counter()
             scored = score_cells(store, lake, grid.assets, INTERVAL)
             cells = TableRows(PROBABILITY_DETAILS, scored)
-            publication = publish(settings.warehouse_url, [cells], [probabilities(grid.horizons)], INTERVAL)
+            publication = publish(
+                settings.warehouse_url, "direction", [cells], [probabilities(grid.horizons)], INTERVAL
+            )
             ours.append(time.perf_counter() - start)
         assert publication.fresh == models
         if table_rows == len(rows(0)[0]):  # the loop's tables then end on the same row

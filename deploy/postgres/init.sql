@@ -24,6 +24,16 @@ SELECT format(
 ) FROM wanted \gexec
 SELECT format('ALTER ROLE %I SET default_transaction_read_only = on', role) FROM wanted WHERE reads IS NOT NULL \gexec
 
+-- Limits of the BI login. A session can lift all but the first and the last of them; brain_writer may end a session that
+-- is in its way for longer.
+ALTER ROLE bi_reader CONNECTION LIMIT 40;
+ALTER ROLE bi_reader SET statement_timeout = '60s';
+ALTER ROLE bi_reader SET transaction_timeout = '60s';
+ALTER ROLE bi_reader SET idle_in_transaction_session_timeout = '30s';
+ALTER ROLE bi_reader SET lock_timeout = '10s';
+ALTER ROLE bi_reader SET temp_file_limit = '1GB';
+GRANT bi_reader TO brain_writer WITH INHERIT TRUE, SET FALSE;
+
 SELECT format('CREATE DATABASE %I OWNER %I', owns, role) FROM wanted
 WHERE owns IS NOT NULL AND owns NOT IN (SELECT datname FROM pg_database) \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', owns) FROM wanted WHERE owns IS NOT NULL \gexec
@@ -40,6 +50,13 @@ ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT USAGE ON SCHEMAS TO brain_s
 ALTER SCHEMA public OWNER TO brain_writer;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO bi_reader;
+-- What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log,
+-- and ending the sessions of others who share the login.
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure) FROM pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND (
+    proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
+    OR proname IN ('pg_logical_emit_message', 'pg_terminate_backend', 'pg_cancel_backend')) \gexec
+GRANT EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint) TO brain_writer;
 
 \connect airflow
 ALTER SCHEMA public OWNER TO airflow;

@@ -147,7 +147,10 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
         )
     derived = run.use_case.derived(run.section)
     given = [TableRows(table, rows[table.name]) for table in tables]
-    publication = publish_tables(run.settings.warehouse_url, given, derived, run.moment)
+    publication = publish_tables(run.settings.warehouse_url, run.use_case.name, given, derived, run.moment)
+    if publication.behind is not None:
+        told = "%s: %s was published already, so %s is only added to the history"
+        log.warning(told, run.use_case.name, publication.behind, publication.published_at)
     run.progress.report("publish", run.use_case.name)
     return publication
 

@@ -3,7 +3,8 @@
 | database  | owner        | who else                                                  |
 |-----------|--------------|-----------------------------------------------------------|
 | market    | market_owner | brain_source reads every present and future table         |
-| warehouse | brain_writer | bi_reader connects; it reads what brain_writer grants     |
+| warehouse | brain_writer | bi_reader connects; it reads what brain_writer grants,    |
+|           |              | within limits, and can stop no publication                |
 | airflow   | airflow      | nobody                                                    |
 """
 
@@ -21,6 +22,28 @@ OWNERS = {"market": "market_owner", "warehouse": "brain_writer", "airflow": "air
 READERS = {"market": "brain_source", "warehouse": "bi_reader"}
 ROLES = (*OWNERS.values(), *READERS.values())
 
+# Of these a session can lift all but the last; brain_writer may end a session that is in its way for longer.
+READER = "bi_reader"
+READER_CONNECTIONS = 40
+READER_LIMITS = {
+    "statement_timeout": "60s",
+    "transaction_timeout": "60s",
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "10s",
+    "temp_file_limit": "1GB",
+}
+# What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log,
+# and ending the sessions of others who share the login.
+REVOKE_FUNCTIONS = """
+DO $$ DECLARE function regprocedure; BEGIN
+    FOR function IN
+        SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND (
+            proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
+            OR proname IN ('pg_logical_emit_message', 'pg_terminate_backend', 'pg_cancel_backend'))
+    LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', function); END LOOP;
+END $$
+"""
+
 
 def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
     """Create what is missing and set every right anew; a second call changes nothing."""
@@ -29,6 +52,7 @@ def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
         cursor = connection.cursor()
         for role in ROLES:
             _ensure_role(cursor, role, state.password(role))
+        _limit_reader(cursor)
         for database, owner in OWNERS.items():
             _ensure_database(cursor, database, owner)
             limit_database(cursor, database, READERS.get(database))
@@ -37,6 +61,8 @@ def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
             _limit_schema(cursor, owner, READERS.get(database))
             if database == "market":
                 _open_future_tables(cursor, owner, READERS[database])
+            if database == "warehouse":
+                _limit_functions(cursor, owner)
 
 
 def limit_database(cursor: psycopg2.extensions.cursor, database: str, reader: str | None) -> None:
@@ -56,6 +82,22 @@ def _ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -
     )
     if role in READERS.values():
         cursor.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role)))
+
+
+def _limit_reader(cursor: psycopg2.extensions.cursor) -> None:
+    """Give the BI login its limits; brain_writer may end its sessions."""
+    role = sql.Identifier(READER)
+    cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(role), (READER_CONNECTIONS,))
+    for name, value in READER_LIMITS.items():
+        cursor.execute(sql.SQL("ALTER ROLE {} SET {} = %s").format(role, sql.Identifier(name)), (value,))
+    writer = sql.Identifier(OWNERS["warehouse"])
+    cursor.execute(sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE").format(role, writer))
+
+
+def _limit_functions(cursor: psycopg2.extensions.cursor, owner: str) -> None:
+    cursor.execute(REVOKE_FUNCTIONS)
+    end = sql.SQL("GRANT EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint) TO {}")
+    cursor.execute(end.format(sql.Identifier(owner)))
 
 
 def _ensure_database(cursor: psycopg2.extensions.cursor, database: str, owner: str) -> None:

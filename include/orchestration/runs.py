@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,7 +97,7 @@ def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
     def publish(run: Run) -> dict[str, Any]:
         own = [chunk["units"] for chunk in planned if chunk["use_case"] == run.use_case.name]
         publication = asdict(steps.publish(run, own))
-        return {name: str(value) if name == "published_at" else value for name, value in publication.items()}
+        return {name: str(value) if isinstance(value, datetime) else value for name, value in publication.items()}
 
     return steps.each(_workspace().runs(current_moment()), publish)
 

@@ -30,8 +30,10 @@ INIT_SQL = ROOT / "deploy" / "postgres" / "init.sql"
 INIT_MONGO = ROOT / "deploy" / "mongo" / "init.py"
 
 ROLE_RIGHTS = """
-SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolreplication, rolbypassrls,
-       (SELECT setconfig FROM pg_db_role_setting WHERE setrole = pg_roles.oid)
+SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolreplication, rolbypassrls, rolconnlimit,
+       (SELECT setconfig FROM pg_db_role_setting WHERE setrole = pg_roles.oid),
+       (SELECT array_agg(ARRAY[roleid::regrole::text, inherit_option::text, set_option::text, admin_option::text])
+        FROM pg_auth_members WHERE member = pg_roles.oid)
 FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname
 """
 DATABASE_RIGHTS = """
@@ -39,7 +41,9 @@ SELECT datname, pg_get_userbyid(datdba), datacl::text FROM pg_database WHERE dat
 """
 SCHEMA_RIGHTS = """
 SELECT pg_get_userbyid(nspowner), nspacl::text,
-       (SELECT array_agg(defaclobjtype::text || defaclacl::text ORDER BY defaclobjtype) FROM pg_default_acl)
+       (SELECT array_agg(defaclobjtype::text || defaclacl::text ORDER BY defaclobjtype) FROM pg_default_acl),
+       (SELECT array_agg(oid::regprocedure::text || proacl::text ORDER BY oid) FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND proacl IS NOT NULL)
 FROM pg_namespace WHERE nspname = 'public'
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,3 +84,37 @@ def test_every_cell_is_accounted_for_when_some_fail(
     }
     assert "no column rsi_14" in str(errors[model_key("SILVER", 25)])
     assert len(found) == 5
+
+
+def test_a_model_trained_after_the_moment_is_never_used_for_it(
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    write_snapshot()
+    store.add([make_candidate()])
+    store.add([make_candidate(seed=1, trained_at=END + timedelta(days=3))])
+    assert store.champion_version(model_key("GOLD", 25)) == 2
+    assert score_one(store, lake, moment).champion.model.version == 1
+
+
+def test_a_first_model_trained_after_the_moment_is_no_model_for_it(
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    write_snapshot()
+    store.add([make_candidate(trained_at=END + timedelta(seconds=1))])
+    (unscored,) = score_all(store, lake, moment)
+    assert isinstance(unscored, Unscored)
+    assert "no champion by 2024-01-05" in str(unscored.error)
+
+
+def test_a_past_moment_is_scored_by_what_was_champion_then(
+    store: ModelStore, lake: Lake, moment: Moment, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    write_snapshot()
+    gold = model_key("GOLD", 25)
+    for number in (0, 1):
+        store.add([make_candidate(seed=number, trained_at=END - timedelta(days=9 - number))])
+    store.rollback(gold, 1, at=END + timedelta(days=1), reason="v2 is worse")
+    assert score_one(store, lake, moment).champion.model.version == 1
+    (score,) = score_newest(store, lake, "assets", [wanted()], moment, past=True)
+    assert isinstance(score, Score)
+    assert score.champion.model.version == 2

@@ -112,7 +112,8 @@ class Visits:
         return {FORECASTS.name: pd.DataFrame({"shop": list(section.shops)})}
 
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
-        found = score_newest(run.store, run.lake, self.space, [Wanted(unit, (TARGET,)) for unit in units], run.moment)
+        wanted = [Wanted(unit, (TARGET,)) for unit in units]
+        found = score_newest(run.store, run.lake, self.space, wanted, run.moment, past=run.is_past)
         return {FORECASTS.name: pd.DataFrame(map(_row, found), columns=list(FORECASTS.row_names))}
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:

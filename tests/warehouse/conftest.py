@@ -60,7 +60,7 @@ def show(
     moment: Moment = MONDAY,
     derived: Sequence[DerivedTable] = (),
 ) -> Publication:
-    return publish(settings.warehouse_url, [TableRows(table, complete(table, rows, None))], derived, moment)
+    return publish(settings.warehouse_url, "shops", [TableRows(table, complete(table, rows, None))], derived, moment)
 
 
 def told(settings: Settings, query: str) -> list[tuple[Any, ...]]:

@@ -49,7 +49,7 @@ def show(settings: Settings, shown: Assets, frame: pd.DataFrame, moment: Moment)
     grid = [(asset.name, horizon) for asset in shown.assets for horizon in asset.horizons]
     whole = complete(PROBABILITY_DETAILS, frame, pd.DataFrame(grid, columns=["asset", "horizon"]))
     given = [TableRows(PROBABILITY_DETAILS, whole)]
-    return publish(settings.warehouse_url, given, [probabilities(shown.horizons)], moment)
+    return publish(settings.warehouse_url, "direction", given, [probabilities(shown.horizons)], moment)
 
 
 def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:

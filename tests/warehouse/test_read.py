@@ -7,10 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from brain.core.errors import QueryRefused
-from brain.warehouse.read import last_published, referenced_versions
-from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, frame, show
+from brain.warehouse.read import ask, last_published, referenced_versions
+from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, execute, frame, show
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
@@ -52,3 +53,47 @@ def test_the_versions_behind_what_is_shown_or_was_published_lately_are_told(sett
 def test_before_the_first_publication_no_version_is_declared_unused(settings: Settings) -> None:
     with pytest.raises(QueryRefused, match="Nothing may have been published yet"):
         referenced_versions(settings.warehouse_url, [SALES], MONDAY.at)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("COMMIT; DELETE FROM sales", "multi"),
+        ("SELECT 1; COMMIT; DELETE FROM sales; --", "multi"),
+        ("SELECT 1) TO STDOUT; COMMIT; DELETE FROM sales; --", "syntax error"),
+        ("SELECT 1; SELECT 2", "multi"),
+        ("COMMIT", "cannot open"),
+        ("DELETE FROM sales", "cannot open"),
+        ("DELETE FROM sales RETURNING shop", "read-only transaction"),
+        ("WITH gone AS (DELETE FROM sales RETURNING shop) SELECT * FROM gone", "read-only transaction"),
+        ("SELECT set_config('transaction_read_only', 'off', false)", "read-write mode"),
+        ("SET TRANSACTION READ WRITE", "cannot open"),
+        ("DROP TABLE sales", "cannot open"),
+        ("SELECT 1 / 0", "division by zero"),
+        ("SELECT nonsense", 'column "nonsense" does not exist'),
+        ("", "empty query"),
+    ],
+)
+def test_even_the_publisher_asks_one_question_and_changes_nothing(settings: Settings, query: str, told: str) -> None:
+    show(settings, SALES, frame(("Bern", 1, 10, 2.5)))
+    with pytest.raises(QueryRefused, match=told):
+        ask(settings.warehouse_url, query)
+    assert ask(settings.warehouse_url, "SELECT pieces FROM sales").rows == [(10,)]
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT 'it''s 100 % $$ ; sure'", "SELECT 'it''s 100 % $$ ; sure';", "SHOW timezone"]
+)
+def test_a_question_is_taken_as_it_is(settings: Settings, query: str) -> None:
+    assert len(ask(settings.warehouse_url, query).rows) == 1
+
+
+def test_a_question_that_takes_too_long_says_so(settings: Settings) -> None:
+    database = make_url(settings.warehouse_url.get_secret_value()).database
+    execute(settings, f"ALTER DATABASE {database} SET statement_timeout = '200ms'")
+    with pytest.raises(QueryRefused, match="statement timeout"):
+        ask(settings.warehouse_url, "SELECT pg_sleep(9)")
+
+
+def test_a_plan_can_be_asked_for(settings: Settings) -> None:
+    assert ask(settings.warehouse_url, "EXPLAIN SELECT 1").columns == ("QUERY PLAN",)

@@ -24,7 +24,7 @@ DROPPING = replace(SALES, unscored="drop")
 def test_a_row_that_was_not_computed_is_kept_and_marked_stale(settings: Settings) -> None:
     show(settings, SALES, frame(BERN, THUN))
     done = show(settings, SALES, frame(("Bern", 1, 11, 2.5), ("Thun", 1, None, None), ("Chur", 1, None, None)), TUESDAY)
-    assert done.tables == {"sales": TableCounts(fresh=1, stale=2, departed=0)}
+    assert done.tables == {"sales": TableCounts(fresh=1, stale=2, departed=0, remembered=1)}
     assert told(settings, "SELECT shop, pieces, stale, reason, published_at FROM sales ORDER BY 1") == [
         ("Bern", 11, False, None, TUESDAY.at),
         ("Chur", None, True, "no model", None),
@@ -37,7 +37,7 @@ def test_a_table_that_drops_such_rows_shows_only_what_was_computed(settings: Set
     done = show(
         settings, DROPPING, frame(("Bern", 1, 11, 2.5), ("Thun", 1, None, None), ("Basel", 1, None, None)), TUESDAY
     )
-    assert done.tables == {"sales": TableCounts(fresh=1, stale=0, departed=2)}
+    assert done.tables == {"sales": TableCounts(fresh=1, stale=0, departed=2, remembered=1)}
     assert told(settings, "SELECT shop, pieces FROM sales") == [("Bern", 11)]
     assert told(settings, "SELECT count(*) FROM sales_history") == [(4,)]
 
@@ -72,10 +72,12 @@ def test_several_tables_are_published_together_or_not_at_all(settings: Settings)
         other = replace(SALES, name="sales_of_tea", history=None)
         return [TableRows(SALES, complete(SALES, first, None)), TableRows(other, complete(other, second, None))]
 
-    done = publish(settings.warehouse_url, both(frame(BERN, THUN), frame(BERN)), [], MONDAY)
+    done = publish(settings.warehouse_url, "shops", both(frame(BERN, THUN), frame(BERN)), [], MONDAY)
     assert (done.fresh, list(done.tables)) == (3, ["sales", "sales_of_tea"])
     with pytest.raises(PublishError, match=r"sales_of_tea: found .*Failing row contains"):
-        publish(settings.warehouse_url, both(frame(("Bern", 1, 11, 1.0)), frame(("Bern", 1, -1, 1.0))), [], TUESDAY)
+        publish(
+            settings.warehouse_url, "shops", both(frame(("Bern", 1, 11, 1.0)), frame(("Bern", 1, -1, 1.0))), [], TUESDAY
+        )
     assert told(settings, "SELECT pieces FROM sales ORDER BY 1") == [(7,), (10,)]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from brain.lake.snapshot import Snapshot
 
 Status = commit.Status | Literal["replayed", "quarantined", "failed"]
+NOT_OK: tuple[Status, ...] = ("quarantined", "failed")
 _SHOWN = 10
 
 
@@ -74,7 +75,7 @@ class ExtractionReport:
     @property
     def ok(self) -> bool:
         """The rows known at this moment are in the lake."""
-        return self.status not in ("quarantined", "failed")
+        return self.status not in NOT_OK
 
     @property
     def transient(self) -> bool:

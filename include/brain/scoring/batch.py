@@ -11,7 +11,7 @@ from brain.core.errors import BrainError, ModelNotFound, ScoringError, Transient
 from brain.core.keys import ModelKey
 from brain.portable.evaluate import LinearModel, stacked
 from brain.scoring.rows import FeatureRows, read_rows
-from brain.store.champions import Refused
+from brain.store.champions import Champion, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from brain.core.keys import Sha256
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
-    from brain.store.champions import Champion
     from brain.store.models import ModelStore
 
 CHUNK_UNITS = 25  # a few hundred models: memory grows with this, not with the catalogue
@@ -72,7 +71,7 @@ class Unscored:
 
 
 def score_newest(
-    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment
+    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment, *, past: bool = False
 ) -> Iterator[Score | Unscored]:
     """Score the newest row of every unit known at `moment`, each target once.
 
@@ -80,16 +79,18 @@ def score_newest(
 
     Args:
         space: The lake folder of the units' snapshots.
+        past: Score with those that were champions at `moment`. By default with the present ones, unless one was trained
+            or judged after `moment`: then with the one of that moment, too.
 
     Raises:
         Transient: A server or the lake cannot be reached: nothing is known about any model, so try again.
     """
     for start in range(0, len(wanted), CHUNK_UNITS):
-        yield from _score_chunk(store, lake, space, wanted[start : start + CHUNK_UNITS], moment)
+        yield from _score_chunk(store, lake, space, wanted[start : start + CHUNK_UNITS], moment, past)
 
 
 def _score_chunk(
-    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment
+    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment, past: bool
 ) -> Iterator[Score | Unscored]:
     waiting: dict[ModelKey, None] = {}
     rows: dict[str, FeatureRows] = {}
@@ -101,8 +102,23 @@ def _score_chunk(
             waiting |= dict.fromkeys(keys)
         else:
             yield from (Unscored(key, found) for key in keys)
-    yield from _scored(_found(store.champions(list(rows)), waiting), rows)
-    yield from (Unscored(key, _untrained(key)) for key in waiting)
+    champions = store.champions(list(rows), then=moment) if past else _known(store, list(rows), moment)
+    yield from _scored(_found(champions, waiting), rows)
+    yield from (Unscored(key, _untrained(key, moment)) for key in waiting)
+
+
+def _known(store: ModelStore, units: Sequence[str], moment: Moment) -> Iterator[Champion | Refused]:
+    """The present champions; for one that `moment` cannot know yet, the champion of that moment."""
+    later: set[ModelKey] = set()
+    for champion in store.champions(units):
+        if isinstance(champion, Champion) and champion.since > moment.at:
+            later.add(champion.key)
+        else:
+            yield champion
+    if later:
+        entities, targets = ({getattr(key, part) for key in later} for part in ("entity", "target"))
+        then = store.champions(sorted(entities), sorted(targets), then=moment)
+        yield from (champion for champion in then if champion.key in later)
 
 
 def _found(champions: Iterable[Champion | Refused], waiting: dict[ModelKey, None]) -> Iterator[Champion | Refused]:
@@ -149,10 +165,10 @@ def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> Feat
         return error
 
 
-def _untrained(key: ModelKey) -> ModelNotFound:
+def _untrained(key: ModelKey, moment: Moment) -> ModelNotFound:
     return ModelNotFound(
         f"{key.entity}, {key.target}",
-        found="no champion",
+        found=f"no champion by {moment.at:%Y-%m-%d %H:%M} UTC",
         expected="a trained model",
         remedy=f"Train it (`brain train {key.entity}`); `brain models decisions {key.entity}` says why there is none.",
     )

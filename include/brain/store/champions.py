@@ -44,6 +44,12 @@ class Champion:
         return self.model.key
 
     @property
+    def since(self) -> datetime:
+        """The moment by which all of it was known: it was trained, and judged if it was."""
+        trained_at = self.model.trained_at
+        return trained_at if self.verdict is None else max(trained_at, self.verdict.decided_for)
+
+    @property
     def has_skill(self) -> bool | None:
         """Whether it may claim skill; None if it never will be judged."""
         return self.model.before_verdict if self.verdict is None else self.verdict.has_skill

@@ -17,6 +17,7 @@ from brain.store.connection import database, explained
 from brain.store.decisions import record_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
+from brain.store.past_champions import past_champions
 from brain.store.retention import prune, rollback
 from brain.store.schema import KEY, MODELS, prepare
 from brain.store.stored_model import StoredModel, model_id
@@ -180,14 +181,21 @@ class ModelStore:
             raise _not_found(str(key))
         return found
 
-    def champions(self, entities: Sequence[str], targets: Sequence[str] | None = None) -> Iterator[Champion | Refused]:
+    def champions(
+        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, then: Moment | None = None
+    ) -> Iterator[Champion | Refused]:
         """Stream the verified champions of `entities`, in key order, with one query.
 
         Args:
             targets: Only these; all by default.
+            then: The champions of that moment, each with its verdict only if that was passed by then and still stands;
+                by default the present ones.
         """
         fields = dict.fromkeys((*SIGNED_BY_ANY, "payload", "signature"), 1)
         with explained():
+            if then is not None:
+                yield from past_champions(self.backend, self.scope(entities, targets), then)
+                return
             for pointer in self._joined(entities, targets, fields):
                 key = key_of(pointer)
                 try:

@@ -100,6 +100,14 @@ class Run:
     def units(self) -> tuple[Unit, ...]:
         return self.use_case.units(self.section)
 
+    @cached_property
+    def is_past(self) -> bool:
+        """Whether a newer moment was published: this one then only adds to histories, by the champions of its time."""
+        from brain.warehouse.fence import newest_published
+
+        newest = newest_published(self.settings.warehouse_url, self.use_case.name, self.use_case.tables)
+        return newest is not None and self.moment.at < newest
+
     @property
     def progress(self) -> ProgressLog:
         return ProgressLog.of(self.settings.home, self.moment)
@@ -162,7 +170,10 @@ class UseCase(Protocol):
         """By table, the keys of the rows it is to have; None where only scoring tells."""
 
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
-        """By table, the rows of some units; one that cannot be computed has an empty value and its reason."""
+        """By table, the rows of some units; one that cannot be computed has an empty value and its reason.
+
+        Where `run.is_past`, by the champions of its moment. A row with a value and a reason is shown as stale.
+        """
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         """Judge the rows about to be published."""

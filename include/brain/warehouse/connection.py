@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 CONNECT_SECONDS = 10
+LOCK_SECONDS = 60
 _SETTING = "BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse"
 
 
@@ -40,7 +41,7 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
             password=parts.password,
             dbname=parts.database,
             connect_timeout=CONNECT_SECONDS,
-            options="-c timezone=UTC -c lock_timeout=60s",
+            options=f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s",
             **dict(parts.query),
         )
     except psycopg2.OperationalError as error:

@@ -5,7 +5,7 @@ What is declared stands in an empty temporary table, so that PostgreSQL itself s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
@@ -16,7 +16,6 @@ from brain.warehouse.statements import (
     check_definition,
     column_definition,
     create,
-    create_temporary,
     key_identifiers,
 )
 
@@ -97,14 +96,6 @@ def _facts(
     key_name, parts = key or (None, [])
     named = {name: ColumnFacts(*facts) for name, *facts in columns or ()}
     return Facts(kind, comment, readable, named, checks or {}, tuple(parts), key_name)
-
-
-def evolve(cursor: Cursor, layout: Layout) -> None:
-    """Bring one table to `layout`; see `bring_up_to_date`."""
-    pattern = replace(layout, name=f"declared_{layout.identifier}")
-    cursor.execute(create_temporary(pattern))
-    facts = read_facts(cursor, (layout.identifier, pattern.identifier))
-    bring_up_to_date(cursor, layout, facts.get(layout.identifier), Pattern.of(pattern, facts[pattern.identifier]))
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from brain.extract.report import NOT_OK
+from brain.warehouse import fence
 from brain.warehouse.connection import transaction
-from brain.warehouse.evolution import evolve
 from brain.warehouse.publish import explained
 from brain.warehouse.statements import COMMA, key_identifiers
 from brain.warehouse.tables import Column, Layout
+from brain.warehouse.upgrade import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import SecretStr
 
+    from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
 
 COLUMNS = (
@@ -72,6 +76,24 @@ EXTRACTION_RUNS = Layout(
 )
 
 
+def failing_extractions(url: SecretStr, use_case: str, moment: Moment) -> dict[str, str]:
+    """By source table, why its last extraction up to `moment` failed; those whose last one went well are left out."""
+    query = (
+        "SELECT asset, interval_end, verdict, reason FROM ("
+        " SELECT DISTINCT ON (asset) * FROM extraction_runs WHERE use_case = %s AND interval_end <= %s"
+        " ORDER BY asset, interval_end DESC) AS newest WHERE verdict = ANY(%s)"
+    )
+    with transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (EXTRACTION_RUNS.name,))
+        if cursor.fetchall() == [(False,)]:
+            return {}
+        cursor.execute(query, (use_case, moment.at, list(NOT_OK)))
+        return {
+            name: f"its last extraction, of {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {status}: {reason}"
+            for name, at, status, reason in cursor.fetchall()
+        }
+
+
 def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:
     """Write one row per report; a rerun of the same moment replaces its rows.
 
@@ -89,7 +111,8 @@ def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:
         COMMA.join(key_identifiers(EXTRACTION_RUNS)),
         COMMA.join(sql.SQL("{0} = excluded.{0}").format(name) for name in kept),
     )
+    with explained():
+        upgrade(url, EXTRACTION_RUNS.name, [EXTRACTION_RUNS])
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('extraction_runs'))")  # chunks record side by side
-        evolve(cursor, EXTRACTION_RUNS)
+        fence.hold(cursor, EXTRACTION_RUNS.name)  # chunks record side by side
         execute_values(cursor, upsert, [tuple(record.values()) for record in records])

@@ -13,10 +13,10 @@ from psycopg2 import DataError, IntegrityError
 from psycopg2.errors import InsufficientPrivilege
 
 from brain.core.errors import PublishError
-from brain.warehouse import statements
+from brain.warehouse import fence, statements
 from brain.warehouse.connection import transaction
-from brain.warehouse.evolution import Pattern, bring_up_to_date, read_facts
 from brain.warehouse.tables import STAGED
+from brain.warehouse.upgrade import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
-    from brain.warehouse.tables import DerivedTable, PublishedTable
-
-PUBLISH_LOCK = 0x42524149  # "BRAI": one publisher at a time
+    from brain.warehouse.tables import DerivedTable, Layout, PublishedTable
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,13 @@ class TableCounts:
         fresh: Computed in this run.
         stale: Could not be computed and kept from an earlier publication, or listed without a value.
         departed: Removed: no longer expected, or not computed in a table that does not keep such rows.
+        remembered: Lines added to its history, or changed by a rerun of the same moment.
     """
 
-    fresh: int
-    stale: int
-    departed: int
+    fresh: int = 0
+    stale: int = 0
+    departed: int = 0
+    remembered: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,12 @@ class Publication:
 
     Args:
         tables: By name of the table.
+        behind: The newest moment published, if that is a newer one: then only histories were added to.
     """
 
     published_at: datetime
     tables: Mapping[str, TableCounts]
+    behind: datetime | None = None
 
     @property
     def fresh(self) -> int:
@@ -80,36 +82,58 @@ class Publication:
 
 
 def publish(
-    url: SecretStr, tables: Sequence[TableRows], derived: Sequence[DerivedTable], moment: Moment
+    url: SecretStr, use_case: str, tables: Sequence[TableRows], derived: Sequence[DerivedTable], moment: Moment
 ) -> Publication:
     """Replace what readers see of the tables of one use case, in one transaction.
+
+    An older moment than the newest published one adds to the histories, and changes nothing that is there.
 
     Args:
         url: The warehouse.
         tables: A row without a value keeps its last published one, marked stale with the reason, or goes, as its table
-            declares. A row of the warehouse that is not among them goes.
+            declares. So does a row that is about an earlier day than the published one. A row of the warehouse that is
+            not among them goes.
         derived: Filled from `tables` at the end.
-        moment: A rerun of the same one gives the same rows.
+        moment: A rerun of the newest one gives the same rows.
 
     Raises:
         PublishError: The rows break what their table declares, or the warehouse's table cannot be brought to what this
-            release declares; nothing was changed.
+            release declares; no row was changed.
         TableBusy: Another session holds a lock on a table.
     """
     for given in tables:
         _require_whole(given)
-    named = {given.table.name: given for given in tables}
-    with explained(), transaction(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
-        for given in tables:
-            _stage(cursor, given)
-        for table in derived:
-            cursor.execute(statements.create_temporary(table.staging))
-        undeclared = _bring_up_to_date(cursor, [given.table for given in tables], derived)
-        counts = {name: _publish_table(cursor, given.table, undeclared[name], moment) for name, given in named.items()}
-        for table in derived:
-            _derive(cursor, table, undeclared[table.name])
-        return Publication(moment.at, counts)
+    with explained():
+        undeclared = upgrade(url, use_case, _layouts([given.table for given in tables], derived))
+        with transaction(url) as connection, connection.cursor() as cursor:
+            return _publish(cursor, use_case, tables, derived, undeclared, moment)
+
+
+def _publish(
+    cursor: Cursor,
+    use_case: str,
+    tables: Sequence[TableRows],
+    derived: Sequence[DerivedTable],
+    undeclared: Mapping[str, tuple[str, ...]],
+    moment: Moment,
+) -> Publication:
+    fence.hold(cursor, use_case)
+    newest = fence.newest(cursor, use_case, [given.table for given in tables])
+    for given in tables:
+        _stage(cursor, given)
+    if newest is not None and moment.at < newest:
+        return Publication(
+            moment.at, {one.table.name: _remember_past(cursor, one.table, moment) for one in tables}, newest
+        )
+    for table in derived:
+        cursor.execute(statements.create_temporary(table.staging))
+    counts = {
+        given.table.name: _publish_table(cursor, given.table, undeclared[given.table.name], moment) for given in tables
+    }
+    for table in derived:
+        _derive(cursor, table, undeclared[table.name])
+    fence.advance(cursor, use_case, moment)
+    return Publication(moment.at, counts)
 
 
 @contextmanager
@@ -156,32 +180,28 @@ def _require_whole(given: TableRows) -> None:
     )
 
 
-def _bring_up_to_date(
-    cursor: Cursor, tables: Sequence[PublishedTable], derived: Sequence[DerivedTable]
-) -> dict[str, tuple[str, ...]]:
-    """Make the warehouse's tables what is declared; by name, the columns they have besides."""
-    layouts = [(table.layout, table.staging) for table in tables]
-    layouts += [(table.layout, table.staging) for table in derived]
-    layouts += [(table.history_layout, table.staging) for table in tables if table.history_layout]
-    facts = read_facts(cursor, {layout.identifier for pair in layouts for layout in pair})
-    return {
-        layout.name: bring_up_to_date(
-            cursor, layout, facts.get(layout.identifier), Pattern.of(staging, facts[staging.identifier])
-        )
-        for layout, staging in layouts
-    }
+def _layouts(tables: Sequence[PublishedTable], derived: Sequence[DerivedTable]) -> list[Layout]:
+    histories = [table.history_layout for table in tables if table.history_layout]
+    return [*(table.layout for table in tables), *(table.layout for table in derived), *histories]
 
 
 def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str, ...], moment: Moment) -> TableCounts:
     values = {"published_at": moment.at}
+    if table.history:
+        _run(cursor, statements.hold_back(table, table.history))
     fresh = _run(cursor, statements.upsert_computed(table, undeclared), values)
     keeps = table.unscored == "keep"
-    stale = _run(cursor, statements.keep_uncomputed(table)) if keeps else 0
+    stale = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0
     dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))
     departed = _run(cursor, statements.remove_departed(table))
-    if history := table.history_layout:
-        _run(cursor, statements.remember(table, history), values)
-    return TableCounts(fresh, stale, departed + dropped)
+    history = table.history_layout
+    remembered = _run(cursor, statements.remember(table, history), values) if history else 0
+    return TableCounts(fresh, stale, departed + dropped, remembered)
+
+
+def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> TableCounts:
+    history, values = table.history_layout, {"published_at": moment.at}
+    return TableCounts(remembered=_run(cursor, statements.remember_past(table, history), values) if history else 0)
 
 
 def _stage(cursor: Cursor, given: TableRows) -> None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from brain.core.settings import Settings
     from brain.warehouse.tables import ModelColumns, PublishedTable
 
+OPEN_CURSOR = """
+DO $$ DECLARE answer refcursor := 'answer'; BEGIN OPEN answer FOR EXECUTE current_setting('brain.question'); END $$
+"""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -41,17 +45,21 @@ def reader_url(settings: Settings) -> SecretStr:
 def ask(url: SecretStr, query: str | sql.Composable, values: Sequence[object] | None = None) -> Answer:
     """Run one query in a read-only transaction, `values` bound by the driver.
 
+    The server itself opens a cursor for the text: it refuses several statements, and one that is no query.
+
     Raises:
-        QueryRefused: The query is wrong, or the role may not do what it asks for.
+        QueryRefused: The query is wrong, takes too long, or the role may not do what it asks for.
     """
     with transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
         try:
-            cursor.execute(query, values)
-        except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.InternalError) as error:
+            text = cursor.mogrify(query, values).decode()
+            cursor.execute("SELECT set_config('brain.question', %s, true)", (text,))
+            cursor.execute(OPEN_CURSOR)
+            cursor.execute("FETCH ALL FROM answer")
+        except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.InternalError, pg.QueryCanceled) as error:
             raise _refused(error) from error
-        if cursor.description is None:
-            return Answer((), [])
+        assert cursor.description is not None
         return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
 
 

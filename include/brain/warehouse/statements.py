@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE, others
+from brain.warehouse.tables import DAYS_BEHIND, PUBLISHED_AT, REASON, STALE, others
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brain.warehouse.tables import Column, DerivedTable, Layout, PublishedTable
+    from brain.warehouse.tables import Column, DerivedTable, History, Layout, PublishedTable
 
 COMMA = sql.SQL(", ")
 AND = sql.SQL(" AND ")
@@ -90,12 +90,32 @@ def upsert(table: DerivedTable, undeclared: Iterable[str]) -> sql.Composed:
     )
 
 
+def hold_back(table: PublishedTable, history: History) -> sql.Composed:
+    """Empty the staged rows that are about an earlier day than the published ones: those then count as not computed."""
+    as_of = sql.Identifier(table.column(history.as_of).identifier)
+    told = sql.SQL(
+        ", {} = format('the newest row known is of %s, that of the published number of %s: it stays until newer rows"
+        " come. Delete it here if it should go.', {}.{}, kept.{})"
+    ).format(sql.Identifier(REASON), _staged(table), as_of, as_of)
+    return sql.SQL(
+        "UPDATE {staged} SET {value} = NULL{told} FROM {table} AS kept"
+        " WHERE {same} AND kept.{as_of} > {staged}.{as_of} AND {staged}.{value} IS NOT NULL"
+    ).format(
+        staged=_staged(table),
+        value=_value(table),
+        told=told if REASON in table.row_names else sql.SQL(""),
+        table=sql.Identifier(table.layout.identifier),
+        same=_same_key(table),
+        as_of=as_of,
+    )
+
+
 def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Composed:
     """Write the staged rows that were computed; %(published_at)s is the run's moment."""
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} WHERE {} IS NOT NULL {}").format(
         sql.Identifier(table.layout.identifier),
         COMMA.join(identifiers(table.columns)),
-        COMMA.join(map(_given, table.columns)),
+        COMMA.join(_given(column, table) for column in table.columns),
         _staged(table),
         _value(table),
         _on_conflict(table.layout, others(table.columns, table.key), undeclared),
@@ -103,12 +123,19 @@ def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Com
 
 
 def keep_uncomputed(table: PublishedTable) -> sql.Composed:
-    """Mark the rows that were not computed as stale; one that was never computed is listed without a value."""
+    """Mark the rows that were not computed as stale; one that was never computed is listed without a value.
+
+    %(published_at)s is the run's moment: they get older with it.
+    """
+    declared = {column.name for column in table.columns}
     return sql.SQL(
         "INSERT INTO {table} ({key}, {stale}, {reason})"
         " SELECT {key}, true, {reason} FROM {staged} WHERE {value} IS NULL"
-        " ON CONFLICT ({key}) DO UPDATE SET {stale} = true, {reason} = excluded.{reason}"
+        " ON CONFLICT ({key}) DO UPDATE SET {stale} = true, {reason} = excluded.{reason}{older}"
     ).format(
+        older=sql.SQL(", {} = {}").format(sql.Identifier(DAYS_BEHIND), _days_behind(table, table.layout.identifier))
+        if DAYS_BEHIND in declared
+        else sql.SQL(""),
         table=sql.Identifier(table.layout.identifier),
         key=COMMA.join(key_identifiers(table.layout)),
         stale=sql.Identifier(STALE),
@@ -146,14 +173,31 @@ def remember(table: PublishedTable, history: Layout) -> sql.Composed:
     A rerun of the same moment replaces the lines of that moment.
     """
     told = others(history.columns, history.key)
+    differs = sql.SQL("({last}) IS DISTINCT FROM ({told})").format(
+        last=COMMA.join(sql.SQL("last.{}").format(name) for name in identifiers(told)),
+        told=COMMA.join(sql.SQL("{}.{}").format(_staged(table), name) for name in identifiers(told)),
+    )
+    return _remember(table, history, differs, _on_conflict(history, told, ()))
+
+
+def remember_past(table: PublishedTable, history: Layout) -> sql.Composed:
+    """Add computed rows of a past moment, %(published_at)s, to the history where it had no line for their day by then.
+
+    No line is changed: where there is one, that is what was shown.
+    """
+    return _remember(table, history, sql.SQL("false"), sql.SQL("ON CONFLICT DO NOTHING"))
+
+
+def _remember(
+    table: PublishedTable, history: Layout, differs: sql.Composable, on_conflict: sql.Composable
+) -> sql.Composed:
     *key, moment = key_identifiers(history)
     same = [sql.SQL("past.{0} = {1}.{0}").format(name, _staged(table)) for name in key]
     return sql.SQL(
         "INSERT INTO {history} ({columns}) SELECT {given} FROM {staged} LEFT JOIN LATERAL ("
         "SELECT * FROM {history} AS past WHERE {same} AND past.{moment} <= %(published_at)s"
         " ORDER BY past.{moment} DESC LIMIT 1) AS last ON true"
-        " WHERE {staged}.{value} IS NOT NULL AND (last.{moment} IS NULL OR ({last}) IS DISTINCT FROM ({told}))"
-        " {on_conflict}"
+        " WHERE {staged}.{value} IS NOT NULL AND (last.{moment} IS NULL OR {differs}) {on_conflict}"
     ).format(
         history=sql.Identifier(history.identifier),
         columns=COMMA.join(identifiers(history.columns)),
@@ -162,9 +206,8 @@ def remember(table: PublishedTable, history: Layout) -> sql.Composed:
         same=AND.join(same),
         moment=moment,
         value=_value(table),
-        last=COMMA.join(sql.SQL("last.{}").format(name) for name in identifiers(told)),
-        told=COMMA.join(sql.SQL("{}.{}").format(_staged(table), name) for name in identifiers(told)),
-        on_conflict=_on_conflict(history, told, ()),
+        differs=differs,
+        on_conflict=on_conflict,
     )
 
 
@@ -175,14 +218,24 @@ def _on_conflict(layout: Layout, columns: Iterable[Column], undeclared: Iterable
     return sql.SQL("ON CONFLICT ({}) DO UPDATE SET {}").format(COMMA.join(key_identifiers(layout)), COMMA.join(updates))
 
 
-def _given(column: Column, table: PublishedTable | None = None) -> sql.Composable:
+def _given(column: Column, table: PublishedTable) -> sql.Composable:
     """What a computed row has in a column: what was staged, or what the publisher fills."""
     if column.name == PUBLISHED_AT:
         return sql.SQL("%(published_at)s")
     if column.name == STALE:
-        return sql.SQL("false")
-    name = sql.Identifier(column.identifier)
-    return sql.SQL("{}.{}").format(_staged(table), name) if table else name
+        if REASON not in table.row_names:
+            return sql.SQL("false")
+        return sql.SQL("{}.{} IS NOT NULL").format(_staged(table), sql.Identifier(REASON))
+    if column.name == DAYS_BEHIND:
+        return _days_behind(table, table.staging.identifier)
+    return sql.SQL("{}.{}").format(_staged(table), sql.Identifier(column.identifier))
+
+
+def _days_behind(table: PublishedTable, rows: str) -> sql.Composed:
+    """Days from what a row of the table `rows` is about to the run's moment, in UTC as the session is."""
+    assert table.history is not None
+    as_of = sql.Identifier(rows, table.column(table.history.as_of).identifier)
+    return sql.SQL("%(published_at)s::timestamptz::date - {}::date").format(as_of)
 
 
 def _staged(table: PublishedTable | DerivedTable) -> sql.Identifier:

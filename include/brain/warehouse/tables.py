@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 SqlType = Literal["text", "integer", "bigint", "double precision", "boolean", "date", "timestamptz"]
 
 PUBLISHED_AT = "published_at"  # the run's moment; the publisher fills it
-STALE = "stale"  # true where the row is kept from an earlier publication; the publisher fills it
-REASON = "reason"  # why the row could not be computed; empty where it was
+DAYS_BEHIND = "days_behind"  # from the day the row is about to that of the newest run; the publisher fills it
+STALE = "stale"  # true where the row has a reason; the publisher fills it
+REASON = "reason"  # why the row is kept from an earlier publication, or was computed from old data; mostly empty
+FILLED = frozenset({PUBLISHED_AT, DAYS_BEHIND, STALE})  # by the publisher
 
 STAGED = "staged_"  # what the temporary tables of a publication are called, before the table's name
 IDENTIFIER_BYTES = 63  # PostgreSQL cuts a longer name short
@@ -136,7 +138,7 @@ class PublishedTable:
     Args:
         name: Unquoted in SQL, so in lower case.
         columns: In order. Must have `PUBLISHED_AT`, which the publisher fills; where rows are kept also `STALE`, which
-            the publisher fills, too, and `REASON`.
+            the publisher fills, too, and `REASON`. With a history it may have `DAYS_BEHIND`, which the publisher fills.
         value: Name of the column that is empty where a row could not be computed.
         history: None keeps none.
         unscored: What happens to a row that could not be computed: ``keep`` shows the last one, marked stale;
@@ -162,6 +164,8 @@ class PublishedTable:
             needed.add(self.history.as_of)
             required = {column.name for column in self.columns if column.required}
             _require(self.history.as_of in required, f"{self.name}.{self.history.as_of} has to be required")
+        else:
+            _require(DAYS_BEHIND not in names, f"{self.name}.{DAYS_BEHIND} needs a history: what it is about")
         _require(needed <= names, f"{self.name} lacks {', '.join(sorted(needed - names))}")
         _require(self.value not in self.key, f"{self.name}.{self.value} cannot be key and value")
         _ = self.layout, self.history_layout  # a mistake shows where it was made
@@ -169,7 +173,7 @@ class PublishedTable:
     @cached_property
     def row_columns(self) -> tuple[Column, ...]:
         """The columns that a use case fills; the publisher fills the others."""
-        return tuple(column for column in self.columns if column.name not in (PUBLISHED_AT, STALE))
+        return tuple(column for column in self.columns if column.name not in FILLED)
 
     @cached_property
     def row_names(self) -> tuple[str, ...]:
@@ -198,7 +202,7 @@ class PublishedTable:
         if self.history is None:
             return None
         key = (*self.key, self.history.as_of, PUBLISHED_AT)
-        kept = (column.name for column in self.columns if column.name not in (*key, STALE, REASON))
+        kept = (column.name for column in self.columns if column.name not in (*key, DAYS_BEHIND, STALE, REASON))
         columns = tuple(self.column(name) for name in (*key, *kept))
         filled = frozenset({self.value, *self.required})
         return Layout(self.history.name, self.history.meaning, key, columns, filled)

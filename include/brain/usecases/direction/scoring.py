@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ScoringError
@@ -11,7 +12,7 @@ from brain.usecases.direction.names import SPACE, horizon_of, target_name
 from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -21,8 +22,20 @@ if TYPE_CHECKING:
     from brain.usecases.direction.catalogue import AssetSpec
 
 
-def score_cells(store: ModelStore, lake: Lake, assets: Sequence[AssetSpec], moment: Moment) -> pd.DataFrame:
+def score_cells(
+    store: ModelStore,
+    lake: Lake,
+    assets: Sequence[AssetSpec],
+    moment: Moment,
+    *,
+    past: bool = False,
+    failing: Mapping[str, str] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Every cell of `assets` once: scored on the newest row known at `moment`, or with the reason why not.
+
+    Args:
+        past: Score with the champions of `moment`: see `score_newest`.
+        failing: By asset, why its last extraction failed: its cells are computed from older rows and say so.
 
     Raises:
         Transient: A server or the lake cannot be reached: nothing is known about any cell, so try again.
@@ -30,7 +43,10 @@ def score_cells(store: ModelStore, lake: Lake, assets: Sequence[AssetSpec], mome
     import pandas as pd
 
     wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
-    rows = [_row(found) for found in score_newest(store, lake, SPACE, wanted, moment)]
+    rows = [
+        {"reason": failing.get(found.key.entity), **_row(found)}
+        for found in score_newest(store, lake, SPACE, wanted, moment, past=past)
+    ]
     return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
 
 

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from brain.usecases.direction.names import probability_column
 from brain.usecases.protocol import Overview
 from brain.warehouse.tables import (
+    DAYS_BEHIND,
     PUBLISHED_AT,
     REASON,
     STALE,
@@ -75,8 +76,18 @@ PROBABILITY_DETAILS = PublishedTable(
             required=True,
         ),
         Column("trained_at", "timestamptz", "The moment for which the model was trained, in UTC."),
-        Column(STALE, "boolean", "True where the last run could not compute the row, which then shows an earlier one."),
-        Column(REASON, "text", "Why the last run could not compute the row; empty where it could."),
+        Column(
+            DAYS_BEHIND,
+            "integer",
+            "Calendar days from as_of to the day of the newest run: how old the newest row of data was then.",
+        ),
+        Column(
+            STALE,
+            "boolean",
+            "True where the newest run could not compute the row, which then shows an earlier one, or computed it from"
+            " old data because the asset's last extraction failed.",
+        ),
+        Column(REASON, "text", "Why the row is stale; empty where it is not."),
         Column(
             "data_sha256",
             "text",
@@ -101,7 +112,8 @@ def probabilities(horizons: Iterable[int]) -> DerivedTable:
     return DerivedTable(
         name="Probabilities",
         meaning='A row per asset; "N_Day_Probability" is the probability that Close is not lower N rows after As_Of,'
-        " for each horizon N of the catalogue. probability_details says how far to trust each.",
+        " for each horizon N of the catalogue. probability_details says how far to trust each, and why an asset that is"
+        " not here has none.",
         key=("AssetName",),
         columns=(
             Column("AssetName", "text", "Name of the asset, as the catalogue has it."),
@@ -122,7 +134,8 @@ def _probability(horizon: int) -> Column:
         probability_column(horizon),
         "double precision",
         f"Probability, from 0 to 1, that Close is not lower {horizon} {'row' if horizon == 1 else 'rows'} (trading"
-        f" {'day' if horizon == 1 else 'days'}) after As_Of; empty where the asset has no such horizon, or none yet.",
+        f" {'day' if horizon == 1 else 'days'}) after As_Of; empty where the asset has no such horizon, or none yet"
+        " (in ORDER BY … DESC these come first, unless it says NULLS LAST).",
     )
 
 
@@ -131,4 +144,5 @@ def _one_row_per_asset(horizons: tuple[int, ...]) -> sql.Composed:
         sql.SQL("max(probability) FILTER (WHERE horizon = {})").format(sql.Literal(horizon)) for horizon in horizons
     ]
     columns = [sql.SQL("asset"), *values, sql.SQL("min(as_of)"), sql.SQL("max(published_at)")]
-    return sql.SQL("SELECT {} FROM probability_details GROUP BY asset").format(sql.SQL(", ").join(columns))
+    selection = sql.SQL("SELECT {} FROM probability_details WHERE probability IS NOT NULL GROUP BY asset")
+    return selection.format(sql.SQL(", ").join(columns))

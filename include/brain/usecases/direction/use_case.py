@@ -72,9 +72,12 @@ class Direction:
 
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
         from brain.usecases.direction.scoring import score_cells
+        from brain.warehouse.extraction_runs import failing_extractions
 
         assets = [run.section.asset(unit) for unit in units]
-        return {PROBABILITY_DETAILS.name: score_cells(run.store, run.lake, assets, run.moment)}
+        failing = failing_extractions(run.settings.warehouse_url, self.name, run.moment)
+        cells = score_cells(run.store, run.lake, assets, run.moment, past=run.is_past, failing=failing)
+        return {PROBABILITY_DETAILS.name: cells}
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.direction.published_check import check_probabilities
