@@ -59,6 +59,10 @@ Until = Annotated[
         "--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Moment of the run, in UTC; now if omitted."
     ),
 ]
+After = Annotated[
+    datetime | None,
+    typer.Option("--after", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC; now if omitted."),
+]
 AsOf = Annotated[
     datetime,
     typer.Option(
@@ -248,6 +252,33 @@ def tidy(until: Until = None) -> None:
     from brain import steps
 
     _tell(steps.tidy(_workspace(), _moment(until)))
+
+
+@app.command()
+def repair(
+    after: After = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, it is only shown.")] = False,
+) -> None:
+    """Take back what was made for moments after one: by a clock that was wrong, or a typo in --until.
+
+    Snapshots, models, champions and published rows are again what they were before. Train and publish afterwards.
+    """
+    from brain.repair import carry_out, find_repairs
+
+    moment = _moment(after)
+    found = find_repairs(_workspace(), moment)
+    if not found:
+        console.print(f"Nothing was made for a moment after {moment.at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)
+        return
+    if yes:
+        _tell(carry_out(found))
+        return
+    table = Table("", "what is to be taken back")
+    for one in found:
+        table.add_row(Text(one.subject), Text(one.told))
+    console.print(table)
+    console.print("Nothing was changed. If this is right: the same command with --yes.", highlight=False)
+    raise typer.Exit(1)
 
 
 @app.command()

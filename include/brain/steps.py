@@ -179,12 +179,12 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     results = [_tidy(run, unit) for run in runs for unit in run.units]
     days = max((unit.retention.snapshot_days for run in runs for unit in run.units), default=0)
     lake = Lake(workspace.settings.lake_url)
-    past, unfinished = tidy_runs(lake, _run_folders(), moment, days), tidy_unfinished(lake, moment)
+    past, unfinished = tidy_runs(lake, run_folders(), moment, days), tidy_unfinished(lake, moment)
     told = f"{past} folders of scores, shares and results and {unfinished} files of killed writers removed"
     return [*results, UnitResult("past runs", True, told)]
 
 
-def _run_folders() -> tuple[str, ...]:
+def run_folders() -> tuple[str, ...]:
     """Lake folders that hold a folder for each run or day."""
     from brain.quality import docs, gate
     from brain.scoring import staged

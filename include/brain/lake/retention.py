@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MANY_SEGMENTS = 12
 WRITING = timedelta(days=1)  # longer than any write of one file takes
-_RUN = re.compile(r"\d{8}(T\d{6}Z)?")  # how folders of one run or one day are called; see `Moment.slug`
+RUN = re.compile(r"\d{8}(T\d{6}Z)?")  # how folders of one run or one day are called; see `Moment.slug`
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def tidy_runs(lake: Lake, folders: Iterable[str], moment: Moment, days: int) -> 
         f"{folder}/{name}"
         for folder in folders
         for name in lake.storage.names(folder)
-        if _RUN.fullmatch(name) and name[:8] < oldest
+        if RUN.fullmatch(name) and name[:8] < oldest
     ]
     for folder in past:
         lake.storage.delete_folder(folder)
@@ -91,7 +91,7 @@ def tidy_table(lake: Lake, table: SourceTable, moment: Moment, trained_on: Mappi
         tidied = manifest.with_versions((*kept[:-1], _merged(lake, table, kept[-1])))
         if tidied != manifest:
             lake.replace_manifest(tidied)
-        files = _delete_unneeded(lake, tidied)
+        files = delete_unneeded(lake, tidied)
     return Tidied(table.name, gone, files)
 
 
@@ -133,7 +133,7 @@ def _merged(lake: Lake, table: SourceTable, version: Version) -> Version:
     return replace(version, segments=(*kept, *segments))
 
 
-def _delete_unneeded(lake: Lake, manifest: Manifest) -> int:
+def delete_unneeded(lake: Lake, manifest: Manifest) -> int:
     """Delete segment files that no version names; the manifest is in place already, so a crash loses nothing."""
     folder = f"{folder_of(manifest.space, manifest.name)}/segments"
     unneeded = [name for name in lake.storage.names(folder) if name not in manifest.segments]

@@ -18,7 +18,7 @@ from brain.store.decisions import record_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.past_champions import past_champions
-from brain.store.retention import prune, rollback
+from brain.store.retention import delete, prune, rollback
 from brain.store.schema import KEY, MODELS, prepare
 from brain.store.stored_model import StoredModel, model_id
 from brain.store.writing import Saved, Writer
@@ -143,6 +143,11 @@ class ModelStore:
         """
         with explained():
             return prune(self.backend, keep, frozenset(referenced), self.scope(entities))
+
+    def delete(self, key: ModelKey, version: int | None = None) -> int:
+        """Delete one version, or without `version` the model altogether; returns how many versions are gone."""
+        with explained():
+            return delete(self.backend, key, version)
 
     def champion_version(self, key: ModelKey) -> int:
         """The version the champion pointer names.

@@ -103,6 +103,25 @@ def _prune_key(
     return gone
 
 
+def delete(backend: Backend, key: ModelKey, version: int | None) -> int:
+    """Delete one version, or the model altogether: its versions, its pointer and what was decided for it.
+
+    Returns:
+        How many versions are gone.
+    """
+    chosen = _key_filter(key)
+    if version is None:
+        gone = list(backend.models.find(chosen, FIELDS))
+        backend.champions.delete_many(chosen)
+        backend.decisions.delete_many(chosen)
+    else:
+        chosen |= {"version": version}
+        gone = list(backend.models.find(chosen, FIELDS))
+    deleted = backend.models.delete_many(chosen).deleted_count
+    _discard_payloads(backend, gone)
+    return deleted
+
+
 def _discard_payloads(backend: Backend, gone: list[Document]) -> None:
     """Versions of equal content share a large payload: it is deleted when no document names it any more."""
     for sha256 in {version["artifact"]["sha256"] for version in gone if version["artifact"]["storage"] == "gridfs"}:

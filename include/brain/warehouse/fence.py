@@ -69,6 +69,12 @@ def advance(cursor: Cursor, work: str, moment: Moment) -> None:
     cursor.execute("UPDATE writer_fences SET newest = %s WHERE work = %s", (moment.at, work))
 
 
+def set_back(cursor: Cursor, work: str, tables: Iterable[PublishedTable]) -> None:
+    """Remember only what is still published as the newest moment."""
+    left = max(filter(None, (_last_published(cursor, table) for table in tables)), default=None)
+    cursor.execute("UPDATE writer_fences SET newest = %s WHERE work = %s", (left, work))
+
+
 def newest_published(url: SecretStr, work: str, tables: Iterable[PublishedTable]) -> datetime | None:
     """As `newest`, in a transaction of its own."""
     with transaction(url) as connection, connection.cursor() as cursor:

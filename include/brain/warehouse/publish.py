@@ -104,7 +104,7 @@ def publish(
     for given in tables:
         _require_whole(given)
     with explained():
-        undeclared = upgrade(url, use_case, _layouts([given.table for given in tables], derived))
+        undeclared = upgrade(url, use_case, layouts_of([given.table for given in tables], derived))
         with transaction(url) as connection, connection.cursor() as cursor:
             return _publish(cursor, use_case, tables, derived, undeclared, moment)
 
@@ -131,7 +131,7 @@ def _publish(
         given.table.name: _publish_table(cursor, given.table, undeclared[given.table.name], moment) for given in tables
     }
     for table in derived:
-        _derive(cursor, table, undeclared[table.name])
+        derive(cursor, table, undeclared[table.name])
     fence.advance(cursor, use_case, moment)
     return Publication(moment.at, counts)
 
@@ -180,7 +180,8 @@ def _require_whole(given: TableRows) -> None:
     )
 
 
-def _layouts(tables: Sequence[PublishedTable], derived: Sequence[DerivedTable]) -> list[Layout]:
+def layouts_of(tables: Sequence[PublishedTable], derived: Sequence[DerivedTable]) -> list[Layout]:
+    """All tables that a publication writes."""
     histories = [table.history_layout for table in tables if table.history_layout]
     return [*(table.layout for table in tables), *(table.layout for table in derived), *histories]
 
@@ -215,7 +216,8 @@ def _stage(cursor: Cursor, given: TableRows) -> None:
     cursor.copy_expert(statements.copy(table), buffer)
 
 
-def _derive(cursor: Cursor, table: DerivedTable, undeclared: tuple[str, ...]) -> None:
+def derive(cursor: Cursor, table: DerivedTable, undeclared: tuple[str, ...]) -> None:
+    """Fill a derived table from those it is made of."""
     cursor.execute(statements.fill(table))
     cursor.execute(statements.upsert(table, undeclared))
     cursor.execute(statements.remove_departed(table))
