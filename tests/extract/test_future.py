@@ -36,6 +36,17 @@ def test_a_past_moment_whose_rows_the_lake_has_is_served_from_it(market: Market,
     assert str(report.watermark) == "2021-02-09"
 
 
+def test_a_full_check_of_the_future_counts_for_nothing(sqlite: Market, lake: Lake) -> None:
+    frame = asset_frame()
+    sqlite.put("GOLD", frame)
+    for day in ("2021-02-23", "2037-01-01"):  # the second one finds nothing new, and makes no version
+        assert extract(sqlite, lake, day).ok
+    frame.loc[10, "Close"] = 1.0
+    sqlite.put("GOLD", frame)
+    report = extract(sqlite, lake, "2021-02-24")
+    assert (report.status, report.corrected) == ("corrected", 1)
+
+
 def test_newer_readings_behind_a_moment_of_the_future_are_no_replay(market: Market, lake: Lake) -> None:
     _readings_to_come(market, lake, zoned=False)
 

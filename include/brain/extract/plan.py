@@ -86,5 +86,6 @@ def same_columns(known: Sequence[Column], columns: Sequence[Column]) -> bool:
 
 
 def _check_is_due(table: SourceTable, moment: Moment, manifest: Manifest) -> bool:
+    """One that a run of the future made counts for nothing."""
     days = table.extraction.full_check_days
-    return days is not None and moment.day - manifest.checked_in_full >= timedelta(days=days)
+    return days is not None and not timedelta(0) <= moment.day - manifest.checked_in_full < timedelta(days=days)
