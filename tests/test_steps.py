@@ -195,7 +195,9 @@ def test_a_bad_table_is_named_and_the_other_assets_are_published(
     assert isinstance(failed[0].error, BrainError)
     assert failed[0].error.remedy
     wide = 'SELECT AssetName, "5_Day_Probability" IS NULL FROM Probabilities ORDER BY 1'
-    assert rows(workspace, wide) == [("GOLD", False), ("SP500", True), ("VIX", False)]
+    assert rows(workspace, wide) == [("GOLD", False), ("VIX", False)]
+    reasons = "SELECT DISTINCT stale, probability, reason <> '' FROM probability_details WHERE asset = 'SP500'"
+    assert rows(workspace, reasons) == [(True, None, True)]
 
 
 def test_what_was_published_survives_a_table_that_breaks_later(workspace: Workspace, demo_url: str) -> None:

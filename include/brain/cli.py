@@ -17,12 +17,13 @@ from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
-from brain.core.moment import Moment
+from brain.core.moment import entered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from brain.core.moment import Moment
     from brain.core.settings import Settings
     from brain.steps import UnitResult
     from brain.workspace import Work, Workspace
@@ -111,6 +112,13 @@ def demo(
     for line in loaded:
         table.add_row(Text(line.asset), str(line.rows), str(line.written), str(line.removed), str(line.last_day))
     console.print(table)
+    if moved := [line for line in loaded if line.moved_back]:
+        names = ", ".join(f"{line.asset} from {line.last_day_before} to {line.last_day}" for line in moved)
+        told = (
+            f"Set back: {names}. Numbers published of newer rows stay and are marked stale, with the reason, until the"
+            " tables reach their day again; `make clean` begins anew."
+        )
+        console.print(told, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -326,7 +334,8 @@ def _work(
 
 
 def _moment(until: datetime | None) -> Moment:
-    return Moment(until.replace(tzinfo=UTC) if until else datetime.now(UTC))
+    now = datetime.now(UTC)
+    return entered(until.replace(tzinfo=UTC) if until else now, now)
 
 
 def _overviews(workspace: Workspace) -> None:

@@ -10,10 +10,12 @@ from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get
 from airflow.sdk.exceptions import AirflowFailException
 
 from brain.core.errors import Terminal, Transient
-from brain.core.moment import Moment
+from brain.core.moment import entered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from brain.core.moment import Moment
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,9 @@ def current_moment() -> Moment:
 
     A run started by datasets takes over the moment of the run that produced them, so that all three DAGs speak of the
     same day and a cleared run gives the same rows again.
+
+    Raises:
+        MomentRefused: It lies beyond the clock.
     """
     context = get_current_context()
     handed_on = [
@@ -84,9 +89,9 @@ def current_moment() -> Moment:
         if "interval_end" in event.extra
     ]
     if handed_on:
-        return Moment(max(datetime.fromisoformat(end) for end in handed_on))
+        return entered(max(datetime.fromisoformat(end) for end in handed_on), datetime.now(UTC))
     run = context["dag_run"]
-    return Moment(run.data_interval_end or run.logical_date or run.run_after)
+    return entered(run.data_interval_end or run.logical_date or run.run_after, datetime.now(UTC))
 
 
 def hand_on(moment: Moment) -> dict[str, str]:

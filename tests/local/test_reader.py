@@ -138,7 +138,7 @@ def test_a_reader_that_never_ends_is_disconnected_by_whom_it_keeps_waiting(
         cursor.execute("SELECT * FROM sales")
         grown = with_columns(SALES, Column("colour", "text", "Colour."))
         show(settings, grown, frame(BERN).assign(colour="red"), TUESDAY)
-        with pytest.raises(psycopg2.OperationalError, match="terminating connection|server closed"):
+        with pytest.raises(psycopg2.OperationalError, match=r"terminating connection|server closed"):
             cursor.execute("SELECT 1")
 
 

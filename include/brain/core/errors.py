@@ -10,6 +10,7 @@
     └── Terminal                  a retry cannot help; somebody has to act
         ├── SettingsError           a setting is missing or malformed
         ├── ExtraNotInstalled       an optional part of Brain is not installed
+        ├── MomentRefused           a run is asked for a moment beyond the clock
         ├── CredentialsRejected     the server answers but refuses the login
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line
         ├── SourceTableError        a source table is missing, empty or of the wrong shape
@@ -86,6 +87,10 @@ class SettingsError(Terminal):
 
 class ExtraNotInstalled(Terminal):
     """An optional part of Brain is not installed."""
+
+
+class MomentRefused(Terminal):
+    """A run is asked for a moment beyond the clock."""
 
 
 class CredentialsRejected(Terminal):

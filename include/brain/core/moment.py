@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+
+from brain.core.errors import MomentRefused
+
+CLOCK_SKEW = timedelta(minutes=5)  # by which the clocks of two machines may differ
 
 
 @dataclass(frozen=True, order=True)
@@ -29,3 +33,19 @@ class Moment:
     def slug(self) -> str:
         """A name for files and folders, equal for equal moments."""
         return self.at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def entered(at: datetime, clock: datetime) -> Moment:
+    """The moment that a run is asked for, where it is asked; what runs from here on never looks at a clock.
+
+    Raises:
+        MomentRefused: It lies beyond `clock`: the run would hide rows of the days between from every later one.
+    """
+    if at > clock + CLOCK_SKEW:
+        raise MomentRefused(
+            "the run's moment",
+            found=f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, when it is {clock.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+            expected="a moment that has come",
+            remedy="Correct it, or this machine's clock.",
+        )
+    return Moment(at)

@@ -38,6 +38,7 @@ class LoadedTable:
         written: Rows that were new or differed.
         removed: Rows that the table no longer has.
         last_day: Date of the newest row; None for an empty table.
+        last_day_before: What it was before the load; None if there was no row.
     """
 
     asset: str
@@ -45,6 +46,12 @@ class LoadedTable:
     written: int
     removed: int
     last_day: date | None
+    last_day_before: date | None = None
+
+    @property
+    def moved_back(self) -> bool:
+        """The table knew later days before."""
+        return self.last_day_before is not None and (self.last_day is None or self.last_day < self.last_day_before)
 
 
 def demo_frame(asset: str, as_of: date | None = None) -> pd.DataFrame:
@@ -104,11 +111,18 @@ def _refresh(engine: Engine, schema: str, asset: str, frame: pd.DataFrame) -> Lo
         assert driver is not None
         with driver.cursor() as cursor:
             _create(cursor, table, columns)
+            before = _last_day(cursor, table)
             _copy(cursor, table, frame)
             written = _upsert(cursor, table, list(columns))
             removed = _remove_others(cursor, table)
     last_day = None if frame.empty else frame[DATE].iloc[-1].date()
-    return LoadedTable(asset, rows=len(frame), written=written, removed=removed, last_day=last_day)
+    return LoadedTable(asset, len(frame), written, removed, last_day, before)
+
+
+def _last_day(cursor: Cursor, table: sql.Identifier) -> date | None:
+    cursor.execute(sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(DATE), table))
+    ((found,),) = cursor.fetchall()
+    return found  # type: ignore[no-any-return]
 
 
 def _create(cursor: Cursor, table: sql.Identifier, columns: dict[str, str]) -> None:

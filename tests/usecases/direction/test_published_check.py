@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ def cells(**changes: Any) -> pd.DataFrame:
             "probability": [0.6, 0.5, 0.4, 0.7],
             "base_rate": [0.55] * 4,
             "model_version": [1] * 4,
+            "trained_at": [MOMENT.at] * 4,
             "reason": [None] * 4,
         }
     ).astype(object)
@@ -57,6 +58,7 @@ def test_good_cells_pass() -> None:
         ({"model_version": None}, "provenance"),
         ({"as_of": None}, "provenance"),
         ({"as_of": date(2024, 1, 10)}, "not_from_the_future"),
+        ({"trained_at": MOMENT.at + timedelta(seconds=1)}, "trained_by_then"),
     ],
 )
 def test_a_wrong_cell_is_refused(changes: dict[str, Any], rule: str) -> None:

@@ -26,8 +26,8 @@ def check_probabilities(rows: Mapping[str, pd.DataFrame], moment: Moment) -> Gat
     """Judge the rows about to be published.
 
     A cell without a probability (its `reason` says why) is allowed: it keeps its last value. Everything else is not:
-    a number that is no probability, a base rate outside (0, 1), a row from the future, a probability without its date
-    and model version. That each cell of the catalogue is there once is not looked at: `brain.warehouse.grid` does.
+    a number that is no probability, a base rate outside (0, 1), a row or a model from the future, a probability without
+    its date and model version. That each cell of the catalogue is there once is `brain.warehouse.grid`'s to look at.
 
     Args:
         rows: By table, as `brain.warehouse.grid` completes them.
@@ -57,6 +57,11 @@ def _rules() -> tuple[Rule, ...]:
             max_value=0,
         ),
         between(
+            "trained_by_then", "fail", "cells", "trained_later",
+            "{count} probabilities of a model trained after the moment of the run ({examples})",
+            max_value=0,
+        ),
+        between(
             "provenance", "fail", "cells", "unexplained",
             "{count} probabilities without date, base rate or model version ({examples})",
             max_value=0,
@@ -80,12 +85,14 @@ def _cell_facts(cells: pd.DataFrame, moment: Moment) -> pd.DataFrame:
     scored = cells["probability"].notna()
     needed = cells[["as_of", "base_rate", "model_version"]].isna().any(axis="columns")
     ahead = pd.to_datetime(cells["as_of"]) - pd.Timestamp(moment.day)
+    trained_at = pd.to_datetime(cells["trained_at"], utc=True, errors="coerce")
     return pd.DataFrame(
         {
             "cell": [f"{asset} {horizon}" for asset, horizon in keys],
             "probability": _numbers(cells["probability"]),
             "base_rate": _numbers(cells["base_rate"]),
             "days_ahead": ahead.dt.days.to_numpy(np.float64),
+            "trained_later": (trained_at > pd.Timestamp(moment.at)).to_numpy(np.float64),
             "unexplained": (scored & needed).to_numpy(np.float64),
             "disagreement": _disagreement(cells),
         }
