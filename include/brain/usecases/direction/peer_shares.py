@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.core.errors import BrainError
+from brain.core.errors import BrainError, LakeError
 from brain.usecases.direction.names import DATE, SPACE, target_name
 from brain.usecases.protocol import SHARED
 
@@ -111,10 +111,12 @@ def up_counts(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: da
     made_from = json.dumps([list(horizons), *([s.name, s.data_sha256] for s in snapshots)])
     kept = f"{SHARED}/{day:%Y%m%d}/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
     try:
-        return _from_json(json.loads(lake.storage.read(kept)))
-    except FileNotFoundError:
+        return _from_json(json.loads(lake.read_signed(kept)))
+    except (FileNotFoundError, LakeError) as error:
+        if isinstance(error, LakeError):
+            log.warning("the shares are counted again: %s", error)
         found = UpCounts(dict(_counts(lake, snapshots, horizons)))
-        lake.storage.write(kept, json.dumps(found.counts).encode())
+        lake.write_signed(kept, json.dumps(found.counts).encode())
         return found
 
 
