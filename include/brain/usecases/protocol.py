@@ -157,6 +157,9 @@ class UseCase(Protocol):
             CatalogueError: There is no such target.
         """
 
+    def has_target(self, name: str) -> bool:
+        """Whether a model of the use case may predict what is called `name`."""
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         """A result for each model of a unit, or of some `targets`: a candidate, or why there is none.
 
