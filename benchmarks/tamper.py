@@ -17,9 +17,9 @@ from benchmarks.fleet.models import END, candidate, fitted
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
 from brain.core.errors import ArtifactRejected
-from brain.store.champions import verify_pointer
 from brain.store.document import read, verify
 from brain.store.models import ModelStore
+from brain.store.pointers import verify_pointer
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 

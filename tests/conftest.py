@@ -78,7 +78,13 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def connections(servers: Servers) -> Iterator[dict[str, str]]:
+def connections(all_connections: dict[str, str]) -> dict[str, str]:
+    """The BRAIN_* variables; a folder whose tests need fewer databases has its own."""
+    return all_connections
+
+
+@pytest.fixture
+def all_connections(servers: Servers) -> Iterator[dict[str, str]]:
     """The BRAIN_* variables of fresh, empty databases, dropped afterwards."""
     suffix = uuid.uuid4().hex[:12]
     source, warehouse, models = f"market_{suffix}", f"warehouse_{suffix}", f"brain_{suffix}"

@@ -41,8 +41,8 @@ def list_champions(units: Units = None, use_case: UseCaseName = None) -> None:
     for line in sorted(lines, key=lambda line: (line.entity, len(line.target), line.target)):  # 2 before 10
         skill = "" if line.skill is None else f"{line.skill:+.4f}"
         judged = {True: "yes", False: "no", None: ""}[line.has_skill]
-        trained = f"{line.trained_at:%Y-%m-%d}"
-        told = (line.entity, line.target, str(line.version), line.classifier, trained, skill, judged, line.note)
+        trained = f"{line.trained_at:%Y-%m-%d}" if line.trained_at else ""
+        told = (line.entity, line.target, str(line.version or ""), line.classifier, trained, skill, judged, line.note)
         table.add_row(*map(Text, told))
     console.print(table)
 
@@ -80,7 +80,8 @@ def history(unit: Unit, target: Target, use_case: UseCaseName = None) -> None:
         mark = f"{past.version} *" if past.is_champion else str(past.version)
         skill = "" if past.skill is None else f"{past.skill:+.4f}"
         moves = ", ".join(f"{moment:%Y-%m-%d}" for moment in past.promoted)
-        told = (mark, f"{past.created_on:%Y-%m-%d}", past.classifier, skill, past.decision, moves)
+        created = f"{past.created_on:%Y-%m-%d}" if past.created_on else ""
+        told = (mark, created, past.classifier, skill, past.decision, moves)
         table.add_row(*map(Text, told))
     console.print(table)
 
@@ -95,12 +96,16 @@ def backcast(
     """Show what the champion says of past rows, most of which it has been trained on."""
     from brain.core.moment import Moment
     from brain.core.settings import Settings
+    from brain.core.signing import Signer
     from brain.lake.lake import Lake
     from brain.scoring.backcast import backcast as said
     from brain.usecases import USE_CASES
+    from brain.warehouse.counters import KeptCounters
 
     store, key = _model(use_case, unit, target)
-    lake, space = Lake(Settings.load().lake_url), USE_CASES[key.use_case].space
+    settings = Settings.load()
+    lake = Lake(settings.lake_url, Signer(settings.signing_keys), KeptCounters(settings.warehouse_url))
+    space = USE_CASES[key.use_case].space
     rows = said(store, lake, space, key, Moment(datetime.now(UTC)), last)
     table = _table("as of", "raw", "value")
     for as_of, raw, value in rows.itertuples(index=False, name=None):
@@ -136,7 +141,19 @@ def rollback(
     """Make an older version, verified first, the champion again."""
     store, key = _model(use_case, unit, target)
     replaced = store.rollback(key, version, at=datetime.now(UTC), reason=reason)
-    console.print(f"{key}: v{version} is the champion again, in place of v{replaced}.", highlight=False, markup=False)
+    store.backend.counters.keep()
+    before = f"v{replaced}" if replaced else "a pointer that was refused"
+    console.print(f"{key}: v{version} is the champion again, in place of {before}.", highlight=False, markup=False)
+
+
+@app.command()
+def delete(unit: Unit, target: Target, version: Version = None, use_case: UseCaseName = None) -> None:
+    """Delete a model altogether, or one version of it; what was published of it stays until the next publication."""
+    store, key = _model(use_case, unit, target)
+    count = store.delete(key, version)
+    console.print(f"{key}: {count} version{'' if count == 1 else 's'} deleted.", highlight=False, markup=False)
+    if not count:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -181,11 +198,13 @@ def _stores(use_case: str | None) -> Iterator[ModelStore]:
     from brain.core.settings import Settings
     from brain.store.models import ModelStore
     from brain.usecases import USE_CASES
+    from brain.warehouse.counters import KeptCounters
 
     if use_case not in (None, *USE_CASES):
         raise typer.BadParameter(f"no use case {use_case}; there are: {', '.join(USE_CASES)}")
     settings = Settings.load()
-    return (ModelStore.open(settings, name) for name in USE_CASES if use_case in (None, name))
+    counters = KeptCounters(settings.warehouse_url)
+    return (ModelStore.open(settings, name, counters) for name in USE_CASES if use_case in (None, name))
 
 
 def _model(use_case: str | None, unit: str, target: str) -> tuple[ModelStore, ModelKey]:

@@ -32,11 +32,13 @@ class Repair:
     """One thing to be taken back.
 
     Args:
+        run: By which it is done.
         subject: Whose it is.
         told: What is removed, and what takes its place.
         do: Does it.
     """
 
+    run: Run
     subject: str
     told: str
     do: Callable[[], object]
@@ -50,7 +52,11 @@ def find_repairs(workspace: Workspace, after: Moment) -> list[Repair]:
 
 def carry_out(repairs: Sequence[Repair]) -> list[UnitResult]:
     """Take back what was found; what cannot be taken back says why and stops nothing else."""
-    return [_carried_out(one) for one in repairs]
+    results = [_carried_out(one) for one in repairs]
+    for run in {id(one.run): one.run for one in repairs}.values():
+        run.lake.keep_counters()
+        run.counters.keep()
+    return results
 
 
 def _carried_out(repair: Repair) -> UnitResult:
@@ -73,16 +79,16 @@ def _snapshots(run: Run, after: Moment) -> Iterator[Repair]:
     for name in run.lake.names(space):
         if versions := lake_back.versions_after(run.lake, space, name, after):
             do = partial(lake_back.take_back, run.lake, space, name, after)
-            yield Repair(f"snapshots of {name}", f"{_versions(versions)} removed", do)
+            yield Repair(run, f"snapshots of {name}", f"{_versions(versions)} removed", do)
 
 
 def _models(run: Run, after: Moment) -> Iterator[Repair]:
     for later in store_back.later_models(run.store, after):
         do = partial(store_back.take_back, run.store, later, after)
-        yield Repair(str(later.key), _told(later), do)
+        yield Repair(run, str(later.key), _told(later), do)
     if decisions := store_back.later_decisions(run.store, after):
         do_forget = partial(store_back.forget_decisions, run.store, after)
-        yield Repair(f"decisions of {run.use_case.name}", f"{decisions} removed", do_forget)
+        yield Repair(run, f"decisions of {run.use_case.name}", f"{decisions} removed", do_forget)
 
 
 def _published(run: Run, after: Moment) -> Iterator[Repair]:
@@ -91,16 +97,16 @@ def _published(run: Run, after: Moment) -> Iterator[Repair]:
         derived = run.use_case.derived(run.section)
         do = partial(warehouse_back.take_back, url, name, tables, derived, after)
         told = "what was published later removed, from the histories too; the last rows before it shown as stale"
-        yield Repair(f"published tables of {name}", told, do)
+        yield Repair(run, f"published tables of {name}", told, do)
     if extractions := warehouse_back.extractions_after(url, name, after):
         do_forget = partial(warehouse_back.forget_extractions, url, name, after)
-        yield Repair(f"extraction_runs of {name}", f"{extractions} rows removed", do_forget)
+        yield Repair(run, f"extraction_runs of {name}", f"{extractions} rows removed", do_forget)
 
 
 def _of_runs(runs: Sequence[Run], after: Moment) -> Iterator[Repair]:
     if runs and (folders := lake_back.runs_after(runs[0].lake, run_folders(), after)):
         do = partial(_delete_folders, runs[0], folders)
-        yield Repair("runs", f"{len(folders)} folders of scores, shares and results removed", do)
+        yield Repair(runs[0], "runs", f"{len(folders)} folders of scores, shares and results removed", do)
 
 
 def _delete_folders(run: Run, folders: Sequence[str]) -> None:

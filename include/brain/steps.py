@@ -88,6 +88,7 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
             run.progress.report("extract", _item(run, name))
     finally:
         source.close()
+    run.lake.keep_counters()
     record_runs(run.settings.warehouse_url, reports)
     return results
 
@@ -99,12 +100,16 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
         targets: Train only these; all where none is given.
         force: Search every model anew.
     """
-    return [_train(run, name, targets, force=force) for name in names]
+    results = [_train(run, name, targets, force=force) for name in names]
+    run.counters.keep()
+    return results
 
 
 def judge(run: Run) -> Mapping[str, Any]:
     """Decide over all champions of the use case which may claim skill, so that few of the claims are false."""
-    return run.use_case.judge(run)
+    judged = run.use_case.judge(run)
+    run.counters.keep()
+    return judged
 
 
 def score(run: Run, names: Sequence[str]) -> list[UnitResult]:
@@ -113,6 +118,7 @@ def score(run: Run, names: Sequence[str]) -> list[UnitResult]:
 
     rows = _score(run, names)
     stage(run.lake, run.moment, run.use_case.name, names, rows)
+    run.counters.keep()
     for name in names:
         run.progress.report("score", _item(run, name))
     return [_scored(run, name, rows) for name in names]
@@ -133,7 +139,8 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     tables = run.use_case.tables
     found = staged(run.lake, run.moment, run.use_case.name, chunks)
     expected = run.use_case.rows(run.section)
-    rows = {table.name: complete(table, found.get(table.name), expected[table.name]) for table in tables}
+    rows = {table.name: complete(table, found.rows.get(table.name), expected[table.name]) for table in tables}
+    _tell_refused(run, rows, found.refused)
     result = run.use_case.rules(run, rows)
     keep_result(run.lake, run.use_case.name, run.moment, result)
     for finding in result.findings:
@@ -153,6 +160,20 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
         log.warning(told, run.use_case.name, publication.behind, publication.published_at)
     run.progress.report("publish", run.use_case.name)
     return publication
+
+
+def _tell_refused(run: Run, rows: Mapping[str, pd.DataFrame], refused: Mapping[str, BrainError]) -> None:
+    """Give the rows of chunks whose staged rows were refused that reason, in place."""
+    from brain.warehouse.grid import UNSCORED
+
+    for unit, error in refused.items():
+        log.error("the staged rows of %s are left out: %s", unit, error)
+    for frame in rows.values() if refused else ():
+        for place in frame.index[frame["reason"] == UNSCORED]:
+            (row,) = _records(frame.loc[[place]])
+            unit = run.use_case.model_key(row).entity
+            if unit in refused:
+                frame.loc[place, "reason"] = str(refused[unit])
 
 
 def outcomes(run: Run) -> pd.DataFrame:
@@ -177,6 +198,8 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
 
     runs = workspace.runs(moment)
     results = [_tidy(run, unit) for run in runs for unit in run.units]
+    for run in runs:
+        run.lake.keep_counters()
     days = max((unit.retention.snapshot_days for run in runs for unit in run.units), default=0)
     lake = Lake(workspace.settings.lake_url)
     past, unfinished = tidy_runs(lake, run_folders(), moment, days), tidy_unfinished(lake, moment)

@@ -108,13 +108,13 @@ def test_a_run_without_a_new_row_leaves_it_as_it_is(sqlite: Market, lake: Lake) 
     assert format_of(lake) == 1
 
 
-def test_the_next_extraction_reads_a_tail_and_writes_format_2(sqlite: Market, lake: Lake) -> None:
+def test_the_next_extraction_reads_a_tail_and_writes_format_3(sqlite: Market, lake: Lake) -> None:
     before = hashes(lake)
     report = extend(sqlite, lake)
     assert (report.status, report.rows_new, report.corrected_dates) == ("appended", 10, ())
     assert report.snapshot is not None
     assert report.snapshot.data_sha256 == EXPECTED["extended"]
-    assert format_of(lake) == 2
+    assert format_of(lake) == 3
     assert hashes(lake) == {**before, "5": EXPECTED["extended"]}
     pd.testing.assert_frame_equal(lake.read(report.snapshot), gold(130))
 

@@ -57,7 +57,7 @@ def test_times_are_read_back_to_the_microsecond() -> None:
 
 
 def test_a_manifest_of_a_later_format_is_refused() -> None:
-    text, _, _ = MANIFEST.dump().replace(b'"format": 2', b'"format": 9').rpartition(_SEAL.encode())
+    text, _, _ = MANIFEST.dump().replace(b'"format": 3', b'"format": 9').rpartition(_SEAL.encode())
     later = text + f'{_SEAL}{hashlib.sha256(text).hexdigest()}"}}'.encode()
-    with pytest.raises(LakeError, match="found format 9; expected a complete manifest of format 2"):
+    with pytest.raises(LakeError, match="found format 9; expected a complete manifest of format 3"):
         Manifest.load(later, "here")

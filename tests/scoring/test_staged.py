@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
+from pydantic import SecretStr
 
 from brain.core.moment import Moment
+from brain.core.signing import Signer
 from brain.lake.lake import Lake
 from brain.scoring.staged import stage, staged
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SIGNER = Signer([SecretStr("a signing key of the tests")])
 MONDAY, TUESDAY = (Moment(datetime(2024, 1, day, 6, tzinfo=UTC)) for day in (8, 9))
 
 
@@ -28,7 +33,7 @@ def test_the_chunks_of_a_run_come_back_by_table(home: Path) -> None:
     stage(lake, MONDAY, "visits", ["Chur"], {"tea": frame("of another use case")})
     stage(lake, TUESDAY, "sales", ["Chur"], {"tea": frame("of another day")})
     found = staged(lake, MONDAY, "sales", [["Bern", "Thun"], ["Chur"], ["never scored"]])
-    assert {table: rows["shop"].tolist() for table, rows in found.items()} == {
+    assert {table: rows["shop"].tolist() for table, rows in found.rows.items()} == {
         "tea": ["Bern", "Thun", "Chur"],
         "milk": ["Bern"],
     }
@@ -39,8 +44,37 @@ def test_a_chunk_that_is_scored_again_replaces_itself(home: Path) -> None:
     stage(lake, MONDAY, "sales", ["Bern"], {"tea": frame("Bern"), "milk": frame("Bern")})
     stage(lake, MONDAY, "sales", ["Bern"], {"tea": frame("Bern", "Berne")})
     found = staged(lake, MONDAY, "sales", [["Bern"]])
-    assert {table: rows["shop"].tolist() for table, rows in found.items()} == {"tea": ["Bern", "Berne"]}
+    assert {table: rows["shop"].tolist() for table, rows in found.rows.items()} == {"tea": ["Bern", "Berne"]}
 
 
 def test_where_nothing_was_scored_there_is_no_table(home: Path) -> None:
-    assert staged(Lake(str(home / "lake")), MONDAY, "sales", [["Bern"]]) == {}
+    assert staged(Lake(str(home / "lake")), MONDAY, "sales", [["Bern"]]) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "attack", ["edited", "of another moment", "of another chunk", "signed by another", "not signed"]
+)
+def test_rows_that_are_not_what_was_staged_are_left_out_and_their_units_told(home: Path, attack: str) -> None:
+    lake = Lake(str(home / "lake"), SIGNER)
+    for moment in (MONDAY, TUESDAY):
+        stage(lake, moment, "sales", ["Bern"], {"tea": frame("Bern")})
+    stage(lake, MONDAY, "sales", ["Chur"], {"tea": frame("Chur", "Chur 2")})
+    of = {path: path.read_bytes() for path in (home / "lake" / "scores").rglob("tea.parquet")}
+    target = next(path for path in of if MONDAY.slug in str(path) and b"Chur" not in of[path])
+    foreign = Lake(str(home / "foreign"), Signer([SecretStr("another key of an attacker")]))
+    stage(foreign, MONDAY, "sales", ["Bern"], {"tea": frame("Bern", "forged")})
+    plain = io.BytesIO()
+    frame("Bern", "forged").to_parquet(plain)
+    target.write_bytes(
+        {
+            "edited": of[target].replace(b"Bern", b"Rome"),
+            "of another moment": next(of[path] for path in of if TUESDAY.slug in str(path)),
+            "of another chunk": next(content for content in of.values() if b"Chur" in content),
+            "signed by another": next((home / "foreign").rglob("tea.parquet")).read_bytes(),
+            "not signed": plain.getvalue(),
+        }[attack]
+    )
+    found = staged(lake, MONDAY, "sales", [["Bern"], ["Chur"]])
+    assert found.rows["tea"]["shop"].tolist() == ["Chur", "Chur 2"]
+    assert list(found.refused) == ["Bern"]
+    assert "BRAIN_SIGNING_KEYS" in str(found.refused["Bern"])

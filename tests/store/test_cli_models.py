@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 GOLD = model_key("GOLD", 25)
 
 
+@pytest.fixture
+def connections(all_connections: dict[str, str]) -> dict[str, str]:
+    """With a warehouse of its own, which remembers counters."""
+    return all_connections
+
+
 @pytest.fixture(autouse=True)
 def environment(
     connections: dict[str, str],

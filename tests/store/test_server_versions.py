@@ -30,7 +30,6 @@ WRITES: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "insert": lambda command: command["documents"],
     "update": lambda command: [one["q"] for one in command["updates"]],
     "delete": lambda command: [one["q"] for one in command["deletes"]],
-    "findAndModify": lambda command: [command["query"]],
 }
 
 

@@ -78,6 +78,9 @@ class Visits:
     def target(self, text: str) -> str:
         return text
 
+    def has_target(self, name: str) -> bool:
+        return name == TARGET
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from sklearn.linear_model import LinearRegression
 

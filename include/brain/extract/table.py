@@ -53,8 +53,9 @@ def extract_table(
 def _extract(
     source: Source, lake: Lake, table: SourceTable, report: ExtractionReport, gate: Gate, *, full: bool
 ) -> ExtractionReport:
-    manifest = lake.manifest(table.space, table.name)
+    manifest = lake.manifest_to_extend(table.space, table.name)
     if manifest is not None:
+        full = full or lake.is_older(manifest)  # what the later one knew of old rows is to be found again
         _require_same_key(table, manifest)
         if report.moment < manifest.latest.moment:
             _require_no_newer(source, table, report.moment, manifest.latest)

@@ -108,8 +108,11 @@ def _next(change: Commit, version: Version) -> Manifest:
 
 
 def _unchanged(lake: Lake, change: Commit, manifest: Manifest) -> Snapshot:
-    """Only a full check is worth a note."""
-    if change.checked_in_full and change.moment.day > manifest.checked_in_full:
+    """Only a full check is worth a note, or a manifest that was never signed, or put back and found true."""
+    checked = manifest.checked_in_full
+    if change.checked_in_full:
+        checked = max(checked, change.moment.day)
+    if checked != manifest.checked_in_full or not lake.is_current(manifest):
         with lake.writing(change.table.space, change.table.name, manifest):
-            lake.replace_manifest(replace(manifest, checked_in_full=change.moment.day))
+            lake.replace_manifest(replace(manifest, checked_in_full=checked))
     return snapshot_of(manifest, manifest.latest)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from brain.core.errors import SourceTableError
+from brain.core.errors import LakeError, SourceTableError
 from brain.core.keys import Sha256
 from brain.lake.columns import Column, columns_of, schema_of, to_frame
 from brain.lake.manifest import Revision, Segment, Version
@@ -134,10 +134,21 @@ def read_segments(
     Raises:
         LakeError: A file is gone or is not what was written.
     """
-    by_name = {column.name: column for column in columns}
-    schema = schema_of(by_name[name] for name in names)
-    read = [read_file(storage, folder, segment, names).select(list(names)).cast(schema) for segment in segments]
-    return pa.concat_tables(read) if read else schema.empty_table()
+    schema = schema_of(columns)
+    read = [_read_segment(storage, folder, segment, schema).select(list(names)) for segment in segments]
+    return pa.concat_tables(read) if read else schema.empty_table().select(list(names))
+
+
+def _read_segment(storage: Storage, folder: str, segment: Segment, schema: pa.Schema) -> pa.Table:
+    table = read_file(storage, folder, segment).select(schema.names).cast(schema)
+    if content_of(table) != segment.chain:
+        raise LakeError(
+            storage.describe(f"{folder}/{segment.name}"),
+            found="rows of another content hash than the version's",
+            expected="the rows that were written",
+            remedy="Restore the file from a backup, or delete the table's folder in the lake and extract it again.",
+        )
+    return table
 
 
 def content_of(table: pa.Table) -> Sha256:

@@ -2,7 +2,7 @@
 
 ::
 
-    <lake>/<space>/<name>/manifest.json          replaced atomically; manifest.previous.json is the one before
+    <lake>/<space>/<name>/manifest.json          signed, replaced atomically; manifest.previous.json is the one before
     <lake>/<space>/<name>/segments/….parquet     immutable, named after their content
     <lake>/<space>/<name>/quarantine/….json      what the gate refused, and why
 
@@ -18,15 +18,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from brain.core.counters import Counters
 from brain.core.errors import LakeError, StorageUnavailable
 from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
 from brain.lake.columns import ahead_of, to_frame
 from brain.lake.content import chain_start, extend_chain
 from brain.lake.keyed import read_segments
-from brain.lake.manifest import Manifest, Version, seal_of
+from brain.lake.manifest import Manifest, Version
 from brain.lake.rows import mask_unknown
 from brain.lake.segments import RowFiles, newest
+from brain.lake.signed_files import signed, unsigned
 from brain.lake.snapshot import Snapshot, folder_of, snapshot_of
 from brain.lake.storage import open_storage
 from brain.lake.window import newest_key
@@ -38,29 +40,58 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from brain.core.signing import Signer
     from brain.lake.rows import Rows
 
 _LOG = logging.getLogger(__name__)
 
 
 class Lake:
-    """Snapshots below a local path or any fsspec URL."""
+    """Snapshots below a local path or any fsspec URL.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        signer: Signs what is written, and must have signed what is read; None neither signs nor asks.
+        counters: The highest counter ever seen of each manifest; by default what this object has seen.
+    """
+
+    def __init__(self, url: str, signer: Signer | None = None, counters: Counters | None = None) -> None:
         self.storage = open_storage(url)
+        self._signer = signer
+        self._counters = counters or Counters()
+        self._replaced: set[str] = set()
 
     def names(self, space: str) -> list[str]:
-        """Names of the tables in `space` that have a snapshot."""
-        manifests = (self._load(f"{space}/{folder}") for folder in self.storage.names(space))
+        """Names of the tables in `space` that have a snapshot; one that is refused is left out, with a warning."""
+        manifests = (self._sound(f"{space}/{folder}") for folder in self.storage.names(space))
         return sorted(manifest.name for manifest in manifests if manifest)
 
     def manifest(self, space: str, name: str) -> Manifest | None:
         """All versions of the table; None if it was never extracted.
 
         Raises:
-            LakeError: Neither the manifest nor the one before it can be read.
+            LakeError: Neither the manifest nor the one before it can be read, or both are older than one that was seen.
         """
+        manifest = self._load(folder_of(space, name))
+        if manifest is not None and self.is_older(manifest):
+            raise LakeError(
+                name,
+                found=f"an old manifest that was put back (counter {manifest.counter})",
+                expected=f"counter {self._last(manifest)} or a later one",
+                remedy=f"Extract it again (`brain extract {name}`): every row is compared with the source then.",
+            )
+        return manifest
+
+    def manifest_to_extend(self, space: str, name: str) -> Manifest | None:
+        """As `manifest`, also one that is older than one that was seen, see `is_older`: what was signed is true."""
         return self._load(folder_of(space, name))
+
+    def is_older(self, manifest: Manifest) -> bool:
+        """Whether a later manifest of the table was seen: this one was put back, or a power cut took the later one."""
+        return manifest.counter < self._last(manifest)
+
+    def is_current(self, manifest: Manifest) -> bool:
+        """Whether the manifest is signed and the newest: one that is not is to be written anew."""
+        return (manifest.counter > 0 or self._signer is None) and not self.is_older(manifest)
 
     def latest(self, space: str, name: str) -> Snapshot | None:
         """The newest snapshot that passed the gate."""
@@ -141,7 +172,8 @@ class Lake:
         """
         folder = folder_of(space, name)
         with self.storage.locked(f"{folder}/lock"):
-            if self._seal(folder) != (expected.seal if expected else ""):
+            present = self._sound(folder)
+            if (present.seal if present else "") != (expected.seal if expected else ""):
                 raise StorageUnavailable(
                     name,
                     found="a manifest that another run has just replaced",
@@ -156,11 +188,40 @@ class Lake:
         Raises:
             StorageUnavailable: The disk is full, or the storage does not answer.
         """
-        folder, content = folder_of(manifest.space, manifest.name), manifest.dump()
+        folder = folder_of(manifest.space, manifest.name)
+        counter = max(manifest.counter, self._last(manifest)) + 1
+        content = replace(manifest, counter=counter).dump(self._signer)
         name = f"{folder}/manifest.json"
-        if not self._is_whole(name):
+        if not self._is_whole(name, folder):
             self.storage.delete(name)  # what is kept as the previous one is better
         self.storage.replace(name, content, f"{folder}/manifest.previous.json")
+        self._counters.saw(_counted(folder), counter)
+        self._replaced.add(name)
+
+    def keep_counters(self) -> None:
+        """Remember the counters of the manifests that were written and read, for good.
+
+        A manifest is on the disk before its counter is kept: a power cut may take it together with its counter only.
+
+        Raises:
+            ServerUnreachable: What keeps the counters does not answer.
+        """
+        self.storage.sync(self._replaced)
+        self._replaced.clear()
+        self._counters.keep()
+
+    def write_signed(self, name: str, content: bytes) -> None:
+        """Write a file that another step reads with `read_signed`."""
+        self.storage.write(name, signed(name, content, self._signer))
+
+    def read_signed(self, name: str) -> bytes:
+        """A file of that name, as `write_signed` was given it.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            LakeError: It was altered, or written under another name.
+        """
+        return unsigned(name, self.storage.read(name), self._signer, self.storage.describe(name))
 
     def quarantine(self, space: str, name: str, moment: Moment, report: Mapping[str, Any]) -> str:
         """Keep the report of rows the gate refused; returns its address."""
@@ -168,36 +229,57 @@ class Lake:
         self.storage.write(path, json.dumps(report, indent=1, default=str).encode())
         return self.storage.describe(path)
 
-    def _is_whole(self, name: str) -> bool:
+    def _is_whole(self, name: str, folder: str) -> bool:
         try:
-            return bool(seal_of(self.storage.read(name)))
-        except FileNotFoundError:
+            self._read(name, folder)
+        except (FileNotFoundError, LakeError):
             return False
+        return True
 
-    def _seal(self, folder: str) -> str:
-        """The hash of the manifest that `_load` would return; empty if there is none."""
-        for name in ("manifest.json", "manifest.previous.json"):
-            try:
-                seal = seal_of(self.storage.read(f"{folder}/{name}"))
-            except FileNotFoundError:
-                continue
-            if seal:
-                return seal
-        return ""
+    def _sound(self, folder: str) -> Manifest | None:
+        """The manifest that `_load` would return; None also where it refuses them all."""
+        try:
+            return self._load(folder)
+        except LakeError:
+            return None  # and a warning was logged
 
     def _load(self, folder: str) -> Manifest | None:
         damage: LakeError | None = None
+        older: Manifest | None = None
         for name in (f"{folder}/manifest.json", f"{folder}/manifest.previous.json"):
             try:
-                return Manifest.load(self.storage.read(name), self.storage.describe(name))
+                manifest = self._read(name, folder)
             except FileNotFoundError:
                 continue
             except LakeError as error:
                 _LOG.warning("%s", error)
                 damage = damage or error
-        if damage:
+                continue
+            if not self.is_older(manifest):
+                self._counters.saw(_counted(folder), manifest.counter)
+                return manifest
+            _LOG.warning("%s: an old manifest that was put back", self.storage.describe(name))
+            older = max(older or manifest, manifest, key=lambda found: found.counter)
+        if older is None and damage:
             raise damage
-        return None
+        return older
+
+    def _read(self, name: str, folder: str) -> Manifest:
+        subject = self.storage.describe(name)
+        manifest = Manifest.load(self.storage.read(name), subject, self._signer)
+        if folder_of(manifest.space, manifest.name) != folder:
+            raise LakeError(
+                subject,
+                found=f"the manifest of {manifest.space}/{manifest.name}",
+                expected=f"that of the table whose folder is {folder}",
+                remedy="It was not used. Put the folders back, or delete this one and extract the table again.",
+            )
+        if not manifest.counter and self._signer is not None and not self.is_older(manifest):
+            _LOG.warning("%s: not signed, as releases before 0.3 wrote it; the next run signs it", subject)
+        return manifest
+
+    def _last(self, manifest: Manifest) -> int:
+        return self._counters.last(_counted(folder_of(manifest.space, manifest.name)))
 
     def _files(self, snapshot: Snapshot) -> RowFiles:
         folder = f"{folder_of(snapshot.space, snapshot.name)}/segments"
@@ -215,6 +297,11 @@ class Lake:
         watermark: date = rows.keys[-1].astype(object) if len(rows) else whole[-1].last
         count = sum(segment.rows for segment in whole) + len(rows)
         return replace(snapshot, cut=cut, rows=count, watermark=watermark, data_sha256=chain)
+
+
+def _counted(folder: str) -> str:
+    """What the counter of a folder's manifest is called among all counters."""
+    return f"manifest {folder}"
 
 
 def _known(manifest: Manifest, version: Version, moment: Moment) -> bool:

@@ -1,15 +1,17 @@
 """The manifest of one table: which versions the lake holds, made of which files.
 
-Format 2 is a JSON object: ``space``, ``name``, ``kind`` and ``key`` of the table; ``schemas``, each a list of
-[column, type, rows ahead]; ``tables``, each a list of source tables; ``segments`` by name; and ``versions``, which name
-their schema and tables by position and their segments by name. It ends with the hash of what stands before it.
+Format 3 is a JSON object: ``space``, ``name``, ``kind`` and ``key`` of the table; a ``counter`` that grows with every
+write; ``schemas``, each a list of [column, type, rows ahead]; ``tables``, each a list of source tables; ``segments`` by
+name; and ``versions``, which name their schema and tables by position and their segments by name. It ends with the hash
+of what stands before it, and a signature of space, name, counter and that hash.
 
-How to upgrade. Nothing is to be done: format 1 is still read (`format_1.py` turns it into format 2), and the next run
-that changes anything writes format 2. To upgrade a table at once, write what was read, inside `Lake.writing`:
+How to upgrade. Nothing is to be done: formats 1 and 2 are still read (`format_1.py` turns the one into the other, and
+`format_2.py` that into format 3). They are not signed, so they are believed only while no signed manifest of the table
+was ever seen; the next run writes format 3. To upgrade a table at once, write what was read, inside `Lake.writing`:
 ``lake.replace_manifest(lake.manifest(space, name))``.
 
-For a format 3: raise `FORMAT`; add a module like `format_1.py` whose `upgraded` turns a body of format 2 into one of
-format 3, and call it in `Manifest.load` after that of format 1; commit a small lake folder made by the release before
+For a format 4: raise `FORMAT`; add a module like `format_2.py` whose `upgraded` turns a body of format 3 into one of
+format 4, and call it in `Manifest.load` after that of format 2; commit a small lake folder made by the release before
 beside tests/lake/fixtures/format_1, and a test like tests/lake/test_format_1.py.
 """
 
@@ -26,14 +28,20 @@ from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
 from brain.lake.columns import Column
+from brain.lake.unsigned import require_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from brain.core.signing import Signer
+
 T = TypeVar("T")
 
-FORMAT = 2
+FORMAT = 3
+PURPOSE = "lake manifest"
 _SEAL = ', "sha256": "'
+_SIGNATURE = '", "signature": '
+_DAMAGES = (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,8 @@ class Segment:
         chain: Content hash of the snapshot up to and with this segment; of a keyed table that of this segment's rows.
         sha256: Hash of the file's bytes.
         size: Bytes.
+        before: Content hash of the snapshot before this segment; None for a keyed table, and for a segment that a
+            release wrote which did not note it.
     """
 
     name: str
@@ -57,16 +67,17 @@ class Segment:
     chain: Sha256
     sha256: Sha256
     size: int
+    before: Sha256 | None = None
 
     def to_json(self) -> list[Any]:
         """Its fields in order: a manifest holds hundreds of segments and is written every day."""
         keys = (self.first.isoformat(), self.last.isoformat())
-        return [self.name, self.rows, *keys, self.chain, self.sha256, self.size]
+        return [self.name, self.rows, *keys, self.chain, self.sha256, self.size, self.before]
 
     @classmethod
     def from_json(cls, value: Sequence[Any], key: Callable[[str], date]) -> Segment:
-        name, rows, first, last, chain, sha256, size = value
-        return cls(name, rows, key(first), key(last), chain, sha256, size)
+        name, rows, first, last, chain, sha256, size, before = value
+        return cls(name, rows, key(first), key(last), chain, sha256, size, before)
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,7 @@ class Manifest:
         versions: Never empty.
         checked_in_full: Day of the run in which every row was last compared with the source.
         last_version: Highest number ever given out; numbers are not used twice.
+        counter: Grows with every write; 0 for one that was never signed.
         seal: Hash of the file it was read from; empty for one that has not been written yet.
     """
 
@@ -138,6 +150,7 @@ class Manifest:
     versions: tuple[Version, ...]
     checked_in_full: date
     last_version: int
+    counter: int = field(default=0, compare=False)
     seal: str = field(default="", compare=False)
 
     @property
@@ -160,24 +173,23 @@ class Manifest:
     def with_versions(self, versions: Iterable[Version]) -> Manifest:
         return replace(self, versions=tuple(versions))
 
-    def dump(self) -> bytes:
-        """The manifest as JSON that ends with the hash of what stands before it."""
+    def dump(self, signer: Signer | None = None) -> bytes:
+        """The manifest as JSON that ends with the hash of what stands before it, and the signature of `signer`."""
         schemas: list[tuple[Column, ...]] = []
         tables: list[tuple[str, ...]] = []
         segments: dict[str, list[Any]] = {}
         versions = []
         for version in self.versions:
-            for segment in version.segments:
-                if segment.name not in segments:
-                    segments[segment.name] = segment.to_json()
+            names = [_named(segments, segment) for segment in version.segments]
             schema, table = _place(schemas, version.columns), _place(tables, version.source_tables)
-            versions.append(_dumped(version, schema, table))
+            versions.append(_dumped(version, schema, table, names))
         body = {
             "format": FORMAT,
             "space": self.space,
             "name": self.name,
             "kind": self.kind,
             "key": self.key,
+            "counter": self.counter,
             "last_version": self.last_version,
             "checked_in_full": self.checked_in_full.isoformat(),
             "schemas": [[column.to_json() for column in schema] for schema in schemas],
@@ -186,33 +198,70 @@ class Manifest:
             "versions": versions,
         }
         text = json.dumps(body)[:-1]
-        return f'{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}"}}\n'.encode()
+        seal = hashlib.sha256(text.encode()).hexdigest()
+        signature = signer.sign(PURPOSE, _signed(body, seal)) if signer else None
+        return f"{text}{_SEAL}{seal}{_SIGNATURE}{json.dumps(signature)}}}\n".encode()
 
     @classmethod
-    def load(cls, content: bytes, subject: str) -> Manifest:
+    def load(cls, content: bytes, subject: str, signer: Signer | None = None) -> Manifest:
         """The manifest in `content`; `subject` is how errors call it.
+
+        Args:
+            signer: Who must have signed it, unless it is of a format that was not signed; None believes all.
 
         Raises:
             LakeError: The content is cut off, altered or of an unknown format.
         """
-        from brain.lake.format_1 import upgraded
-
         seal = seal_of(content)
         if not seal:
             raise _broken(subject, f"{len(content)} bytes that do not end with their own hash")
-        body = json.loads(content)
-        if body["format"] == 1:
-            body = upgraded(body)
-        if body["format"] != FORMAT:
-            raise _broken(subject, f"format {body['format']}")
-        return _loaded(body, seal)
+        try:
+            body = json.loads(content)
+            number = body["format"]
+            if number == FORMAT and signer is not None:
+                if problem := signer.problem(PURPOSE, _signed(body, seal), body["signature"]):
+                    raise _broken(subject, problem, "one signed with one of BRAIN_SIGNING_KEYS")
+            elif number in (1, 2):
+                body = _upgraded(body)
+                require_whole(body)
+            elif number != FORMAT:
+                raise _broken(subject, f"format {number}")
+            return _loaded(body, seal)
+        except _DAMAGES as error:
+            raise _broken(subject, f"a manifest that cannot be read ({type(error).__name__})") from None
 
 
 def seal_of(content: bytes) -> str:
     """The hash that a manifest ends with; empty if the content is cut off or altered."""
     text, _, rest = content.rpartition(_SEAL.encode())
     digest = hashlib.sha256(text).hexdigest()
-    return digest if text and rest.strip() == f'{digest}"}}'.encode() else ""
+    try:
+        end = json.loads(b'{"sha256": "' + rest)
+    except (ValueError, RecursionError):
+        return ""
+    return digest if text and end["sha256"] == digest and end.keys() <= {"sha256", "signature"} else ""
+
+
+def _signed(body: Mapping[str, Any], seal: str) -> dict[str, Any]:
+    """What the signature covers; the hash covers all the rest."""
+    return {"space": body["space"], "name": body["name"], "counter": body["counter"], "sha256": seal}
+
+
+def _upgraded(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    from brain.lake import format_1, format_2
+
+    if body["format"] == 1:
+        body = format_1.upgraded(body)
+    return format_2.upgraded(body)
+
+
+def _named(segments: dict[str, list[Any]], segment: Segment) -> str:
+    """The name of `segment` among `segments`, added if it is new; equal rows after other ones are another segment."""
+    value, name = segment.to_json(), segment.name
+    if segments.setdefault(name, value) != value:
+        name = f"{name} after {segment.before}"
+        segments.setdefault(name, value)
+    return name
 
 
 def _place(known: list[T], value: T) -> int:
@@ -222,7 +271,7 @@ def _place(known: list[T], value: T) -> int:
     return known.index(value)
 
 
-def _dumped(version: Version, schema: int, tables: int) -> dict[str, Any]:
+def _dumped(version: Version, schema: int, tables: int, segments: Sequence[str]) -> dict[str, Any]:
     return {
         "version": version.version,
         "watermark": version.watermark.isoformat(),
@@ -234,7 +283,7 @@ def _dumped(version: Version, schema: int, tables: int) -> dict[str, Any]:
         "status": version.status,
         "warnings": version.warnings,
         "revision": version.revision.to_json() if version.revision else None,
-        "segments": [segment.name for segment in version.segments],
+        "segments": segments,
     }
 
 
@@ -268,14 +317,17 @@ def _loaded(body: Mapping[str, Any], seal: str) -> Manifest:
         versions=tuple(map(version, body["versions"])),
         checked_in_full=date.fromisoformat(body["checked_in_full"]),
         last_version=body["last_version"],
+        counter=body["counter"],
         seal=seal,
     )
 
 
-def _broken(subject: str, found: str) -> LakeError:
+def _broken(
+    subject: str, found: str, expected: str = f"a complete manifest of format {FORMAT} or an older one"
+) -> LakeError:
     return LakeError(
         subject,
         found=found,
-        expected=f"a complete manifest of format {FORMAT} or an older one",
+        expected=expected,
         remedy="The previous manifest is used if there is one; if not, delete the table's folder and extract again.",
     )

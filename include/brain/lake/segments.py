@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from brain.core.errors import LakeError
 from brain.core.keys import Sha256
 from brain.core.source_table import KeyKind
-from brain.lake.content import block_starts, chain_at
+from brain.lake.content import block_starts, chain_at, extend_chain
 from brain.lake.manifest import Segment
 from brain.lake.rows import KEY_TYPES, Rows
 
@@ -52,19 +52,20 @@ class RowFiles:
             The segments and the content hash after them.
         """
         stops = _stops(block_starts(rows.keys), len(rows), mutable)
-        segments = []
+        segments: list[Segment] = []
         for start, stop, after in zip([0, *stops], stops, chain_at(chain, rows, stops), strict=False):
-            segments.append(self._write(rows.part(start, stop), after))
+            before = segments[-1].chain if segments else chain
+            segments.append(self._write(rows.part(start, stop), before, after))
         return segments, segments[-1].chain if segments else chain
 
-    def _write(self, rows: Rows, chain: Sha256) -> Segment:
+    def _write(self, rows: Rows, before: Sha256, chain: Sha256) -> Segment:
         content = encode(rows, self.key)
         digest = hashlib.sha256(content).hexdigest()
         first, last = rows.keys[0].astype(object), rows.keys[-1].astype(object)
         stamp = _STAMPS[self.kind]
         name = f"{first:{stamp}}-{last:{stamp}}-{digest[:16]}.parquet"
         self.storage.write_before(f"{self.folder}/{name}", content)
-        return Segment(name, len(rows), first, last, chain, Sha256(digest), len(content))
+        return Segment(name, len(rows), first, last, chain, Sha256(digest), len(content), before)
 
     def read(self, segments: Iterable[Segment], columns: Sequence[str]) -> Rows:
         """The rows of `segments`, with some of their columns.
@@ -75,7 +76,16 @@ class RowFiles:
         return Rows.concat([self._read(segment, columns) for segment in segments], columns, self.kind)
 
     def _read(self, segment: Segment, columns: Sequence[str]) -> Rows:
-        table = read_file(self.storage, self.folder, segment, [self.key, *columns])
+        if segment.before is None:
+            return self._rows(read_file(self.storage, self.folder, segment, [self.key, *columns]), columns)
+        table = read_file(self.storage, self.folder, segment)
+        rows = self._rows(table, [name for name in table.column_names if name != self.key])
+        if extend_chain(segment.before, rows) != segment.chain:
+            subject = self.storage.describe(f"{self.folder}/{segment.name}")
+            raise _damaged(subject, "rows of another content hash than the version's")
+        return Rows(rows.keys, tuple(columns), rows.values[[rows.columns.index(name) for name in columns]])
+
+    def _rows(self, table: pa.Table, columns: Sequence[str]) -> Rows:
         values = np.empty((len(columns), table.num_rows))
         for index, column in enumerate(columns):
             values[index] = table.column(column).to_numpy()
@@ -103,8 +113,11 @@ def encode(rows: Rows, key: str) -> bytes:
     return content
 
 
-def read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a segment's file.
+def read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence[str] | None = None) -> pa.Table:
+    """A segment's file.
+
+    Args:
+        columns: Those to read; all by default.
 
     Raises:
         LakeError: The file is gone or is not what was written.
@@ -116,8 +129,11 @@ def read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence
         raise _damaged(storage.describe(name), "no such file") from None
     if hashlib.sha256(content).hexdigest() != segment.sha256:
         raise _damaged(storage.describe(name), f"{len(content)} bytes of another hash")
-    with pq.ParquetFile(pa.BufferReader(content)) as file:
-        return file.read(list(columns), use_threads=False)
+    try:
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            return file.read(None if columns is None else list(columns), use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(storage.describe(name), f"no Parquet file ({error})") from None
 
 
 def sealed_before(segments: Sequence[Segment], overlap: int) -> tuple[Segment, ...]:

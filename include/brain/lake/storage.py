@@ -16,7 +16,7 @@ import fsspec
 from brain.core.errors import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 _TEMPORARY = ".writing"
@@ -64,6 +64,9 @@ class Storage:
     def replace(self, name: str, content: bytes, previous: str) -> None:
         """Write `name` anew and keep what it was as `previous`; a reader who finds no `name` reads `previous`."""
         raise NotImplementedError
+
+    def sync(self, names: Iterable[str]) -> None:
+        """Make sure that files outlive a power cut; what a remote store has taken does."""
 
     def delete(self, name: str) -> None:
         """Delete a file that may already be gone."""
@@ -154,6 +157,14 @@ class LocalStorage(Storage):
         with self._written(name, content, sync=False) as temporary:
             temporary.replace(self._folder / name)
         self._own.unsynced = [*getattr(self._own, "unsynced", []), self._folder / name]
+
+    def sync(self, names: Iterable[str]) -> None:
+        paths = [path for name in names if (path := self._folder / name).exists()]
+        try:
+            if paths:
+                _sync_all(paths)
+        except OSError as error:
+            raise _unavailable(self.root, error) from error
 
     def _unsynced(self) -> list[Path]:
         """What this thread has written for the coming `replace`."""

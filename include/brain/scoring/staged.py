@@ -1,12 +1,17 @@
-"""Scored rows on their way to the warehouse: a file per chunk and table in the lake."""
+"""Scored rows on their way to the warehouse: a signed file per chunk and table in the lake.
+
+Moment, use case, chunk and table are in the name of the file, which is signed with it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
+
+from brain.core.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +21,18 @@ if TYPE_CHECKING:
 
 FOLDER = "scores"
 _SUFFIX = ".parquet"
+
+
+class Staged(NamedTuple):
+    """What the publisher finds.
+
+    Args:
+        rows: By table.
+        refused: By unit, why rows of its chunk are left out: they are not what `stage` wrote for chunk and moment.
+    """
+
+    rows: dict[str, pd.DataFrame]
+    refused: dict[str, LakeError]
 
 
 def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows: Mapping[str, pd.DataFrame]) -> None:
@@ -29,21 +46,27 @@ def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows:
     for table, frame in rows.items():
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
-        lake.storage.write(f"{folder}/{table}{_SUFFIX}", buffer.getvalue())
+        lake.write_signed(f"{folder}/{table}{_SUFFIX}", buffer.getvalue())
     for name in lake.storage.names(folder):
         if name.removesuffix(_SUFFIX) not in rows:
             lake.storage.delete(f"{folder}/{name}")
 
 
-def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[str]]) -> dict[str, pd.DataFrame]:
-    """By table, the rows of all `chunks` that were scored for this moment; what was not scored is simply absent."""
+def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[str]]) -> Staged:
+    """The rows of all `chunks` that were scored for this moment; what was not scored is simply absent."""
     found: dict[str, list[pd.DataFrame]] = {}
+    refused: dict[str, LakeError] = {}
     for units in chunks:
         folder = _folder(moment, use_case, units)
         for name in lake.storage.names(folder):
-            frame = pd.read_parquet(io.BytesIO(lake.storage.read(f"{folder}/{name}")))
+            try:
+                content = lake.read_signed(f"{folder}/{name}")
+            except LakeError as error:
+                refused |= dict.fromkeys(units, error)
+                continue
+            frame = pd.read_parquet(io.BytesIO(content))
             found.setdefault(name.removesuffix(_SUFFIX), []).append(frame)
-    return {table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}
+    return Staged({table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}, refused)
 
 
 def _folder(moment: Moment, use_case: str, units: Sequence[str]) -> str:

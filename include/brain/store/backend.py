@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gridfs import GridFSBucket
 
+from brain.core.counters import Counters
 from brain.core.keys import ModelKey
+from brain.store.reading import RAW
 from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bson.raw_bson import RawBSONDocument
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
     from pymongo.database import Database
@@ -25,10 +28,15 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Backend:
-    """An open database of models."""
+    """An open database of models.
+
+    Args:
+        counters: The highest counter ever seen of each champion.
+    """
 
     database: Database[dict[str, Any]]
     signer: Signer
+    counters: Counters = field(default_factory=Counters)
 
     @property
     def models(self) -> Collection[dict[str, Any]]:
@@ -41,6 +49,10 @@ class Backend:
     @property
     def decisions(self) -> Collection[dict[str, Any]]:
         return self.database[DECISIONS]
+
+    def raw(self, collection: str) -> Collection[RawBSONDocument]:
+        """A collection whose documents are to be decoded one by one; see `brain.store.reading`."""
+        return cast("Collection[RawBSONDocument]", self.database.get_collection(collection, codec_options=RAW))
 
     @cached_property
     def large_artifacts(self) -> GridFSBucket:
@@ -64,5 +76,5 @@ class Backend:
 
 
 def key_of(document: dict[str, Any]) -> ModelKey:
-    """The model key of a document of any of the collections."""
+    """The model key of a document that was verified, or is about to be stored."""
     return ModelKey(document["use_case"], document["entity"], document["target"])

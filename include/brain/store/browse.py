@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from brain.core.errors import BrainError
+from brain.core.errors import ArtifactRejected, BrainError, StoreError
 from brain.store import document
-from brain.store.backend import key_of
 from brain.store.connection import explained
 from brain.store.decisions import Decided, newest_decisions
+from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
-from brain.store.schema import KEY, MODELS
+from brain.store.pointers import moves_of, verify_pointer
+from brain.store.reading import decoded, key_in
+from brain.store.schema import CHAMPIONS, KEY, MODELS
 from brain.store.stored_model import StoredModel, model_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from bson.raw_bson import RawBSONDocument
 
     from brain.core.keys import ModelKey
     from brain.store.models import ModelStore
+    from brain.store.pointers import MoveMade, Pointer
 
+_LOG = logging.getLogger(__name__)
 
 PREPARATION = {
     "none": "features are taken as they are",
@@ -32,13 +39,13 @@ PREPARATION = {
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of `brain models list`: a champion."""
+    """A line of `brain models list`: a champion; without version and time where it is refused."""
 
     entity: str
     target: str
-    version: int
+    version: int | None
     classifier: str
-    trained_at: datetime
+    trained_at: datetime | None
     skill: float | None
     has_skill: bool | None
     note: str
@@ -46,10 +53,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Past:
-    """A line of `brain models history`: a version, and when it was made the champion."""
+    """A line of `brain models history`: a version, and when it was made the champion; no time where it is refused."""
 
     version: int
-    created_on: datetime
+    created_on: datetime | None
     classifier: str
     skill: float | None
     decision: str
@@ -75,43 +82,34 @@ class Checked:
 
 
 def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> list[Listed]:
-    """The champions, by key."""
-    fields = {
-        "format": 1,
-        "hyper_parameters.classifier": 1,
-        "metrics.skill": 1,
-        "metrics.p_value": 1,
-        "calibration.has_skill": 1,
-    }
-    lookup = {"from": MODELS, "localField": "model", "foreignField": "_id", "pipeline": [{"$project": fields}]}
-    stages: list[dict[str, Any]] = [
-        {"$match": store.scope(entities)},
-        {"$sort": dict.fromkeys(KEY, 1)},
-        {"$lookup": {**lookup, "as": "found"}},
-    ]
-    with explained(), store.backend.champions.aggregate(stages) as pointers:
-        return [_listed(pointer) for pointer in pointers]
+    """The champions, by key; one that is refused is listed with the reason."""
+    fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
+    with explained():
+        return [_listed(store, key, raw) for key, raw in store.joined(entities, None, fields)]
 
 
-def _listed(pointer: dict[str, Any]) -> Listed:
-    found = pointer["found"][0] if pointer["found"] else {}
-    notes = [pointer["revised"]["reason"]] if "revised" in pointer else []
-    notes += [pointer["degraded"]] if pointer.get("degraded") else []
-    verdict = pointer.get("verdict", {"has_skill": _before_verdict(found)})
+def _listed(store: ModelStore, key: ModelKey, raw: RawBSONDocument) -> Listed:
+    try:
+        pointer, found = store.verified(raw, key)
+        notes = [_revised(decoded(raw, str(key)).get("revised")), pointer.degraded]
+    except StoreError as error:
+        return Listed(key.entity, key.target, None, "(refused)", None, None, None, str(error))
+    verdict = pointer.verdict_on(key)
     return Listed(
-        entity=pointer["entity"],
-        target=pointer["target"],
-        version=pointer["version"],
-        classifier=found.get("hyper_parameters", {}).get("classifier", "(missing)"),
-        trained_at=pointer["trained_at"],
-        skill=found.get("metrics", {}).get("skill"),
-        has_skill=verdict.get("has_skill"),
-        note="; ".join(notes),
+        entity=key.entity,
+        target=key.target,
+        version=pointer.version,
+        classifier=str(found["hyper_parameters"].get("classifier", "(unnamed)")),
+        trained_at=pointer.trained_at,
+        skill=found["metrics"].get("skill"),
+        has_skill=document.before_verdict(found) if verdict is None else verdict.has_skill,
+        note="; ".join(filter(None, notes)),
     )
 
 
-def _before_verdict(found: dict[str, Any]) -> bool | None:
-    return document.before_verdict(found) if found.get("format") in document.FORMATS else None
+def _revised(note: object) -> str:
+    """Why the rows behind a champion are no longer what they were; an unsigned note."""
+    return str(note.get("reason", "")) if isinstance(note, dict) else ""
 
 
 def last_decisions(store: ModelStore, entities: Sequence[str] | None = None) -> list[Decided]:
@@ -132,24 +130,50 @@ def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> 
 
 
 def history(store: ModelStore, key: ModelKey) -> list[Past]:
-    """All versions of a model, newest first."""
+    """All versions of a model, newest first; one that is refused is shown with the reason."""
     chosen = {"use_case": key.use_case, "entity": key.entity, "target": key.target}
-    fields = {"version": 1, "created_on": 1, "metrics.skill": 1, "hyper_parameters.classifier": 1, "decision": 1}
+    pointer, moves = _moves(store, key, chosen)
     with explained():
-        pointer = store.backend.champions.find_one(chosen) or {"version": None, "moves": []}
-        found = list(store.backend.models.find(chosen, fields).sort("version", -1))
-    return [
-        Past(
-            version=entry["version"],
-            created_on=entry["created_on"],
-            classifier=entry["hyper_parameters"].get("classifier", ""),
-            skill=entry["metrics"].get("skill"),
-            decision=f"{entry['decision']['action']}: {entry['decision']['reason']}",
-            promoted=tuple(move["at"] for move in pointer["moves"] if move["version"] == entry["version"]),
-            is_champion=entry["version"] == pointer["version"],
-        )
-        for entry in found
-    ]
+        found = store.backend.raw(MODELS).find(chosen, {"payload": 0}).sort("version", -1)
+        return [_past(store, key, raw, pointer, moves) for raw in found]
+
+
+def _moves(store: ModelStore, key: ModelKey, chosen: Mapping[str, str]) -> tuple[Pointer | None, tuple[MoveMade, ...]]:
+    """The pointer and its moves, as far as they pass verification."""
+    with explained():
+        raw = store.backend.raw(CHAMPIONS).find_one(chosen)
+    if raw is None:
+        return None, ()
+    pointer = None
+    try:
+        content = decoded(raw, f"the champion of {key}")
+        pointer = verify_pointer(content, key, store.backend.signer, store.backend.counters)
+        return pointer, moves_of(content, pointer)
+    except ArtifactRejected as error:
+        _LOG.warning("left out of the history: %s", error)
+        return pointer, ()
+
+
+def _past(
+    store: ModelStore, key: ModelKey, raw: RawBSONDocument, pointer: Pointer | None, moves: Sequence[MoveMade]
+) -> Past:
+    version = raw.get("version")
+    number = version if isinstance(version, int) else 0
+    is_champion = pointer is not None and pointer.version == number
+    try:
+        entry = decoded(raw, model_id(key, number))
+        document.verify(entry, key, number, store.backend.signer, record=True)
+    except ArtifactRejected as error:
+        return Past(number, None, "(refused)", None, str(error), (), is_champion)
+    return Past(
+        version=number,
+        created_on=entry["created_on"],
+        classifier=str(entry["hyper_parameters"].get("classifier", "")),
+        skill=entry["metrics"].get("skill"),
+        decision=f"{entry['decision']['action']}: {entry['decision']['reason']}",
+        promoted=tuple(move.at for move in moves if move.version == number),
+        is_champion=is_champion,
+    )
 
 
 def diff(store: ModelStore, key: ModelKey, before: int, after: int) -> list[Difference]:
@@ -168,17 +192,38 @@ def diff(store: ModelStore, key: ModelKey, before: int, after: int) -> list[Diff
 
 
 def verify_models(store: ModelStore, entities: Sequence[str] | None = None) -> Iterator[Checked]:
-    """Verify every stored version in full: signature, record, artifact, and that the model can be read."""
+    """Verify every stored version in full: signature, record, artifact, and that the model can be read.
+
+    A champion's pointer is verified, too, and is told of where it is refused.
+    """
+    order = [(name, 1) for name in (*KEY, "version")]
     with explained():
-        for found in store.backend.models.find(store.scope(entities)).sort([(name, 1) for name in (*KEY, "version")]):
-            yield Checked(str(found["_id"]), _problem(store, found))
+        for raw in store.backend.raw(MODELS).find(store.scope(entities)).sort(order):
+            yield Checked(str(raw["_id"]), _problem(store, raw))
+        for raw in store.backend.raw(CHAMPIONS).find(store.scope(entities)).sort(order[:-1]):
+            if problem := _pointer_problem(store, raw):
+                yield Checked(str(raw["_id"]), problem)
 
 
-def _problem(store: ModelStore, found: dict[str, Any]) -> str:
-    key, version = key_of(found), found["version"]
+def _problem(store: ModelStore, raw: RawBSONDocument) -> str:
+    key, version = key_in(raw), raw.get("version")
+    if key is None or not isinstance(version, int):
+        return "it names no model or no version"
     try:
+        found = decoded(raw, model_id(key, version))
         document.verify(found, key, version, store.backend.signer, record=True)
         document.read(found, payload_of(store.backend, found, model_id(key, version)), key, version).evaluator()
+    except BrainError as error:
+        return str(error)
+    return ""
+
+
+def _pointer_problem(store: ModelStore, raw: RawBSONDocument) -> str:
+    if (key := key_in(raw)) is None:
+        return "it names no model"
+    try:
+        content = decoded(raw, f"the champion of {key}")
+        moves_of(content, verify_pointer(content, key, store.backend.signer, store.backend.counters))
     except BrainError as error:
         return str(error)
     return ""

@@ -1,23 +1,44 @@
-"""What each run decided for each model, and why."""
+"""What each run decided for each model, and why. For people: nothing that is published depends on it."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
 from pymongo import ReplaceOne
 
+from brain.core.errors import ArtifactRejected
 from brain.store.bson_values import to_plain
-from brain.store.schema import KEY
+from brain.store.pointers import Strict, parsed
+from brain.store.reading import decoded, key_in
+from brain.store.schema import DECISIONS, KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+
+    from bson.raw_bson import RawBSONDocument
 
     from brain.core.keys import ModelKey
     from brain.core.moment import Moment
     from brain.learning.candidate import Decision
     from brain.store.backend import Backend
+
+_LOG = logging.getLogger(__name__)
+
+
+class DecisionLine(Strict):
+    """A stored decision."""
+
+    id: str = Field(alias="_id")
+    use_case: str
+    entity: str
+    target: str
+    interval_end: datetime
+    action: Literal["search", "refresh", "skip", "failed"]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +68,7 @@ def _operation(key: ModelKey, decision: Decision, moment: Moment) -> ReplaceOne[
 
 
 def newest_decisions(backend: Backend, scope: Mapping[str, Any]) -> list[Decided]:
-    """The newest decision for each model, in key order.
+    """The newest decision for each model, in key order; one that is no decision is left out, with a warning.
 
     Args:
         scope: Which models, as a filter.
@@ -59,15 +80,22 @@ def newest_decisions(backend: Backend, scope: Mapping[str, Any]) -> list[Decided
         {"$sort": {f"_id.{name}": 1 for name in KEY}},
         {"$replaceRoot": {"newRoot": "$last"}},
     ]
-    with backend.decisions.aggregate(stages) as found:
-        return [_decided(document) for document in found]
+    with backend.raw(DECISIONS).aggregate(stages) as found:
+        return [line for document in found if (line := _decided(document)) is not None]
 
 
-def _decided(document: dict[str, Any]) -> Decided:
-    action, reason = document["action"], document["reason"]
+def _decided(raw: RawBSONDocument) -> Decided | None:
+    subject = f"the decision on {key_in(raw) or 'no model'}"
+    try:
+        line = parsed(DecisionLine, decoded(raw, subject), subject)
+    except ArtifactRejected as error:
+        _LOG.warning("left out: %s", error)
+        return None
+    action: str = line.action
+    reason = line.reason
     if action == "skip" and reason.startswith(OLD_FAILURE):
         action, reason = "failed", reason.removeprefix(OLD_FAILURE)
-    return Decided(document["entity"], document["target"], document["interval_end"], action, reason)
+    return Decided(line.entity, line.target, line.interval_end, action, reason)
 
 
 OLD_FAILURE = "failed: "  # how a failure was told from a skipped model before it had an action of its own

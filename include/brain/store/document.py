@@ -181,7 +181,7 @@ def verify(document: Document, key: ModelKey, version: int, signer: Signer, *, r
     subject = model_id(key, version)
     number = document.get("format")
     if not isinstance(number, int) or number not in FORMATS:
-        raise _rejected(
+        raise rejected(
             subject,
             f"document format {number!r}",
             f"format {' or '.join(map(str, FORMATS))}",
@@ -190,7 +190,7 @@ def verify(document: Document, key: ModelKey, version: int, signer: Signer, *, r
     verify_signature(signer, PURPOSE, signed_part(document), document.get("signature"), subject)
     found = (document["use_case"], document["entity"], document["target"], document["version"], document["_id"])
     if found != (key.use_case, key.entity, key.target, version, subject):
-        raise _rejected(subject, f"the document of {document['_id']}", "the one of this key and version")
+        raise rejected(subject, f"the document of {document['_id']}", "the one of this key and version")
     if record:
         verify_digest(record_of(document), document["record_sha256"], subject)
 
@@ -207,7 +207,7 @@ def read(document: Document, payload: object, key: ModelKey, version: int) -> St
     document.pop("payload", None)
     present = upgraded(document)
     if present["preparation"] not in PREPARATIONS:
-        raise _rejected(subject, f"the preparation {present['preparation']!r}", f"one of {', '.join(PREPARATIONS)}")
+        raise rejected(subject, f"the preparation {present['preparation']!r}", f"one of {', '.join(PREPARATIONS)}")
     return StoredModel(
         key=key,
         version=version,
@@ -234,10 +234,11 @@ def before_verdict(document: Document) -> bool | None:
     return FORMATS[document["format"]].before_verdict(document)
 
 
-def _rejected(
+def rejected(
     subject: str,
     found: str,
     expected: str,
     remedy: str = "It was not used. Train the model again, or roll back to an earlier version.",
 ) -> ArtifactRejected:
+    """The error about a version's document."""
     return ArtifactRejected(subject, found=found, expected=expected, remedy=remedy)

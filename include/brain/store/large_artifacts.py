@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bson.errors import BSONError
 from gridfs.errors import CorruptGridFile, NoFile
 
 from brain.core.errors import ArtifactRejected
@@ -30,7 +31,7 @@ def fetch(backend: Backend, sha256: str, subject: str) -> bytes:
         content: bytes = backend.large_artifacts.open_download_stream(sha256).read()
     except NoFile:
         raise _rejected(subject, "no GridFS file of the artifact's hash") from None
-    except CorruptGridFile as error:
+    except (CorruptGridFile, BSONError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise _rejected(subject, f"a GridFS file with a missing or damaged chunk ({error})") from None
     return content
 

@@ -5,27 +5,35 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from brain.core.counters import Counters
+from brain.core.errors import ModelNotFound, StoreError
 from brain.core.keys import ModelKey, Sha256
 from brain.core.signing import Signer
 from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
-from brain.store.champions import Champion, Refused, verify_pointer
+from brain.store.champions import Champion, Refused, record_verdicts
 from brain.store.connection import database, explained
 from brain.store.decisions import record_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.past_champions import past_champions
+from brain.store.pointers import SIGNED, Pointer, verify_pointer
+from brain.store.reading import decoded, key_in
 from brain.store.retention import delete, prune, rollback
-from brain.store.schema import KEY, MODELS, prepare
+from brain.store.schema import CHAMPIONS, KEY, MODELS, prepare
 from brain.store.stored_model import StoredModel, model_id
-from brain.store.writing import Saved, Writer
+from brain.store.writing import VALIDATION_FAILED, Saved, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from bson.raw_bson import RawBSONDocument
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
-POINTER = {"_id": 1, **dict.fromkeys(KEY, 1), "version": 1, "model": 1, "trained_at": 1, "signature": 1, "verdict": 1}
+POINTER = dict.fromkeys((*SIGNED, "signature"), 1)
 
 
 class ModelStore:
@@ -49,14 +57,17 @@ class ModelStore:
         self._source_ref = source_ref
 
     @classmethod
-    def open(cls, settings: Settings, use_case: str) -> ModelStore:
+    def open(cls, settings: Settings, use_case: str, counters: Counters | None = None) -> ModelStore:
         """Connect, and create the collections if need be.
+
+        Args:
+            counters: What is remembered of every champion's counter; by default nothing but what this store sees.
 
         Raises:
             ServerUnreachable: Nothing answers.
             CredentialsRejected: The login is refused.
         """
-        backend = Backend(database(settings.mongo_url), Signer(settings.signing_keys))
+        backend = Backend(database(settings.mongo_url), Signer(settings.signing_keys), counters or Counters())
         with explained():
             prepare(backend.database)
         return cls(backend, settings.source_ref, use_case)
@@ -107,14 +118,17 @@ class ModelStore:
         """
         with explained():
             number = version or self.champion_version(key)
-            found = self.backend.models.find_one({**_filter(key), "version": number})
-            if found is None:
+            raw = self.backend.raw(MODELS).find_one({**_filter(key), "version": number})
+            if raw is None:
                 raise _not_found(model_id(key, number))
+            found = decoded(raw, model_id(key, number))
             document.verify(found, key, number, self.backend.signer, record=True)
             return document.read(found, payload_of(self.backend, found, model_id(key, number)), key, number)
 
-    def rollback(self, key: ModelKey, version: int, *, at: datetime, reason: str) -> int:
+    def rollback(self, key: ModelKey, version: int, *, at: datetime, reason: str) -> int | None:
         """Make a stored version, verified first, the champion again; returns the version it replaces.
+
+        A pointer that failed verification is replaced; None is returned then.
 
         Its verdict is gone: until the judge has seen it again, it may claim no skill.
 
@@ -125,9 +139,10 @@ class ModelStore:
             ModelNotFound: There is no such version, or no champion.
             ArtifactRejected: The version failed verification; the present champion stays.
         """
-        self.load(key, version).evaluator()
+        model = self.load(key, version)
+        model.evaluator()
         with explained():
-            return rollback(self.backend, key, version, at=to_plain(at), reason=reason)
+            return rollback(self.backend, model, at=to_plain(at), reason=reason)
 
     def prune(
         self,
@@ -145,7 +160,11 @@ class ModelStore:
             return prune(self.backend, keep, frozenset(referenced), self.scope(entities))
 
     def delete(self, key: ModelKey, version: int | None = None) -> int:
-        """Delete one version, or without `version` the model altogether; returns how many versions are gone."""
+        """Delete one version, or without `version` the model altogether; returns how many versions are gone.
+
+        Raises:
+            StoreError: The version is the champion.
+        """
         with explained():
             return delete(self.backend, key, version)
 
@@ -159,7 +178,7 @@ class ModelStore:
         pointer = self._pointer(key)
         if pointer is None:
             raise _not_found(str(key))
-        return pointer[0]
+        return pointer.version
 
     def verdict(self, key: ModelKey, version: int) -> verdicts.Verdict | None:
         """The verdict on a version; None if it is not the champion, or was not judged yet.
@@ -167,13 +186,13 @@ class ModelStore:
         Raises:
             ArtifactRejected: The pointer or the verdict was altered.
         """
-        champion, verdict = self._pointer(key) or (None, None)
-        return verdict if champion == version else None
+        pointer = self._pointer(key)
+        return pointer.verdict_on(key) if pointer is not None and pointer.version == version else None
 
     def has_champion(self, key: ModelKey) -> bool:
         """Whether there is a champion, sound or not."""
         with explained():
-            return self.backend.champions.find_one(_filter(key), {"_id": 1}) is not None
+            return self.backend.raw(CHAMPIONS).find_one(_filter(key), {"_id": 1}) is not None
 
     def champion(self, key: ModelKey) -> Champion | Refused:
         """The champion of one key, verified as scoring does.
@@ -201,11 +220,10 @@ class ModelStore:
             if then is not None:
                 yield from past_champions(self.backend, self.scope(entities, targets), then)
                 return
-            for pointer in self._joined(entities, targets, fields):
-                key = key_of(pointer)
+            for key, raw in self.joined(entities, targets, fields):
                 try:
-                    yield self._champion(pointer, key)
-                except (ArtifactRejected, ModelNotFound) as error:
+                    yield self._champion(raw, key)
+                except StoreError as error:
                     yield Refused(key, error)
 
     def champion_summaries(
@@ -232,7 +250,7 @@ class ModelStore:
     def record_verdicts(self, judged: Iterable[verdicts.Verdict]) -> int:
         """Sign the judge's verdicts onto the champions; returns how many still were the judged version."""
         with explained():
-            return verdicts.record(self.backend, judged)
+            return record_verdicts(self.backend, judged)
 
     def mark_revised(self, entity: str, reason: str, at: datetime) -> int:
         """Note on the champions of `entity` that rows they were trained on have been corrected since.
@@ -242,7 +260,16 @@ class ModelStore:
         note = {"$set": {"revised": {"reason": reason, "at": to_plain(at)}}}
         chosen = {"use_case": self.use_case, "entity": entity}
         with explained():
-            return self.backend.champions.update_many(chosen, note).matched_count
+            ids = [raw["_id"] for raw in self.backend.raw(CHAMPIONS).find(chosen, {"_id": 1})]
+            notes = [UpdateOne({**chosen, "_id": found}, note) for found in ids]
+            try:
+                return self.backend.champions.bulk_write(notes, ordered=False).matched_count if notes else 0
+            except BulkWriteError as error:
+                failed = error.details["writeErrors"]
+                if {entry["code"] for entry in failed} != {VALIDATION_FAILED}:
+                    raise
+                _LOG.warning("not noted as revised: %d champions of %s that are malformed", len(failed), entity)
+                return len(ids) - len(failed)
 
     def scope(self, entities: Sequence[str] | None, targets: Sequence[str] | None = None) -> dict[str, Any]:
         """A filter for the use case's documents of some entities and targets; None stands for all."""
@@ -250,55 +277,68 @@ class ModelStore:
         some = {name: {"$in": list(values)} for name, values in given.items() if values is not None}
         return {"use_case": self.use_case, **some}
 
-    def _joined(
-        self, entities: Sequence[str], targets: Sequence[str] | None, fields: dict[str, int]
-    ) -> Iterator[dict[str, Any]]:
+    def joined(
+        self, entities: Sequence[str] | None, targets: Sequence[str] | None, fields: Mapping[str, int]
+    ) -> Iterator[tuple[ModelKey, RawBSONDocument]]:
+        """Pointers in key order, each with the version it names as ``found``; nothing is verified yet.
+
+        Args:
+            fields: Of the version.
+        """
         # A projection inside the lookup costs three times as much as one behind it.
         stages: list[dict[str, Any]] = [
             {"$match": self.scope(entities, targets)},
             {"$sort": dict.fromkeys(KEY, 1)},
             {"$lookup": {"from": MODELS, "localField": "model", "foreignField": "_id", "as": "found"}},
-            {"$project": {**POINTER, "revised": 1, "degraded": 1, "found": fields}},
+            {"$project": {**POINTER, "revised": 1, "found": dict(fields)}},
         ]
-        with self.backend.champions.aggregate(stages, batchSize=FETCH) as cursor:
-            yield from cursor
+        with self.backend.raw(CHAMPIONS).aggregate(stages, batchSize=FETCH) as cursor:
+            for raw in cursor:
+                if (key := key_in(raw)) is None:
+                    _LOG.warning("treated as absent: the champion %r, which names no model", raw["_id"])
+                else:
+                    yield key, raw
 
-    def _champion(self, pointer: dict[str, Any], key: ModelKey) -> Champion:
-        verdict, found = self._verified(pointer, key)
+    def verified(self, raw: RawBSONDocument, key: ModelKey) -> tuple[Pointer, dict[str, Any]]:
+        """A pointer of `joined`, and the signed part of the version it names.
+
+        Raises:
+            ArtifactRejected: One of them was altered, or the pointer is an old one.
+            ModelNotFound: There is no such version.
+        """
+        content = decoded(raw, f"the champion of {key}")
+        pointer = verify_pointer(content, key, self.backend.signer, self.backend.counters)
+        if not content["found"]:
+            raise _not_found(pointer.model)
+        (found,) = content["found"]
+        document.verify(found, key, pointer.version, self.backend.signer)
+        return pointer, found
+
+    def _champion(self, raw: RawBSONDocument, key: ModelKey) -> Champion:
+        pointer, found = self.verified(raw, key)
         payload = payload_of(self.backend, found, found["_id"])
-        return Champion(document.read(found, payload, key, pointer["version"]), verdict)
+        return Champion(document.read(found, payload, key, pointer.version), pointer.verdict_on(key))
 
     def _sound(
         self, entities: Sequence[str], targets: Sequence[str] | None
-    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    ) -> Iterator[tuple[Pointer, dict[str, Any]]]:
         """Pointers and signed parts of the champions that pass verification."""
         fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
         with explained():
-            for pointer in self._joined(entities, targets, fields):
+            for key, raw in self.joined(entities, targets, fields):
                 try:
-                    found = self._verified(pointer, key_of(pointer))[1]
-                except BrainError as error:
+                    yield self.verified(raw, key)
+                except StoreError as error:
                     _LOG.warning("treated as absent: %s", error)
-                else:
-                    yield pointer, found
 
-    def _verified(self, pointer: dict[str, Any], key: ModelKey) -> tuple[verdicts.Verdict | None, dict[str, Any]]:
-        signer = self.backend.signer
-        verdict = verify_pointer(pointer, key, signer)
-        if not pointer["found"]:
-            raise _not_found(pointer["model"])
-        (found,) = pointer["found"]
-        document.verify(found, key, pointer["version"], signer)
-        return verdict, found
-
-    def _pointer(self, key: ModelKey) -> tuple[int, verdicts.Verdict | None] | None:
-        """The verified version of the champion, and the verdict on it."""
+    def _pointer(self, key: ModelKey) -> Pointer | None:
+        """The verified pointer of a key."""
         with explained():
-            pointer = self.backend.champions.find_one(_filter(key), POINTER)
-        if pointer is None:
+            raw = self.backend.raw(CHAMPIONS).find_one(_filter(key), POINTER)
+        if raw is None:
             return None
-        verdict = verify_pointer(pointer, key, self.backend.signer)
-        return int(pointer["version"]), verdict
+        content = decoded(raw, f"the champion of {key}")
+        return verify_pointer(content, key, self.backend.signer, self.backend.counters)
 
 
 def _candidates(results: Iterable[TrainingResult], made: dict[ModelKey, Decision]) -> Iterator[Candidate]:
@@ -312,7 +352,7 @@ def _candidates(results: Iterable[TrainingResult], made: dict[ModelKey, Decision
             yield result
 
 
-def _summary(found: dict[str, Any], pointer: dict[str, Any]) -> ChampionSummary:
+def _summary(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
     return ChampionSummary(
         version=found["version"],
         parameters=found["hyper_parameters"],
@@ -320,8 +360,8 @@ def _summary(found: dict[str, Any], pointer: dict[str, Any]) -> ChampionSummary:
         searched_at=found["searched_at"],
         trained_at=found["trained_at"],
         data_sha256=Sha256(found["data"]["snapshot"]),
-        has_skill=bool((pointer.get("verdict") or {}).get("has_skill")),
-        degraded=pointer.get("degraded", ""),
+        has_skill=pointer.verdict is not None and pointer.verdict.has_skill,
+        degraded=pointer.degraded,
     )
 
 

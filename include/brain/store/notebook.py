@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import SecretStr
 
+    from brain.core.counters import Counters
+
 CHECK_ROWS = 256
 DATE = "Date"
 AS_IT_IS = Blend(base_rate=0.5, slope=1.0)  # a probability stays what it is
@@ -105,6 +107,7 @@ def save_model_to_brain(
     description: str = "",
     created_on: datetime | None = None,
     settings: Settings | None = None,
+    counters: Counters | None = None,
 ) -> SavedModel:
     """Store a fitted scikit-learn or LightGBM model as the new champion.
 
@@ -121,6 +124,7 @@ def save_model_to_brain(
         source_conn: The name of the source connection (stored as it is), or its URL or engine (stored encrypted).
         created_on: Now by default.
         settings: By default from the environment.
+        counters: As of `ModelStore.open`.
 
     Raises:
         StoreError: The model cannot be exported faithfully.
@@ -128,8 +132,7 @@ def save_model_to_brain(
     settings = settings or Settings.load()
     names = tuple(features) if features is not None else tuple(sample.select_dtypes("number").columns)
     created = created_on or datetime.now(UTC)
-    rows = sample[list(names)].to_numpy(dtype=np.float64)
-    window = _window(sample, created)
+    rows, window = sample[list(names)].to_numpy(dtype=np.float64), _window(sample, created)
     candidate = Candidate(
         key=ModelKey(use_case, collection, model_name),
         pipeline=model,
@@ -147,7 +150,7 @@ def save_model_to_brain(
         description=description,
     )
     source = describe_source(source_conn if source_conn is not None else settings.source_ref, settings.encryption_keys)
-    (outcome,) = ModelStore.open(settings, use_case).add([candidate], connection=source)
+    (outcome,) = ModelStore.open(settings, use_case, counters).add([candidate], connection=source)
     if isinstance(outcome, Refused):
         raise outcome.error
     return SavedModel(outcome.id, model_name, created)

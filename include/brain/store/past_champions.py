@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
 from brain.store import document
 from brain.store.backend import key_of
-from brain.store.champions import MOVES_KEPT, Champion, Refused, verify_pointer
+from brain.store.champions import MOVES_KEPT, Champion, Refused
 from brain.store.large_artifacts import payload_of
+from brain.store.pointers import verify_pointer
 from brain.store.schema import KEY
 from brain.store.stored_model import model_id
 
@@ -71,7 +72,7 @@ def _version(pointer: Document, key: ModelKey, then: Moment) -> int | None:
 
 
 def _champion(backend: Backend, pointer: Document, key: ModelKey, version: int, then: Moment) -> Champion:
-    verdict = verify_pointer(pointer, key, backend.signer)
+    verdict = verify_pointer(pointer, key, backend.signer, backend.counters).verdict_on(key)
     name = model_id(key, version)
     found = backend.models.find_one({"_id": name, "use_case": key.use_case, "entity": key.entity})
     if found is None:

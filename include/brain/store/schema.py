@@ -114,7 +114,15 @@ VALIDATORS: dict[str, dict[str, Any]] = {
     ),
     CHAMPIONS: _object(
         {**_KEY_FIELDS, "model": _TEXT, "trained_at": _DATE, "signature": _SIGNATURE},
-        {"verdict": _object({"has_skill": {"bsonType": "bool"}, "decided_for": _DATE, "signature": _SIGNATURE})},
+        {
+            "format": {"enum": [2]},  # a pointer of format 1 does not say so
+            "counter": _WHOLE,
+            "last_version": _WHOLE,
+            "verdict": _object(
+                {"has_skill": {"bsonType": "bool"}, "decided_for": _DATE},
+                {"signature": _SIGNATURE},  # in format 1
+            ),
+        },
     ),
     DECISIONS: _object(
         {

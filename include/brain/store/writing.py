@@ -13,10 +13,10 @@ from brain.core.keys import ModelKey
 from brain.portable.export import export
 from brain.store import large_artifacts
 from brain.store.backend import key_of
-from brain.store.champions import Move, Refused, move_operation
+from brain.store.champions import Move, Present, Refused, move_write, read_present, remember, write
 from brain.store.document import draft, finish
-from brain.store.schema import KEY
 from brain.store.stored_model import model_id
+from brain.store.versions import Newest, newest_sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from brain.learning.candidate import Candidate
     from brain.store.backend import Backend
+    from brain.store.champions import Write
 
 BATCH_MODELS = 64
 BATCH_BYTES = 24 * 2**20
@@ -63,7 +64,15 @@ class _Draft:
 
 
 class _Conflict(Exception):
-    """Another process wrote the same keys in between; nothing of ours is visible, so try again."""
+    """Another process wrote the same keys in between; nothing of ours is visible, so try again.
+
+    Args:
+        ids: Documents that are in the way.
+    """
+
+    def __init__(self, ids: Iterable[Any] = ()) -> None:
+        super().__init__()
+        self.ids = frozenset(found for found in ids if isinstance(found, str))
 
 
 class _Malformed(Exception):
@@ -122,93 +131,75 @@ class Writer:
         self._write_batch(drafts)
 
     def _write_batch(self, drafts: list[_Draft]) -> None:
-        """Write all at once, or, if the validator refuses one of them, one by one."""
+        """Write all at once, or, if one of them cannot be written, one by one."""
         if not drafts:
             return
         try:
             saved: list[Saved | Refused] = list(self._attempt(drafts))
-        except _Malformed as error:
+        except (_Malformed, StorageUnavailable) as error:
             if len(drafts) > 1:
                 for waiting in drafts:
                     self._write_batch([waiting])
                 return
-            saved = [Refused(drafts[0].key, _malformed(drafts[0].key, error))]
+            key = drafts[0].key
+            saved = [Refused(key, _malformed(key, error) if isinstance(error, _Malformed) else error)]
         for waiting, outcome in zip(drafts, saved, strict=True):
             self._outcomes[waiting.place] = outcome
 
     def _attempt(self, drafts: list[_Draft]) -> list[Saved]:
+        taken: frozenset[str] = frozenset()
         for number in range(ATTEMPTS):
             try:
-                return self._backend.atomically(partial(self._write, drafts, trusting=number == 0))
-            except _Conflict:
+                saved, moves = self._backend.atomically(partial(self._write, drafts, taken=taken, trusting=number == 0))
+            except _Conflict as conflict:
+                taken |= conflict.ids
                 continue
+            remember(self._backend, moves)
+            return saved
         raise _busy(drafts)
 
-    def _write(self, drafts: list[_Draft], session: ClientSession | None, *, trusting: bool) -> list[Saved]:
-        scope = _scope([waiting.key for waiting in drafts])
-        pointers = self._pointers(scope, session)
-        newest = _newest_by(pointers, drafts) if trusting else None
+    def _write(
+        self, drafts: list[_Draft], session: ClientSession | None, *, taken: frozenset[str], trusting: bool
+    ) -> tuple[list[Saved], list[Write]]:
+        """What was saved, and how pointers were moved.
+
+        Args:
+            taken: Documents that are in the way; numbers go on behind them.
+            trusting: The pointers say which version is the newest.
+        """
+        present = read_present(self._backend, [waiting.key for waiting in drafts], session)
+        newest = _newest_by(present, drafts) if trusting else None
         if newest is None:
-            newest = self._newest(scope, session)
+            newest = newest_sound(self._backend, present.keys(), session)
         documents, moves, saved = [], [], []
         for waiting in drafts:
-            key, pointer = waiting.key, pointers.get(waiting.key)
-            last = newest.get(key, {"version": 0, "identity": ""})
-            created = last["identity"] != waiting.body["identity"]
-            version = max(last["version"], (pointer or {}).get("last_version", 0)) + 1 if created else last["version"]
+            key, stands = waiting.key, present[waiting.key]
+            last, created, version = _numbered(waiting, stands, newest.get(key, Newest()), taken)
             if created:
                 document = finish(waiting.body, version, self._backend.signer)
                 documents.append(_with_payload(document, waiting.payload))
-            move = self._move(waiting, version, pointer)
+            move = _move(waiting, version, last, stands)
             if move is not None:
-                moves.append(move_operation(move, pointer, self._backend.signer))
-            is_champion = move is not None or (pointer or {}).get("version") == version
+                moves.append(move_write(move, stands, self._backend))
+            is_champion = move is not None or (stands.pointer is not None and stands.pointer.version == version)
             saved.append(Saved(key, version, model_id(key, version), created, is_champion))
         self._execute(documents, moves, session)
-        return saved
+        return saved, moves
 
-    def _move(self, waiting: _Draft, version: int, pointer: Document | None) -> Move | None:
-        body = waiting.body
-        if pointer and (pointer["version"] == version or pointer["trained_at"] > body["trained_at"]):
-            return None
-        trained_at, reason = body["trained_at"], body["decision"]["reason"]
-        return Move(waiting.key, version, trained_at, trained_at, reason, body["identity"], waiting.degraded)
-
-    def _execute(self, documents: list[Document], moves: list[Any], session: ClientSession | None) -> None:
+    def _execute(self, documents: list[Document], moves: list[Write], session: ClientSession | None) -> None:
         try:
             if documents:
                 self._backend.models.insert_many(documents, session=session)
-            if moves:
-                result = self._backend.champions.bulk_write(moves, session=session)
-                if result.inserted_count + result.matched_count != len(moves):
-                    raise _Conflict
+            if write(self._backend, moves, session) != len(moves):
+                raise _Conflict
         except (BulkWriteError, DuplicateKeyError, WriteError) as error:
-            codes = {entry.get("code") for entry in (error.details or {}).get("writeErrors", [])}
+            failed = (error.details or {}).get("writeErrors", [])
+            codes = {entry.get("code") for entry in failed}
             if DUPLICATE_KEY in codes | {error.code}:
-                raise _Conflict from None
+                raise _Conflict(entry["op"].get("_id") for entry in failed if "op" in entry) from None
             if VALIDATION_FAILED in codes | {error.code}:
                 raise _Malformed(str(error)) from None
             raise
-
-    def _newest(self, scope: Document, session: ClientSession | None) -> dict[ModelKey, Document]:
-        stages: list[Document] = [
-            {"$match": scope},
-            {"$sort": {"use_case": 1, "entity": 1, "target": 1, "version": 1}},
-            {"$project": {"use_case": 1, "entity": 1, "target": 1, "version": 1, "identity": 1}},
-            {
-                "$group": {
-                    "_id": {"use_case": "$use_case", "entity": "$entity", "target": "$target"},
-                    "version": {"$last": "$version"},
-                    "identity": {"$last": "$identity"},
-                }
-            },
-        ]
-        with self._backend.models.aggregate(stages, session=session) as found:
-            return {key_of(entry["_id"]): entry for entry in found}
-
-    def _pointers(self, scope: Document, session: ClientSession | None) -> dict[ModelKey, Document]:
-        fields = dict.fromkeys((*KEY, "version", "last_version", "last_identity", "trained_at"), 1)
-        return {key_of(found): found for found in self._backend.champions.find(scope, fields, session=session)}
 
 
 def _refuse_other_rows(candidate: Candidate) -> None:
@@ -224,7 +215,7 @@ def _refuse_other_rows(candidate: Candidate) -> None:
         )
 
 
-def _newest_by(pointers: dict[ModelKey, Document], drafts: list[_Draft]) -> dict[ModelKey, Document] | None:
+def _newest_by(present: dict[ModelKey, Present], drafts: list[_Draft]) -> dict[ModelKey, Newest] | None:
     """The newest versions as the pointers remember them; None where that does not settle what to write.
 
     It saves reading the versions. If the newest was never promoted, its number is given out again: the index refuses
@@ -232,21 +223,37 @@ def _newest_by(pointers: dict[ModelKey, Document], drafts: list[_Draft]) -> dict
     """
     newest = {}
     for waiting in drafts:
-        if (pointer := pointers.get(waiting.key)) is None:
+        stands = present[waiting.key]
+        if (pointer := stands.pointer) is None and not stands.unsound and not stands.last:
             continue
-        if pointer.get("last_identity") in (None, waiting.body["identity"]):
+        if pointer is None or stands.is_older or pointer.last_identity in ("", waiting.body["identity"]):
             return None
-        newest[waiting.key] = {"version": pointer["last_version"], "identity": pointer["last_identity"]}
+        newest[waiting.key] = Newest(pointer.last_version, pointer.last_identity)
     return newest
 
 
-def _scope(keys: list[ModelKey]) -> Document:
-    """A superset of `keys` that the index serves."""
-    return {
-        "use_case": {"$in": sorted({key.use_case for key in keys})},
-        "entity": {"$in": sorted({key.entity for key in keys})},
-        "target": {"$in": sorted({key.target for key in keys})},
-    }
+def _numbered(waiting: _Draft, stands: Present, last: Newest, taken: frozenset[str]) -> tuple[int, bool, int]:
+    """The highest number given out so far, whether a version is to be stored, and its number."""
+    # Without a pointer, its counter is remembered, which no number has passed.
+    known = max(last.version, stands.pointer.last_version if stands.pointer else stands.last)
+    if last.identity == waiting.body["identity"]:
+        return known, False, last.version
+    version = known + 1
+    while model_id(waiting.key, version) in taken:
+        version += 1
+    return known, True, version
+
+
+def _move(waiting: _Draft, version: int, newest: int, stands: Present) -> Move | None:
+    body, pointer = waiting.body, stands.pointer
+    if (
+        pointer is not None
+        and not stands.is_older
+        and (pointer.version == version or pointer.trained_at > body["trained_at"])
+    ):
+        return None
+    at, reason = body["trained_at"], body["decision"]["reason"]
+    return Move(waiting.key, version, at, at, reason, body["identity"], waiting.degraded, newest)
 
 
 def _with_payload(document: Document, payload: bytes) -> Document:

@@ -12,12 +12,14 @@ from brain.core.moment import Moment
 from brain.core.progress import ProgressLog
 from brain.core.section import Section
 from brain.core.settings import Settings
+from brain.core.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from brain.core.counters import Counters
     from brain.core.keys import ModelKey
     from brain.core.source_table import SourceTable
     from brain.core.table_settings import RetentionSettings
@@ -88,13 +90,20 @@ class Run:
     def lake(self) -> Lake:
         from brain.lake.lake import Lake
 
-        return Lake(self.settings.lake_url)
+        return Lake(self.settings.lake_url, Signer(self.settings.signing_keys), self.counters)
 
     @cached_property
     def store(self) -> ModelStore:
         from brain.store.models import ModelStore
 
-        return ModelStore.open(self.settings, self.use_case.name)
+        return ModelStore.open(self.settings, self.use_case.name, self.counters)
+
+    @cached_property
+    def counters(self) -> Counters:
+        """What the warehouse remembers of lake and store."""
+        from brain.warehouse.counters import KeptCounters
+
+        return KeptCounters(self.settings.warehouse_url)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -155,6 +164,9 @@ class UseCase(Protocol):
         Raises:
             CatalogueError: There is no such target.
         """
+
+    def has_target(self, name: str) -> bool:
+        """Whether a model of the use case may predict what is called `name`."""
 
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         """A result for each model of a unit, or of some `targets`: a candidate, or why there is none.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.core.errors import BrainError, StorageUnavailable
+from brain.core.errors import BrainError, LakeError, StorageUnavailable
 from brain.usecases.direction.names import DATE, SPACE, target_name
 from brain.usecases.protocol import SHARED
 
@@ -120,17 +120,17 @@ def up_counts(lake: Lake, names: Sequence[str], horizons: Sequence[int], day: da
 
 def _kept(lake: Lake, name: str) -> UpCounts | None:
     try:
-        return _from_json(json.loads(lake.storage.read(name)))
+        return _from_json(json.loads(lake.read_signed(name)))
     except FileNotFoundError:
         return None
-    except (StorageUnavailable, AttributeError, TypeError, ValueError) as error:
+    except (LakeError, StorageUnavailable, AttributeError, TypeError, ValueError) as error:
         log.warning("the peers' shares of ups are counted again: %s cannot be read: %s", name, error)
         return None
 
 
 def _keep(lake: Lake, name: str, found: UpCounts) -> None:
     try:
-        lake.storage.write(name, json.dumps(found.counts).encode())
+        lake.write_signed(name, json.dumps(found.counts).encode())
     except StorageUnavailable as error:
         log.warning("each chunk of this run counts the peers' shares of ups by itself: %s", error)
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import DataReference
-from brain.usecases.direction.names import SPACE, horizon_of
+from brain.usecases.direction.names import SPACE, TARGET_PATTERN, horizon_of
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brain.core.keys import ModelKey
     from brain.learning.candidate import TrainingResult
     from brain.usecases.protocol import Run
+
+
+log = logging.getLogger(__name__)
 
 
 def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
@@ -35,7 +40,7 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
     names, horizons = run.section.names, run.section.horizons
     counts = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
     data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
-    champions = run.store.champion_summaries([asset])
+    champions = {key: found for key, found in run.store.champion_summaries([asset]).items() if _is_known(key)}
     return train_asset(
         History(run.lake.read(snapshot), data, counts.without(asset)),
         spec,
@@ -44,3 +49,10 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
     )
+
+
+def _is_known(key: ModelKey) -> bool:
+    if TARGET_PATTERN.fullmatch(key.target):
+        return True
+    log.warning("skipped: %s predicts no RETURNSn; `brain models delete %s %s` removes it", key, key.entity, key.target)
+    return False

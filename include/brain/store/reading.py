@@ -1,0 +1,48 @@
+"""Documents as they come from the server: decoded one by one, so that one that cannot be decoded stops no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
+
+from brain.core.errors import ArtifactRejected
+from brain.core.keys import ModelKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Document = dict[str, Any]
+
+OPTIONS: CodecOptions[Document] = CodecOptions(tz_aware=True)
+RAW = CodecOptions(
+    RawBSONDocument,
+    tz_aware=True,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+
+
+def decoded(raw: RawBSONDocument, subject: str) -> Document:
+    """The document.
+
+    Raises:
+        ArtifactRejected: It holds what no client of ours has written: text that is no UTF-8, times without a date, ….
+    """
+    try:
+        return bson.decode(raw.raw, OPTIONS)
+    except (bson.errors.BSONError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ArtifactRejected(
+            subject,
+            found=f"bytes that are no document ({error})",
+            expected="what brain has stored",
+            remedy="It was not used. Train the model again, or delete it with `brain models delete`.",
+        ) from None
+
+
+def key_in(document: Mapping[str, Any]) -> ModelKey | None:
+    """The model key of a document of any of the collections; None if it has none."""
+    parts = [document.get(name) for name in ("use_case", "entity", "target")]
+    return ModelKey(*parts) if all(isinstance(part, str) for part in parts) else None  # type: ignore[arg-type]
