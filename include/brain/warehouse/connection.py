@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 CONNECT_SECONDS = 10
+# What was published stays published, also on a server that otherwise answers before the commit is on disk.
+SESSION = "-c timezone=UTC -c lock_timeout=60s -c synchronous_commit=on"
 _SETTING = "BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse"
 
 
@@ -40,7 +42,7 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
             password=parts.password,
             dbname=parts.database,
             connect_timeout=CONNECT_SECONDS,
-            options="-c timezone=UTC -c lock_timeout=60s",
+            options=SESSION,
             **dict(parts.query),
         )
     except psycopg2.OperationalError as error:
