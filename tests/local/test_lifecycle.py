@@ -262,6 +262,23 @@ def test_connections_are_what_settings_read(known_home: Path) -> None:
     assert settings.mongo_url.get_secret_value() == running.connections()["BRAIN_MONGO_URL"]
 
 
+def test_later_commands_find_the_catalogue_of_the_last_start(
+    known_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> Path:
+        servers.up(known_home, durable=False)
+        return Settings.load({"BRAIN_HOME": str(known_home)}).catalogue_path
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BRAIN_CATALOGUE", "elsewhere.yaml")
+    assert found() == tmp_path / "elsewhere.yaml"
+    monkeypatch.delenv("BRAIN_CATALOGUE")
+    assert found() == tmp_path / "elsewhere.yaml"
+    monkeypatch.setenv("BRAIN_CATALOGUE", str(known_home.parent / "catalogue.yaml"))
+    assert found() == known_home.parent / "catalogue.yaml"
+    assert "BRAIN_CATALOGUE" not in (known_home / "connections.json").read_text()
+
+
 def test_secrets_are_readable_by_the_owner_only(known_home: Path) -> None:
     for name in ("connections.json", "embedded.json", "mongo/member.key"):
         assert stat.S_IMODE((known_home / name).stat().st_mode) & 0o077 == 0
