@@ -6,6 +6,7 @@ SHELL := bash
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
+export BRAIN_CATALOGUE ?= $(CURDIR)/catalogue.yaml
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from orchestration.datasets import SNAPSHOTS
-from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, UNITS_PARAM, report
+from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, FAILED_SHARE_PARAM, UNITS_PARAM, report
 
 
 @dag(
@@ -35,13 +35,13 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
         return extract_chunk(chunk)
 
-    @task(outlets=[SNAPSHOTS], trigger_rule="all_done")
+    @task(outlets=[SNAPSHOTS], trigger_rule=AFTER_THE_CHUNKS)
     def announce(outlet_events=None) -> None:
         from orchestration.tasks import current_moment, hand_on
 
         outlet_events[SNAPSHOTS].extra = hand_on(current_moment())
 
-    @task(trigger_rule="all_done")
+    @task(trigger_rule=AFTER_THE_CHUNKS)
     def data_docs() -> str:
         from orchestration.runs import document_quality
 
@@ -49,8 +49,8 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
     planned = plan()
     results = extract.expand(chunk=planned)
-    results >> announce()
-    results >> data_docs()
+    [planned, results] >> announce()
+    [planned, results] >> data_docs()
     report(planned, results)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from orchestration.datasets import CHAMPIONS, PROBABILITIES
-from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
+from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, FAILED_SHARE_PARAM, report
 
 
 @dag(
@@ -33,7 +33,7 @@ def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is t
 
         return score_chunk(chunk)
 
-    @task(outlets=[PROBABILITIES], trigger_rule="all_done")
+    @task(outlets=[PROBABILITIES], trigger_rule=AFTER_THE_CHUNKS)
     def publish(planned: list[dict], outlet_events=None) -> dict:
         from orchestration.runs import publish_scores
         from orchestration.tasks import current_moment, hand_on

@@ -14,6 +14,7 @@ from airflow.sdk import dag, task
 
 from orchestration.datasets import CHAMPIONS, SNAPSHOTS
 from orchestration.tasks import (
+    AFTER_THE_CHUNKS,
     DAG_SETTINGS,
     FAILED_SHARE_PARAM,
     FORCE_PARAM,
@@ -47,7 +48,7 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
 
         return train_chunk(chunk, params["targets"], params["force"])
 
-    @task(outlets=[CHAMPIONS], trigger_rule="all_done")
+    @task(outlets=[CHAMPIONS], trigger_rule=AFTER_THE_CHUNKS)
     def judge(outlet_events=None) -> dict:
         from orchestration.runs import judge_champions
         from orchestration.tasks import current_moment, hand_on
@@ -57,7 +58,7 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
 
     planned = plan()
     results = train.expand(chunk=planned)
-    results >> judge()
+    [planned, results] >> judge()
     report(planned, results)
 
 

@@ -78,28 +78,35 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def model_database(servers: Servers) -> Iterator[str]:
+    """The name of a fresh Mongo database and of its user, who has rights on no other; dropped afterwards."""
+    name = f"brain_{uuid.uuid4().hex[:12]}"
+    servers.mongo.admit(servers.mongo_port, name)
+    yield name
+    disconnect(SecretStr(servers.mongo.url(servers.mongo_port, name)))
+    with servers.mongo.administrator(servers.mongo_port) as client:
+        client.drop_database(name)
+        client.admin.command("dropUser", name)
+
+
 def connections(all_connections: dict[str, str]) -> dict[str, str]:
     """The BRAIN_* variables; a folder whose tests need fewer databases has its own."""
     return all_connections
 
 
 @pytest.fixture
-def all_connections(servers: Servers) -> Iterator[dict[str, str]]:
+def all_connections(servers: Servers, model_database: str) -> Iterator[dict[str, str]]:
     """The BRAIN_* variables of fresh, empty databases, dropped afterwards."""
-    suffix = uuid.uuid4().hex[:12]
-    source, warehouse, models = f"market_{suffix}", f"warehouse_{suffix}", f"brain_{suffix}"
+    source, warehouse = (model_database.replace("brain", name) for name in ("market", "warehouse"))
     with closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             _copy_database(cursor, "market", source)
             _copy_database(cursor, "warehouse", warehouse)
-            given = servers.connections(source, warehouse, models)
+            given = servers.connections(source, warehouse, model_database)
             yield given
-            disconnect(SecretStr(given["BRAIN_MONGO_URL"]))
             for name in (source, warehouse):
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-    with servers.mongo.administrator(servers.mongo_port) as client:
-        client.drop_database(models)
 
 
 @pytest.fixture

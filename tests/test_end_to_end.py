@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ from rich.console import Console
 from brain.core.settings import Settings
 from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.warehouse.read import ask
-from local import one_machine
+from local import chain, one_machine
+from local.airflow import USER
+from local.airflow_client import AirflowClient
+from local.state import load_state
 from local.walkthrough import run_everything
 
 if TYPE_CHECKING:
@@ -88,3 +92,25 @@ def test_a_second_run_retrains_nothing(machine: Path, settings: Settings) -> Non
     before = ask(settings.warehouse_url, versions).rows
     run_everything(Console(), machine)
     assert ask(settings.warehouse_url, versions).rows == before
+
+
+@pytest.mark.parametrize("dag_id", ["extract_assets", "train_models"])
+def test_a_misspelt_unit_in_the_trigger_form_publishes_nothing_and_says_so(machine: Path, dag_id: str) -> None:
+    airflow, state = one_machine.airflow_of(machine), load_state(machine)
+    client = AirflowClient(airflow.url(state), USER, airflow.password(state))
+    run = client.trigger(dag_id, chain.now_utc(), {"units": ["GOLD", "GOLDD"]})
+    while not run.finished:
+        time.sleep(0.5)
+        run = client.run(dag_id, run.run_id)
+    assert not client.updated_a_dataset(run)
+    states = {task.task_id: task.state for task in client.tasks(run)}
+    chunks, last = {"extract_assets": ("extract", "announce"), "train_models": ("train", "judge")}[dag_id]
+    assert (states["plan"], states[chunks], states[last], states["report"]) == (
+        "failed",
+        "upstream_failed",
+        "upstream_failed",
+        "failed",
+    )
+    reasons = {failure.task: failure.reason for failure in chain.failures(client, run, machine / "logs" / "airflow")}
+    assert "GOLDD: found no unit of that name" in reasons["plan"]
+    assert "nothing was done" in reasons["report"]

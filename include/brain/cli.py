@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
 from brain.core.moment import entered
+from brain.display import PlainConsole, marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
-console = Console()
+console = PlainConsole()
 
 
 def _tell_version(asked: bool) -> None:
@@ -89,7 +89,7 @@ def main() -> None:
         app()
     except BrainError as error:
         told = Text.assemble((type(error).__name__, "bold red"), f" {error}")
-        Console(stderr=True).print(told, highlight=False, soft_wrap=True)
+        PlainConsole(stderr=True).print(told, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -136,7 +136,7 @@ def extract(
     for work in _work(workspace, moment, units, use_case=use_case):
         results += steps.extract(work.run, work.names, full=full)
         pages = steps.document(work.run)
-    console.print(f"Data Docs: {pages}", soft_wrap=True, markup=False)
+    console.print(f"Data Docs: {pages}", soft_wrap=True)
     _tell(results)
 
 
@@ -156,7 +156,7 @@ def train(
     for work in _work(workspace, moment, units, targets, use_case):
         results += steps.train(work.run, work.names, work.targets, force=force)
         judged = ", ".join(f"{name} {count}" for name, count in steps.judge(work.run).items())
-        console.print(f"judged {work.run.use_case.name}: {judged}" if judged else "", markup=False)
+        console.print(f"judged {work.run.use_case.name}: {judged}" if judged else "")
     _tell(results)
 
 
@@ -223,17 +223,17 @@ def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None
     published = [(run, found) for run in runs if (found := last_published(run, unit, target, row))]
     if len(published) != 1:
         several = f" in one use case; say which with --use-case ({len(published)} have it)" if published else ""
-        console.print(f"Nothing was published for {unit}, {target}, as of {as_of:%Y-%m-%d}{several}.", markup=False)
+        console.print(f"Nothing was published for {unit}, {target}, as of {as_of:%Y-%m-%d}{several}.")
         raise typer.Exit(1)
     run, found = published[0]
     result = replay_of(run, found)
     told = f"published   {found.value!r}  on {found.published_at} by v{found.model_version}"
-    console.print(told, soft_wrap=True, markup=False)
+    console.print(told, soft_wrap=True)
     told = f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.data_sha256}"
-    console.print(told, soft_wrap=True, markup=False)
+    console.print(told, soft_wrap=True)
     for obstacle in result.obstacles:
         console.print(Text(obstacle, style="red"), soft_wrap=True)
-    console.print("[green]identical, bit for bit[/]" if result.identical else "[red]not reproduced[/]")
+    console.print(marked(result.identical, "identical, bit for bit", "not reproduced"))
     if not result.identical:
         raise typer.Exit(1)
 
@@ -249,7 +249,7 @@ def outcomes(until: Until = None, use_case: UseCaseName = None) -> None:
         if use_case in (None, run.use_case.name):
             found = steps.outcomes(run)
             rows = list(found.itertuples(index=False, name=None))
-            console.print(f"{run.use_case.name}: {len(rows)} published numbers have come true or not", markup=False)
+            console.print(f"{run.use_case.name}: {len(rows)} published numbers have come true or not")
             if rows:
                 show_answer(console, Answer(tuple(found.columns), rows))
 
@@ -297,7 +297,7 @@ def doctor() -> None:
     table = Table("check", "", "what was found")
     checks = list(examine(_home(), _moment(None)))
     for check in checks:
-        table.add_row(check.subject, "[green]ok[/]" if check.ok else "[red]wrong[/]", Text(check.message))
+        table.add_row(Text(check.subject), marked(check.ok, bad="wrong"), Text(check.message))
     console.print(table)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
@@ -355,7 +355,7 @@ def _tell(results: Iterable[UnitResult]) -> None:
         return
     table = Table("unit", "", "what happened")
     for result in told:
-        table.add_row(Text(result.unit), "[green]ok[/]" if result.ok else "[red]failed[/]", Text(result.reason))
+        table.add_row(Text(result.unit), marked(result.ok), Text(result.reason))
     console.print(table)
     if not all(result.ok for result in told):
         raise typer.Exit(1)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from brain.display import PlainConsole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from brain.store.models import ModelStore
 
 app = typer.Typer(no_args_is_help=True, help="Look at the stored models, go back to an older one, take one elsewhere.")
-console = Console(soft_wrap=True)
+console = PlainConsole(soft_wrap=True)
 
 Version = Annotated[int | None, typer.Option("--version", "-v", help="A version instead of the champion.")]
 Units = Annotated[list[str] | None, typer.Argument(help="Units by name (assets, …); all if none is named.")]
@@ -143,7 +144,7 @@ def rollback(
     replaced = store.rollback(key, version, at=datetime.now(UTC), reason=reason)
     store.backend.counters.keep()
     before = f"v{replaced}" if replaced else "a pointer that was refused"
-    console.print(f"{key}: v{version} is the champion again, in place of {before}.", highlight=False, markup=False)
+    console.print(f"{key}: v{version} is the champion again, in place of {before}.", highlight=False)
 
 
 @app.command()
@@ -151,7 +152,7 @@ def delete(unit: Unit, target: Target, version: Version = None, use_case: UseCas
     """Delete a model altogether, or one version of it; what was published of it stays until the next publication."""
     store, key = _model(use_case, unit, target)
     count = store.delete(key, version)
-    console.print(f"{key}: {count} version{'' if count == 1 else 's'} deleted.", highlight=False, markup=False)
+    console.print(f"{key}: {count} version{'' if count == 1 else 's'} deleted.", highlight=False)
     if not count:
         raise typer.Exit(1)
 
@@ -185,7 +186,7 @@ def export(
     from brain.store.browse import export_model
 
     onnx, card = export_model(*_model(use_case, unit, target), version, folder)
-    console.print(f"{onnx}\n{card}", highlight=False, markup=False)
+    console.print(f"{onnx}\n{card}", highlight=False)
 
 
 def _table(*columns: str) -> Table:

@@ -1,9 +1,9 @@
-"""What a person sees on a terminal: tables that are never cut short."""
+"""What a person sees on a terminal: tables that are never cut short, text that is never taken for anything else."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich import box
 from rich.console import Console
@@ -15,8 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
     from brain.usecases.protocol import Overview
     from brain.warehouse.read import Answer
+
+
+# A terminal obeys these; a name or a message from a table must not command it.
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+class PlainConsole(Console):
+    """Prints text as it is: no markup, no emoji codes, control characters by their numbers; colour comes by `Text`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=segment.text.translate(CONTROLS))
+
+
+def marked(ok: bool, good: str = "ok", bad: str = "failed") -> Text:
+    """The word for how something went, in its colour."""
+    return Text(good, "green") if ok else Text(bad, "red")
 
 
 class ServerLine(Protocol):
@@ -59,13 +82,13 @@ def show_status(console: Console, servers: Iterable[ServerLine]) -> None:
     """Print which servers run on this machine, where they listen and log."""
     table = Table("server", "running", "address", "log", box=box.SIMPLE_HEAD)
     for line in servers:
-        table.add_row(line.name, "[green]yes[/]" if line.running else "[red]no[/]", line.address, str(line.log))
+        table.add_row(Text(line.name), marked(line.running, "yes", "no"), Text(line.address), Text(str(line.log)))
     _print_whole(console, table)
 
 
 def _print_whole(console: Console, table: Table) -> None:
     needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
-    wide = Console(file=console.file, width=max(needed, console.width), force_terminal=console.is_terminal)
+    wide = PlainConsole(file=console.file, width=max(needed, console.width), force_terminal=console.is_terminal)
     wide.print(table)
 
 

@@ -6,12 +6,11 @@ import argparse
 import os
 import sys
 
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from brain.core.errors import BrainError
 from brain.core.settings import find_home
-from brain.display import show_status
+from brain.display import PlainConsole, show_status
 from local import one_machine
 
 
@@ -20,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local")
     parser.add_argument("action", choices=("run", "down", "status", "clean"))
     action = parser.parse_args().action
-    home, console = find_home(os.environ), Console()
+    home, console = find_home(os.environ), PlainConsole()
     try:
         if action == "run":
             from local.walkthrough import run_everything
@@ -39,9 +38,8 @@ def main() -> None:
         )
         sys.exit(130)
     except BrainError as error:
-        Console(stderr=True).print(
-            f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True
-        )
+        told = Text.assemble((type(error).__name__, "bold red"), f" {error}")
+        PlainConsole(stderr=True).print(told, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brain.core.errors import EmbeddedServerError
-from brain.core.settings import HOME_VARIABLE
+from brain.core.settings import CATALOGUE_VARIABLE, HOME_VARIABLE, find_catalogue
 from local import ports, process
 from local.servers import Servers
 from local.state import State, write_private
@@ -131,6 +131,7 @@ class Airflow:
         return inherited | {
             "AIRFLOW_HOME": str(self.folder),
             HOME_VARIABLE: str(self.home),
+            CATALOGUE_VARIABLE: str(find_catalogue(os.environ, self.home)),  # no path relative to this folder
             "PATH": path,
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rich.console import Console
-
 from brain.cli import app, main
+from brain.display import PlainConsole, show_status
 
 __all__ = ["app", "main"]
 
-console = Console()
+console = PlainConsole()
 
 
 @app.command()
@@ -35,7 +34,6 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show what runs on this machine, where, and where it logs."""
-    from brain.display import show_status
     from local import one_machine
 
     show_status(console, one_machine.status(_home()))

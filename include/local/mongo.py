@@ -19,7 +19,6 @@ from local.state import OWNER_ONLY
 
 USUAL_PORT = 27017
 ROOT = "root"
-APPLICATION = "brain"
 DATABASE = "brain"
 REPLICA_SET = "brain"
 START_SECONDS = 60.0
@@ -36,7 +35,7 @@ class Mongo:
     Args:
         home: The project's `.brain`.
         root_password: Of the administrator.
-        password: Of the user the pipeline works as; it may write any database but administer none.
+        password: Of the user the pipeline works as.
         member_key: What members of the replica set show each other.
     """
 
@@ -59,10 +58,7 @@ class Mongo:
 
     def pid(self) -> int | None:
         """The running server's process id; None when there is none, whatever a stale lock file says."""
-        try:
-            recorded = int((self.data / "mongod.lock").read_text().strip() or 0)
-        except FileNotFoundError:
-            return None
+        recorded = process.recorded_pid(self.data / "mongod.lock")
         return recorded if process.is_running(recorded, self.data) else None
 
     def start(self, port: int) -> int:
@@ -80,7 +76,7 @@ class Mongo:
         port = process.listen(self._launch, port)
         self._ensure_root(port)
         self._ensure_member(port)
-        self._ensure_application(port)
+        self.admit(port)
         return port
 
     def stop(self) -> bool:
@@ -99,9 +95,17 @@ class Mongo:
         shutil.rmtree(self.base, ignore_errors=True)
 
     def url(self, port: int, database: str = DATABASE) -> str:
-        """The pipeline's URL of `database`."""
-        user = f"{APPLICATION}:{quote(self.password, safe='')}"
+        """The URL of `database` for its user."""
+        user = f"{database}:{quote(self.password, safe='')}"
         return f"mongodb://{user}@{ports.LOOPBACK}:{port}/{database}?authSource=admin&directConnection=true"
+
+    def admit(self, port: int, database: str = DATABASE) -> None:
+        """Make the user that the pipeline works as: named after `database`, with rights on it and on no other."""
+        roles = [{"role": role, "db": database} for role in ("readWrite", "dbAdmin")]
+        with self.administrator(port) as client:
+            known = client.admin.command("usersInfo", database)["users"]
+            verb = "updateUser" if known else "createUser"
+            client.admin.command(verb, database, pwd=self.password, roles=roles)
 
     def administrator(self, port: int) -> pymongo.MongoClient[dict[str, Any]]:
         """A client with every right."""
@@ -171,13 +175,6 @@ class Mongo:
                 config["version"] += 1
                 client.admin.command("replSetReconfig", config, force=True)
             self._await_primary(client)
-
-    def _ensure_application(self, port: int) -> None:
-        roles = ["readWriteAnyDatabase", "dbAdminAnyDatabase"]
-        with self.administrator(port) as client:
-            known = client.admin.command("usersInfo", APPLICATION)["users"]
-            verb = "updateUser" if known else "createUser"
-            client.admin.command(verb, APPLICATION, pwd=self.password, roles=roles)
 
     def _await_primary(self, client: pymongo.MongoClient[dict[str, Any]]) -> None:
         process.wait_for(

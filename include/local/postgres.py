@@ -45,7 +45,6 @@ TUNING = {
     "max_wal_size": "512MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "synchronous_commit": "off",  # a power cut may lose the last half second, never consistency
     "io_method": "sync",
     "max_parallel_workers_per_gather": "0",
     "autovacuum_max_workers": "1",
@@ -93,7 +92,7 @@ class Postgres:
 
     def pid(self) -> int | None:
         """The running postmaster's process id; None when there is none, whatever a stale pid file says."""
-        recorded = self._recorded_pid()
+        recorded = process.recorded_pid(self._pid_path)
         return recorded if process.is_running(recorded, self.data) else None
 
     def start(self, port: int) -> int:
@@ -119,6 +118,7 @@ class Postgres:
         pid = self.pid()
         if pid is not None:
             process.stop(pid, request=signal.SIGINT, seconds=STOP_SECONDS)
+        self._end_orphans()
         return pid is not None
 
     def remove(self) -> None:
@@ -134,7 +134,16 @@ class Postgres:
             (self.base / OWNER_MARK).write_text(str(self.home))
         if not self.data.exists():
             self._initialise()
+        self._end_orphans()
         self._forget_reused_pid()
+
+    def _end_orphans(self) -> None:
+        """A busy backend outlives a killed postmaster, and no new one starts while it holds the shared memory.
+
+        Killing it loses nothing that was committed: the next start recovers from the write-ahead log.
+        """
+        if self.data.exists():
+            process.kill_left_behind("postgres", self.data.resolve())
 
     def _initialise(self) -> None:
         """`initdb` beside the final place, renamed when complete, so that an interrupted one is never used."""
@@ -221,25 +230,25 @@ class Postgres:
             _copy_programs(wheel, copy)
         return copy / wheel.parent.name / wheel.name / "bin"
 
+    @property
+    def _pid_path(self) -> Path:
+        return self.data / "postmaster.pid"
+
     def _pid_file(self) -> list[str]:
         try:
-            return (self.data / "postmaster.pid").read_text().splitlines()
+            return self._pid_path.read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return []
-
-    def _recorded_pid(self) -> int | None:
-        lines = self._pid_file()
-        return int(lines[0]) if lines and lines[0].strip().isdigit() else None
 
     def _recorded_port(self) -> int:
         return int(self._pid_file()[3])
 
     def _forget_reused_pid(self) -> None:
         """PostgreSQL clears a dead server's pid file itself, but refuses when another process got that id since."""
-        if self._pid_file() and self.pid() is None:
-            recorded = self._recorded_pid()
+        if self._pid_path.exists() and self.pid() is None:
+            recorded = process.recorded_pid(self._pid_path)
             if recorded is None or os.path.exists(f"/proc/{recorded}"):  # noqa: PTH110 - a process, not a file
-                (self.data / "postmaster.pid").unlink()
+                self._pid_path.unlink()
 
 
 def _wheel_folder() -> Path:

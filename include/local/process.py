@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -52,6 +53,16 @@ def spawn(
     return child.pid
 
 
+def recorded_pid(path: Path) -> int | None:
+    """The process id on the first line of a server's pid file; None where there is none, whatever the file holds."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(32).strip()
+    except FileNotFoundError:
+        return None
+    return int(first) if re.fullmatch(rb"[0-9]{1,7}", first) else None
+
+
 def is_running(pid: int | None, folder: Path) -> bool:
     """Whether `pid` is alive and works in `folder`: process ids are reused, so the number alone says nothing."""
     if not pid:
@@ -71,6 +82,13 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
     try:
         return any(str(folder) in part for part in process.cmdline()) or process.cwd() == str(folder)
     except psutil.AccessDenied:  # another user's process
+        return False
+
+
+def _stands_in(process: psutil.Process, program: str, folder: Path) -> bool:
+    try:
+        return process.name() == program and process.cwd() == str(folder)
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
         return False
 
 
@@ -123,6 +141,14 @@ def stop(pid: int, *, request: signal.Signals, seconds: float) -> None:
         process.kill()
         process.wait(seconds)
     _reap(pid)
+
+
+def kill_left_behind(program: str, folder: Path) -> None:
+    """Kill every process of `program` whose working folder is `folder`: what a server that died there left behind."""
+    left = [process for process in psutil.process_iter() if _stands_in(process, program, folder)]
+    for process in left:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(left, KILL_SECONDS)
 
 
 def stop_sessions(leaders: Collection[int], folder: Path, *, seconds: float) -> None:

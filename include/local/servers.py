@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain.core.errors import EmbeddedServerError
-from brain.core.settings import CONNECTIONS_FILE
+from brain.core.errors import EmbeddedServerError, SettingsError
+from brain.core.settings import CATALOGUE_VARIABLE, CONNECTIONS_FILE, beside, find_catalogue
 from local import mongo, ports, postgres
 from local.databases import prepare_databases
 from local.mongo import Mongo
@@ -87,7 +88,7 @@ def up(home: Path, *, durable: bool = True) -> Servers:
             prepare_databases(cluster, state.ports["postgres"], state)
         state.ports["mongo"] = models.start(state.ports.get("mongo", mongo.USUAL_PORT))
         servers = Servers(cluster, state.ports["postgres"], models, state.ports["mongo"], state)
-        write_connections(home / CONNECTIONS_FILE, servers.connections())
+        write_connections(home / CONNECTIONS_FILE, {**servers.connections(), **_catalogue(home)})
         save_state(home, state)
     return servers
 
@@ -129,6 +130,15 @@ def _parts(home: Path, state: State, *, durable: bool = True) -> tuple[Postgres,
     cluster = Postgres(home, state.password(postgres.SUPERUSER), durable)
     models = Mongo(home, state.password("mongo_root"), state.password("mongo_brain"), state.secret("mongo_member"))
     return cluster, models
+
+
+def _catalogue(home: Path) -> dict[str, str]:
+    """The catalogue for later commands, where it is not the one they would find by themselves."""
+    try:
+        found = find_catalogue(os.environ, home)
+    except SettingsError:  # a broken file of connections, about to be replaced
+        return {}
+    return {} if found == beside(home) else {CATALOGUE_VARIABLE: str(found)}
 
 
 def _refuse_forgotten_passwords(home: Path, cluster: Postgres, models: Mongo) -> None:

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from brain.core.errors import EmbeddedServerError
-from brain.core.settings import Settings
+from brain.core.settings import HOME_VARIABLE, Settings, find_catalogue
 from local import chain, process, servers
 from local.airflow import COMPONENTS, START_SECONDS, USER, Airflow
 from local.airflow_client import AirflowClient
@@ -28,21 +29,21 @@ def run_everything(console: Console, home: Path) -> None:
         BrainError: Something did not start, or a task failed; the message names the log to read.
     """
     start = time.monotonic()
+    check_before(home)
     running = servers.up(home)
-    console.print(f"[green]✓[/] PostgreSQL and MongoDB [dim]{_elapsed(start)}[/]")
+    _settings(home)  # a variable that is malformed is told before Airflow starts
+    console.print(_done("PostgreSQL and MongoDB", start))
     airflow = airflow_of(home)
     with ThreadPoolExecutor(1) as pool:
         # Reading the demo files and importing Airflow take a core each.
         loading = pool.submit(_load_demo, running)
         client = start_airflow(airflow, running)
-        console.print(f"[green]✓[/] {loading.result()} [dim]{_elapsed(start)}[/]")
+        console.print(_done(loading.result(), start))
     wait_until_ready(airflow, running, client)
     chain.await_dags(client)
-    console.print(f"[green]✓[/] Airflow [dim]{_elapsed(start)}[/]")
+    console.print(_done("Airflow", start))
     published, failed = run_pipeline(console, client, home)
-    console.print(
-        f"[red]✗[/] {len(failed)} tasks failed" if failed else f"[green]✓[/] Pipeline [dim]{_elapsed(start)}[/]"
-    )
+    console.print(Text.assemble(("✗", "red"), f" {len(failed)} tasks failed") if failed else _done("Pipeline", start))
     if published:
         show_results(console, home)
     show_addresses(console, airflow, running)
@@ -53,6 +54,18 @@ def run_everything(console: Console, home: Path) -> None:
             expected="every task to succeed",
             remedy="What was published before stays. Correct the cause and run `make run` again.",
         )
+
+
+def check_before(home: Path) -> None:
+    """Refuse what would fail after Airflow has started: a catalogue that is missing or wrong.
+
+    Raises:
+        CatalogueError: The message names the file and the line.
+    """
+    from brain.core.catalogue import load_catalogue
+    from brain.usecases import USE_CASES
+
+    load_catalogue(find_catalogue(os.environ, home), USE_CASES)
 
 
 def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
@@ -91,7 +104,7 @@ def show_results(console: Console, home: Path) -> None:
     from brain.warehouse.read import ask, reader_url
     from brain.workspace import open_workspace
 
-    settings = Settings.load({**os.environ, "BRAIN_HOME": str(home)})
+    settings = _settings(home)
     url = reader_url(settings)
     for name in open_workspace(settings).catalogue.sections:
         overview = USE_CASES[name].overview
@@ -131,5 +144,9 @@ def wait_until_ready(airflow: Airflow, running: Servers, client: AirflowClient) 
     )
 
 
-def _elapsed(start: float) -> str:
-    return f"{time.monotonic() - start:.0f} s"
+def _settings(home: Path) -> Settings:
+    return Settings.load({**os.environ, HOME_VARIABLE: str(home)})
+
+
+def _done(what: str, start: float) -> Text:
+    return Text.assemble(("✓", "green"), f" {what} ", (f"{time.monotonic() - start:.0f} s", "dim"))

@@ -49,6 +49,9 @@ DAG_SETTINGS: dict[str, Any] = {
     "tags": ["brain"],
 }
 
+# For a task that waits for `plan` and for the chunks: it runs whatever became of the chunks, never after a failed plan.
+AFTER_THE_CHUNKS = "all_done_min_one_success"
+
 UNITS_PARAM = Param(
     [], type="array", items={"type": "string"}, title="Units", description="Assets and others, one a line; none: all."
 )
@@ -111,9 +114,20 @@ def chunk_label(names: Sequence[str]) -> str:
 
 
 @task(trigger_rule="all_done", retries=0)
-def report(planned: list[dict[str, Any]], results: list[list[dict[str, Any]]], params: dict[str, Any]) -> None:
-    """Say which units failed and why; fail when they are more than the tolerated share."""
-    told = [result for chunk in results for result in chunk]
+def report(
+    planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None, params: dict[str, Any]
+) -> None:
+    """Say which units failed and why; fail when they are more than the tolerated share.
+
+    Args:
+        planned: None where `plan` failed; empty for a DAG that has none.
+        results: By chunk; None where no chunk told anything.
+    """
+    if planned is None or (results is None and not planned):
+        raise AirflowFailException(
+            "The task before this one failed, so nothing was done; its log says why. What was published before stays."
+        )
+    told = [result for chunk in results or () for result in chunk]
     dealt = {(chunk["use_case"], name) for chunk in planned for name in chunk["units"]}
     silent = sorted(dealt - {(result["use_case"], result["unit"]) for result in told})
     failed = [result for result in told if not result["ok"]]

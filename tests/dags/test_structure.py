@@ -32,6 +32,7 @@ print(json.dumps({
             "tasks": {
                 task.task_id: {
                     "outlets": [outlet.name for outlet in task.outlets], "rule": str(task.trigger_rule.value),
+                    "after": sorted(task.upstream_task_ids),
                     "mapped": type(task).__name__, "retries": task.retries,
                     "policy": type(task.retry_policy).__name__,
                     "label": str(task.map_index_template or ""),
@@ -118,7 +119,17 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
 def test_a_failed_chunk_stops_neither_the_next_dag_nor_the_report(bag: dict[str, Any]) -> None:
     for dag in bag["dags"].values():
         assert dag["tasks"]["report"]["rule"] == "all_done"
-        assert all(task["rule"] == "all_done" for task in dag["tasks"].values() if task["outlets"])
+        outlets = [task for task in dag["tasks"].values() if task["outlets"]]
+        assert all(task["rule"] == "all_done_min_one_success" for task in outlets)
+
+
+def test_nothing_is_announced_or_published_after_a_failed_plan(bag: dict[str, Any]) -> None:
+    """`plan` is among what such a task waits for, and the only one that succeeds where every chunk failed."""
+    for dag in bag["dags"].values():
+        for task in dag["tasks"].values():
+            if task["rule"] == "all_done_min_one_success":
+                chunked = [name for name in task["after"] if "Mapped" in dag["tasks"][name]["mapped"]]
+                assert (len(chunked), sorted(set(task["after"]) - set(chunked))) == (1, ["plan"])
 
 
 def test_dag_files_only_wire() -> None:

@@ -57,13 +57,26 @@ def test_every_airflow_component_runs(services: Services) -> None:
     assert all(commands[name].startswith(f"airflow {command}") for name, command in AIRFLOW.items())
 
 
+def source_of(mount: str | dict[str, Any]) -> str:
+    return mount.split(":")[0] if isinstance(mount, str) else str(mount["source"])
+
+
+def test_a_catalogue_that_is_not_there_stops_the_start(services: Services) -> None:
+    """Docker makes a missing file of the short form an empty folder, and every task would fail on it."""
+    for name in (*AIRFLOW, "brain"):
+        (mount,) = [mount for mount in services[name]["volumes"] if "catalogue" in str(mount)]
+        assert mount["target"] == services[name]["environment"]["BRAIN_CATALOGUE"]
+        assert mount["read_only"]
+        assert mount["bind"] == {"create_host_path": False}
+
+
 def test_references_point_at_something(interpolate: Callable[..., Any], secrets: dict[str, str]) -> None:
     document = interpolate(secrets)
     for name, service in document["services"].items():
         assert set(service.get("depends_on", {})) <= set(document["services"]), name
         assert set(service["networks"]) <= set(document["networks"]), name
         for mount in service.get("volumes", []):
-            source = mount.split(":")[0]
+            source = source_of(mount)
             if source.startswith("."):
                 assert (ROOT / source).is_file(), f"{name} mounts {source}"
             else:
@@ -72,7 +85,7 @@ def test_references_point_at_something(interpolate: Callable[..., Any], secrets:
 
 def test_every_named_volume_is_used(interpolate: Callable[..., Any], secrets: dict[str, str]) -> None:
     document = interpolate(secrets)
-    used = {mount.split(":")[0] for s in document["services"].values() for mount in s.get("volumes", [])}
+    used = {source_of(mount) for s in document["services"].values() for mount in s.get("volumes", [])}
     assert set(document["volumes"]) <= used
 
 

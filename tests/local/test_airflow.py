@@ -29,6 +29,7 @@ from local.walkthrough import run_pipeline, start_airflow, wait_until_ready
 TINY_DAGS = """
 from datetime import datetime
 from airflow.sdk import Asset, dag, task
+from orchestration.tasks import AFTER_THE_CHUNKS
 
 ONE, TWO, THREE = (Asset(name=name, uri=f"tiny://{name}") for name in ("one", "two", "three"))
 
@@ -37,22 +38,27 @@ def chained(dag_id, schedule, outlet, failing):
     @dag(dag_id=dag_id, schedule=schedule, start_date=datetime(2024, 1, 1), catchup=False, max_active_runs=1)
     def wired():
         @task
+        def plan():
+            return [1, 2]
+
+        @task
         def work(number: int):
-            if failing and number == 2:
+            if number in failing:
                 raise ValueError("table GOLD has no Close")
 
-        @task(outlets=[outlet], trigger_rule="all_done")
+        @task(outlets=[outlet], trigger_rule=AFTER_THE_CHUNKS)
         def announce():
             print("done")
 
-        work.expand(number=[1, 2]) >> announce()
+        planned = plan()
+        [planned, work.expand(number=planned)] >> announce()
 
     wired()
 
 
-chained("extract_assets", "0 6 * * *", ONE, failing=False)
-chained("train_models", [ONE], TWO, failing=True)
-chained("publish_probabilities", [TWO], THREE, failing=False)
+chained("extract_assets", "0 6 * * *", ONE, failing=[1, 2])
+chained("train_models", [ONE], TWO, failing=[2])
+chained("publish_probabilities", [TWO], THREE, failing=[])
 """
 
 
@@ -106,8 +112,12 @@ def test_the_chain_is_followed_to_its_end_and_failures_are_told(running: Running
     shown = StringIO()
     published, failed = run_pipeline(Console(file=shown, width=200), running.client, running.home)
     assert published
-    assert [(failure.dag_id, failure.task) for failure in failed] == [("train_models", "work[1]")]
-    assert failed[0].reason == "ValueError: table GOLD has no Close"
+    assert [(failure.dag_id, failure.task) for failure in failed] == [
+        ("extract_assets", "work[0]"),
+        ("extract_assets", "work[1]"),
+        ("train_models", "work[1]"),
+    ]
+    assert {failure.reason for failure in failed} == {"ValueError: table GOLD has no Close"}
     assert "table GOLD has no Close" in failed[0].log.read_text()
     assert [name in shown.getvalue() for name in chain.DAGS] == [True, True, True]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,9 +22,11 @@ import psutil
 import psycopg2
 import pymongo
 import pytest
+from pydantic import SecretStr
 
 from brain.core.errors import EmbeddedServerError, SettingsError
 from brain.core.settings import Settings
+from brain.warehouse.connection import transaction
 from local import ports, postgres, servers
 from local.postgres import Postgres
 from local.servers import Servers
@@ -123,6 +128,108 @@ def test_killed_servers_are_recovered(known_home: Path) -> None:
     ask_both(servers.up(known_home, durable=False))
 
 
+@contextlib.contextmanager
+def busy_backend(running: Servers) -> Iterator[psutil.Process]:
+    """A process of PostgreSQL that computes for ever, without a look at its postmaster."""
+    with closing(running.postgres.connect("postgres", running.postgres_port)) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        busy = threading.Thread(target=compute_for_ever, args=(connection,))
+        busy.start()
+        try:
+            while backend.cpu_times().user < 0.2:
+                time.sleep(0.05)
+            yield backend
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                backend.kill()
+            busy.join()
+
+
+def compute_for_ever(connection: psycopg2.extensions.connection) -> None:
+    with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
+        cursor.execute("DO $$ BEGIN LOOP END LOOP; END $$")
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_postmaster_killed_under_a_busy_backend_is_no_obstacle(known_home: Path) -> None:
+    running = servers.up(known_home, durable=False)
+    with busy_backend(running) as backend:
+        kill(running.postgres.pid())
+        assert is_alive(backend)  # it holds on to the shared memory
+        ask_both(servers.up(known_home, durable=False))
+        assert not is_alive(backend)
+
+
+def test_stopping_ends_what_a_killed_postmaster_left_behind(known_home: Path) -> None:
+    running = servers.up(known_home, durable=False)
+    with busy_backend(running) as backend:
+        kill(running.postgres.pid())
+        servers.down(known_home)
+        assert not is_alive(backend)
+
+
+def kill(pid: int | None) -> None:
+    assert pid is not None
+    killed = psutil.Process(pid)
+    killed.kill()
+    psutil.wait_procs([killed], timeout=10)
+
+
+def kill_every_process_of(cluster: Postgres) -> None:
+    pid = cluster.pid()
+    assert pid is not None
+    postmaster = psutil.Process(pid)
+    everything = [postmaster, *postmaster.children()]
+    for process in everything:
+        process.suspend()  # none of them writes anything more
+    for process in everything:
+        process.kill()
+    psutil.wait_procs(everything, timeout=10)
+
+
+def test_what_was_published_survives_a_kill_on_a_server_that_answers_before_it_writes(known_home: Path) -> None:
+    for number in range(1, 4):
+        running = servers.up(known_home, durable=False)
+        url = SecretStr(running.connections()["BRAIN_WAREHOUSE_URL"])
+        with transaction(url) as connection, connection.cursor() as cursor:
+            cursor.execute("ALTER DATABASE warehouse SET synchronous_commit = off")
+            cursor.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 0 AS number")
+        with transaction(url) as connection, connection.cursor() as cursor:
+            cursor.execute("INSERT INTO kept VALUES (%s)", (number,))
+        kill_every_process_of(running.postgres)
+        running = servers.up(known_home, durable=False)
+        with transaction(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT max(number) FROM kept")
+            assert cursor.fetchone() == (number,)
+
+
+def test_what_was_committed_to_the_source_survives_a_kill(known_home: Path) -> None:
+    running = servers.up(known_home, durable=False)
+    url = running.connections()["BRAIN_DEMO_URL"].replace("+psycopg2", "")
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE just_made (number int)")
+    kill_every_process_of(running.postgres)
+    servers.up(known_home, durable=False)
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE just_made")
+
+
+@pytest.mark.parametrize("found", [b"garbage\n", b"\xff\xfe\x00", b"-1", b"9" * 5000, b"\xc2\xb2", b""])
+def test_a_pid_file_that_holds_garbage_is_no_obstacle(known_home: Path, found: bytes) -> None:
+    state = load_state(known_home)
+    cluster = Postgres(known_home, state.password("postgres"))
+    (cluster.data / "postmaster.pid").write_bytes(found)
+    (known_home / "mongo" / "data" / "mongod.lock").write_bytes(found)
+    assert [line.running for line in servers.status(known_home)] == [False, False]
+    ask_both(servers.up(known_home, durable=False))
+
+
 def test_a_pid_file_that_names_another_process_is_no_obstacle(known_home: Path) -> None:
     state = load_state(known_home)
     cluster = Postgres(known_home, state.password("postgres"))
@@ -153,6 +260,23 @@ def test_connections_are_what_settings_read(known_home: Path) -> None:
     settings = Settings.load({"BRAIN_HOME": str(known_home)})
     assert settings.warehouse_url.get_secret_value() == running.connections()["BRAIN_WAREHOUSE_URL"]
     assert settings.mongo_url.get_secret_value() == running.connections()["BRAIN_MONGO_URL"]
+
+
+def test_later_commands_find_the_catalogue_of_the_last_start(
+    known_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> Path:
+        servers.up(known_home, durable=False)
+        return Settings.load({"BRAIN_HOME": str(known_home)}).catalogue_path
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BRAIN_CATALOGUE", "elsewhere.yaml")
+    assert found() == tmp_path / "elsewhere.yaml"
+    monkeypatch.delenv("BRAIN_CATALOGUE")
+    assert found() == tmp_path / "elsewhere.yaml"
+    monkeypatch.setenv("BRAIN_CATALOGUE", str(known_home.parent / "catalogue.yaml"))
+    assert found() == known_home.parent / "catalogue.yaml"
+    assert "BRAIN_CATALOGUE" not in (known_home / "connections.json").read_text()
 
 
 def test_secrets_are_readable_by_the_owner_only(known_home: Path) -> None:

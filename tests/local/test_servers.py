@@ -91,6 +91,25 @@ def test_mongo_refuses_a_client_without_password(servers: Servers) -> None:
         client.brain.a.insert_one({"x": 1})
 
 
+@pytest.mark.parametrize("database", ["brain", "admin", "config", "local", "another"])
+def test_the_mongo_user_reads_and_writes_its_own_database_only(settings: Settings, database: str) -> None:
+    with pymongo.MongoClient[dict[str, int]](settings.mongo_url.get_secret_value()) as client:
+        for act in (
+            lambda: client[database].a.insert_one({"x": 1}),
+            lambda: client[database].a.find_one(),
+            lambda: client.drop_database(database),
+            lambda: client[database].command("usersInfo", 1),
+        ):
+            with pytest.raises(OperationFailure, match="not authorized"):
+                act()
+
+
+def test_the_product_s_mongo_user_has_rights_on_its_database_only(servers: Servers) -> None:
+    with servers.mongo.administrator(servers.mongo_port) as client:
+        (user,) = client.admin.command("usersInfo", "brain")["users"]
+    assert {(role["role"], role["db"]) for role in user["roles"]} == {("readWrite", "brain"), ("dbAdmin", "brain")}
+
+
 def test_each_test_gets_empty_databases(settings: Settings) -> None:
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert run(settings.source_url.get_secret_value(), tables) == [(0,)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import Any
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from brain.core.errors import BrainError, ServerUnreachable, SourceTableError
-from orchestration.tasks import RETRY_BY_ERROR, chunk_label, chunks
+from orchestration.tasks import RETRY_BY_ERROR, chunk_label, chunks, report
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,28 @@ def test_errors_decide_whether_a_task_is_tried_again(error: type[BrainError], ac
 
 def test_an_error_nobody_foresaw_is_left_to_the_tasks_own_retries() -> None:
     assert RETRY_BY_ERROR.evaluate(ZeroDivisionError(), 1, 3).action.value == "default"
+
+
+def reported(planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None) -> None:
+    report.function(planned, results, {"tolerated_share": 0.0})
+
+
+@pytest.mark.parametrize(("planned", "results"), [(None, None), (None, []), ([], None)])
+def test_a_report_behind_a_task_that_failed_says_so(
+    planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None
+) -> None:
+    with pytest.raises(AirflowFailException, match="nothing was done; its log says why"):
+        reported(planned, results)
+
+
+@pytest.mark.parametrize("results", [None, []])
+def test_a_report_names_the_units_of_chunks_that_died(results: list[list[dict[str, Any]]] | None) -> None:
+    with pytest.raises(AirflowFailException, match=r"2 of 2 units failed \(GOLD, VIX\)"):
+        reported([{"use_case": "direction", "units": ["VIX", "GOLD"]}], results)
+
+
+def test_a_report_on_units_that_went_through_is_silent() -> None:
+    reported(
+        [{"use_case": "direction", "units": ["VIX"]}],
+        [[{"use_case": "direction", "unit": "VIX", "ok": True, "reason": "1 skip"}]],
+    )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import SecretStr
 
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
@@ -18,7 +16,6 @@ from brain.core.settings import Settings
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
 from brain.portable.export import OnnxModel
 from brain.portable.heads import Blend
-from brain.store.connection import disconnect
 from brain.store.models import ModelStore
 from brain.usecases.direction.names import model_key
 from local.servers import Servers
@@ -76,14 +73,9 @@ def make_candidate() -> MakeCandidate:
 
 
 @pytest.fixture
-def connections(servers: Servers) -> Iterator[dict[str, str]]:
+def connections(servers: Servers, model_database: str) -> dict[str, str]:
     """As everywhere, but with a fresh Mongo database only: these tests do not touch PostgreSQL."""
-    models = f"brain_{uuid.uuid4().hex[:12]}"
-    given = servers.connections(models=models)
-    yield given
-    disconnect(SecretStr(given["BRAIN_MONGO_URL"]))
-    with servers.mongo.administrator(servers.mongo_port) as client:
-        client.drop_database(models)
+    return servers.connections(models=model_database)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from brain.core.errors import SettingsError
 
 HOME_VARIABLE = "BRAIN_HOME"
+CATALOGUE_VARIABLE = "BRAIN_CATALOGUE"
 CONNECTIONS_FILE = "connections.json"
 KEY_BYTES, KEY_VARIETY = 16, 8
 
@@ -114,7 +115,7 @@ class Settings(BaseModel):
         values |= {name: value for name, value in environ.items() if name.startswith("BRAIN_") and value}
         values |= overrides or {}
         values.setdefault("BRAIN_LAKE_URL", str(home / "lake"))
-        values.setdefault("BRAIN_CATALOGUE", str(home.parent / "catalogue.yaml"))
+        values.setdefault(CATALOGUE_VARIABLE, str(beside(home)))
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -128,6 +129,17 @@ def find_home(environ: Mapping[str, str]) -> Path:
     here = Path.cwd()
     found = next((folder for folder in (here, *here.parents) if (folder / ".brain").is_dir()), here)
     return found / ".brain"
+
+
+def find_catalogue(environ: Mapping[str, str], home: Path) -> Path:
+    """`BRAIN_CATALOGUE`, else what the last start of the embedded servers was given, else the one beside `home`."""
+    named = environ.get(CATALOGUE_VARIABLE) or read_connections(home).get(CATALOGUE_VARIABLE)
+    return Path(named).absolute() if named else beside(home)
+
+
+def beside(home: Path) -> Path:
+    """Where the catalogue is when nothing names it."""
+    return home.parent / "catalogue.yaml"
 
 
 def read_connections(home: Path) -> dict[str, str]:
