@@ -4,9 +4,9 @@
 database, an empty Mongo database and an empty lake. `demo_url` writes into the same source database and
 `reader_url` is what a BI tool would use. `servers` gives the running servers themselves.
 
-A test is marked `quick` by itself, unless it uses a fixture that starts servers or is marked `slow`. `make test-quick`
-runs the quick ones: one that asks for servers later, by its parameters, is skipped there; one that takes longer than
-a few seconds fails, so that it gets its mark.
+A test is marked `quick` by itself, unless it uses a fixture that starts servers, is marked `slow`, or repeats on DuckDB
+what it says of SQLite. `make test-quick` runs the quick ones: one that asks for servers later, by its parameters, is
+skipped there; one that takes very long fails, so that it gets its mark.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def _remove_abandoned_homes() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test-quick` runs."""
     for item in items:
-        if not STARTING.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("slow"):
+        another_database = "duckdb" in getattr(getattr(item, "callspec", None), "params", {}).values()
+        starting = STARTING.intersection(getattr(item, "fixturenames", ()))
+        if not (starting or another_database or item.get_closest_marker("slow")):
             item.add_marker("quick")
 
 
