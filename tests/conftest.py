@@ -49,7 +49,8 @@ def _remove_abandoned_homes() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test-quick` runs."""
     for item in items:
-        another_database = "duckdb" in getattr(getattr(item, "callspec", None), "params", {}).values()
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        another_database = any(isinstance(value, str) and value == "duckdb" for value in parameters.values())
         starting = STARTING.intersection(getattr(item, "fixturenames", ()))
         if not (starting or another_database or item.get_closest_marker("slow")):
             item.add_marker("quick")
