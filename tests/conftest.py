@@ -46,6 +46,11 @@ def _remove_abandoned_homes() -> None:
             folder.rmdir()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what imports Airflow, which takes seconds; tests/dags parses the DAG files all the same."""
+    return True if _is_quick(config) and collection_path == Path(__file__).parent / "orchestration" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test-quick` runs."""
     for item in items:
@@ -59,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Running PostgreSQL and MongoDB on free ports, removed at the end of the session."""
-    if request.config.option.markexpr == "quick":
+    if _is_quick(request.config):
         pytest.skip("needs servers")
     _remove_abandoned_homes()
     folder = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
@@ -70,6 +75,10 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     finally:
         embedded.remove(home)
         folder.rmdir()
+
+
+def _is_quick(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "quick")
 
 
 @pytest.fixture
