@@ -31,7 +31,7 @@ test: $(READY) ## Run the tests on real servers of their own; ARGS="-k extract" 
 	@$(PYTHON) -m pytest $(ARGS)
 
 test-quick: $(READY) ## Run the tests that need no server, in under a minute; `make test` is what counts
-	@$(PYTHON) -m pytest -m quick --timeout 20 $(ARGS)
+	@$(PYTHON) -m pytest -m quick --timeout 30 $(ARGS)
 
 lint: $(READY) ## ruff, mypy and import-linter
 	@$(VENV)/bin/ruff check .

@@ -4,9 +4,9 @@
 database, an empty Mongo database and an empty lake. `demo_url` writes into the same source database and
 `reader_url` is what a BI tool would use. `servers` gives the running servers themselves.
 
-A test is marked `quick` by itself, unless it uses a fixture that starts servers or is marked `slow`. `make test-quick`
-runs the quick ones: one that asks for servers later, by its parameters, is skipped there; one that takes longer than
-a few seconds fails, so that it gets its mark.
+A test is marked `quick` by itself, unless it uses a fixture that starts servers, is marked `slow`, or repeats on DuckDB
+what it says of SQLite. `make test-quick` runs the quick ones: one that asks for servers later, by its parameters, is
+skipped there; one that takes very long fails, so that it gets its mark.
 """
 
 from __future__ import annotations
@@ -46,17 +46,25 @@ def _remove_abandoned_homes() -> None:
             folder.rmdir()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what imports Airflow, which takes seconds; tests/dags parses the DAG files all the same."""
+    return True if _is_quick(config) and collection_path == Path(__file__).parent / "orchestration" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test-quick` runs."""
     for item in items:
-        if not STARTING.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("slow"):
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        another_database = any(isinstance(value, str) and value == "duckdb" for value in parameters.values())
+        starting = STARTING.intersection(getattr(item, "fixturenames", ()))
+        if not (starting or another_database or item.get_closest_marker("slow")):
             item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Running PostgreSQL and MongoDB on free ports, removed at the end of the session."""
-    if request.config.option.markexpr == "quick":
+    if _is_quick(request.config):
         pytest.skip("needs servers")
     _remove_abandoned_homes()
     folder = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
@@ -67,6 +75,10 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     finally:
         embedded.remove(home)
         folder.rmdir()
+
+
+def _is_quick(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "quick")
 
 
 @pytest.fixture

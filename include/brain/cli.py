@@ -186,7 +186,7 @@ def run(
     until: Until = None,
     force: Force = False,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Training processes [one a core]; 1: this one.")
+        int | None, typer.Option("--workers", min=1, help="Training processes; one a core if omitted, 1: this one.")
     ] = None,
 ) -> None:
     """Run every step once, without Airflow."""

@@ -14,6 +14,8 @@ import pytest
 from brain.core.errors import WorkerDied
 from brain.core.workers import deal
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("GOLD", "SILVER", "VIX", "WTI", "XOM")
 
 

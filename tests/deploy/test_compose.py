@@ -35,12 +35,14 @@ IMAGES = {
 Services = dict[str, dict[str, Any]]
 
 
+@pytest.mark.slow
 def test_the_file_is_valid_compose() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     done = subprocess.run([*command, str(ROOT / "docker-compose.yaml")], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_schema_check_can_fail(tmp_path: Path) -> None:
     broken = tmp_path / "docker-compose.yaml"
     broken.write_text("services: {web: {image: nginx, restarts: always}}")

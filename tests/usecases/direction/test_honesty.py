@@ -10,6 +10,8 @@ from benchmarks.grid.train import Cell, Job, judged, known_at, train_job
 from brain.learning.probability import log_loss
 from brain.usecases.direction.catalogue import AssetSpec
 
+pytestmark = pytest.mark.slow
+
 HORIZONS = (1, 5, 20)
 WALKS = 8
 TRAINING = {"trials": 4, "classifiers": ["logistic", "boosting"]}
