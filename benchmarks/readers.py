@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import random
 import time
@@ -24,7 +25,7 @@ from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
 from brain.warehouse.publish import TableRows, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg2.extensions import connection as Connection  # noqa: N812
     from pydantic import SecretStr
@@ -81,7 +82,8 @@ def run(quick: bool) -> Report:
             while published.value < 1:
                 time.sleep(0.1)
             before = published.value
-            busy = ask_often(settings.reader_url, assets, horizons, polls)
+            grown = lambda: published.value - before > GROWS  # noqa: E731 - a column was added meanwhile
+            busy = ask_often(settings.reader_url, assets, horizons, polls, grown)
             turns = published.value - before
         finally:
             stop.set()
@@ -142,12 +144,16 @@ def value_of(turn: int) -> float:
     return (turn % STEPS) / STEPS
 
 
-def ask_often(url: SecretStr, assets: int, horizons: int, polls: int) -> Polls:
-    """Ask as `bi_reader`, one question after the other."""
+def ask_often(
+    url: SecretStr, assets: int, horizons: int, polls: int, enough: Callable[[], bool] = lambda: True
+) -> Polls:
+    """Ask as `bi_reader`, one question after the other, at least `polls` and until it is `enough`."""
     found, questions = Polls(), _questions(assets, horizons)
     with closing(_login(url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        for _ in range(polls):
+        for number in itertools.count():
+            if number >= polls and enough():
+                break
             query, values, timed = next(questions)
             start = time.perf_counter()
             cursor.execute(query, values)
