@@ -11,7 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from brain.core.errors import CatalogueError
+from brain.core.settings import Settings
 from brain.demo.load import load_demo
+from brain.store.provenance import describe_source, read_source
 from local.command import app
 
 if TYPE_CHECKING:
@@ -42,6 +44,15 @@ def test_every_command_is_explained_to_a_reader() -> None:
     told = "\n".join(path.read_text() for path in (DOCUMENTS / "README.md", *(DOCUMENTS / "docs").glob("*.md")))
     group = typer.main.get_command(app)
     assert [name for name in group.commands if f"brain {name}" not in told] == []  # type: ignore[attr-defined]
+
+
+def test_fresh_keys_are_printed_that_the_settings_accept(environment: dict[str, str]) -> None:
+    printed = [CliRunner().invoke(app, ["keys", "new"]).output for _ in range(2)]
+    drawn = [dict(line.split("=", 1) for line in text.split()) for text in printed]
+    for keys in drawn:
+        settings = Settings.load({**environment, **keys})
+        assert read_source(describe_source("sqlite:///x.db", settings.encryption_keys), settings.encryption_keys)
+    assert drawn[0]["BRAIN_SIGNING_KEYS"] != drawn[1]["BRAIN_SIGNING_KEYS"]
 
 
 def test_a_run_fills_the_table_that_sql_shows_and_replay_confirms(environment: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ def workspace(tmp_path: Path) -> Workspace:
     path.write_text(CATALOGUE)
     url = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
     given = {"BRAIN_SOURCE_URL": url, "BRAIN_WAREHOUSE_URL": url, "BRAIN_MONGO_URL": "mongodb://127.0.0.1:1/none"}
-    keys = {"BRAIN_SIGNING_KEYS": "a" * 32, "BRAIN_ENCRYPTION_KEYS": "b" * 32}
+    keys = {"BRAIN_SIGNING_KEYS": "abcdefgh" * 4, "BRAIN_ENCRYPTION_KEYS": "b" * 32}
     settings = Settings.load({"BRAIN_HOME": str(tmp_path), **given, **keys, "BRAIN_CATALOGUE": str(path)})
     return open_workspace(settings)
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brain import __version__
+from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
 from brain.core.errors import BrainError
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+app.add_typer(keys_app, name="keys")
 console = Console()
 
 
@@ -176,7 +178,13 @@ def publish(until: Until = None, use_case: UseCaseName = None) -> None:
 
 
 @app.command()
-def run(until: Until = None, force: Force = False) -> None:
+def run(
+    until: Until = None,
+    force: Force = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Training processes [one a core]; 1: this one.")
+    ] = None,
+) -> None:
     """Run every step once, without Airflow."""
     from brain.core.progress import ProgressLog
     from brain.pipeline import run_all
@@ -184,7 +192,7 @@ def run(until: Until = None, force: Force = False) -> None:
 
     workspace, moment = _workspace(), _moment(until)
     with following(console, ProgressLog.of(workspace.settings.home, moment)):
-        results = run_all(workspace, moment, force=force)
+        results = run_all(workspace, moment, force=force, workers=workers)
     _overviews(workspace)
     _tell(result for result in results if not result.ok)
 

@@ -67,7 +67,7 @@ def _encryption_keys(settings: Settings) -> str:
                 "BRAIN_ENCRYPTION_KEYS",
                 found=f"key {number} is not a Fernet key",
                 expected="32 bytes in URL-safe base64",
-                remedy="Make one with cryptography's Fernet.generate_key().",
+                remedy="`brain keys new` prints one.",
             ) from None
     return f"{len(settings.encryption_keys)} for encryption, {len(settings.signing_keys)} for signing"
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
 from brain import steps
+from brain.core.workers import deal
 
 if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.steps import UnitResult
+    from brain.usecases.protocol import Run
     from brain.workspace import Workspace
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the processes are the parallelism
@@ -41,23 +41,31 @@ def run_all(
         results += steps.extract(run, names[run.use_case.name])
     results += train_all(workspace, moment, force=force, workers=workers)
     steps.each(runs, steps.judge)
-    for run in runs:
-        results += steps.score(run, names[run.use_case.name])
+    scored = steps.each(runs, lambda run: steps.score(run, names[run.use_case.name]))
+    results += [result for found in scored.values() for result in found]
     steps.each(runs, lambda run: steps.publish(run, [names[run.use_case.name]]))
     return results
 
 
 def train_all(workspace: Workspace, moment: Moment, *, force: bool, workers: int | None = None) -> list[UnitResult]:
-    """Train every unit's models in a pool of single-threaded processes; results in the catalogue's order."""
-    units = [(run.use_case.name, unit.name) for run in workspace.runs(moment) for unit in run.units]
+    """Train every unit's models in single-threaded processes; results in the catalogue's order.
+
+    A process that dies costs its unit a second try; the unit fails when that one dies too.
+    """
+    units = {f"{run.use_case.name} {name}": (run, name) for run in workspace.runs(moment) for name in _names(run)}
     if workers == 1:
-        return [result for unit in units for result in _train_one(workspace, moment, force, unit)]
+        return [_train_one(force, unit) for unit in units.values()]
     os.environ.update(ONE_THREAD)
-    with ProcessPoolExecutor(workers or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        done = pool.map(partial(_train_one, workspace, moment, force), units)
-        return [result for results in done for result in results]
+    done = deal(partial(_train_one, force), units, workers or os.cpu_count() or 1)
+    return [steps.survived(name, result) for (_, name), result in zip(units.values(), done, strict=True)]
 
 
-def _train_one(workspace: Workspace, moment: Moment, force: bool, unit: tuple[str, str]) -> list[UnitResult]:
-    use_case, name = unit
-    return steps.train(workspace.run(use_case, moment), [name], force=force)
+def _names(run: Run) -> tuple[str, ...]:
+    """Without filling what the run remembers: it goes to other processes."""
+    return tuple(unit.name for unit in run.use_case.units(run.section))
+
+
+def _train_one(force: bool, unit: tuple[Run, str]) -> UnitResult:
+    run, name = unit
+    (result,) = steps.train(run, [name], force=force)
+    return result

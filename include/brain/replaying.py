@@ -22,6 +22,8 @@ def last_published(run: Run, unit: str, target: str, as_of: datetime) -> Publish
     """
     key = ModelKey(run.use_case.name, unit, run.use_case.target(target))
     for table in run.use_case.tables:
+        if table.model is None or table.history is None:
+            continue
         row = read.last_published(run.settings.warehouse_url, table, run.use_case.row_key(key), as_of)
         if row is not None:
             return Published(

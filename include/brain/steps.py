@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brain.core.durations import day_before
-from brain.core.errors import BrainError, PublishError, UnforeseenError
+from brain.core.errors import BrainError, PublishError, Transient, UnforeseenError, WorkerDied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,6 +58,11 @@ def each(runs: Iterable[Run], do: Callable[[Run], ResultT]) -> dict[str, ResultT
     if errors:
         raise errors[0]
     return done
+
+
+def survived(name: str, result: UnitResult | WorkerDied) -> UnitResult:
+    """The result of a unit that was dealt to a process, which may have died."""
+    return UnitResult(name, False, str(result), result) if isinstance(result, WorkerDied) else result
 
 
 def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitResult]:
@@ -256,15 +261,20 @@ def _trained(
 
 
 def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
-    """By table, the rows of some units; an unforeseen error is traced to its unit and contained to it."""
+    """By table, the rows of some units; an error is traced to its unit and contained to it.
+
+    Raises:
+        Transient: A server or the lake cannot be reached: nothing is known about any row, so try again.
+    """
     try:
         return run.use_case.score(run, names)
-    except BrainError:
+    except Transient:
         raise
     except Exception as error:
         if len(names) == 1:
             log.exception("scoring %s", names[0])
-            return _unscored(run, names[0], UnforeseenError.during("scoring", names[0], error))
+            known = error if isinstance(error, BrainError) else UnforeseenError.during("scoring", names[0], error)
+            return _unscored(run, names[0], known)
     import pandas as pd
 
     alone = [_score(run, [name]) for name in names]
@@ -272,14 +282,21 @@ def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
 
 
 def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]:
-    """The rows that a unit is to have, each without a value and with the reason."""
+    """The rows that a unit is to have, each without a value and with the reason; none where only scoring tells."""
+    import pandas as pd
+
+    from brain.warehouse.tables import REASON
+
     expected = run.use_case.rows(run.section)
     rows = {}
     for table in run.use_case.tables:
+        columns = list(dict.fromkeys((*table.row_names, REASON)))
         keys = expected[table.name]
-        if keys is not None:
+        if keys is None or table.model is None:
+            rows[table.name] = pd.DataFrame(columns=columns)
+        else:
             own = [run.use_case.model_key(key).entity == name for key in _records(keys)]
-            rows[table.name] = keys[own].reindex(columns=list(table.row_names)).assign(reason=str(error))
+            rows[table.name] = keys[own].reindex(columns=columns).assign(**{REASON: str(error)})
     return rows
 
 
@@ -288,14 +305,15 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
+    """Rows of a table without models count for every unit of their chunk: nothing says whose they are."""
     done, failed = 0, []
     for table in run.use_case.tables:
         for row in _records(rows[table.name]):
-            key = run.use_case.model_key(row)
-            if key.entity != name:
+            key = run.use_case.model_key(row) if table.model else None
+            if key is not None and key.entity != name:
                 continue
             if row[table.value] is None or row[table.value] != row[table.value]:
-                failed.append(f"{key.target}: {row['reason']}")
+                failed.append(f"{key.target if key else table.name}: {row.get('reason') or 'no value'}")
             else:
                 done += 1
     told = f"{done} of {done + len(failed)} rows scored"

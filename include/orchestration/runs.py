@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import get_current_context
 
 from brain import steps
 from brain.core.errors import Transient
+from brain.core.workers import deal
+from brain.usecases.protocol import Run
 from brain.workspace import Work, choose, open_workspace
 from orchestration.connections import settings_of_task
 from orchestration.tasks import chunk_label, chunks, current_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from brain.usecases.protocol import Run
     from brain.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ EXTRACT_CHUNKS = (2, 50)
 TRAIN_CHUNKS = (6, 10)
 SCORE_CHUNKS = (1, 250)
 
+Step = Callable[[Run, Sequence[str]], list[steps.UnitResult]]
 Chunk = dict[str, Any]  # {"use_case": name, "units": [names]}, as it travels between tasks
 
 
@@ -56,7 +58,7 @@ def plan_scoring() -> list[Chunk]:
 def extract_chunk(chunk: Chunk) -> list[dict[str, Any]]:
     """Extract some units; every result is told before a transient failure asks for a retry."""
     _name_chunk(chunk)
-    return _tell(steps.extract(_run(chunk), chunk["units"]), chunk["use_case"])
+    return _tell(_contained(steps.extract, chunk), chunk["use_case"])
 
 
 def document_quality() -> str:
@@ -74,10 +76,8 @@ def tidy_up() -> list[dict[str, Any]]:
 def train_chunk(chunk: Chunk, targets: list[str], force: bool) -> list[dict[str, Any]]:
     """Train some units' models."""
     _name_chunk(chunk)
-    run = _run(chunk)
-    return _tell(
-        steps.train(run, chunk["units"], tuple(map(run.use_case.target, targets)), force=force), chunk["use_case"]
-    )
+    wanted = tuple(map(_run(chunk).use_case.target, targets))
+    return _tell(_contained(partial(steps.train, targets=wanted, force=force), chunk), chunk["use_case"])
 
 
 def judge_champions() -> dict[str, Any]:
@@ -108,6 +108,24 @@ def _workspace() -> Workspace:
 
 def _run(chunk: Chunk) -> Run:
     return _workspace().run(chunk["use_case"], current_moment())
+
+
+def _contained(step: Step, chunk: Chunk) -> list[steps.UnitResult]:
+    """A step's results; when the chunk is tried again, each unit is dealt to a process that may die.
+
+    The first try may have died of one unit; that unit must not cost the others of its chunk theirs.
+    """
+    run = _run(chunk)
+    if get_current_context()["ti"].try_number <= 1:
+        return step(run, chunk["units"])
+    names = {name: name for name in chunk["units"]}
+    done = deal(partial(_do_one, step, run), names, workers=1)
+    return [steps.survived(name, result) for name, result in zip(names, done, strict=True)]
+
+
+def _do_one(step: Step, run: Run, name: str) -> steps.UnitResult:
+    (result,) = step(run, [name])
+    return result
 
 
 def _chosen(units: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Work]:

@@ -305,3 +305,8 @@ def test_a_mistake_in_a_use_case_is_named_with_its_line(text: str, line: int, to
         parse_catalogue(text, BOTH, "catalogue.yaml")
     assert f"catalogue.yaml, line {line}" in str(raised.value)
     assert told in str(raised.value)
+
+
+def test_a_rule_is_switched_off_without_quotes() -> None:
+    (gold,) = parse_assets("assets:\n  GOLD: {quality: {gaps: off, jumps: warn}}\n").assets
+    assert (gold.quality.gaps, gold.quality.jumps) == ("off", "warn")

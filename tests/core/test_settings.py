@@ -19,7 +19,7 @@ ENVIRONMENT = {
     "BRAIN_WAREHOUSE_URL": "postgresql+psycopg2://writer:hidden-warehouse@localhost:5432/warehouse",
     "BRAIN_READER_URL": "postgresql+psycopg2://bi_reader:hidden-reader@localhost:5432/warehouse",
     "BRAIN_MONGO_URL": "mongodb://brain:hidden-mongo@localhost:27017/brain",
-    "BRAIN_SIGNING_KEYS": "hidden-new, hidden-old",
+    "BRAIN_SIGNING_KEYS": "hidden-new-signing-key, hidden-old-signing-key",
     "BRAIN_ENCRYPTION_KEYS": "hidden-fernet",
 }
 REQUIRED = [name for name in ENVIRONMENT if name != "BRAIN_READER_URL"]
@@ -46,7 +46,7 @@ def test_defaults_lie_beside_the_home(environ: dict[str, str], tmp_path: Path) -
 
 def test_keys_are_split_in_order(environ: dict[str, str]) -> None:
     keys = Settings.load(environ).signing_keys
-    assert [key.get_secret_value() for key in keys] == ["hidden-new", "hidden-old"]
+    assert [key.get_secret_value() for key in keys] == ["hidden-new-signing-key", "hidden-old-signing-key"]
 
 
 def test_the_environment_wins_over_the_embedded_servers(environ: dict[str, str], tmp_path: Path) -> None:
@@ -96,6 +96,10 @@ def test_every_missing_setting_is_named(tmp_path: Path) -> None:
         ("BRAIN_READER_URL", "mysql://u:hidden@h/db", "a URL of mysql"),
         ("BRAIN_MONGO_URL", "postgresql://u:hidden@h/db", "not a MongoDB URL"),
         ("BRAIN_SIGNING_KEYS", " , ", "at least 1 item"),
+        ("BRAIN_SIGNING_KEYS", "h", "a key that can be guessed"),
+        ("BRAIN_SIGNING_KEYS", "hidden-15-bytes", "a key that can be guessed.* `brain keys new` prints one"),
+        ("BRAIN_SIGNING_KEYS", "hhhhhhhhhhhhhhhhiddenhidden", "fewer than 8 different ones"),
+        ("BRAIN_SIGNING_KEYS", "hidden-new-signing-key, hidden", "a key that can be guessed"),
         ("BRAIN_ENCRYPTION_KEYS", ",", "at least 1 item"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from brain.extract.report import ExtractionReport
 from brain.lake.lake import Lake
+from brain.quality.result import GateResult
 from tests.extract.conftest import HORIZONS, Market, asset_frame, extract, spec
 
 
@@ -229,3 +230,18 @@ def test_columns_that_are_no_numbers_are_left_out_and_named(sqlite: Market, lake
 def test_the_report_is_one_line_for_the_log(sqlite: Market, lake: Lake) -> None:
     report = play(sqlite, lake, 300)
     assert report.line().startswith("GOLD: new, read 300, new 300, watermark 2021-02-23, ")
+
+
+def test_a_full_check_shows_the_gate_all_rows_again_because_rules_may_have_come_since(
+    postgres: Market, lake: Lake
+) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
+        seen.append((len(frame), unchanged))
+        return GateResult("any", len(frame), ())
+
+    for full in (False, False, True):
+        play(postgres, lake, 300, full=full, gate=gate)
+    assert seen[0] == seen[2] == (300, False)
+    assert seen[1][1]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from brain.learning import families as room
 from brain.learning.families import families
+from brain.learning.family import Choice, Dimension
 from brain.learning.settings import TrainingSettings
 
 CATALOGUE = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text(encoding="utf-8")
@@ -38,6 +39,20 @@ def test_a_family_that_does_not_exist_is_refused_with_those_that_do() -> None:
         TrainingSettings.model_validate({"classifiers": ["logistic", "oracle"]})
     (mistake,) = caught.value.errors()
     assert (mistake["loc"], mistake["input"]) == (("classifiers", 1), "oracle")
+
+
+@pytest.mark.parametrize("name", families())
+def test_a_family_says_whether_it_takes_weights(name: str) -> None:
+    from sklearn.utils.validation import has_fit_parameter
+
+    family = families()[name]
+    parameters = {name: _some(dimension) for name, dimension in family.space.items()}
+    made = family.make({**parameters, "seed": 1}, 500)
+    assert has_fit_parameter(made, "sample_weight") or not family.takes_weights
+
+
+def _some(dimension: Dimension) -> object:
+    return dimension.values[0] if isinstance(dimension, Choice) else dimension.low
 
 
 def test_looking_at_the_families_loads_no_library() -> None:

@@ -35,6 +35,15 @@ OWN = ("logistic", "sgd", "forest", "extra_trees", "boosting")
 MATRIX, OUTCOME = training_rows(rows=400)
 
 
+def settings(name: str) -> dict[str, Any]:
+    """Parameters of a family: those above, or the lowest of its space."""
+    lowest = {
+        parameter: dimension.values[0] if isinstance(dimension, Choice) else dimension.low
+        for parameter, dimension in families()[name].space.items()
+    }
+    return SETTINGS.get(name, lowest)
+
+
 def cases() -> list[dict[str, Any]]:
     """Every preprocessing with a classifier that has a graph of ours; each other classifier with the standard one."""
     found = []
@@ -45,7 +54,7 @@ def cases() -> list[dict[str, Any]]:
         scales = scale.values if name == "logistic" else scale.values[:1]
         for scaled, selected in itertools.product(scales, select.values if name in OWN else ("none",)):
             found.append({"classifier": name, "scale": scaled, "select": selected, "share": 0.5, "seed": 1})
-    return [{**case, **SETTINGS[case["classifier"]]} for case in found]
+    return [{**case, **settings(case["classifier"])} for case in found]
 
 
 def fitted(parameters: dict[str, Any]) -> Any:
@@ -71,7 +80,7 @@ def test_every_pipeline_of_the_search_space_exports(parameters: dict[str, Any]) 
 @pytest.mark.parametrize("classifier", sorted(families()))
 def test_a_row_gets_the_same_bits_alone_and_among_others(classifier: str) -> None:
     scale = "power" if "scale" in families()[classifier].preprocessing else "none"
-    parameters = {"classifier": classifier, "scale": scale, "select": "none", "seed": 1, **SETTINGS[classifier]}
+    parameters = {"classifier": classifier, "scale": scale, "select": "none", "seed": 1, **settings(classifier)}
     model = read_model(export(fitted(parameters), MATRIX[:50], "x").content, "x")
     together = model.outputs(MATRIX[:150])
     alone = np.concatenate([model.outputs(MATRIX[i : i + 1]) for i in range(150)])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 
+import pandas as pd
 import pytest
 
+from brain.core.errors import QualityError
 from brain.core.moment import Moment
 from brain.demo.load import demo_frame
 from brain.quality import engine
 from brain.quality.result import GateResult
+from brain.quality.rules import between
 from brain.usecases.direction.asset_check import check_asset
 from brain.usecases.direction.catalogue import AssetSpec
 
@@ -39,3 +42,11 @@ def test_great_expectations_is_left_as_it_was() -> None:
     before = Expectation.configuration
     results()
     assert Expectation.configuration is before
+
+
+@pytest.mark.parametrize(("suite", "column"), [("row", "volume"), ("rows", "volumes")])
+def test_a_rule_on_facts_that_are_not_there_is_refused(suite: str, column: str) -> None:
+    facts = {"rows": pd.DataFrame({"volume": [1.0]})}
+    rule = between("volume", "warn", suite, column, "{count} rows", min_value=0)
+    with pytest.raises(QualityError, match="the rule 'volume'"):
+        engine.validate((rule,), facts, {}, "GOLD")

@@ -13,13 +13,13 @@ from pymongo.server_api import ServerApi
 
 from brain.core.moment import Moment
 from brain.core.settings import Settings
+from brain.core.signing import Signer
 from brain.learning.candidate import Candidate, Decision, Skipped
 from brain.store import artifact
 from brain.store.backend import Backend
 from brain.store.champions import Champion
 from brain.store.models import ModelStore
 from brain.store.schema import CHAMPIONS, DECISIONS, MODELS, prepare
-from brain.store.signing import Signer
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 

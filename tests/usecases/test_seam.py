@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +16,18 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from brain import steps
-from brain.core.errors import CatalogueError
+from brain.core.errors import CatalogueError, ScoringError
+from brain.core.keys import ModelKey
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
+from brain.learning.candidate import TrainingResult
 from brain.pipeline import run_all
+from brain.quality.result import GateResult
 from brain.usecases import USE_CASES
+from brain.usecases.protocol import Overview, Run
 from brain.warehouse.read import ask
+from brain.warehouse.tables import Column, PublishedTable
 from brain.workspace import Workspace, choose, open_workspace
 from local.command import app
 from tests.usecases.visits import Visits
@@ -178,3 +185,59 @@ def test_no_code_asks_for_a_use_case_by_name() -> None:
                 names = [part.value for part in node.comparators if isinstance(part, ast.Constant)]
                 asked += [f"{path}: {ast.unparse(node)}" for name in names if isinstance(name, str)]
     assert asked == []
+
+
+class Averages(Visits):
+    """No model at all: the mean of each shop's visitors."""
+
+    name = "averages"
+    tables = (
+        PublishedTable(
+            name="visit_averages",
+            meaning="A row a shop.",
+            key=("shop",),
+            columns=(
+                Column("shop", "text", "The shop."),
+                Column("visitors", "double precision", "Mean visitors an hour.", required=True),
+                Column("published_at", "timestamptz", "The run's moment."),
+            ),
+            value="visitors",
+            unscored="drop",
+        ),
+    )
+    overview = Overview("Averages", "SELECT * FROM visit_averages ORDER BY shop")
+
+    def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
+        return []
+
+    def rows(self, section: Any) -> dict[str, pd.DataFrame | None]:
+        return {"visit_averages": None}
+
+    def score(self, run: Run, units: Sequence[str]) -> dict[str, pd.DataFrame]:
+        means = []
+        for unit in units:
+            snapshot = run.lake.as_of(self.space, unit, run.moment)
+            if snapshot is None:
+                raise ScoringError(unit, found="no snapshot", expected="one", remedy="Extract it.")
+            means.append({"shop": unit, "visitors": run.lake.read(snapshot)["visitors"].mean()})
+        return {"visit_averages": pd.DataFrame(means)}
+
+    def rules(self, run: Run, rows: Any) -> GateResult:
+        return GateResult("averages", len(rows["visit_averages"]), ())
+
+    def model_key(self, row: Any) -> ModelKey:
+        raise NotImplementedError
+
+    def row_key(self, key: ModelKey) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+def test_a_use_case_needs_no_model_and_one_unit_without_rows_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, demo_url: str, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(USE_CASES, "averages", Averages())
+    load_shop(demo_url, "harbour")
+    workspace = workspace_of(settings, tmp_path, "use_cases:\n  averages: {shops: [harbour, nowhere]}\n")
+    results = run_all(workspace, NOON, workers=1)
+    assert {result.unit for result in results if not result.ok} == {"nowhere"}
+    assert [row[0] for row in ask(settings.warehouse_url, "SELECT shop FROM visit_averages").rows] == ["harbour"]

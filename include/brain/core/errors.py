@@ -23,6 +23,7 @@
         │   ├── ModelNotFound         no version under this key
         │   └── ArtifactRejected      an artifact failed verification and was not loaded
         ├── ScoringError            a champion cannot score the newest row
+        ├── WorkerDied              the process that worked on a unit died each time; the others went on
         ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
         └── PublishError            the rows about to be published failed a check; nothing was published
@@ -146,6 +147,10 @@ class QueryRefused(Terminal):
 
 class PublishError(Terminal):
     """The rows about to be published failed a check; nothing was published."""
+
+
+class WorkerDied(Terminal):
+    """The process that worked on a unit died each time; the others went on."""
 
 
 class UnforeseenError(Terminal):

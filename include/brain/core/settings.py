@@ -14,6 +14,7 @@ from brain.core.errors import SettingsError
 
 HOME_VARIABLE = "BRAIN_HOME"
 CONNECTIONS_FILE = "connections.json"
+KEY_BYTES, KEY_VARIETY = 16, 8
 
 
 def _split(value: object) -> object:
@@ -46,9 +47,21 @@ def _mongo_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _signing_key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().encode()
+    if len(key) < KEY_BYTES or len(set(key)) < KEY_VARIETY:
+        raise ValueError(
+            f"a key that can be guessed: fewer than {KEY_BYTES} bytes, or fewer than {KEY_VARIETY} different ones. "
+            "`brain keys new` prints one that cannot; what the weak key has signed is to be trained again"
+        )
+    return value
+
+
 SqlUrl = Annotated[SecretStr, AfterValidator(_sql_url)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 MongoUrl = Annotated[SecretStr, AfterValidator(_mongo_url)]
+SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
+SigningKeys = Annotated[tuple[SigningKey, ...], BeforeValidator(_split), Field(min_length=1)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
 
 
@@ -69,9 +82,10 @@ class Settings(BaseModel):
     mongo_url: MongoUrl = Field(alias="BRAIN_MONGO_URL", description="MongoDB URL, database name in the path.")
     lake_url: str = Field(alias="BRAIN_LAKE_URL", description="Folder or fsspec URL for snapshots.")
     catalogue_path: Path = Field(alias="BRAIN_CATALOGUE", description="The YAML catalogue.")
-    signing_keys: Keys = Field(
+    signing_keys: SigningKeys = Field(
         alias="BRAIN_SIGNING_KEYS",
-        description="Comma-separated secrets; the first signs model artifacts, all of them verify (rotation).",
+        description="Comma-separated secrets of 16 bytes or more; the first signs models, snapshots and staged rows, "
+        "all of them verify (rotation). `brain keys new` prints one.",
     )
     encryption_keys: Keys = Field(
         alias="BRAIN_ENCRYPTION_KEYS",

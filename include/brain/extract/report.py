@@ -129,6 +129,8 @@ class ExtractionReport:
         parts += [f"{label} {shorten(names)}" for label, names in self._columns() if names]
         if self.purged:
             parts.append(f"purged {self.purged}")
+        warned = [finding["message"] for finding in self.findings if finding["severity"] == "warn"]
+        parts += [f"{len(warned)} warnings ({'; '.join(warned)})"] if warned else []
         parts += [f"watermark {self.watermark or '-'}", f"{self.seconds:.2f} s"]
         return ", ".join(parts) + (f" — {self.reason}" if self.reason else "")
 

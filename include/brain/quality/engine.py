@@ -38,6 +38,7 @@ def validate(
     Returns:
         The findings, and Great Expectations' results by suite as plain JSON.
     """
+    _require_facts(rules, facts, subject)
     findings, results = [], {}
     for suite, frame in facts.items():
         stated = [rule for rule in rules if rule.suite == suite and frame[rule.arguments["column"]].notna().any()]
@@ -49,6 +50,19 @@ def validate(
             findings += [_finding(subject, rule, _by_rule(detailed)[rule.name], names) for rule in broken]
             results[suite] = outcome.to_json_dict()
     return findings, results
+
+
+def _require_facts(rules: Sequence[Rule], facts: Mapping[str, pd.DataFrame], subject: str) -> None:
+    """A rule on facts that are not there would never be broken."""
+    for rule in rules:
+        column = rule.arguments["column"]
+        if rule.suite not in facts or column not in facts[rule.suite]:
+            raise QualityError(
+                subject,
+                found=f"the rule {rule.name!r} on {column!r} of the facts {rule.suite!r}, which are not there",
+                expected=f"one of the facts {', '.join(facts)}, with that column",
+                remedy="Correct the rule's suite or column, or compute the fact.",
+            )
 
 
 def _by_rule(outcome: Any) -> dict[str, Any]:

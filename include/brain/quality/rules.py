@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Severity = Literal["warn", "fail", "off"]
+
+def _unquoted(value: object) -> object:
+    """YAML reads an unquoted ``off`` as False."""
+    return "off" if value is False else value
+
+
+Severity = Annotated[Literal["warn", "fail", "off"], BeforeValidator(_unquoted)]
 
 
 @dataclass(frozen=True)

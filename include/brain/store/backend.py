@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
     from pymongo.database import Database
 
-    from brain.store.signing import Signer
+    from brain.core.signing import Signer
 
 ResultT = TypeVar("ResultT")
 

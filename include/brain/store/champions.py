@@ -9,6 +9,7 @@ from pymongo import InsertOne, UpdateOne
 
 from brain.core.errors import ArtifactRejected, BrainError
 from brain.core.keys import ModelKey
+from brain.store.signing import verify
 from brain.store.stored_model import StoredModel, model_id
 from brain.store.verdicts import Verdict, read_verdict
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from brain.store.signing import Signer
+    from brain.core.signing import Signer
 
 PURPOSE = "champion"
 MOVES_KEPT = 200
@@ -118,7 +119,7 @@ def verify_pointer(document: Document, key: ModelKey, signer: Signer) -> Verdict
     Raises:
         ArtifactRejected: What is wrong.
     """
-    signer.verify(PURPOSE, _signed(key, document), document.get("signature"), f"the champion of {key}")
+    verify(signer, PURPOSE, _signed(key, document), document.get("signature"), f"the champion of {key}")
     version = int(document["version"])
     if document["model"] != model_id(key, version):
         raise ArtifactRejected(

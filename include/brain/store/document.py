@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brain.core.errors import ArtifactRejected
 from brain.core.keys import ModelKey, Sha256
+from brain.core.signing import digest
 from brain.portable.heads import read_head
 from brain.portable.preparation import PREPARATIONS
 from brain.store import format_1
 from brain.store.artifact import pack, unpack
 from brain.store.bson_values import to_plain
-from brain.store.signing import digest, verify_digest
+from brain.store.signing import verify as verify_signature
+from brain.store.signing import verify_digest
 from brain.store.stored_model import Document, StoredModel, model_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from brain.core.signing import Signer
     from brain.learning.candidate import Candidate
     from brain.portable.export import Export
-    from brain.store.signing import Signer
 
 # To change what is signed, or what a field means:
 # 1. copy SIGNED as it is, and how its fields are read, to a module format_2.py like format_1.py;
@@ -185,7 +187,7 @@ def verify(document: Document, key: ModelKey, version: int, signer: Signer, *, r
             f"format {' or '.join(map(str, FORMATS))}",
             "It was not used. Update brain if a newer release stored it; otherwise train the model again.",
         )
-    signer.verify(PURPOSE, signed_part(document), document.get("signature"), subject)
+    verify_signature(signer, PURPOSE, signed_part(document), document.get("signature"), subject)
     found = (document["use_case"], document["entity"], document["target"], document["version"], document["_id"])
     if found != (key.use_case, key.entity, key.target, version, subject):
         raise _rejected(subject, f"the document of {document['_id']}", "the one of this key and version")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import ArtifactRejected, BrainError, ModelNotFound
 from brain.core.keys import ModelKey, Sha256
+from brain.core.signing import Signer
 from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
@@ -19,7 +20,6 @@ from brain.store.large_artifacts import payload_of
 from brain.store.past_champions import past_champions
 from brain.store.retention import prune, rollback
 from brain.store.schema import KEY, MODELS, prepare
-from brain.store.signing import Signer
 from brain.store.stored_model import StoredModel, model_id
 from brain.store.writing import Saved, Writer
 

@@ -52,7 +52,7 @@ def _box(keys: Sequence[SecretStr]) -> MultiFernet:
             "BRAIN_ENCRYPTION_KEYS",
             found="a value that is no Fernet key",
             expected="comma-separated url-safe base64 of 32 bytes each",
-            remedy="Make one with cryptography's Fernet.generate_key().",
+            remedy="`brain keys new` prints one.",
         ) from None
 
 

@@ -1,43 +1,26 @@
-"""Signatures over documents: who wrote this, and is it still what was written?"""
+"""Refusing documents of the store that nobody with a key has written."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING, Any
 
-import bson
-
 from brain.core.errors import ArtifactRejected, StoreError
+from brain.core.signing import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from pydantic import SecretStr
-
-ALGORITHM = "HMAC-SHA256"
+    from brain.core.signing import Signer
 
 
-def canonical(value: Mapping[str, Any]) -> bytes:
-    """The BSON of `value`: what MongoDB keeps and gives back, order of fields and types of numbers included.
+def verify(signer: Signer, purpose: str, value: Mapping[str, Any], signature: object, subject: str) -> None:
+    """Refuse what none of the keys has signed.
 
     Raises:
-        StoreError: A value has no BSON form.
+        ArtifactRejected: No signature, an unknown algorithm, or one that does not fit.
     """
-    try:
-        return bson.encode(value)
-    except (bson.errors.BSONError, OverflowError) as error:
-        raise StoreError(
-            "a model's document",
-            found=f"a value that MongoDB cannot keep ({error})",
-            expected="plain JSON, or times with a time zone",
-            remedy="Convert the value before saving the model.",
-        ) from None
-
-
-def digest(value: Mapping[str, Any]) -> str:
-    """Hex SHA-256 of the canonical form."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    if found := signer.problem(purpose, value, signature):
+        raise _rejected(subject, found)
 
 
 def verify_digest(value: Mapping[str, Any], expected: object, subject: str) -> None:
@@ -52,54 +35,6 @@ def verify_digest(value: Mapping[str, Any], expected: object, subject: str) -> N
         found = "values of a type that is never signed"
     if found != expected:
         raise _rejected(subject, "metrics or provenance that were altered")
-
-
-class Signer:
-    """Signs with the first key; accepts the signature of any (rotation: put the new key first, drop the old one later).
-
-    Args:
-        keys: Secrets, newest first.
-    """
-
-    def __init__(self, keys: Sequence[SecretStr]) -> None:
-        secrets = [key.get_secret_value().encode() for key in keys]
-        self._keys = {_key_id(secret): secret for secret in secrets}
-        self._newest = _key_id(secrets[0])
-
-    def sign(self, purpose: str, value: Mapping[str, Any]) -> dict[str, str]:
-        """A signature document; `purpose` keeps signatures of one kind from passing for another's."""
-        return {
-            "algorithm": ALGORITHM,
-            "key": self._newest,
-            "value": _mac(self._keys[self._newest], purpose, value),
-        }
-
-    def verify(self, purpose: str, value: Mapping[str, Any], signature: object, subject: str) -> None:
-        """Refuse what none of the keys has signed.
-
-        Raises:
-            ArtifactRejected: No signature, an unknown algorithm, or one that does not fit.
-        """
-        if not isinstance(signature, dict) or signature.get("algorithm") != ALGORITHM:
-            raise _rejected(subject, f"no {ALGORITHM} signature")
-        key = self._keys.get(str(signature.get("key")))
-        if key is None:
-            raise _rejected(subject, "a signature by a key that is not known here")
-        claimed = str(signature.get("value")).encode()
-        try:
-            expected = _mac(key, purpose, value).encode()
-        except StoreError:
-            raise _rejected(subject, "values of a type that is never signed") from None
-        if not hmac.compare_digest(expected, claimed):
-            raise _rejected(subject, "content that does not match its signature")
-
-
-def _key_id(key: bytes) -> str:
-    return hmac.digest(key, b"brain key id", "sha256").hex()[:16]
-
-
-def _mac(key: bytes, purpose: str, value: Mapping[str, Any]) -> str:
-    return hmac.digest(key, purpose.encode() + b"\0" + canonical(value), "sha256").hex()
 
 
 def _rejected(subject: str, found: str) -> ArtifactRejected:

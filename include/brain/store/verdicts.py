@@ -9,13 +9,14 @@ from pymongo import UpdateOne
 
 from brain.core.keys import ModelKey
 from brain.store.bson_values import to_plain
+from brain.store.signing import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from brain.core.signing import Signer
     from brain.store.backend import Backend
-    from brain.store.signing import Signer
 
 PURPOSE = "verdict"
 FIELDS = ("has_skill", "p_value", "decided_for")
@@ -81,7 +82,9 @@ def read_verdict(content: dict[str, Any] | None, key: ModelKey, version: int, si
     if content is None:
         return None
     content = content if isinstance(content, dict) else {}
-    signer.verify(PURPOSE, _signed(content, key, version), content.get("signature"), f"the verdict on {key} v{version}")
+    verify(
+        signer, PURPOSE, _signed(content, key, version), content.get("signature"), f"the verdict on {key} v{version}"
+    )
     return Verdict(key, version, **{name: content[name] for name in FIELDS})
 
 

@@ -182,7 +182,7 @@ class UseCase(Protocol):
         """Tables made from its published ones in the same transaction."""
 
     def model_key(self, row: Mapping[str, Any]) -> ModelKey:
-        """The model behind a published row."""
+        """The model behind a row of a table that declares one."""
 
     def row_key(self, key: ModelKey) -> Mapping[str, Any]:
         """The reverse of `model_key`: the key columns of the row behind which a model stands."""

@@ -1,0 +1,47 @@
+"""A chunk of units as a task works on it, tried again after its process has died."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
+
+import pytest
+
+from brain.core.moment import Moment
+from brain.demo.load import load_demo
+from brain.usecases import USE_CASES
+from brain.workspace import open_workspace
+from orchestration import runs
+
+if TYPE_CHECKING:
+    from brain.core.settings import Settings
+
+CATALOGUE = "defaults:\n  horizons: [5]\n  training: {trials: 1, folds: 3}\nassets: [SP500, VIX]\n"
+FRIDAY = Moment(datetime(2018, 6, 29, 22, tzinfo=UTC))
+DYING = Path(__file__).parents[1] / "core"  # holds dying.py, which worker processes import by that name
+
+
+def test_a_chunk_that_is_tried_again_loses_only_the_unit_that_kills(
+    settings: Settings, demo_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=["SP500", "VIX"])
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text(CATALOGUE)
+    workspace = open_workspace(settings.model_copy(update={"catalogue_path": catalogue}))
+    monkeypatch.syspath_prepend(DYING)
+    monkeypatch.setitem(USE_CASES, "direction", importlib.import_module("dying").DiesAtVix())
+    monkeypatch.setattr(runs, "get_current_context", lambda: {"ti": SimpleNamespace(try_number=2)})
+    monkeypatch.setattr(runs, "current_moment", lambda: FRIDAY)
+    monkeypatch.setattr(runs, "_workspace", lambda: workspace)
+    chunk = {"use_case": "direction", "units": ["VIX", "SP500"]}
+    assert [told["ok"] for told in runs.extract_chunk(chunk)] == [True, True]
+    vix, sp500 = runs.train_chunk(chunk, [], force=False)
+    assert (vix["unit"], vix["ok"], sp500["unit"], sp500["ok"]) == ("VIX", False, "SP500", True)
+    assert "died 2 times" in vix["reason"]
