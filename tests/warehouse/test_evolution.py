@@ -216,3 +216,15 @@ def test_a_role_that_may_not_create_tables_is_told_what_it_lacks(settings: Setti
     execute(settings, "REVOKE CREATE ON SCHEMA public FROM CURRENT_USER")
     with pytest.raises(PublishError, match="found permission denied for schema public; expected a role that owns"):
         show(settings, SALES, frame(BERN))
+
+
+def test_what_readers_have_to_pass_does_not_grow_with_every_publication(settings: Settings) -> None:
+    """Also in a warehouse of an earlier release, whose pages were filled to the brim."""
+    show(settings, SALES, frame(BERN))
+    execute(settings, "ALTER TABLE sales RESET (fillfactor)")
+    shops = [(f"shop {number}", 1, 10, 2.5) for number in range(500)]
+    sizes = []
+    for turn in range(12):
+        show(settings, SALES, frame(*shops).assign(pieces=turn), TUESDAY)
+        sizes += told(settings, "SELECT pg_relation_size('sales') / 8192")
+    assert sizes[-1] == sizes[3]

@@ -13,6 +13,7 @@ from psycopg2 import sql
 from brain.core.errors import PublishError
 from brain.warehouse.statements import (
     COMMA,
+    ROOM,
     check_definition,
     column_definition,
     create,
@@ -43,7 +44,8 @@ SELECT name, relkind::text, obj_description(relation.oid, 'pg_class'),
     (SELECT jsonb_build_array(conname, ARRAY(
             SELECT attname FROM unnest(conkey) WITH ORDINALITY AS part (number, place)
             JOIN pg_attribute ON attrelid = conrelid AND attnum = number ORDER BY place))
-        FROM pg_constraint WHERE conrelid = relation.oid AND contype = 'p')
+        FROM pg_constraint WHERE conrelid = relation.oid AND contype = 'p'),
+    reloptions
 FROM unnest(%s) AS asked (name) JOIN pg_class AS relation ON relation.oid = to_regclass(quote_ident(name))
 """
 
@@ -68,6 +70,7 @@ class Facts:
         checks: Expression of each CHECK, by name.
         key: Columns of the primary key; empty if there is none.
         key_name: Name of the primary key's constraint.
+        options: Storage parameters, as ``name=value``.
     """
 
     kind: str
@@ -77,6 +80,7 @@ class Facts:
     checks: dict[str, str]
     key: tuple[str, ...]
     key_name: str | None
+    options: tuple[str, ...]
 
 
 def read_facts(cursor: Cursor, names: Iterable[str]) -> dict[str, Facts]:
@@ -92,10 +96,11 @@ def _facts(
     columns: list[list[Any]] | None,
     checks: dict[str, str] | None,
     key: tuple[str, list[str]] | None,
+    options: list[str] | None,
 ) -> Facts:
     key_name, parts = key or (None, [])
     named = {name: ColumnFacts(*facts) for name, *facts in columns or ()}
-    return Facts(kind, comment, readable, named, checks or {}, tuple(parts), key_name)
+    return Facts(kind, comment, readable, named, checks or {}, tuple(parts), key_name, tuple(options or ()))
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,8 @@ def changes(layout: Layout, found: Facts, pattern: Pattern) -> Iterator[sql.Comp
     yield from _columns(layout, found)
     yield from _checks(layout, found, pattern)
     yield from _key(layout, found)
+    if layout.rewritten and ROOM not in found.options:
+        yield _alter(layout, "SET ({})", sql.SQL(ROOM))
 
 
 def _columns(layout: Layout, found: Facts) -> Iterator[sql.Composed]:

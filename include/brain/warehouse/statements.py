@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMMA = sql.SQL(", ")
 AND = sql.SQL(" AND ")
+ROOM = "fillfactor=40"  # one more version of every row fits into its page
 
 
 def identifiers(columns: Iterable[Column]) -> list[sql.Identifier]:
@@ -30,7 +31,8 @@ def key_identifiers(layout: Layout) -> list[sql.Identifier]:
 
 def create(layout: Layout) -> sql.Composed:
     """CREATE TABLE with types, limits and key; comments and rights come after it."""
-    return sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(layout.identifier), _body(layout))
+    room = sql.SQL(f" WITH ({ROOM})" if layout.rewritten else "")
+    return sql.SQL("CREATE TABLE {} ({}){}").format(sql.Identifier(layout.identifier), _body(layout), room)
 
 
 def create_temporary(layout: Layout) -> sql.Composed:

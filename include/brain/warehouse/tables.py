@@ -75,6 +75,8 @@ class Layout:
         key: Names of the columns of its primary key.
         columns: In the order in which a new table has them.
         filled: Names of the columns that are never empty, besides the key.
+        rewritten: Every row is replaced by each publication: pages are left part empty for it, so that what readers
+            have to pass does not grow.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Layout:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     filled: frozenset[str] = frozenset()
+    rewritten: bool = False
 
     def __post_init__(self) -> None:
         names = [column.identifier for column in self.columns]
@@ -189,7 +192,7 @@ class PublishedTable:
     def layout(self) -> Layout:
         """The table itself. A kept row may have nothing but its key and the reason."""
         filled = {STALE} if self.unscored == "keep" else {self.value, PUBLISHED_AT, *self.required}
-        return Layout(self.name, self.meaning, self.key, self.columns, frozenset(filled))
+        return Layout(self.name, self.meaning, self.key, self.columns, frozenset(filled), rewritten=True)
 
     @cached_property
     def staging(self) -> Layout:
@@ -229,7 +232,7 @@ class DerivedTable:
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout(self.name, self.meaning, self.key, self.columns)
+        return Layout(self.name, self.meaning, self.key, self.columns, rewritten=True)
 
     @cached_property
     def staging(self) -> Layout:
