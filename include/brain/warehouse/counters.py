@@ -45,6 +45,7 @@ class KeptCounters(Counters):
         super().__init__()
         self._url = url
         self._is_read = False
+        self._is_there = False
 
     def last(self, subject: str) -> int:
         """As in `Counters`.
@@ -61,7 +62,8 @@ class KeptCounters(Counters):
     def _read(self) -> dict[str, int]:
         with explained(), transaction(self._url) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('counters')")
-            if cursor.fetchone() == (None,):
+            self._is_there = cursor.fetchone() != (None,)
+            if not self._is_there:
                 return {}
             cursor.execute("SELECT subject, last FROM counters")
             return dict(cursor.fetchall())
@@ -69,5 +71,6 @@ class KeptCounters(Counters):
     def _write(self, new: Mapping[str, int]) -> None:
         with explained(), transaction(self._url) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('counters'))")  # chunks write side by side
-            evolve(cursor, COUNTERS)
+            if not self._is_there:
+                evolve(cursor, COUNTERS)
             execute_values(cursor, _UPSERT, sorted(new.items()))
