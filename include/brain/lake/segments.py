@@ -79,11 +79,12 @@ class RowFiles:
         if segment.before is None:
             return self._rows(read_file(self.storage, self.folder, segment, [self.key, *columns]), columns)
         table = read_file(self.storage, self.folder, segment)
-        rows = self._rows(table, [name for name in table.column_names if name != self.key])
+        others = [name for name in table.column_names if name != self.key and name not in columns]
+        rows = self._rows(table, [*columns, *others])
         if extend_chain(segment.before, rows) != segment.chain:
             subject = self.storage.describe(f"{self.folder}/{segment.name}")
             raise _damaged(subject, "rows of another content hash than the version's")
-        return Rows(rows.keys, tuple(columns), rows.values[[rows.columns.index(name) for name in columns]])
+        return Rows(rows.keys, tuple(columns), rows.values[: len(columns)])
 
     def _rows(self, table: pa.Table, columns: Sequence[str]) -> Rows:
         values = np.empty((len(columns), table.num_rows))

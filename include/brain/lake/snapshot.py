@@ -88,9 +88,9 @@ def snapshot_of(manifest: Manifest, version: Version) -> Snapshot:
 
 def folder_name(name: str) -> str:
     """A folder's or file's name for `name`; any name is safe, and different names have different folders."""
-    encoded = quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+    encoded = quote(name, safe="", errors="surrogatepass").replace(".", "%2E").replace("~", "%7E")
     if len(encoded) > _FOLDER_LIMIT:
-        encoded = f"{encoded[:80]}~{hashlib.sha256(name.encode()).hexdigest()}"
+        encoded = f"{encoded[:80]}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()}"
     return encoded
 
 

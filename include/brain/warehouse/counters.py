@@ -46,6 +46,7 @@ class KeptCounters(Counters):
         super().__init__()
         self._url = url
         self._is_read = False
+        self._is_there = False
 
     def last(self, subject: str) -> int:
         """As in `Counters`.
@@ -62,14 +63,16 @@ class KeptCounters(Counters):
     def _read(self) -> dict[str, int]:
         with explained(), transaction(self._url) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('counters')")
-            if cursor.fetchone() == (None,):
+            self._is_there = cursor.fetchone() != (None,)
+            if not self._is_there:
                 return {}
             cursor.execute("SELECT subject, last FROM counters")
             return dict(cursor.fetchall())
 
     def _write(self, new: Mapping[str, int]) -> None:
-        with explained():
-            upgrade(self._url, COUNTERS.name, [COUNTERS])
+        if not self._is_there:
+            with explained():
+                upgrade(self._url, COUNTERS.name, [COUNTERS])
         with explained(), transaction(self._url) as connection, connection.cursor() as cursor:
             fence.hold(cursor, COUNTERS.name)  # chunks write side by side
             execute_values(cursor, _UPSERT, sorted(new.items()))
