@@ -18,6 +18,7 @@ from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsEr
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate
 from brain.store import connection
+from brain.store.browse import history
 from brain.store.champions import Champion
 from brain.store.models import ModelStore
 from brain.store.writing import Saved
@@ -111,6 +112,24 @@ def test_writers_of_the_same_key_get_different_versions(
     with ThreadPoolExecutor(2) as pool:
         outcomes = [outcome for found in pool.map(lambda c: opened.add([c]), candidates) for outcome in found]
     assert sorted(outcome.version for outcome in outcomes if isinstance(outcome, Saved)) == [1, 2, 3, 4]
+
+
+def test_who_loses_a_race_stores_its_version_once(
+    standalone: ModelStore, make_candidate: MakeCandidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = pymongo.collection.Collection.insert_many
+
+    def insert_and_be_overtaken(collection: Any, documents: Any, **options: Any) -> Any:
+        stored = insert(collection, documents, **options)
+        monkeypatch.undo()
+        standalone.add([make_candidate(seed=1)])
+        return stored
+
+    monkeypatch.setattr(pymongo.collection.Collection, "insert_many", insert_and_be_overtaken)
+    (saved,) = standalone.add([make_candidate()])
+    assert isinstance(saved, Saved)
+    assert (saved.version, saved.created) == (1, True)
+    assert [past.version for past in history(standalone, GOLD)] == [2, 1]
 
 
 def test_opening_twice_changes_nothing(settings: Settings, store: ModelStore, make_candidate: MakeCandidate) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteError
 
 from brain.core.errors import StorageUnavailable, StoreError
 from brain.core.keys import ModelKey
@@ -92,6 +92,7 @@ class Writer:
         self._drafts: list[_Draft] = []
         self._waiting: set[ModelKey] = set()
         self._waiting_bytes = 0
+        self._landed: dict[ModelKey, int] = {}  # versions of this batch that stay though their attempt failed
 
     def write(self, candidates: Iterable[Candidate]) -> list[Saved | Refused]:
         """Export and write candidates; one outcome a candidate, in order."""
@@ -124,6 +125,7 @@ class Writer:
 
     def _flush(self) -> None:
         drafts, self._drafts, self._waiting, self._waiting_bytes = self._drafts, [], set(), 0
+        self._landed = {}
         # Large payloads first, then versions, then pointers: a crash leaves nothing half visible.
         for waiting in drafts:
             if waiting.body["artifact"]["storage"] == "gridfs":
@@ -175,7 +177,9 @@ class Writer:
         for waiting in drafts:
             key, stands = waiting.key, present[waiting.key]
             last, created, version = _numbered(waiting, stands, newest.get(key, Newest()), taken)
-            if created:
+            if key in self._landed:
+                created, version = True, self._landed[key]
+            elif created:
                 document = finish(waiting.body, version, self._backend.signer)
                 documents.append(_with_payload(document, waiting.payload))
             move = _move(waiting, version, last, stands)
@@ -189,7 +193,7 @@ class Writer:
     def _execute(self, documents: list[Document], moves: list[Write], session: ClientSession | None) -> None:
         try:
             if documents:
-                self._backend.models.insert_many(documents, session=session)
+                self._insert(documents, session)
             if write(self._backend, moves, session) != len(moves):
                 raise _Conflict
         except (BulkWriteError, DuplicateKeyError, WriteError) as error:
@@ -200,6 +204,19 @@ class Writer:
             if VALIDATION_FAILED in codes | {error.code}:
                 raise _Malformed(str(error)) from None
             raise
+
+    def _insert(self, documents: list[Document], session: ClientSession | None) -> None:
+        try:
+            self._backend.models.insert_many(documents, session=session)
+        except BulkWriteError as error:
+            documents = documents[: (error.details or {}).get("nInserted", 0)]
+            raise
+        except PyMongoError:
+            documents = []
+            raise
+        finally:
+            if session is None:  # nothing takes them back when the pointers turn out to have moved
+                self._landed |= {key_of(document): document["version"] for document in documents}
 
 
 def _refuse_other_rows(candidate: Candidate) -> None:
