@@ -101,6 +101,7 @@ def model_database(servers: Servers) -> Iterator[str]:
         client.admin.command("dropUser", name)
 
 
+@pytest.fixture
 def connections(all_connections: dict[str, str]) -> dict[str, str]:
     """The BRAIN_* variables; a folder whose tests need fewer databases has its own."""
     return all_connections
