@@ -9,6 +9,8 @@ export BRAIN_HOME ?= $(CURDIR)/.brain
 export BRAIN_CATALOGUE ?= $(CURDIR)/catalogue.yaml
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# Every process has servers of its own; a file stays in one process.
+PYTEST := $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,10 +30,10 @@ status: $(READY) ## Show what runs, where, and where it logs
 	@$(PYTHON) -m local status
 
 test: $(READY) ## Run the tests on real servers of their own; ARGS="-k extract" narrows them
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-quick: $(READY) ## Run the tests that need no server, in under a minute; `make test` is what counts
-	@$(PYTHON) -m pytest -m quick --timeout 30 $(ARGS)
+	@$(PYTEST) -m quick --timeout 30 $(ARGS)
 
 lint: $(READY) ## ruff, mypy and import-linter
 	@$(VENV)/bin/ruff check .

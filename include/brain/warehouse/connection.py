@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 60
 # What was published stays published, also on a server that otherwise answers before the commit is on disk.
-SESSION = f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s -c synchronous_commit=on"
+SESSION = "-c timezone=UTC -c synchronous_commit=on"
 _SETTING = "BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse"
 
 
@@ -43,7 +43,7 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
             password=parts.password,
             dbname=parts.database,
             connect_timeout=CONNECT_SECONDS,
-            options=SESSION,
+            options=f"{SESSION} -c lock_timeout={LOCK_SECONDS}s",
             **dict(parts.query),
         )
     except psycopg2.OperationalError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
-from psycopg2.errors import DuplicateTable, UniqueViolation
+from psycopg2.errors import DuplicateObject, DuplicateTable, UniqueViolation
 
 from brain.warehouse.connection import transaction
 from brain.warehouse.statements import create
@@ -85,7 +85,7 @@ def _create(cursor: Cursor) -> None:
     cursor.execute("SAVEPOINT making")
     try:
         cursor.execute(create(FENCES))
-    except (DuplicateTable, UniqueViolation):  # another writer was faster
+    except (DuplicateObject, DuplicateTable, UniqueViolation):  # another writer was faster
         cursor.execute("ROLLBACK TO SAVEPOINT making")
 
 
