@@ -19,7 +19,6 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
-import psycopg2.extensions
 import pytest
 from psycopg2 import sql
 from pydantic import SecretStr
@@ -27,7 +26,7 @@ from pydantic import SecretStr
 from brain.core.settings import Settings
 from brain.store.connection import disconnect
 from local import servers as embedded
-from local.databases import OWNERS, READERS, limit_database
+from local.databases import copy_database
 from local.servers import Servers
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
@@ -114,8 +113,8 @@ def all_connections(servers: Servers, model_database: str) -> Iterator[dict[str,
     with closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            _copy_database(cursor, "market", source)
-            _copy_database(cursor, "warehouse", warehouse)
+            copy_database(cursor, "market", source)
+            copy_database(cursor, "warehouse", warehouse)
             given = servers.connections(source, warehouse, model_database)
             yield given
             for name in (source, warehouse):
@@ -139,12 +138,3 @@ def demo_url(connections: dict[str, str]) -> str:
 def reader_url(connections: dict[str, str]) -> str:
     """The warehouse database as `bi_reader`."""
     return connections["BRAIN_READER_URL"]
-
-
-def _copy_database(cursor: psycopg2.extensions.cursor, template: str, name: str) -> None:
-    cursor.execute(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy").format(
-            sql.Identifier(name), sql.Identifier(template), sql.Identifier(OWNERS[template])
-        )
-    )
-    limit_database(cursor, name, READERS[template])

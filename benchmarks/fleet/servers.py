@@ -6,11 +6,12 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from brain.core.settings import Settings
 from local import servers as embedded
+from local.databases import copy_database
 
 CATALOGUE = Path(__file__).parents[2] / "catalogue.yaml"
 
@@ -35,9 +36,15 @@ def benchmark_servers() -> Iterator[dict[str, str]]:
 
 
 def fresh(variables: dict[str, str]) -> Settings:
-    """Settings on the same servers with an empty model database and an empty lake."""
-    name = f"brain_{uuid.uuid4().hex[:8]}"
-    base, options = variables["BRAIN_MONGO_URL"].split("?")
-    url = f"{base.rsplit('/', 1)[0]}/{name}?{options}"
-    lake = f"{variables['BRAIN_LAKE_URL']}_{name}"
-    return Settings.load({}, {**variables, "BRAIN_MONGO_URL": url, "BRAIN_LAKE_URL": lake})
+    """Settings on the same servers with an empty model database, an empty warehouse and an empty lake."""
+    servers = embedded.up(Path(variables["BRAIN_HOME"]))
+    models = f"brain_{uuid.uuid4().hex[:8]}"
+    warehouse = models.replace("brain", "warehouse")
+    servers.mongo.admit(servers.mongo_port, models)
+    with closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
+        connection.autocommit = True
+        copy_database(connection.cursor(), "warehouse", warehouse)
+    lake = f"{variables['BRAIN_LAKE_URL']}_{models}"
+    return Settings.load(
+        {}, {**variables, **servers.connections(warehouse=warehouse, models=models), "BRAIN_LAKE_URL": lake}
+    )

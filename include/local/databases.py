@@ -77,6 +77,13 @@ def limit_database(cursor: psycopg2.extensions.cursor, database: str, reader: st
         cursor.execute(grant.format(sql.Identifier(database), sql.Identifier(reader)))
 
 
+def copy_database(cursor: psycopg2.extensions.cursor, template: str, name: str) -> None:
+    """Make `name`, with the tables and rights of `template`, a database that nobody is connected to."""
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy")
+    cursor.execute(create.format(*(sql.Identifier(word) for word in (name, template, OWNERS[template]))))
+    limit_database(cursor, name, READERS.get(template))
+
+
 def _ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
