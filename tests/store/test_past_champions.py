@@ -65,12 +65,20 @@ def test_a_verdict_counts_only_on_its_version_and_from_its_moment_on(
     assert told == {5: False, 8: True}
 
 
-def test_moves_that_were_altered_cannot_bring_in_a_later_model(trained: ModelStore) -> None:
-    trained.backend.champions.update_one({}, {"$set": {"moves.0.version": 3}})
-    (refused,) = trained.champions(["GOLD"], then=Moment(june(5)))
+@pytest.mark.parametrize("version", [1, 3])
+def test_moves_that_were_altered_are_refused(trained: ModelStore, version: int) -> None:
+    trained.backend.champions.update_one({}, {"$set": {"moves.1.version": version}})
+    (refused,) = trained.champions(["GOLD"], then=Moment(june(9)))
     assert isinstance(refused, Refused)
     assert isinstance(refused.error, ArtifactRejected)
-    assert "trained for 2024-06-15" in str(refused.error)
+
+
+def test_a_pointer_that_cannot_be_decoded_stops_no_other(trained: ModelStore, make_candidate: MakeCandidate) -> None:
+    trained.add([make_candidate("SILVER", trained_at=june(1))])
+    trained.backend.champions.update_one({"entity": "GOLD"}, {"$unset": {"moves": ""}})
+    gold, silver = trained.champions(["GOLD", "SILVER"], then=Moment(june(5)))
+    assert isinstance(gold, Refused)
+    assert isinstance(silver, Champion)
 
 
 def test_moves_that_cannot_be_read_refuse_their_own_key_only(
@@ -84,12 +92,12 @@ def test_moves_that_cannot_be_read_refuse_their_own_key_only(
 
 
 def test_a_moment_before_the_remembered_moves_says_so(trained: ModelStore) -> None:
-    moves = [{"version": 2, "at": june(8), "reason": "?"}] * MOVES_KEPT
-    trained.backend.champions.update_one({}, {"$set": {"moves": moves}})
+    for number in range(MOVES_KEPT):
+        trained.rollback(GOLD, 1 + number % 2, at=june(21), reason="?")
     (refused,) = trained.champions(["GOLD"], then=Moment(june(5)))
     assert isinstance(refused, Refused)
     assert isinstance(refused.error, ModelNotFound)
-    assert f"only its last {MOVES_KEPT} moves, the first of 2024-06-08" in str(refused.error)
+    assert f"only its last {MOVES_KEPT} moves, the first of 2024-06-21" in str(refused.error)
 
 
 def test_a_champion_that_was_pruned_says_so(trained: ModelStore) -> None:

@@ -15,7 +15,7 @@ from brain.store.decisions import Decided, newest_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.pointers import moves_of, verify_pointer
-from brain.store.reading import decoded, key_in
+from brain.store.reading import decoded, key_in, sound
 from brain.store.schema import CHAMPIONS, KEY, MODELS
 from brain.store.stored_model import StoredModel, model_id
 
@@ -85,13 +85,13 @@ def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> lis
     """The champions, by key; one that is refused is listed with the reason."""
     fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
     with explained():
-        return [_listed(store, key, raw) for key, raw in store.joined(entities, None, fields)]
+        return [_listed(store, key, joined) for key, joined in store.joined(entities, None, fields)]
 
 
-def _listed(store: ModelStore, key: ModelKey, raw: RawBSONDocument) -> Listed:
+def _listed(store: ModelStore, key: ModelKey, joined: dict[str, Any] | ArtifactRejected) -> Listed:
     try:
-        pointer, found = store.verified(raw, key)
-        notes = [_revised(decoded(raw, str(key)).get("revised")), pointer.degraded]
+        pointer, found = store.verified(joined, key)
+        notes = [_revised(sound(joined).get("revised")), pointer.degraded]
     except StoreError as error:
         return Listed(key.entity, key.target, None, "(refused)", None, None, None, str(error))
     verdict = pointer.verdict_on(key)

@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from brain.core.counters import Counters
-from brain.core.errors import ModelNotFound, StoreError
+from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
 from brain.core.keys import ModelKey, Sha256
 from brain.core.signing import Signer
 from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed
@@ -23,7 +23,7 @@ from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.past_champions import past_champions
 from brain.store.pointers import SIGNED, Pointer, verify_pointer
-from brain.store.reading import decoded, key_in
+from brain.store.reading import decoded, keyed, sound
 from brain.store.retention import delete, prune, rollback
 from brain.store.schema import CHAMPIONS, KEY, MODELS, prepare
 from brain.store.stored_model import StoredModel, model_id
@@ -32,8 +32,6 @@ from brain.store.writing import VALIDATION_FAILED, Saved, Writer
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-
-    from bson.raw_bson import RawBSONDocument
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
@@ -220,9 +218,9 @@ class ModelStore:
             if then is not None:
                 yield from past_champions(self.backend, self.scope(entities, targets), then)
                 return
-            for key, raw in self.joined(entities, targets, fields):
+            for key, joined in self.joined(entities, targets, fields):
                 try:
-                    yield self._champion(raw, key)
+                    yield self._champion(joined, key)
                 except StoreError as error:
                     yield Refused(key, error)
 
@@ -279,8 +277,10 @@ class ModelStore:
 
     def joined(
         self, entities: Sequence[str] | None, targets: Sequence[str] | None, fields: Mapping[str, int]
-    ) -> Iterator[tuple[ModelKey, RawBSONDocument]]:
+    ) -> Iterator[tuple[ModelKey, dict[str, Any] | ArtifactRejected]]:
         """Pointers in key order, each with the version it names as ``found``; nothing is verified yet.
+
+        One that cannot be decoded is given as the reason.
 
         Args:
             fields: Of the version.
@@ -294,19 +294,20 @@ class ModelStore:
         ]
         with self.backend.raw(CHAMPIONS).aggregate(stages, batchSize=FETCH) as cursor:
             for raw in cursor:
-                if (key := key_in(raw)) is None:
+                key, content = keyed(raw, "champion")
+                if key is None:
                     _LOG.warning("treated as absent: the champion %r, which names no model", raw["_id"])
                 else:
-                    yield key, raw
+                    yield key, content
 
-    def verified(self, raw: RawBSONDocument, key: ModelKey) -> tuple[Pointer, dict[str, Any]]:
+    def verified(self, joined: dict[str, Any] | ArtifactRejected, key: ModelKey) -> tuple[Pointer, dict[str, Any]]:
         """A pointer of `joined`, and the signed part of the version it names.
 
         Raises:
             ArtifactRejected: One of them was altered, or the pointer is an old one.
             ModelNotFound: There is no such version.
         """
-        content = decoded(raw, f"the champion of {key}")
+        content = sound(joined)
         pointer = verify_pointer(content, key, self.backend.signer, self.backend.counters)
         if not content["found"]:
             raise _not_found(pointer.model)
@@ -314,8 +315,8 @@ class ModelStore:
         document.verify(found, key, pointer.version, self.backend.signer)
         return pointer, found
 
-    def _champion(self, raw: RawBSONDocument, key: ModelKey) -> Champion:
-        pointer, found = self.verified(raw, key)
+    def _champion(self, joined: dict[str, Any] | ArtifactRejected, key: ModelKey) -> Champion:
+        pointer, found = self.verified(joined, key)
         payload = payload_of(self.backend, found, found["_id"])
         return Champion(document.read(found, payload, key, pointer.version), pointer.verdict_on(key))
 
@@ -325,9 +326,9 @@ class ModelStore:
         """Pointers and signed parts of the champions that pass verification."""
         fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
         with explained():
-            for key, raw in self.joined(entities, targets, fields):
+            for key, joined in self.joined(entities, targets, fields):
                 try:
-                    yield self.verified(raw, key)
+                    yield self.verified(joined, key)
                 except StoreError as error:
                     _LOG.warning("treated as absent: %s", error)
 

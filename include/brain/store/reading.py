@@ -46,3 +46,29 @@ def key_in(document: Mapping[str, Any]) -> ModelKey | None:
     """The model key of a document of any of the collections; None if it has none."""
     parts = [document.get(name) for name in ("use_case", "entity", "target")]
     return ModelKey(*parts) if all(isinstance(part, str) for part in parts) else None  # type: ignore[arg-type]
+
+
+def keyed(raw: RawBSONDocument, kind: str) -> tuple[ModelKey | None, Document | ArtifactRejected]:
+    """A document's model key, if it has one, and the document, or why it is none; decoded once where it is sound.
+
+    Args:
+        kind: What it is called: "champion".
+    """
+    try:
+        content = decoded(raw, f"a {kind}")
+    except ArtifactRejected as error:
+        key = key_in(raw)
+        error.subject = f"the {kind} of {key}"
+        return key, error
+    return key_in(content), content
+
+
+def sound(content: Document | ArtifactRejected) -> Document:
+    """The document that `keyed` found.
+
+    Raises:
+        ArtifactRejected: It found none.
+    """
+    if isinstance(content, ArtifactRejected):
+        raise content
+    return content
