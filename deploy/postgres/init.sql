@@ -25,7 +25,12 @@ SELECT format(
 SELECT format('ALTER ROLE %I SET default_transaction_read_only = on', role) FROM wanted WHERE reads IS NOT NULL \gexec
 
 -- Limits of the BI login. A session can lift all but the first and the last of them; brain_writer may end a session that
--- is in its way for longer.
+-- is in its way for longer. What the login has set for itself goes.
+ALTER ROLE bi_reader RESET ALL;
+SELECT format('ALTER ROLE bi_reader IN DATABASE %I RESET ALL', datname)
+FROM pg_db_role_setting JOIN pg_database AS base ON base.oid = setdatabase
+WHERE setrole = 'bi_reader'::regrole \gexec
+ALTER ROLE bi_reader SET default_transaction_read_only = on;
 ALTER ROLE bi_reader CONNECTION LIMIT 40;
 ALTER ROLE bi_reader SET statement_timeout = '60s';
 ALTER ROLE bi_reader SET transaction_timeout = '60s';
@@ -37,6 +42,9 @@ GRANT bi_reader TO brain_writer WITH INHERIT TRUE, SET FALSE;
 SELECT format('CREATE DATABASE %I OWNER %I', owns, role) FROM wanted
 WHERE owns IS NOT NULL AND owns NOT IN (SELECT datname FROM pg_database) \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', owns) FROM wanted WHERE owns IS NOT NULL \gexec
+-- Nobody but the superuser has work there, and no limit of ours holds there.
+REVOKE ALL ON DATABASE postgres FROM PUBLIC;
+REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 SELECT format('GRANT CONNECT ON DATABASE %I TO %I', reads, role) FROM wanted WHERE reads IS NOT NULL \gexec
 
 \connect market
@@ -50,12 +58,12 @@ ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT USAGE ON SCHEMAS TO brain_s
 ALTER SCHEMA public OWNER TO brain_writer;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO bi_reader;
--- What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log,
--- and ending the sessions of others who share the login.
+-- What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log or
+-- the queue of notifications, and ending the sessions of others who share the login.
 SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure) FROM pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND (
     proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
-    OR proname IN ('pg_logical_emit_message', 'pg_terminate_backend', 'pg_cancel_backend')) \gexec
+    OR proname IN ('pg_logical_emit_message', 'pg_notify', 'pg_terminate_backend', 'pg_cancel_backend')) \gexec
 GRANT EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint) TO brain_writer;
 
 \connect airflow

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # A terminal obeys these; a name or a message from a table must not command it.
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+# Nor may it be shown in another order than it is read in.
+DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROLS |= {code: f"\\u{code:04x}" for code in DIRECTIONS}
 
 
 class PlainConsole(Console):

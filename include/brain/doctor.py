@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from brain.source.connect import Source
 
 PROBE = "doctor.probe"
+ROUNDING = """
+SELECT setting FROM pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setrole = current_user::regrole AND setting ~ '^extra_float_digits=-'
+"""
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ def _warehouse(settings: Settings) -> str:
 
 
 def _reader(settings: Settings) -> str:
+    from brain.core.errors import QueryRefused
     from brain.warehouse.read import ask
 
     if settings.reader_url is None:
@@ -164,4 +169,13 @@ def _reader(settings: Settings) -> str:
     (found,) = ask(settings.reader_url, "SELECT count(*) > 0 FROM pg_tables WHERE schemaname = current_schema()").rows[
         0
     ]
+    rows = ask(settings.reader_url, ROUNDING).rows
+    if rows:
+        raise QueryRefused(
+            "BRAIN_READER_URL",
+            found=f"a login that rounds numbers by its own default ({rows[0][0]})",
+            expected="numbers as they were published",
+            remedy="Somebody with this login has set it: `brain up` sets it back; elsewhere run"
+            " ALTER ROLE … RESET extra_float_digits as a superuser, and change the password.",
+        )
     return "can log in" + ("" if found else "; nothing is published yet")

@@ -25,6 +25,8 @@ OWNERS = {"market": "market_owner", "warehouse": "brain_writer", "airflow": "air
 READERS = {"market": "brain_source", "warehouse": "bi_reader"}
 ROLES = (*OWNERS.values(), *READERS.values())
 
+MAINTENANCE = ("postgres", "template1")  # nobody but the superuser has work there, and no limit of ours holds there
+
 # Of these a session can lift all but the last; brain_writer may end a session that is in its way for longer.
 READER = "bi_reader"
 READER_CONNECTIONS = 40
@@ -35,14 +37,14 @@ READER_LIMITS = {
     "lock_timeout": "10s",
     "temp_file_limit": "1GB",
 }
-# What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log,
-# and ending the sessions of others who share the login.
+# What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log or
+# the queue of notifications, and ending the sessions of others who share the login.
 REVOKE_FUNCTIONS = """
 DO $$ DECLARE function regprocedure; BEGIN
     FOR function IN
         SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND (
             proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
-            OR proname IN ('pg_logical_emit_message', 'pg_terminate_backend', 'pg_cancel_backend'))
+            OR proname IN ('pg_logical_emit_message', 'pg_notify', 'pg_terminate_backend', 'pg_cancel_backend'))
     LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', function); END LOOP;
 END $$
 """
@@ -56,6 +58,8 @@ def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
         for role in ROLES:
             _ensure_role(cursor, role, state.password(role))
         _limit_reader(cursor)
+        for database in MAINTENANCE:
+            limit_database(cursor, database, None)
         for database, owner in OWNERS.items():
             _ensure_database(cursor, database, owner)
             limit_database(cursor, database, READERS.get(database))
@@ -96,11 +100,19 @@ def _ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -
 
 
 def _limit_reader(cursor: psycopg2.extensions.cursor) -> None:
-    """Give the BI login its limits; brain_writer may end its sessions."""
+    """Give the BI login its limits, in place of what it has set for itself; brain_writer may end its sessions."""
     role = sql.Identifier(READER)
-    cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(role), (READER_CONNECTIONS,))
-    for name, value in READER_LIMITS.items():
+    cursor.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(role))
+    cursor.execute(
+        "SELECT datname FROM pg_db_role_setting JOIN pg_database AS base ON base.oid = setdatabase"
+        " WHERE setrole = %s::regrole",
+        (READER,),
+    )
+    for (database,) in cursor.fetchall():
+        cursor.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, sql.Identifier(database)))
+    for name, value in {"default_transaction_read_only": "on", **READER_LIMITS}.items():
         cursor.execute(sql.SQL("ALTER ROLE {} SET {} = %s").format(role, sql.Identifier(name)), (value,))
+    cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(role), (READER_CONNECTIONS,))
     writer = sql.Identifier(OWNERS["warehouse"])
     cursor.execute(sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE").format(role, writer))
 

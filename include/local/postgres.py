@@ -42,6 +42,7 @@ TUNING = {
     "shared_buffers": "128MB",
     "work_mem": "16MB",
     "max_connections": "120",
+    "authentication_timeout": "5s",  # a connection without a password takes one of them for so long
     "max_wal_size": "512MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",

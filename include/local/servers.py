@@ -82,10 +82,8 @@ def up(home: Path, *, durable: bool = True) -> Servers:
         if not cluster.data.exists():
             state.versions.clear()  # a new cluster holds no metadata schema yet
         save_state(home, state)  # before the passwords are used: an interrupted first start can be resumed
-        running = cluster.pid() is not None
         state.ports["postgres"] = cluster.start(state.ports.get("postgres", postgres.USUAL_PORT))
-        if not running:
-            prepare_databases(cluster, state.ports["postgres"], state)
+        prepare_databases(cluster, state.ports["postgres"], state)  # also on a running one: a login may change itself
         state.ports["mongo"] = models.start(state.ports.get("mongo", mongo.USUAL_PORT))
         servers = Servers(cluster, state.ports["postgres"], models, state.ports["mongo"], state)
         write_connections(home / CONNECTIONS_FILE, {**servers.connections(), **_catalogue(home)})

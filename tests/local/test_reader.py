@@ -15,6 +15,7 @@ from brain.core.errors import TableBusy
 from brain.warehouse import upgrade
 from brain.warehouse.tables import Column
 from local.databases import READER_CONNECTIONS, READER_LIMITS, prepare_databases
+from local.servers import up
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, frame, show
 from tests.warehouse.test_evolution import with_columns
 
@@ -67,6 +68,7 @@ def test_it_cannot_take_all_connections(settings: Settings, reader_url: str) -> 
         "SELECT pg_advisory_lock(1)",
         "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
         "SELECT pg_logical_emit_message(false, 'a', 'b')",
+        "SELECT pg_notify('a', 'b')",
         "SELECT pg_terminate_backend(pg_backend_pid())",
         "SELECT pg_cancel_backend(pg_backend_pid())",
         "CREATE TABLE mine (x integer)",
@@ -98,6 +100,38 @@ def test_a_password_it_changes_is_set_back_when_the_servers_come_up(servers: Ser
     finally:
         prepare_databases(servers.postgres, servers.postgres_port, servers.state)
     login(reader_url).close()
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1", "market", "airflow"])
+def test_it_enters_no_other_database_where_its_limits_do_not_hold(reader_url: str, database: str) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+        login(f"{reader_url.rsplit('/', 1)[0]}/{database}")
+
+
+def test_what_it_sets_for_itself_goes_when_the_servers_come_up(servers: Servers, reader_url: str) -> None:
+    with closing(login(reader_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ WRITE")
+        cursor.execute("ALTER ROLE bi_reader SET extra_float_digits = -15")
+        cursor.execute(f"ALTER ROLE bi_reader IN DATABASE {connection.info.dbname} SET statement_timeout = 0")
+        connection.commit()
+    up(servers.postgres.home, durable=False)
+    with closing(login(reader_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('extra_float_digits'), current_setting('statement_timeout')")
+        assert cursor.fetchall() == [("1", "1min")]
+
+
+def test_readers_who_take_turns_in_the_way_are_disconnected_in_the_end(
+    settings: Settings, reader_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each within its limits: none is ever overdue."""
+    monkeypatch.setattr(upgrade, "PATIENCE_SECONDS", 1)
+    show(settings, SALES, frame(BERN))
+    with closing(login(reader_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM sales")
+        grown = with_columns(SALES, Column("colour", "text", "Colour."))
+        show(settings, grown, frame(BERN).assign(colour="red"), TUESDAY)
+        with pytest.raises(psycopg2.OperationalError, match=r"terminating connection|server closed"):
+            cursor.execute("SELECT 1")
 
 
 def test_an_open_transaction_stops_no_publication_and_no_other_reader(

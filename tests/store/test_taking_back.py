@@ -142,3 +142,17 @@ def test_an_altered_version_before_it_is_refused_and_nothing_is_deleted(
     with pytest.raises(ArtifactRejected):
         repair(store)
     assert store.champion_version(GOLD) == 2
+
+
+@pytest.mark.parametrize("moves", [None, "x", [{"version": 1}]])
+def test_moves_that_were_altered_choose_no_version_and_stop_no_other_model(
+    store: ModelStore, make_candidate: MakeCandidate, moves: object
+) -> None:
+    """MongoDB's user could otherwise choose which version the repair signs as the champion."""
+    trained(store, make_candidate, MONDAY, MONDAY + timedelta(days=1), FUTURE)
+    store.add([make_candidate("SILVER", seed=number, trained_at=at) for number, at in enumerate((MONDAY, FUTURE))])
+    change = {"$unset": {"moves": ""}} if moves is None else {"$set": {"moves": moves}}
+    store.backend.database.command("collMod", "champions", validator={})
+    store.backend.champions.update_one({"entity": "GOLD"}, change)
+    silver = model_key("SILVER", 25)
+    assert repair(store) == [Later(GOLD, (3,), 3, 2), Later(silver, (2,), 2, 1)]

@@ -7,9 +7,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from brain.core.errors import QueryRefused
+from brain.doctor import _reader
+from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask, last_published, referenced_versions
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, execute, frame, show
 
@@ -72,6 +75,12 @@ def test_before_the_first_publication_no_version_is_declared_unused(settings: Se
         ("SELECT 1 / 0", "division by zero"),
         ("SELECT nonsense", 'column "nonsense" does not exist'),
         ("", "empty query"),
+        ("SELECT 'a' || chr(0)", "null character"),
+        ("SELECT '\x00'", "NUL"),
+        ("SELECT '\ud800'", "surrogates"),
+        ("SELECT '4713-01-01 BC'::date", "year"),
+        ("SELECT '294276-12-31'::timestamp", "year"),
+        ("SELECT query_to_xml('delete from sales', true, true, '')", "cannot open|not allowed|read-only|unsupported"),
     ],
 )
 def test_even_the_publisher_asks_one_question_and_changes_nothing(settings: Settings, query: str, told: str) -> None:
@@ -97,3 +106,23 @@ def test_a_question_that_takes_too_long_says_so(settings: Settings) -> None:
 
 def test_a_plan_can_be_asked_for(settings: Settings) -> None:
     assert ask(settings.warehouse_url, "EXPLAIN SELECT 1").columns == ("QUERY PLAN",)
+
+
+def test_what_the_login_has_set_for_itself_changes_no_number(settings: Settings, reader_url: str) -> None:
+    """Everybody who shares a login may set its defaults for the others."""
+    show(settings, SALES, frame(("Bern", 1, 10, 0.1234567890123456)))
+    url = SecretStr(reader_url)
+    with transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ WRITE")
+        cursor.execute("ALTER ROLE bi_reader SET extra_float_digits = -15")
+        cursor.execute("ALTER ROLE bi_reader SET intervalstyle = sql_standard")
+    try:
+        answer = ask(url, "SELECT 0.1234567890123456::float8::text")
+        assert answer.rows == [("0.1234567890123456",)]
+        with pytest.raises(QueryRefused, match="rounds numbers by its own default"):
+            _reader(settings)
+    finally:
+        with transaction(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ WRITE")
+            cursor.execute("ALTER ROLE bi_reader RESET extra_float_digits")
+            cursor.execute("ALTER ROLE bi_reader RESET intervalstyle")

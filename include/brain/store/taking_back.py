@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from brain.store.backend import key_of
+from brain.core.errors import ArtifactRejected
 from brain.store.bson_values import to_plain
 from brain.store.connection import explained
-from brain.store.schema import KEY
+from brain.store.pointers import moves_of, verify_pointer
+from brain.store.reading import key_in, keyed, sound
+from brain.store.schema import CHAMPIONS, KEY, MODELS
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
 
     from brain.core.keys import ModelKey
     from brain.core.moment import Moment
     from brain.store.models import ModelStore
+    from brain.store.pointers import MoveMade, Pointer
 
 Document = dict[str, Any]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Served:
+    """What is served of one model, and what was before, oldest first."""
+
+    pointer: Pointer
+    moves: tuple[MoveMade, ...]
 
 
 @dataclass(frozen=True)
@@ -43,13 +58,37 @@ def later_models(store: ModelStore, after: Moment) -> list[Later]:
     with explained():
         versions: dict[ModelKey, dict[int, bool]] = {}
         fields = {**dict.fromkeys(KEY, 1), "version": 1, "trained_at": 1}
-        for found in store.backend.models.find(scope, fields).sort([*order, ("version", -1)]):
-            versions.setdefault(key_of(found), {})[found["version"]] = found["trained_at"] > at
-        fields = {**dict.fromkeys(KEY, 1), "version": 1, "verdict.decided_for": 1, "moves": 1}
-        pointers = {key_of(found): found for found in store.backend.champions.find(scope, fields).sort(order)}
-    keys = sorted(versions.keys() | pointers.keys(), key=str)
-    told = (_later(key, versions.get(key, {}), pointers.get(key), at) for key in keys)
+        for raw in store.backend.raw(MODELS).find(scope, fields).sort([*order, ("version", -1)]):
+            key, number, trained_at = key_in(raw), raw.get("version"), raw.get("trained_at")
+            if key is not None and isinstance(number, int) and isinstance(trained_at, datetime):
+                versions.setdefault(key, {})[number] = trained_at > at
+        served = dict(_served(store, scope))
+    keys = sorted(versions.keys() | served.keys(), key=str)
+    told = (_later(key, versions.get(key, {}), served.get(key), at) for key in keys)
     return [later for later in told if later]
+
+
+def _served(store: ModelStore, scope: Document) -> Iterator[tuple[ModelKey, _Served]]:
+    """The pointers that verify; the others are left out: no version is served by them.
+
+    Where moves were altered, it is as if there were none: the newest version of before is restored.
+    """
+    backend = store.backend
+    for raw in backend.raw(CHAMPIONS).find(scope):
+        key, content = keyed(raw, "champion")
+        if key is None:
+            continue
+        try:
+            pointer = verify_pointer(sound(content), key, backend.signer, backend.counters)
+        except ArtifactRejected as error:
+            _LOG.warning("treated as absent: %s", error)
+            continue
+        try:
+            moves = moves_of(sound(content), pointer)
+        except ArtifactRejected as error:
+            _LOG.warning("treated as absent: %s", error)
+            moves = ()
+        yield key, _Served(pointer, moves)
 
 
 def take_back(store: ModelStore, later: Later, after: Moment) -> None:
@@ -86,16 +125,16 @@ def _decided(store: ModelStore, after: Moment) -> Document:
     return {**store.scope(None), "interval_end": {"$gt": to_plain(after.at)}}
 
 
-def _later(key: ModelKey, versions: dict[int, bool], pointer: Document | None, at: datetime) -> Later | None:
+def _later(key: ModelKey, versions: dict[int, bool], served: _Served | None, at: datetime) -> Later | None:
     later = tuple(version for version, is_later in versions.items() if is_later)
     before = [version for version, is_later in versions.items() if not is_later]
-    if pointer is None:
+    if served is None:
         return Later(key, later, None, max(before, default=None)) if later else None
-    moves = pointer["moves"]
-    judged = pointer.get("verdict", {}).get("decided_for", at) > at
-    moved = pointer["version"] in later or moves[-1]["at"] > at
+    pointer, moves = served.pointer, served.moves
+    judged = pointer.verdict is not None and pointer.verdict.decided_for > at
+    moved = pointer.version in later or (bool(moves) and moves[-1].at > at)
     if not (later or judged or moved):
         return None
-    served = [move["version"] for move in moves if move["at"] <= at and move["version"] in before]
-    restored = served[-1] if served else max(before, default=None)
-    return Later(key, later, pointer["version"], restored)
+    known = [move.version for move in moves if move.at <= at and move.version in before]
+    restored = known[-1] if known else max(before, default=None)
+    return Later(key, later, pointer.version, restored)

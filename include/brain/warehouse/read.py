@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 OPEN_CURSOR = """
 DO $$ DECLARE answer refcursor := 'answer'; BEGIN OPEN answer FOR EXECUTE current_setting('brain.question'); END $$
 """
+# ValueError: text that cannot be sent, or an answer Python has no value for (a date before the year 1).
+REFUSALS = (
+    *(psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.InternalError, psycopg2.NotSupportedError),
+    *(pg.ProgramLimitExceeded, pg.StatementTooComplex, pg.ConfigurationLimitExceeded, pg.QueryCanceled),
+    *(ValueError, OverflowError),
+)
+# A login may change its own defaults, and those of everybody who shares it.
+AS_DECLARED = """
+SET TRANSACTION READ ONLY;
+SET LOCAL extra_float_digits = 1; SET LOCAL datestyle = ISO;
+SET LOCAL intervalstyle = postgres; SET LOCAL bytea_output = hex;
+"""
 
 
 @dataclass(frozen=True)
@@ -51,16 +63,16 @@ def ask(url: SecretStr, query: str | sql.Composable, values: Sequence[object] | 
         QueryRefused: The query is wrong, takes too long, or the role may not do what it asks for.
     """
     with transaction(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute(AS_DECLARED)
         try:
             text = cursor.mogrify(query, values).decode()
             cursor.execute("SELECT set_config('brain.question', %s, true)", (text,))
             cursor.execute(OPEN_CURSOR)
             cursor.execute("FETCH ALL FROM answer")
-        except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.InternalError, pg.QueryCanceled) as error:
+            assert cursor.description is not None
+            return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
+        except REFUSALS as error:
             raise _refused(error) from error
-        assert cursor.description is not None
-        return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
 
 
 def last_published(
@@ -132,7 +144,7 @@ def _versions(table: PublishedTable, model: ModelColumns) -> sql.Composed:
     return sql.SQL("{} UNION {} AND {} >= %s").format(query, past, sql.Identifier(PUBLISHED_AT))
 
 
-def _refused(error: psycopg2.Error) -> QueryRefused:
+def _refused(error: Exception) -> QueryRefused:
     missing = isinstance(error, pg.UndefinedTable)
     return QueryRefused(
         "SQL",

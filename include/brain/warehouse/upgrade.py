@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 WAIT = "50ms"
 PAUSE_SECONDS = 0.5
-PATIENCE_SECONDS = 90  # longer than READER_SECONDS: a reader who never ends does not stop a publication
 READER_SECONDS = 60  # the longest transaction of the reader role, as local.databases limits it
+PATIENCE_SECONDS = 90  # then every reader in the way is disconnected, so that taking turns stops no publication either
+LAST_SECONDS = 15  # tries after that
 
 OVERDUE = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity AS session
@@ -43,7 +44,8 @@ WHERE usename = %s AND datname = current_database() AND xact_start < clock_times
 def upgrade(url: SecretStr, work: str, layouts: Sequence[Layout]) -> dict[str, tuple[str, ...]]:
     """Make some tables what is declared; by name, the columns they have besides.
 
-    A reader who has lifted the limits of the reader role and stays in the way is disconnected, where the writer may.
+    A reader who has lifted the limits of the reader role and stays in the way is disconnected, where the writer may;
+    after `PATIENCE_SECONDS` every reader in the way is.
 
     Args:
         work: What is fenced: see `brain.warehouse.fence`.
@@ -52,15 +54,18 @@ def upgrade(url: SecretStr, work: str, layouts: Sequence[Layout]) -> dict[str, t
         PublishError: A table cannot be brought to what this release declares; nothing was changed.
         TableBusy: Somebody else than an overdue reader stays in the way.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    start = time.monotonic()
     while True:
         try:
             return _upgrade(url, work, layouts)
         except TableBusy:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if waited > PATIENCE_SECONDS + LAST_SECONDS:
                 raise
-        _end_overdue_readers(url, layouts)
-        time.sleep(PAUSE_SECONDS)
+        is_last = waited > PATIENCE_SECONDS
+        _end_readers(url, layouts, 0 if is_last else READER_SECONDS)
+        if not is_last:
+            time.sleep(PAUSE_SECONDS)
 
 
 def _upgrade(url: SecretStr, work: str, layouts: Sequence[Layout]) -> dict[str, tuple[str, ...]]:
@@ -81,10 +86,10 @@ def _pattern(pattern: Layout, facts: dict[str, Facts]) -> Pattern:
     return Pattern.of(pattern, facts[pattern.identifier])
 
 
-def _end_overdue_readers(url: SecretStr, layouts: Sequence[Layout]) -> None:
-    """Disconnect readers that hold a lock for longer than their role may; the role is a member of the reader's."""
+def _end_readers(url: SecretStr, layouts: Sequence[Layout], seconds: int) -> None:
+    """Disconnect readers that hold a lock for longer than `seconds`; the role is a member of the reader's."""
     try:
         with transaction(url) as connection, connection.cursor() as cursor:
-            cursor.execute(OVERDUE, (READER_ROLE, READER_SECONDS, [layout.identifier for layout in layouts]))
+            cursor.execute(OVERDUE, (READER_ROLE, seconds, [layout.identifier for layout in layouts]))
     except InsufficientPrivilege:
         return  # it waits for them to end
