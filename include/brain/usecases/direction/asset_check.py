@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from brain.core.errors import SourceTableError
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.usecases.direction.asset_facts import column_facts, row_facts, table_facts
 from brain.usecases.direction.asset_rules import asset_rules, table_rules
+from brain.usecases.direction.bad_ticks import bad_ticks
 from brain.usecases.direction.names import CLOSE, DATE, target_name
 
 if TYPE_CHECKING:
@@ -44,7 +47,12 @@ def check_asset(
     rules = table_rules(spec.quality)
     if not unchanged:
         rules = asset_rules(spec.quality)
-        facts |= {"rows": row_facts(frame), "columns": column_facts(frame, spec, whole=len(frame) == total)}
+        ticks = bad_ticks(frame[CLOSE].to_numpy(np.float64)).astype(np.float64)
+        columns = column_facts(frame, spec, whole=len(frame) == total)
+        facts |= {"rows": row_facts(frame).assign(bad_tick=ticks), "columns": columns}
+            "rows": row_facts(frame).assign(bad_tick=bad_ticks(frame[CLOSE].to_numpy(np.float64)).astype(np.float64)),
+            "columns": column_facts(frame, spec, whole=len(frame) == total),
+        }
     findings, results = validate(rules, facts, _ROW_IDS, spec.name)
     return GateResult(spec.name, len(frame), tuple(rule.name for rule in rules), tuple(findings), results)
 

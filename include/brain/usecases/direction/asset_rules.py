@@ -68,6 +68,12 @@ def _price_rules(quality: QualitySettings) -> Sequence[Rule]:
             max_value=quality.max_jump,
         ),
         between(
+            "bad_ticks", quality.bad_ticks, "rows", "bad_tick",
+            "{count} row(s) on which Close jumps away and comes straight back ({examples}); returns that begin or end "
+            "there are left out of training",
+            max_value=0,
+        ),
+        between(
             "gaps", quality.gaps, "rows", "gap",
             f"{{count}} gap(s) of more than {quality.max_gap} trading days, ending on {{examples}}",
             max_value=quality.max_gap,
@@ -94,7 +100,8 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
         ),
         between(
             "constant_target", quality.constant_target, "columns", "minority",
-            "{count} target(s) that are empty or only ever go one way ({examples}); expected ups and downs",
+            "{count} target(s) that are empty or only ever go one way ({examples}); expected ups and downs. Such a "
+            "horizon is not trained, the others are",
             min_value=1,
         ),
         between(

@@ -1,0 +1,362 @@
+"""Finds features that know the future: how each moves with what Close, its range and Volume do after the row.
+
+A feature is compared with the coming days only after what the past explains of it is taken out, so that momentum,
+volatility and whatever else is made from earlier rows is left with noise. What remains of an honest feature is news of
+its own day, and news foretells little; what remains of a copy, of a value known too early or of a centred window is
+the future itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import xlogy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+LEAST_ROWS = 150
+PAST = 60  # earlier returns whose part in a feature is taken out: a quarter of a year
+ROWS_A_COLUMN = 20  # rows for each earlier return, at least
+OWN_PAST = 10  # earlier rows by which the next range and volume are foreseen
+MONTH = 21
+DAYS = 30  # rows ahead that are looked at one by one
+# Honest forecasts of a day correlate with it by less than 0.2; one with 13 % of skill, which no market gives, by 0.35.
+# Half of what a day does is known to none.
+BOUND = 0.5
+# Levels that move slowly meet sums of many days by chance, and a mean-reverting price is foretold by its own level.
+SLOW_BOUND = 0.85
+SLOWER = 0.07
+ERRORS = 6.0  # standard errors by which a correlation must be beyond its bound's half
+SAME = 0.995  # share of rows in which a feature on the right side of its middle is the direction itself
+LEAST_TURNS = 5
+BINS = 16
+IMPLAUSIBLE = 0.2  # of the entropy of tomorrow's direction; a strong planted signal has 0.13
+NOTHING = 1e-9  # share of a feature's variance below which what the past leaves of it is rounding
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The price columns of an asset, each of shape (n,), NaN where unknown; only `close` must be there."""
+
+    close: Values
+    open: Values | None = None
+    high: Values | None = None
+    low: Values | None = None
+    volume: Values | None = None
+
+
+@dataclass(frozen=True)
+class _Futures:
+    """What may be known too early.
+
+    Args:
+        names: How each is called in the evidence.
+        values: Shape (n, futures), NaN where unknown.
+        of_close: Which are about where Close goes, and not about its range or volume.
+        rows: Rows over which each is summed; as many fewer of its values are independent.
+    """
+
+    names: list[str]
+    values: Values
+    of_close: Mask
+    rows: Values
+
+
+def knows_the_future(
+    names: Sequence[str], values: Values, prices: Prices, horizons: Iterable[int]
+) -> Mapping[str, str]:
+    """The evidence by feature, for those that move with what comes after their row as no honest one could.
+
+    Args:
+        names: Of the columns of `values`.
+        values: Features, shape (n, d), NaN where missing, one row a day in order.
+        horizons: Rows ahead of the asset's returns.
+    """
+    if len(values) < LEAST_ROWS or not len(names):
+        return {}
+    log_close, ahead = _log(prices.close), sorted({*horizons, 1})
+    futures = _futures(prices, log_close, ahead)
+    past = _past(prices, log_close)
+    found = dict(_one_by_one(names, values, log_close, ahead))
+    for first, places in _groups(values):
+        rows = slice(first, None)
+        told = _strongest(values[rows, places], prices.close[rows], past[rows], futures, rows)
+        found |= {names[place]: text for place, text in zip(places, told, strict=True) if text}
+    return {name: f"it knows {found[name]}" for name in names if name in found}
+
+
+def _one_by_one(names: Sequence[str], values: Values, log_close: Values, horizons: Sequence[int]) -> Mapping[str, str]:
+    """Features that are the direction itself, or that tell tomorrow's in a way that need not be a line."""
+    found: dict[str, str] = {}
+    tomorrow = _ahead(log_close, 1) - log_close
+    for name, feature in zip(names, values.T, strict=True):
+        told = _tells_tomorrow(feature, tomorrow)
+        for rows in horizons if not told else ():
+            told = told or _is_direction(feature, _ahead(log_close, rows) - log_close, rows)
+        if told:
+            found[name] = told
+    return found
+
+
+def _is_direction(feature: Values, change: Values, rows: int) -> str:
+    """Whether a feature changes its side wherever the direction over the next `rows` rows does."""
+    known = np.isfinite(feature) & np.isfinite(change)
+    if known.sum() < LEAST_ROWS:
+        return ""
+    up, own = change[known] >= 0, feature[known]
+    if np.count_nonzero(up[1:] != up[:-1]) < LEAST_TURNS:
+        return ""
+    for middle in (0.0, (own.min() + own.max()) / 2):
+        same = float(((own >= middle) == up).mean())
+        if max(same, 1 - same) >= SAME:
+            side = "equal" if same >= SAME else "opposite"
+            return f"the direction of Close over the next {rows} row(s) ({side} in {max(same, 1 - same):.1%} of rows)"
+    return ""
+
+
+def _tells_tomorrow(feature: Values, tomorrow: Values) -> str:
+    """The share of what there is to know of tomorrow's direction that the feature's size tells, if implausible."""
+    known = np.isfinite(feature) & np.isfinite(tomorrow)
+    if known.sum() < LEAST_ROWS:
+        return ""
+    up, bins = tomorrow[known] >= 0, _bins(feature[known])
+    ups, rows = np.bincount(bins, up, BINS), np.bincount(bins, minlength=BINS)
+    before = _entropy(np.array([up.sum()], np.float64), np.array([len(up)]))
+    if before == 0:
+        return ""
+    by_chance = (np.count_nonzero(rows) - 1) / 2
+    told = 1 - (_entropy(ups, rows) + by_chance) / before
+    errors = np.sqrt(max(0.0, 2 * (told * before))) if told > 0 else 0.0  # a likelihood ratio's root is about normal
+    if told < IMPLAUSIBLE or errors < ERRORS:
+        return ""
+    return f"the direction of Close 1 row later ({told:.0%} of what there is to know of it, in {len(up)} rows)"
+
+
+def _bins(feature: Values) -> NDArray[np.intp]:
+    """Equal steps over three standard deviations on both sides."""
+    spread = feature.std() or 1.0
+    place = (np.clip((feature - feature.mean()) / spread, -3, 3) + 3) / 6 * (BINS - 1)
+    bins: NDArray[np.intp] = np.rint(place).astype(np.intp)
+    return bins
+
+
+def _entropy(ups: Values, rows: NDArray[np.intp]) -> float:
+    """Summed over groups, the entropy in nats of `ups` out of `rows`."""
+    share = ups / np.maximum(rows, 1)
+    return float(-(xlogy(ups, share) + xlogy(rows - ups, 1 - share)).sum())
+
+
+def _groups(values: Values) -> Iterable[tuple[int, NDArray[np.intp]]]:
+    """Features that begin at about the same row, each group with the row from which on all of them are there."""
+    known = ~np.isnan(values)
+    first = np.where(known.any(axis=0), known.argmax(axis=0), len(values))
+    eighth = first * 8 // len(values)
+    for number in np.unique(eighth):
+        places = np.flatnonzero(eighth == number)
+        start = int(first[places].max())
+        if len(values) - start >= LEAST_ROWS:
+            yield start, places
+
+
+def _strongest(features: Values, close: Values, past: Values, futures: _Futures, rows: slice) -> list[str]:
+    """For each feature, what it knows of the future; empty if nothing."""
+    count = features.shape[1]
+    forms = _forms(features, close)
+    left, there = _unexplained(forms, past)
+    correlations, sizes = _correlations(left, there, futures.values[rows])
+    spans = np.minimum(futures.rows, _persistence(left)[:, None])
+    beyond = _beyond(correlations, sizes / spans, np.minimum(SLOW_BOUND, BOUND + SLOWER * np.log2(spans)))
+    beyond[2 * count :, ~futures.of_close] = 0  # a level of volatility foretells the next day's by much
+    told = []
+    for feature in range(count):
+        own = beyond[feature::count]
+        form, future = np.unravel_index(np.argmax(own), own.shape)
+        place = form * count + feature
+        evidence = f"(correlation {correlations[place, future]:+.3f} in {sizes[place, future]:.0f} rows)"
+        told.append(f"{futures.names[future]} {evidence}" if own[form, future] >= 1 else "")
+    return told
+
+
+def _beyond(correlations: Values, independent: Values, bounds: Values) -> Values:
+    """How far correlations are beyond their bounds, 1 being at it; 0 where chance may have made them (Fisher 1915)."""
+    size = np.minimum(np.abs(correlations), 1 - 1e-9)
+    errors = np.arctanh(size) * np.sqrt(np.maximum(independent - 3, 0))
+    beyond: Values = np.where(errors >= ERRORS, size / bounds, 0)
+    return beyond
+
+
+def _persistence(left: Values) -> Values:
+    """Over about how many rows each column stays the same: (1 + r) / (1 - r), r its correlation with the next row."""
+    power = np.maximum((left**2).sum(axis=0), 1e-9)
+    next_row = np.clip((left[1:] * left[:-1]).sum(axis=0) / power, 0, 0.9999)
+    rows: Values = ((1 + next_row) / (1 - next_row)).astype(np.float64)
+    return rows
+
+
+def _forms(features: Values, close: Values) -> Values:
+    """Each feature as its change, as its change beside Close, itself, and as a share of Close; shape (n, 4 d).
+
+    Logarithms make of what is multiplied what is added: of a price, of a volatility, and of Close over an average.
+    """
+    filled = _filled(features)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)
+        own = np.where(low > 0, np.log(filled), filled)
+        log_close = np.log(close)[:, None]
+        is_ratio = (low > -0.95) & (high < 5)
+        beside = np.where(is_ratio, log_close - np.log1p(filled), filled / close[:, None])
+    changes = [np.diff(form, axis=0, prepend=np.nan) for form in (own, beside)]
+    forms = np.concatenate([*changes, filled, filled / close[:, None]], axis=1)
+    forms[np.tile(np.isnan(features), 4)] = np.nan
+    return forms
+
+
+def _filled(values: Values) -> Values:
+    """Missing values replaced by the last one before."""
+    known = ~np.isnan(values)
+    if known.all():
+        return values
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values))[:, None], 0), axis=0)
+    filled: Values = np.take_along_axis(values, last, axis=0)
+    return filled
+
+
+def _unexplained(forms: Values, past: Values) -> tuple[Values, Mask]:
+    """What the past leaves of each form, in standard deviations, 0 where it is unknown; and where it is known."""
+    there = np.isfinite(forms)
+    scaled = _standard(np.where(there, forms, np.nan))
+    gram = past.T @ past
+    gram[np.diag_indices_from(gram)] += 1e-9 * len(past)
+    left = scaled - past @ np.linalg.solve(gram, past.T @ scaled)
+    left[~there] = 0
+    share = np.mean(left**2, axis=0)
+    left[:, share < NOTHING] = 0
+    return _clipped(left), there
+
+
+def _standard(values: Values) -> Values:
+    """Columns with mean 0 and standard deviation 1; what is missing becomes 0."""
+    there = ~np.isnan(values)
+    count = np.maximum(there.sum(axis=0), 1)
+    centred = np.where(there, values, 0) - np.where(there, values, 0).sum(axis=0) / count
+    centred[~there] = 0
+    spread = np.sqrt((centred**2).sum(axis=0) / count)
+    scaled: Values = centred / np.where(spread > 0, spread, 1)
+    return scaled
+
+
+def _clipped(values: Values) -> Values:
+    """At three standard deviations, so that no crash or correction decides."""
+    scaled: Values = np.clip(_standard(values), -3, 3).astype(np.float32)
+    return scaled
+
+
+def _correlations(left: Values, there: Mask, futures: Values) -> tuple[Values, Values]:
+    """Of each form with each future, over the rows where both are known; and the number of these rows."""
+    known = ~np.isnan(futures)
+    target = _clipped(futures)
+    cross = left.T @ target
+    ends = np.cumsum(left**2, axis=0, dtype=np.float64)
+    until = len(known) - 1 - known[::-1].argmax(axis=0)
+    if there.all():
+        sizes = np.broadcast_to(known.sum(axis=0), cross.shape)
+        power = np.broadcast_to((target**2).sum(axis=0), cross.shape)
+    else:
+        mask = there.astype(np.float32).T
+        sizes, power = mask @ known.astype(np.float32), mask @ target**2
+    norm = np.sqrt(ends[until].T * power)
+    return cross / np.where(norm > 0, norm, np.inf), sizes
+
+
+def _past(prices: Prices, log_close: Values) -> Values:
+    """What was known of the prices on each row, standardised, shape (n, columns).
+
+    Close, earlier returns, their size, ranges and volumes; fewer of them where rows are few.
+    """
+    returns = np.diff(log_close, prepend=np.nan)
+    columns = [np.ones(len(returns)), log_close]
+    columns += [_behind(returns, k) for k in range(min(PAST, len(returns) // ROWS_A_COLUMN))]
+    columns += [_behind(_size(returns), k) for k in range(min(DAYS, len(returns) // ROWS_A_COLUMN))]
+    for series in _others(prices):
+        columns += [_behind(series, k) for k in range(OWN_PAST)]
+    past = _standard(np.stack(columns, axis=1))
+    past[:, 0] = 1
+    return past
+
+
+def _others(prices: Prices) -> list[Values]:
+    """Daily series besides the return: range, and volume."""
+    found = []
+    if prices.high is not None and prices.low is not None:
+        found.append(_log(prices.high) - _log(prices.low))
+    if prices.volume is not None:
+        found.append(_log(prices.volume))
+    return found
+
+
+def _futures(prices: Prices, log_close: Values, horizons: Sequence[int]) -> _Futures:
+    returns = np.diff(log_close, prepend=np.nan)
+    days = sorted({*range(1, DAYS + 1), *horizons})
+    days = [day for day in days if day < len(returns) // 3]
+    sums = sorted({*horizons, *(int(1.2**power) for power in range(4, 27))} - {1})
+    sums = [rows for rows in sums if rows < len(returns) // 3]
+    found: list[tuple[str, Values, bool, int]] = [
+        *((f"the change of Close {day} row(s) later", _ahead(returns, day), True, 1) for day in days),
+        *((f"the change of Close over the next {n} rows", _ahead(log_close, n) - log_close, True, n) for n in sums),
+    ]
+    if prices.open is not None:
+        found.append(("the next Open", _ahead(_log(prices.open), 1) - log_close, True, 1))
+    names = ("size of the change of Close", "range", "volume")
+    series = [_size(returns), *_others(prices)]
+    for name, one in zip(names, series, strict=False):
+        surprise = _surprise(one)
+        found += [(f"the {name} {day} row(s) later", _ahead(surprise, day), False, 1) for day in days]
+    called, values, of_close, summed = zip(*found, strict=True)
+    return _Futures(list(called), np.stack(values, axis=1), np.array(of_close), np.array(summed, np.float64))
+
+
+def _size(returns: Values) -> Values:
+    """Squared returns in units of those of the month before, at most nine; shape (n,)."""
+    squares = np.nan_to_num(returns) ** 2
+    total = np.cumsum(squares)
+    month = (_behind(total, 1) - _behind(total, MONTH + 1)) / MONTH
+    month[: MONTH + 1] = squares.mean()
+    usual = np.maximum(month, squares.mean() * 1e-6)
+    size: Values = np.minimum(squares / usual, 9)
+    return size
+
+
+def _surprise(series: Values) -> Values:
+    """What the days before do not foresee of each day."""
+    before = _standard(np.stack([np.ones(len(series)), *(_behind(series, k) for k in range(1, OWN_PAST + 1))], axis=1))
+    before[:, 0] = 1
+    known = np.isfinite(series)
+    gram = before[known].T @ before[known] + 1e-9 * len(series) * np.eye(before.shape[1])
+    left: Values = series - before @ np.linalg.solve(gram, before[known].T @ series[known])
+    return left
+
+
+def _log(values: Values) -> Values:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs: Values = np.log(np.where(values > 0, values, np.nan))
+    return logs
+
+
+def _ahead(values: Values, rows: int) -> Values:
+    moved = np.full(len(values), np.nan)
+    moved[: len(values) - rows] = values[rows:]
+    return moved
+
+
+def _behind(values: Values, rows: int) -> Values:
+    moved = np.full(len(values), np.nan)
+    moved[rows:] = values[: len(values) - rows]
+    return moved
