@@ -50,9 +50,6 @@ def check_asset(
         ticks = bad_ticks(frame[CLOSE].to_numpy(np.float64)).astype(np.float64)
         columns = column_facts(frame, spec, whole=len(frame) == total)
         facts |= {"rows": row_facts(frame).assign(bad_tick=ticks), "columns": columns}
-            "rows": row_facts(frame).assign(bad_tick=bad_ticks(frame[CLOSE].to_numpy(np.float64)).astype(np.float64)),
-            "columns": column_facts(frame, spec, whole=len(frame) == total),
-        }
     findings, results = validate(rules, facts, _ROW_IDS, spec.name)
     return GateResult(spec.name, len(frame), tuple(rule.name for rule in rules), tuple(findings), results)
 
