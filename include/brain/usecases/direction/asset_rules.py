@@ -111,6 +111,12 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
             max_value=quality.max_disagreement,
         ),
         between(
+            "leaks", quality.leaks, "features", "leak",
+            "{count} feature(s) that know the future and are left out of training: {examples}. `trust_features` in the "
+            "catalogue takes them in",
+            max_value=0,
+        ),
+        between(
             "returns", quality.returns, "columns", "return_error",
             "{count} target(s) that are not Close n rows ahead / Close - 1 ({examples})",
             max_value=quality.returns_tolerance,

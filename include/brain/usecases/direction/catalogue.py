@@ -44,6 +44,7 @@ class QualitySettings(Section):
     constant_target: Severity = Field("warn", description="Each RETURNSn has ups and downs; else it is not trained.")
     forward_looking: Severity = Field("fail", description="RETURNSn has the sign of the change of Close n rows ahead.")
     max_disagreement: float = Field(0.1, ge=0, le=1, description="Share of rows on which the signs may differ.")
+    leaks: Severity = Field("warn", description="No feature knows the future; training leaves out one that does.")
     returns: Severity = Field("warn", description="RETURNSn is Close n rows ahead / Close - 1.")
     returns_tolerance: float = Field(1e-6, gt=0, description="Absolute difference allowed there.")
 

@@ -68,7 +68,7 @@ def prepare(frame: pd.DataFrame, spec: AssetSpec, corrected: Mapping[str, str] =
     """
     _require_columns(frame, spec.name)
     candidates = feature_columns(frame, spec.leave_out)
-    raw = _feature_values(frame, candidates)
+    raw = feature_values(frame, candidates)
     leaks = leaking_features(frame, candidates, raw, spec, corrected)
     values = prepare_features(raw)
     dropped = {name: reason for name, column in zip(candidates, values.T, strict=True) if (reason := _useless(column))}
@@ -76,7 +76,7 @@ def prepare(frame: pd.DataFrame, spec: AssetSpec, corrected: Mapping[str, str] =
     kept = [index for index, name in enumerate(candidates) if name not in dropped]
     blind = "" if kept else _blind(spec.name, dropped, leaks)
     features = tuple(candidates[index] for index in kept) or (CLOSE,)
-    X = prepare_features(_feature_values(frame, [CLOSE])) if blind else values[:, kept]
+    X = prepare_features(feature_values(frame, [CLOSE])) if blind else values[:, kept]
     ticks = _ticks(frame, spec)
     labels, refused = _labels(frame, spec, ticks)
     dates = frame[DATE].to_numpy().astype("datetime64[D]")
@@ -138,7 +138,7 @@ def _require_columns(frame: pd.DataFrame, asset: str) -> None:
         )
 
 
-def _feature_values(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+def feature_values(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
     """The columns `names`, shape (n, len(names))."""
     values = np.empty((len(frame), len(names)))
     for column, name in zip(values.T, names, strict=True):

@@ -9,7 +9,7 @@ the future itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import xlogy
@@ -129,7 +129,7 @@ def _tells_tomorrow(feature: Values, tomorrow: Values) -> str:
         return ""
     up, bins = tomorrow[known] >= 0, _bins(feature[known])
     ups, rows = np.bincount(bins, up, BINS), np.bincount(bins, minlength=BINS)
-    before = _entropy(np.array([up.sum()], np.float64), np.array([len(up)]))
+    before = _entropy(np.array([float(up.sum())]), np.array([len(up)]))
     if before == 0:
         return ""
     by_chance = (np.count_nonzero(rows) - 1) / 2
@@ -148,7 +148,7 @@ def _bins(feature: Values) -> NDArray[np.intp]:
     return bins
 
 
-def _entropy(ups: Values, rows: NDArray[np.intp]) -> float:
+def _entropy(ups: Values, rows: NDArray[np.integer[Any]]) -> float:
     """Summed over groups, the entropy in nats of `ups` out of `rows`."""
     share = ups / np.maximum(rows, 1)
     return float(-(xlogy(ups, share) + xlogy(rows - ups, 1 - share)).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,7 @@ def leaking_features(
     names: Sequence[str],
     values: NDArray[np.float64],
     spec: AssetSpec,
-    corrected: Mapping[str, str],
+    corrected: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The evidence by feature, for each that knows what was not known on its row and is not trusted.
 

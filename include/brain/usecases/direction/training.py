@@ -36,7 +36,7 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
             asset,
             found="no snapshot in the lake",
             expected="rows that passed the quality gate",
-            remedy="See what `extract_assets` says about it.",
+            remedy=f"Extract it; `brain doctor` says what its rows lack, `extraction_runs` why {asset} was refused.",
         )
     names, horizons = run.section.names, run.section.horizons
     counts = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
