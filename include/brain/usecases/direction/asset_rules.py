@@ -100,8 +100,14 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
         ),
         between(
             "constant_target", quality.constant_target, "columns", "minority",
-            "{count} target(s) that are empty or only ever go one way ({examples}); expected ups and downs. Such a "
-            "horizon is not trained, the others are",
+            "{count} target(s) that are empty or only ever go one way ({examples}), and none that does not; expected "
+            "ups and downs",
+            min_value=1,
+        ),
+        between(
+            "constant_horizon", quality.constant_horizon, "columns", "minority_beside",
+            "{count} target(s) that are empty or only ever go one way ({examples}); such a horizon is not trained, the "
+            "others are",
             min_value=1,
         ),
         between(

@@ -175,14 +175,19 @@ def _strongest(features: Values, close: Values, past: Values, futures: _Futures,
     spans = np.minimum(futures.rows, _persistence(left)[:, None])
     beyond = _beyond(correlations, sizes / spans, np.minimum(SLOW_BOUND, BOUND + SLOWER * np.log2(spans)))
     beyond[2 * count :, ~futures.of_close] = 0  # a level of volatility foretells the next day's by much
-    told = []
-    for feature in range(count):
-        own = beyond[feature::count]
-        form, future = np.unravel_index(np.argmax(own), own.shape)
+    return [_evidence(feature, count, beyond, correlations, sizes, futures.names) for feature in range(count)]
+
+
+def _evidence(
+    feature: int, count: int, beyond: Values, correlations: Values, sizes: Values, names: Sequence[str]
+) -> str:
+    """What a feature knows best, by itself if it does, else by its change; empty if nothing."""
+    for form in (2, 3, 0, 1):
         place = form * count + feature
-        evidence = f"(correlation {correlations[place, future]:+.3f} in {sizes[place, future]:.0f} rows)"
-        told.append(f"{futures.names[future]} {evidence}" if own[form, future] >= 1 else "")
-    return told
+        future = int(np.argmax(beyond[place]))
+        if beyond[place, future] >= 1:
+            return f"{names[future]} (correlation {correlations[place, future]:+.3f}, {sizes[place, future]:.0f} rows)"
+    return ""
 
 
 def _beyond(correlations: Values, independent: Values, bounds: Values) -> Values:
