@@ -84,7 +84,7 @@ def hard(frame: pd.DataFrame) -> Columns:
 
 
 def honest(frame: pd.DataFrame, seed: int) -> Columns:
-    """Series that know nothing of the future: slow and fast ones, seasons, trends, and today's return in many guises."""
+    """Series that know nothing of the future: slow and fast ones, seasons, trends, today's return in many guises."""
     draw, rows = np.random.default_rng(seed), len(frame)
     steps = np.log(frame[CLOSE]).diff().fillna(0.0)
     day, noise, spread = np.arange(rows), draw.normal(size=rows), float(steps.std())

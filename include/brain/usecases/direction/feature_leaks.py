@@ -28,12 +28,15 @@ ROWS_A_COLUMN = 20  # rows for each earlier return, at least
 OWN_PAST = 10  # earlier rows by which the next range and volume are foreseen
 MONTH = 21
 DAYS = 30  # rows ahead that are looked at one by one
+# Chosen on made-up series, and so that the demo's centred averages are found and its own features are not refused.
 # Honest forecasts of a day correlate with it by less than 0.2; one with 13 % of skill, which no market gives, by 0.35.
 # Half of what a day does is known to none.
 BOUND = 0.5
+# A market that closes hours later may know much of tomorrow, but none knows a single day after it.
+LATER_BOUND = 0.4
 # Levels that move slowly meet sums of many days by chance, and a mean-reverting price is foretold by its own level.
-SLOW_BOUND = 0.85
-SLOWER = 0.07
+SLOW_BOUND = 0.8
+SLOWER = 0.06  # added for each doubling of the rows over which both stay the same
 ERRORS = 6.0  # standard errors by which a correlation must be beyond its bound's half
 SAME = 0.995  # share of rows in which a feature on the right side of its middle is the direction itself
 LEAST_TURNS = 5
@@ -62,12 +65,19 @@ class _Futures:
         values: Shape (n, futures), NaN where unknown.
         of_close: Which are about where Close goes, and not about its range or volume.
         rows: Rows over which each is summed; as many fewer of its values are independent.
+        later: Which are about a single day after tomorrow.
     """
 
     names: list[str]
     values: Values
     of_close: Mask
     rows: Values
+    later: Mask
+
+    @property
+    def bounds(self) -> Values:
+        """From which correlation on nobody can know it honestly, were it independent from row to row."""
+        return np.where(self.later, LATER_BOUND, BOUND)
 
 
 def knows_the_future(
@@ -173,7 +183,8 @@ def _strongest(features: Values, close: Values, past: Values, futures: _Futures,
     left, there = _unexplained(forms, past)
     correlations, sizes = _correlations(left, there, futures.values[rows])
     spans = np.minimum(futures.rows, _persistence(left)[:, None])
-    beyond = _beyond(correlations, sizes / spans, np.minimum(SLOW_BOUND, BOUND + SLOWER * np.log2(spans)))
+    bounds = np.minimum(SLOW_BOUND, futures.bounds + SLOWER * np.log2(spans))
+    beyond = _beyond(correlations, sizes / spans, bounds)
     beyond[2 * count :, ~futures.of_close] = 0  # a level of volatility foretells the next day's by much
     return [_evidence(feature, count, beyond, correlations, sizes, futures.names) for feature in range(count)]
 
@@ -207,19 +218,19 @@ def _persistence(left: Values) -> Values:
 
 
 def _forms(features: Values, close: Values) -> Values:
-    """Each feature as its change, as its change beside Close, itself, and as a share of Close; shape (n, 4 d).
+    """Each feature as its change, as the change of a price in units of Close, itself, and in units of Close.
 
-    Logarithms make of what is multiplied what is added: of a price, of a volatility, and of Close over an average.
+    Shape (n, 4 d). A feature that can be the gap of Close to a price is turned back into that price.
     """
     filled = _filled(features)
     with np.errstate(invalid="ignore", divide="ignore"):
         low, high = np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)
         own = np.where(low > 0, np.log(filled), filled)
-        log_close = np.log(close)[:, None]
-        is_ratio = (low > -0.95) & (high < 5)
-        beside = np.where(is_ratio, log_close - np.log1p(filled), filled / close[:, None])
-    changes = [np.diff(form, axis=0, prepend=np.nan) for form in (own, beside)]
-    forms = np.concatenate([*changes, filled, filled / close[:, None]], axis=1)
+        is_gap = (low > -0.95) & (low < 0) & (high < 5)
+        price = np.where(is_gap, close[:, None] / (1 + filled), filled)
+        changes = [np.diff(form, axis=0, prepend=np.nan) for form in (own, price)]
+        share = np.where(low > 0, own - np.log(close)[:, None], filled / close[:, None])
+    forms = np.concatenate([changes[0], changes[1] / close[:, None], filled, share], axis=1)
     forms[np.tile(np.isnan(features), 4)] = np.nan
     return forms
 
@@ -290,6 +301,9 @@ def _past(prices: Prices, log_close: Values) -> Values:
     columns = [np.ones(len(returns)), log_close]
     columns += [_behind(returns, k) for k in range(min(PAST, len(returns) // ROWS_A_COLUMN))]
     columns += [_behind(_size(returns), k) for k in range(min(DAYS, len(returns) // ROWS_A_COLUMN))]
+    if prices.volume is not None:
+        flow = _flow(returns, prices.volume)
+        columns += [_behind(flow, k) for k in range(min(MONTH, len(returns) // ROWS_A_COLUMN))]
     for series in _others(prices):
         columns += [_behind(series, k) for k in range(OWN_PAST)]
     past = _standard(np.stack(columns, axis=1))
@@ -313,19 +327,36 @@ def _futures(prices: Prices, log_close: Values, horizons: Sequence[int]) -> _Fut
     days = [day for day in days if day < len(returns) // 3]
     sums = sorted({*horizons, *(int(1.2**power) for power in range(4, 27))} - {1})
     sums = [rows for rows in sums if rows < len(returns) // 3]
-    found: list[tuple[str, Values, bool, int]] = [
-        *((f"the change of Close {day} row(s) later", _ahead(returns, day), True, 1) for day in days),
-        *((f"the change of Close over the next {n} rows", _ahead(log_close, n) - log_close, True, n) for n in sums),
+    found: list[tuple[str, Values, bool, int, bool]] = [
+        *((f"the change of Close {day} row(s) later", _ahead(returns, day), True, 1, day > 1) for day in days),
+        *(
+            (f"the change of Close over the next {n} rows", _ahead(log_close, n) - log_close, True, n, False)
+            for n in sums
+        ),
     ]
     if prices.open is not None:
-        found.append(("the next Open", _ahead(_log(prices.open), 1) - log_close, True, 1))
+        found.append(("the next Open", _ahead(_log(prices.open), 1) - log_close, True, 1, False))
+    if prices.volume is not None:
+        flow = _flow(returns, prices.volume)
+        side = "the volume on the side of Close"
+        found += [(f"{side} {day} row(s) later", _ahead(flow, day), True, 1, day > 1) for day in days]
     names = ("size of the change of Close", "range", "volume")
     series = [_size(returns), *_others(prices)]
     for name, one in zip(names, series, strict=False):
         surprise = _surprise(one)
-        found += [(f"the {name} {day} row(s) later", _ahead(surprise, day), False, 1) for day in days]
-    called, values, of_close, summed = zip(*found, strict=True)
-    return _Futures(list(called), np.stack(values, axis=1), np.array(of_close), np.array(summed, np.float64))
+        found += [(f"the {name} {day} row(s) later", _ahead(surprise, day), False, 1, day > 1) for day in days]
+    called, values, of_close, summed, later = zip(*found, strict=True)
+    rows = np.array(summed, np.float64)
+    return _Futures(list(called), np.stack(values, axis=1), np.array(of_close), rows, np.array(later))
+
+
+def _flow(returns: Values, volume: Values) -> Values:
+    """Volume in units of that of the month before, at most three, with the sign of the day's change; shape (n,)."""
+    total = np.cumsum(np.nan_to_num(volume))
+    month = (_behind(total, 1) - _behind(total, MONTH + 1)) / MONTH
+    with np.errstate(invalid="ignore", divide="ignore"):
+        flow: Values = np.sign(returns) * np.minimum(np.where(month > 0, volume / month, np.nan), 3)
+    return flow
 
 
 def _size(returns: Values) -> Values:
