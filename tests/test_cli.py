@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 import typer
 from typer.testing import CliRunner
 
@@ -78,6 +79,35 @@ def test_doctor_finds_nothing_wrong_on_working_servers(environment: dict[str, st
     found = brain(environment, "doctor")
     assert found.exit_code == 0, found.output
     assert "2 source tables" in found.output
+
+
+def test_doctor_finds_tables_that_cannot_be_trained(environment: dict[str, str], demo_url: str) -> None:
+    Path(environment["BRAIN_CATALOGUE"]).write_text(
+        "defaults: {horizons: [5, 21]}\n"
+        "assets: {SP500: {}, VIX: {training: {min_rows: 5000}}, "
+        "SHORT: {table: VIX, quality: {min_rows: 5000}}, EMPTY: {}}\n"
+    )
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text('CREATE TABLE "EMPTY" AS SELECT * FROM "SP500"'))
+        connection.execute(sa.text('UPDATE "EMPTY" SET "RETURNS21" = NULL'))
+    engine.dispose()
+    found = brain(environment, "doctor")
+    told = " ".join(found.output.split())
+    assert found.exit_code == 1
+    assert "SP500: " not in told
+    assert "VIX: RETURNS5: found" in told
+    assert "labelled rows; expected at least 5000" in told
+    assert "rows; expected at least 5000" in told.partition("SHORT: ")[2]
+    assert "RETURNS21: found" in told.partition("EMPTY: ")[2]
+    assert "RETURNS5" not in told.partition("EMPTY: ")[2]
+
+
+def test_the_readme_sets_every_variable_that_has_no_default() -> None:
+    needed = [f"BRAIN_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()]
+    section = (DOCUMENTS / "README.md").read_text().partition("## Your own data")[2].partition("\n## ")[0]
+    assert "brain keys new" in section
+    assert [name for name in needed if name != "BRAIN_HOME" and name not in section] == []
 
 
 def test_doctor_says_what_to_do_about_a_broken_catalogue(environment: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Features that know the future are left out with the evidence, and honest ones are not: the benchmark `leak`, small."""
+"""Features that know the future are left out with the evidence, honest ones are not: the benchmark `leak`, small."""
 
 from __future__ import annotations
 
