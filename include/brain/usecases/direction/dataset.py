@@ -162,9 +162,9 @@ def _labels(
     for horizon in spec.horizons:
         try:
             returns = _returns(frame, spec.name, horizon)
-            refuse_backward_target(spec.name, horizon, returns, close)
             label = without(np.where(np.isnan(returns), np.nan, returns >= 0), ticks, horizon)
             _require_rows(label, spec, horizon)
+            refuse_backward_target(spec.name, horizon, returns, close)
             labels[horizon] = label
         except TrainingError as error:
             refused[horizon] = error
