@@ -25,7 +25,8 @@ SMOOTHED_TWICE = ("adx_14",)
 
 def exact(frame: pd.DataFrame) -> Columns:
     """A future return, its logarithm, its sign, its label, the price itself and its distance."""
-    close, found = frame[CLOSE], {}
+    close = frame[CLOSE]
+    found: Columns = {}
     for rows in HORIZONS:
         change = close.shift(-rows) / close - 1
         found |= {

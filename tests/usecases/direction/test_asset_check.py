@@ -79,7 +79,7 @@ def test_a_part_is_not_called_short_nor_its_target_constant(sp500: pd.DataFrame)
 
 def test_an_empty_target_costs_its_horizon_and_not_the_asset(sp500: pd.DataFrame) -> None:
     assert rules(sp500.assign(RETURNS21=np.nan)) == {"constant_horizon": "warn", "missing": "warn"}
-    targets = [name for name in sp500 if str(name).startswith("RETURNS")]
+    targets = [str(name) for name in sp500 if str(name).startswith("RETURNS")]
     assert rules(sp500.assign(**dict.fromkeys(targets, np.nan)))["constant_target"] == "fail"
 
 

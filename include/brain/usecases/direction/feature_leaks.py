@@ -9,7 +9,7 @@ the future itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import xlogy
@@ -138,8 +138,8 @@ def _tells_tomorrow(feature: Values, tomorrow: Values) -> str:
     if known.sum() < LEAST_ROWS:
         return ""
     up, bins = tomorrow[known] >= 0, _bins(feature[known])
-    ups, rows = np.bincount(bins, up, BINS), np.bincount(bins, minlength=BINS)
-    before = _entropy(np.array([float(up.sum())]), np.array([len(up)]))
+    ups, rows = np.bincount(bins, up, BINS), np.bincount(bins, minlength=BINS).astype(np.float64)
+    before = _entropy(np.array([float(up.sum())]), np.array([float(len(up))]))
     if before == 0:
         return ""
     by_chance = (np.count_nonzero(rows) - 1) / 2
@@ -158,7 +158,7 @@ def _bins(feature: Values) -> NDArray[np.intp]:
     return bins
 
 
-def _entropy(ups: Values, rows: NDArray[np.integer[Any]]) -> float:
+def _entropy(ups: Values, rows: Values) -> float:
     """Summed over groups, the entropy in nats of `ups` out of `rows`."""
     share = ups / np.maximum(rows, 1)
     return float(-(xlogy(ups, share) + xlogy(rows - ups, 1 - share)).sum())
