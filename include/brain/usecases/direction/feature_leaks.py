@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LEAST_ROWS = 150
 PAST = 60  # earlier returns whose part in a feature is taken out: a quarter of a year
 ROWS_A_COLUMN = 20  # rows for each earlier return, at least
+AT_ONCE = 100  # features, which bounds the memory
 OWN_PAST = 10  # earlier rows by which the next range and volume are foreseen
 MONTH = 21
 DAYS = 30  # rows ahead that are looked at one by one
@@ -92,6 +93,11 @@ def knows_the_future(
     """
     if len(values) < LEAST_ROWS or not len(names):
         return {}
+    with np.errstate(all="ignore"):  # prices that never move and absurd values are the quality gate's
+        return _looked_at(names, values, prices, horizons)
+
+
+def _looked_at(names: Sequence[str], values: Values, prices: Prices, horizons: Iterable[int]) -> Mapping[str, str]:
     log_close, ahead = _log(prices.close), sorted({*horizons, 1})
     futures = _futures(prices, log_close, ahead)
     past = _past(prices, log_close)
@@ -143,7 +149,7 @@ def _tells_tomorrow(feature: Values, tomorrow: Values) -> str:
     if before == 0:
         return ""
     by_chance = (np.count_nonzero(rows) - 1) / 2
-    told = 1 - (_entropy(ups, rows) + by_chance) / before
+    told = 1 - (_entropy(ups.astype(np.float64), rows) + by_chance) / before
     errors = np.sqrt(max(0.0, 2 * (told * before))) if told > 0 else 0.0  # a likelihood ratio's root is about normal
     if told < IMPLAUSIBLE or errors < ERRORS:
         return ""
@@ -173,7 +179,7 @@ def _groups(values: Values) -> Iterable[tuple[int, NDArray[np.intp]]]:
         places = np.flatnonzero(eighth == number)
         start = int(first[places].max())
         if len(values) - start >= LEAST_ROWS:
-            yield start, places
+            yield from ((start, places[at : at + AT_ONCE]) for at in range(0, len(places), AT_ONCE))
 
 
 def _strongest(features: Values, close: Values, past: Values, futures: _Futures, rows: slice) -> list[str]:
@@ -365,7 +371,7 @@ def _size(returns: Values) -> Values:
     total = np.cumsum(squares)
     month = (_behind(total, 1) - _behind(total, MONTH + 1)) / MONTH
     month[: MONTH + 1] = squares.mean()
-    usual = np.maximum(month, squares.mean() * 1e-6)
+    usual = np.maximum(month, max(squares.mean() * 1e-6, NOTHING**2))
     size: Values = np.minimum(squares / usual, 9)
     return size
 
@@ -382,7 +388,7 @@ def _surprise(series: Values) -> Values:
 
 def _log(values: Values) -> Values:
     with np.errstate(invalid="ignore", divide="ignore"):
-        logs: Values = np.log(np.where(values > 0, values, np.nan))
+        logs: Values = np.log(np.where((values > 0) & (values < np.inf), values, np.nan))
     return logs
 
 

@@ -79,8 +79,10 @@ def leaking_features(
     """
     prices = _prices(frame)
     known = np.where(np.isfinite(values), values, np.nan)
+    with np.errstate(all="ignore"):
+        scaled = column_leaks.normalised(names, known, prices.close)
     found = {
-        **column_leaks.normalised(names, known, prices.close),
+        **scaled,
         **{name: corrected[name] for name in names if name in corrected},
         **column_leaks.late(names, known),
         **knows_the_future(names, known, prices, spec.horizons),
