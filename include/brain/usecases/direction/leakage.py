@@ -9,7 +9,8 @@ import numpy as np
 
 from brain.core.errors import LeakageError, TrainingError
 from brain.usecases.direction import column_leaks
-from brain.usecases.direction.feature_leaks import Prices, knows_the_future
+from brain.usecases.direction.coming_days import Prices
+from brain.usecases.direction.feature_leaks import knows_the_future
 from brain.usecases.direction.names import CLOSE, target_name
 
 if TYPE_CHECKING:
