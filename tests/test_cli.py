@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 import typer
 from typer.testing import CliRunner
 
@@ -78,6 +80,37 @@ def test_doctor_finds_nothing_wrong_on_working_servers(environment: dict[str, st
     found = brain(environment, "doctor")
     assert found.exit_code == 0, found.output
     assert "2 source tables" in found.output
+
+
+def test_doctor_finds_tables_that_cannot_be_trained(environment: dict[str, str], demo_url: str) -> None:
+    Path(environment["BRAIN_CATALOGUE"]).write_text(
+        "defaults: {horizons: [5, 21]}\n"
+        "assets: {SP500: {}, VIX: {training: {min_rows: 5000}}, "
+        "SHORT: {table: VIX, quality: {min_rows: 5000}}, EMPTY: {}}\n"
+    )
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text('CREATE TABLE "EMPTY" AS SELECT * FROM "SP500"'))
+        connection.execute(sa.text('UPDATE "EMPTY" SET "RETURNS21" = NULL'))
+    engine.dispose()
+    found = brain(environment, "doctor")
+    told = " ".join(found.output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+    assert found.exit_code == 1
+    assert "SP500: " not in told
+    assert "VIX: RETURNS5: found" in told
+    assert "labelled rows; expected at least 5000" in told
+    assert "rows; expected at least 5000" in told.partition("SHORT: ")[2]
+    assert "RETURNS21: found" in told.partition("EMPTY: ")[2]
+    assert "RETURNS5" not in told.partition("EMPTY: ")[2]
+
+
+def test_the_variables_of_the_readme_are_all_that_is_needed(environment: dict[str, str]) -> None:
+    section = (DOCUMENTS / "README.md").read_text().partition("## Your own data")[2].partition("\n## ")[0]
+    named = dict.fromkeys(re.findall(r"BRAIN_[A-Z_]+", section))
+    assert len(named) == 5
+    assert "five variables" in section
+    assert "brain keys new" in section
+    assert Settings.load({name: environment[name] for name in named})
 
 
 def test_doctor_says_what_to_do_about_a_broken_catalogue(environment: dict[str, str]) -> None:

@@ -11,13 +11,15 @@ from brain.core.settings import Settings
 from brain.usecases import USE_CASES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
     from brain.source.connect import Source
+    from brain.usecases.protocol import Input, Trial
 
+MOST = 50  # tables whose rows are read: a look at every setting is to take seconds
 PROBE = "doctor.probe"
 ROUNDING = """
 SELECT setting FROM pg_db_role_setting, unnest(setconfig) AS setting
@@ -93,24 +95,48 @@ def _source(settings: Settings, moment: Moment) -> str:
 
     workspace = open_workspace(settings)
     source = open_source(settings, workspace.catalogue.source.schema_name)
-    tables = [
-        given.table
-        for run in workspace.runs(moment)
-        for unit in run.units
-        for given in run.use_case.inputs(run, unit.name)
+    inputs = [
+        given for run in workspace.runs(moment) for unit in run.units for given in run.use_case.inputs(run, unit.name)
     ]
     try:
-        missing = [f"{table.name}: {reason}" for table in tables if (reason := _lacks(source, table))]
+        lacking = {given.table.name: reason for given in inputs if (reason := _lacks(source, given.table))}
+        whole = [given for given in inputs if given.table.name not in lacking]
+        tried = {given.table.name: _tried(source, given, moment) for given in whole[:MOST]}
     finally:
         source.close()
-    if missing:
+    lacking |= {name: "; ".join(trial.refused) for name, trial in tried.items() if trial.refused}
+    if lacking:
         raise SourceTableError(
             "the source tables",
-            found="; ".join(missing),
-            expected="a table for each unit of the catalogue, with its key and the columns it needs",
-            remedy="Create it, correct `table:`, or load the demo data with `brain demo`.",
+            found="; ".join(f"{name}: {reason}" for name, reason in lacking.items()),
+            expected="a table for each unit of the catalogue, with the columns and rows it needs",
+            remedy="Create or correct it, correct the catalogue, or load the demo data with `brain demo`.",
         )
-    return f"{len(tables)} source tables"
+    return _told(len(inputs), tried)
+
+
+def _told(tables: int, tried: Mapping[str, Trial]) -> str:
+    noted = [f"{name}: {'; '.join(trial.noted)}" for name, trial in tried.items() if trial.noted]
+    read = "" if len(tried) == tables else f", of which the first {len(tried)} were read"
+    return "; ".join([f"{tables} source tables{read}", *noted])
+
+
+def _tried(source: Source, given: Input, moment: Moment) -> Trial:
+    """What the quality gate and training will say of a table's rows, as they would be extracted now."""
+    import tempfile
+
+    from brain.extract.table import extract_table
+    from brain.lake.lake import Lake
+    from brain.quality.engine import prepare
+    from brain.usecases.protocol import Trial
+
+    prepare()
+    with tempfile.TemporaryDirectory(prefix="brain-doctor-") as folder:
+        lake = Lake(folder)
+        report = extract_table(source, lake, given.table, moment, lambda f, **how: given.check(f, moment, **how))
+        if report.error or report.snapshot is None:
+            return Trial(refused=(report.error.found if report.error else report.reason,))
+        return given.trial(lake.read(report.snapshot)) if given.trial else Trial()
 
 
 def _lacks(source: Source, table: SourceTable) -> str:

@@ -232,8 +232,8 @@ CASES = [
     Case(
         "a target that is all empty",
         values("RETURNS5", None, slice(None)),
-        "quarantined",
-        ("empty or only ever go one way (RETURNS5)",),
+        "corrected",
+        ("empty or only ever go one way (RETURNS5); such a horizon is not trained, the others are",),
     ),
     Case("an infinite price", values("Close", np.inf), "quarantined", ("infinite numbers (Close)",)),
     Case("an infinite feature", values("vola", -np.inf), "quarantined", ("infinite numbers (vola)",)),

@@ -61,7 +61,7 @@ class FeatureRows:
                 model,
                 f"{len(self.keys)} rows up to {self.newest}",
                 f"the {model.steps} rows that the model looks at",
-                "Wait for more rows; the last published value is kept.",
+                "Wait for more rows.",
             )
         return self._matrices[kind]
 
@@ -80,7 +80,7 @@ class FeatureRows:
                 model,
                 f"a row of {self.newest} in which every feature is empty",
                 "at least one feature with a value",
-                "Correct the row at the source; its last published value is kept.",
+                "Correct the row at the source.",
             )
         return matrix
 

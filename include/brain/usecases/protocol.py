@@ -50,11 +50,29 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What training would say of some rows.
+
+    Args:
+        refused: What cannot be trained, each with the reason.
+        noted: What it would leave out or repair.
+    """
+
+    refused: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Input:
-    """A source table of a unit, and the gate in front of its snapshots."""
+    """A source table of a unit, and the gate in front of its snapshots.
+
+    Args:
+        trial: What training would say of its rows; None where only training tells.
+    """
 
     table: SourceTable
     check: Check
+    trial: Callable[[pd.DataFrame], Trial] | None = None
 
 
 @dataclass(frozen=True)

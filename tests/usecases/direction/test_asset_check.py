@@ -71,8 +71,34 @@ def test_a_part_is_not_called_short_nor_its_target_constant(sp500: pd.DataFrame)
     start = int(np.argmax(sp500["RETURNS161"].rolling(30).min() >= 0)) - 29
     part = sp500.iloc[start : start + 30 + 161].reset_index(drop=True)
     alone = check_asset(part, short, NOW)
-    assert {finding.rule for finding in alone.failures} == {"min_rows", "constant_target"}
-    assert check_asset(part, short, NOW, total_rows=len(sp500)).passed
+    assert {finding.rule for finding in alone.findings} >= {"min_rows", "constant_horizon"}
+    whole = check_asset(part, short, NOW, total_rows=len(sp500))
+    assert whole.passed
+    assert not {finding.rule for finding in whole.findings} & {"constant_target", "constant_horizon"}
+
+
+def test_an_empty_target_costs_its_horizon_and_not_the_asset(sp500: pd.DataFrame) -> None:
+    assert rules(sp500.assign(RETURNS21=np.nan)) == {"constant_horizon": "warn", "missing": "warn"}
+    targets = [str(name) for name in sp500 if str(name).startswith("RETURNS")]
+    assert rules(sp500.assign(**dict.fromkeys(targets, np.nan)))["constant_target"] == "fail"
+
+
+def test_a_feature_that_knows_the_future_is_named_with_the_evidence(sp500: pd.DataFrame) -> None:
+    frame = sp500.assign(tomorrow=sp500["RETURNS1"].fillna(0.0))
+    spec = CATALOGUE.asset("SP500")
+    (leak,) = [finding for finding in check_asset(frame, spec, NOW).findings if finding.rule == "leaks"]
+    assert leak.severity == "warn"
+    assert "tomorrow (it knows the change of Close 1 row(s) later (correlation +" in leak.message
+    trusting = spec.model_copy(update={"trust_features": ("tomorrow",)})
+    assert "leaks" not in {finding.rule for finding in check_asset(frame, trusting, NOW).findings}
+
+
+def test_a_price_that_jumps_and_comes_straight_back_is_named(sp500: pd.DataFrame) -> None:
+    close = sp500["Close"].where(sp500.index != 3000, sp500["Close"] * 1.18)
+    report = check_asset(sp500.assign(Close=close, High=close + 1), CATALOGUE.asset("SP500"), NOW)
+    (tick,) = [finding for finding in report.findings if finding.rule == "bad_ticks"]
+    assert tick.examples == (str(sp500["Date"][3000].date()),)
+    assert "left out of training" in tick.message
 
 
 def test_unchanged_rows_are_only_asked_their_age(sp500: pd.DataFrame) -> None:

@@ -72,7 +72,9 @@ def test_an_unscored_cell_is_a_warning() -> None:
     nothing = {"probability": None, "base_rate": None, "as_of": None, "model_version": None, "reason": "no champion"}
     report = check(cells(**nothing))
     assert report.passed
-    assert [finding.message for finding in report.findings] == ["1 cells were not scored and keep their last value"]
+    assert [finding.message for finding in report.findings] == [
+        "1 cells were not scored; those that were published before keep their last value"
+    ]
 
 
 def test_nothing_to_publish_is_refused() -> None:

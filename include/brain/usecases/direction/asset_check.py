@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from brain.core.errors import SourceTableError
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.usecases.direction.asset_facts import column_facts, row_facts, table_facts
 from brain.usecases.direction.asset_rules import asset_rules, table_rules
+from brain.usecases.direction.bad_ticks import bad_ticks
+from brain.usecases.direction.dataset import feature_columns, feature_values
+from brain.usecases.direction.leakage import leaking_features
 from brain.usecases.direction.names import CLOSE, DATE, target_name
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from brain.core.moment import Moment
     from brain.usecases.direction.catalogue import AssetSpec
 
-_ROW_IDS = {"rows": DATE, "columns": "column"}
+_ROW_IDS = {"rows": DATE, "columns": "column", "features": "feature"}
 
 
 def check_asset(
@@ -44,9 +48,22 @@ def check_asset(
     rules = table_rules(spec.quality)
     if not unchanged:
         rules = asset_rules(spec.quality)
-        facts |= {"rows": row_facts(frame), "columns": column_facts(frame, spec, whole=len(frame) == total)}
+        ticks = bad_ticks(frame[CLOSE].to_numpy(np.float64)).astype(np.float64)
+        columns = column_facts(frame, spec, whole=len(frame) == total)
+        rows = row_facts(frame).assign(bad_tick=ticks)
+        facts |= {"rows": rows, "columns": columns, "features": _feature_facts(frame, spec)}
     findings, results = validate(rules, facts, _ROW_IDS, spec.name)
     return GateResult(spec.name, len(frame), tuple(rule.name for rule in rules), tuple(findings), results)
+
+
+def _feature_facts(frame: pd.DataFrame, spec: AssetSpec) -> pd.DataFrame:
+    """One row per feature: its name, with the evidence where it knows the future, and whether it does."""
+    names = feature_columns(frame, spec.leave_out)
+    leaks = leaking_features(frame, names, feature_values(frame, names), spec) if names else {}
+    told = [f"{name} ({leaks[name]})" if name in leaks else name for name in names]
+    return pd.DataFrame({"feature": told, "leak": [float(name in leaks) for name in names]}, dtype=object).astype(
+        {"leak": np.float64}
+    )
 
 
 def _require_columns(frame: pd.DataFrame, spec: AssetSpec) -> None:

@@ -102,8 +102,14 @@ def column_facts(frame: pd.DataFrame, spec: AssetSpec, *, whole: bool) -> pd.Dat
         whole: `frame` is the whole snapshot; only then can a target be called constant.
     """
     close = frame[CLOSE].to_numpy(np.float64)
-    facts = [_column(str(name), frame[name].to_numpy(np.float64), close, spec, whole) for name in frame if name != DATE]
-    return pd.DataFrame(facts)
+    facts = pd.DataFrame(
+        [_column(str(name), frame[name].to_numpy(np.float64), close, spec, whole) for name in frame if name != DATE]
+    )
+    # One constant target among others costs its horizon; where all are, nothing can be trained.
+    some_move = bool((facts["minority"] > 0).any())
+    facts["minority_beside"] = facts["minority"] if some_move else np.nan
+    facts["minority"] = np.nan if some_move else facts["minority"]
+    return facts
 
 
 def _column(

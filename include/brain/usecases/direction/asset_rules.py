@@ -68,6 +68,12 @@ def _price_rules(quality: QualitySettings) -> Sequence[Rule]:
             max_value=quality.max_jump,
         ),
         between(
+            "bad_ticks", quality.bad_ticks, "rows", "bad_tick",
+            "{count} row(s) on which Close jumps away and comes straight back ({examples}); returns that begin or end "
+            "there are left out of training",
+            max_value=0,
+        ),
+        between(
             "gaps", quality.gaps, "rows", "gap",
             f"{{count}} gap(s) of more than {quality.max_gap} trading days, ending on {{examples}}",
             max_value=quality.max_gap,
@@ -94,7 +100,14 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
         ),
         between(
             "constant_target", quality.constant_target, "columns", "minority",
-            "{count} target(s) that are empty or only ever go one way ({examples}); expected ups and downs",
+            "{count} target(s) that are empty or only ever go one way ({examples}), and none that does not; expected "
+            "ups and downs",
+            min_value=1,
+        ),
+        between(
+            "constant_horizon", quality.constant_horizon, "columns", "minority_beside",
+            "{count} target(s) that are empty or only ever go one way ({examples}); such a horizon is not trained, the "
+            "others are",
             min_value=1,
         ),
         between(
@@ -102,6 +115,12 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
             "{count} target(s) whose sign is not that of the coming change of Close ({examples}); they do not "
             "look ahead as many rows as their name says",
             max_value=quality.max_disagreement,
+        ),
+        between(
+            "leaks", quality.leaks, "features", "leak",
+            "{count} feature(s) that know the future and are left out of training: {examples}. `trust_features` in the "
+            "catalogue takes them in",
+            max_value=0,
         ),
         between(
             "returns", quality.returns, "columns", "return_error",

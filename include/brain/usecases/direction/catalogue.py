@@ -31,6 +31,7 @@ class QualitySettings(Section):
     price_range: Severity = Field("warn", description="Open and Close lie between Low and High.")
     jumps: Severity = Field("warn", description="No daily change is beyond `max_jump`.")
     max_jump: float = Field(25.0, gt=0, description="In robust standard deviations (1.4826 x MAD) of the log return.")
+    bad_ticks: Severity = Field("warn", description="Close does not jump and come back; `off` trains on such rows.")
     flat: Severity = Field("warn", description="Close moves.")
     max_flat: int = Field(10, ge=1, description="Rows in a row on which Close may stay the same.")
     gaps: Severity = Field("warn", description="No trading days are missing between two rows.")
@@ -40,9 +41,11 @@ class QualitySettings(Section):
     missing: Severity = Field("warn", description="Columns are filled.")
     max_missing: float = Field(0.2, ge=0, le=1, description="Share of a column that may be empty.")
     infinite: Severity = Field("fail", description="No number is infinite.")
-    constant_target: Severity = Field("fail", description="Each RETURNSn has ups and downs.")
+    constant_target: Severity = Field("fail", description="Some RETURNSn has ups and downs.")
+    constant_horizon: Severity = Field("warn", description="Each RETURNSn has; else its horizon is not trained.")
     forward_looking: Severity = Field("fail", description="RETURNSn has the sign of the change of Close n rows ahead.")
     max_disagreement: float = Field(0.1, ge=0, le=1, description="Share of rows on which the signs may differ.")
+    leaks: Severity = Field("warn", description="No feature knows the future; training leaves out one that does.")
     returns: Severity = Field("warn", description="RETURNSn is Close n rows ahead / Close - 1.")
     returns_tolerance: float = Field(1e-6, gt=0, description="Absolute difference allowed there.")
 
@@ -64,6 +67,9 @@ class AssetSpec(Section):
     table: TableName = Field(description="Its table in the source schema; called like the asset unless said otherwise.")
     horizons: tuple[Horizon, ...] = Field(HORIZONS, min_length=1, description="Rows ahead; one model and column each.")
     leave_out: tuple[str, ...] = Field((), description="Feature columns not to train on.")
+    trust_features: tuple[str, ...] = Field(
+        (), description="Feature columns to train on although they look as if they knew the future."
+    )
     sources: tuple[Annotated[JoinedSource, BeforeValidator(_named), AfterValidator(_no_targets)], ...] = Field(
         (), description="Other tables whose columns become features; a table's name alone takes the defaults."
     )

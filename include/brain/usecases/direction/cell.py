@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from brain.learning.training_rows import TrainingRows
@@ -59,4 +59,6 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, ba
     key = model_key(dataset.asset, horizon)
     rows = TrainingRows(key, dataset.X, dataset.design, dataset.labels[horizon], span=horizon)
     training = rows.with_folds(settings.folds, settings.embargo)
+    if dataset.blind:
+        training = replace(rows, thin=dataset.blind)
     return Cell(dataset.dates, dataset.features, training, base_rates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,8 @@ import pandas as pd
 from brain.core.errors import TrainingError
 from brain.learning.design_matrix import DesignMatrix
 from brain.portable.preparation import prepare_features
-from brain.usecases.direction.leakage import refuse_backward_target
+from brain.usecases.direction.bad_ticks import bad_ticks, without
+from brain.usecases.direction.leakage import leaking_features, refuse_backward_target
 from brain.usecases.direction.names import CLOSE, DATE, PRICE_COLUMNS, TARGET_PATTERN, target_name
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ class AssetDataset:
         design: `X` laid out for linear fits.
         labels: By horizon, shape (n,): 1 where Close did not fall, 0 where it did, NaN where the future is unknown.
         dropped: Columns left out, each with its reason.
+        leaks: Those of them that know the future, each with the evidence.
+        blind: Why there is no feature to learn from, so that `X` is Close and only the base rate can be known; empty
+            where there is one.
+        bad_ticks: Days whose Close jumps away and comes straight back; no label begins or ends there.
         refused: Horizons that cannot be trained, each with its error.
     """
 
@@ -44,35 +50,61 @@ class AssetDataset:
     labels: Mapping[int, NDArray[np.float64]]
     dropped: Mapping[str, str]
     refused: Mapping[int, TrainingError]
+    leaks: Mapping[str, str]
+    blind: str = ""
+    bad_ticks: tuple[str, ...] = ()
 
 
-def prepare(frame: pd.DataFrame, spec: AssetSpec) -> AssetDataset:
-    """Separate features from labels, and refuse what cannot be trained on honestly.
+def prepare(frame: pd.DataFrame, spec: AssetSpec, corrected: Mapping[str, str] = MappingProxyType({})) -> AssetDataset:
+    """Separate features from labels, and leave out what cannot be trained on honestly.
 
     Args:
         frame: One row a day, ascending by Date, as the lake returns it.
-        spec: The asset's catalogue entry; its horizons, `leave_out` and `training` are used.
+        spec: The asset's catalogue entry; horizons, `leave_out`, `trust_features`, `quality` and `training` are used.
+        corrected: Columns that the extraction found corrected again and again, each with the evidence.
 
     Raises:
         TrainingError: No Date, no Close, dates out of order, or no usable feature: no horizon can be trained.
     """
     _require_columns(frame, spec.name)
     candidates = feature_columns(frame, spec.leave_out)
-    values = _feature_values(frame, candidates)
+    raw = feature_values(frame, candidates)
+    leaks = leaking_features(frame, candidates, raw, spec, corrected)
+    values = prepare_features(raw)
     dropped = {name: reason for name, column in zip(candidates, values.T, strict=True) if (reason := _useless(column))}
+    dropped |= {name: f"knows the future: {evidence}" for name, evidence in leaks.items()}
     kept = [index for index, name in enumerate(candidates) if name not in dropped]
-    if not kept:
-        raise TrainingError(
-            spec.name,
-            found="no usable feature column" + (f" ({_listed(dropped)})" if dropped else ""),
-            expected="at least one numeric column that varies besides Date, prices and RETURNSn",
-            remedy="Add technical features to the asset's table or join a source in the catalogue.",
-        )
-    labels, refused = _labels(frame, spec)
+    blind = "" if kept else _blind(spec.name, dropped, leaks)
+    features = tuple(candidates[index] for index in kept) or (CLOSE,)
+    X = prepare_features(feature_values(frame, [CLOSE])) if blind else values[:, kept]
+    ticks = _ticks(frame, spec)
+    labels, refused = _labels(frame, spec, ticks)
     dates = frame[DATE].to_numpy().astype("datetime64[D]")
-    features = tuple(candidates[index] for index in kept)
-    X = values[:, kept]
-    return AssetDataset(spec.name, dates, features, X, DesignMatrix.of(X), labels, dropped, refused)
+    return AssetDataset(
+        spec.name, dates, features, X, DesignMatrix.of(X), labels, dropped, refused, leaks, blind,
+        tuple(str(day) for day in dates[ticks]),
+    )  # fmt: skip
+
+
+def _blind(asset: str, dropped: Mapping[str, str], leaks: Mapping[str, str]) -> str:
+    """Why nothing is left to learn from, where features that know the future are all there was.
+
+    The asset then goes on with its base rate: a champion that still knows them must not stay.
+    """
+    if leaks:
+        return f"no feature is left: {_listed(dropped)}"
+    raise TrainingError(
+        asset,
+        found="no usable feature column" + (f" ({_listed(dropped)})" if dropped else ""),
+        expected="at least one numeric column that varies besides Date, prices and RETURNSn",
+        remedy="Add technical features to the asset's table or join a source in the catalogue.",
+    )
+
+
+def _ticks(frame: pd.DataFrame, spec: AssetSpec) -> NDArray[np.bool_]:
+    if spec.quality.bad_ticks == "off":
+        return np.zeros(len(frame), bool)
+    return bad_ticks(frame[CLOSE].to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def feature_columns(frame: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> list[str]:
@@ -106,12 +138,12 @@ def _require_columns(frame: pd.DataFrame, asset: str) -> None:
         )
 
 
-def _feature_values(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
-    """The columns `names` as scoring will see them, shape (n, len(names))."""
+def feature_values(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+    """The columns `names`, shape (n, len(names))."""
     values = np.empty((len(frame), len(names)))
     for column, name in zip(values.T, names, strict=True):
         column[:] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    return prepare_features(values)
+    return values
 
 
 def _useless(column: NDArray[np.float64]) -> str:
@@ -121,16 +153,18 @@ def _useless(column: NDArray[np.float64]) -> str:
     return f"constant at {known[0]:g}" if (known == known[0]).all() else ""
 
 
-def _labels(frame: pd.DataFrame, spec: AssetSpec) -> tuple[dict[int, NDArray[np.float64]], dict[int, TrainingError]]:
+def _labels(
+    frame: pd.DataFrame, spec: AssetSpec, ticks: NDArray[np.bool_]
+) -> tuple[dict[int, NDArray[np.float64]], dict[int, TrainingError]]:
     labels: dict[int, NDArray[np.float64]] = {}
     refused: dict[int, TrainingError] = {}
     close = frame[CLOSE].to_numpy(dtype=np.float64, na_value=np.nan)
     for horizon in spec.horizons:
         try:
             returns = _returns(frame, spec.name, horizon)
-            refuse_backward_target(spec.name, horizon, returns, close)
-            label = np.where(np.isnan(returns), np.nan, returns >= 0)
+            label = without(np.where(np.isnan(returns), np.nan, returns >= 0), ticks, horizon)
             _require_rows(label, spec, horizon)
+            refuse_backward_target(spec.name, horizon, returns, close)
             labels[horizon] = label
         except TrainingError as error:
             refused[horizon] = error

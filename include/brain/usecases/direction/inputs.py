@@ -5,11 +5,16 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from brain.core.errors import TrainingError
 from brain.core.source_table import SourceTable
 from brain.usecases.direction.asset_check import check_asset
+from brain.usecases.direction.dataset import prepare
 from brain.usecases.direction.names import CLOSE, DATE, NAME, PRICE_COLUMNS, SPACE, TARGET_PATTERN, target_name
+from brain.usecases.protocol import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from brain.core.moment import Moment
@@ -52,3 +57,20 @@ def asset_check(spec: AssetSpec) -> Check:
         return check_asset(frame, spec, moment, total_rows=total_rows, unchanged=unchanged)
 
     return check
+
+
+def asset_trial(spec: AssetSpec) -> Callable[[pd.DataFrame], Trial]:
+    """What training would say of the asset's rows."""
+
+    def trial(frame: pd.DataFrame) -> Trial:
+        try:
+            dataset = prepare(frame, spec)
+        except TrainingError as error:
+            return Trial(refused=(f"found {error.found}; expected {error.expected}",))
+        refused = (f"{target_name(n)}: found {e.found}; expected {e.expected}" for n, e in dataset.refused.items())
+        noted = [f"{name} is left out: {evidence}" for name, evidence in dataset.leaks.items()]
+        if dataset.bad_ticks:
+            noted.append(f"bad ticks left out: {', '.join(dataset.bad_ticks)}")
+        return Trial(tuple(refused), tuple(noted))
+
+    return trial

@@ -25,7 +25,8 @@ _ROW_IDS = {"cells": "cell"}
 def check_probabilities(rows: Mapping[str, pd.DataFrame], moment: Moment) -> GateResult:
     """Judge the rows about to be published.
 
-    A cell without a probability (its `reason` says why) is allowed: it keeps its last value. Everything else is not:
+    A cell without a probability (its `reason` says why) is allowed: one that was published before keeps
+    its last value. Everything else is not:
     a number that is no probability, a base rate outside (0, 1), a row or a model from the future, a probability without
     its date and model version. That each cell of the catalogue is there once is `brain.warehouse.grid`'s to look at.
 
@@ -73,7 +74,7 @@ def _rules() -> tuple[Rule, ...]:
         ),
         between(
             "coverage", "warn", "table", "unscored",
-            "{found} cells were not scored and keep their last value",
+            "{found} cells were not scored; those that were published before keep their last value",
             max_value=0,
         ),
         between("any_row", "fail", "table", "rows", "{found} rows to publish; expected at least one", min_value=1),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from brain.core.errors import ScoringError
+from brain.core.errors import ModelNotFound, ScoringError
+from brain.core.keys import ModelKey
 from brain.portable.heads import Blend
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
+from brain.store.browse import last_decisions
 from brain.usecases.direction.names import SPACE, horizon_of, target_name
 from brain.usecases.direction.tables import PROBABILITY_DETAILS
 
@@ -43,17 +45,30 @@ def score_cells(
     import pandas as pd
 
     wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
-    rows = [
-        {"reason": failing.get(found.key.entity), **_row(found)}
-        for found in score_newest(store, lake, SPACE, wanted, moment, past=past)
-    ]
+    found = list(score_newest(store, lake, SPACE, wanted, moment, past=past))
+    untrained = {one.key.entity for one in found if isinstance(one, Unscored) and isinstance(one.error, ModelNotFound)}
+    causes = _why_untrained(store, sorted(untrained), moment)
+    rows = [{"reason": failing.get(one.key.entity), **_row(one, causes, failing)} for one in found]
     return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
 
 
-def _row(found: Score | Unscored) -> dict[str, Any]:
+def _why_untrained(store: ModelStore, assets: Sequence[str], moment: Moment) -> dict[ModelKey, str]:
+    """Why training failed, for the models of `assets` whose last one by `moment` did."""
+    if not assets:
+        return {}
+    return {
+        ModelKey(store.use_case, one.entity, one.target): f"its training failed: {one.reason}"
+        for one in last_decisions(store, assets)
+        if one.action == "failed" and one.moment <= moment.at
+    }
+
+
+def _row(found: Score | Unscored, causes: Mapping[ModelKey, str], failing: Mapping[str, str]) -> dict[str, Any]:
+    """A row, with the cause in its reason: why training failed, or why the asset was not extracted."""
     cell = {"asset": found.key.entity, "horizon": horizon_of(found.key.target)}
     if isinstance(found, Unscored):
-        return {**cell, "reason": str(found.error)}
+        cause = causes.get(found.key) or failing.get(found.key.entity)
+        return {**cell, "reason": cause or str(found.error)}
     try:
         return {**cell, **_scored(found)}
     except ScoringError as error:
@@ -79,4 +94,9 @@ def _scored(found: Score) -> dict[str, Any]:
         "model_version": model.version,
         "trained_at": model.trained_at,
         "data_sha256": found.data_sha256,
+        "left_out": _left_out(model.document["metrics"].get("leaks")),
     }
+
+
+def _left_out(leaks: Mapping[str, str] | None) -> str | None:
+    return "; ".join(f"{name}: {evidence}" for name, evidence in leaks.items()) if leaks else None

@@ -94,6 +94,12 @@ PROBABILITY_DETAILS = PublishedTable(
             "SHA-256 of the asset's rows; the newest was scored.",
             required=True,
         ),
+        Column(
+            "left_out",
+            "text",
+            "Features that training left out because they know the future, each with the evidence; empty where there"
+            " are none.",
+        ),
         Column(PUBLISHED_AT, "timestamptz", "The moment of the run that computed the row, in UTC."),
     ),
     value="probability",

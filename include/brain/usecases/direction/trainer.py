@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,11 +51,13 @@ class History:
         frame: The snapshot's rows, one row a day, ascending.
         data: Which snapshot it is.
         peers: Shares of ups among the other assets; 1/2 where they are not given.
+        corrected: Columns that the extraction found corrected again and again, each with the evidence.
     """
 
     frame: pd.DataFrame
     data: DataReference
     peers: PeerShares | None = None
+    corrected: Mapping[str, str] = field(default_factory=dict)
 
 
 def train_asset(
@@ -77,7 +79,7 @@ def train_asset(
     """
     chosen = [horizon for horizon in spec.horizons if horizons is None or horizon in horizons]
     try:
-        dataset = prepare(history.frame, spec)
+        dataset = prepare(history.frame, spec, history.corrected)
     except TrainingError as error:
         return [_failed(model_key(spec.name, horizon), error) for horizon in chosen]
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
@@ -218,7 +220,7 @@ def _candidate(asset: _Asset, cell: Cell, model: _Model, degraded: str) -> Candi
         parameters=model.parameters,
         features=cell.features,
         head=model.head,
-        metrics=model.metrics,
+        metrics={**model.metrics, **({"leaks": dict(asset.dataset.leaks)} if asset.dataset.leaks else {})},
         window=_window(cell),
         data=asset.data,
         decision=model.decision,
@@ -230,7 +232,11 @@ def _candidate(asset: _Asset, cell: Cell, model: _Model, degraded: str) -> Candi
         proofs=proofs(cell),
         description=_description(asset.spec, cell.horizon),
         degraded=degraded,
-        extra={"dropped": dict(asset.dataset.dropped), "base_rate": _made_from(cell)},
+        extra={
+            "dropped": dict(asset.dataset.dropped),
+            "bad_ticks": list(asset.dataset.bad_ticks),
+            "base_rate": _made_from(cell),
+        },
     )
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import DataReference
-from brain.usecases.direction.names import SPACE, TARGET_PATTERN, horizon_of
+from brain.usecases.direction.column_leaks import corrected
+from brain.usecases.direction.names import CLOSE, SPACE, TARGET_PATTERN, horizon_of
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from brain.core.keys import ModelKey
     from brain.learning.candidate import TrainingResult
@@ -35,20 +36,27 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
             asset,
             found="no snapshot in the lake",
             expected="rows that passed the quality gate",
-            remedy="See what `extract_assets` says about it.",
+            remedy=f"Extract it; `brain doctor` says what its rows lack, `extraction_runs` why {asset} was refused.",
         )
     names, horizons = run.section.names, run.section.horizons
     counts = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
     data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
     champions = {key: found for key, found in run.store.champion_summaries([asset]).items() if _is_known(key)}
     return train_asset(
-        History(run.lake.read(snapshot), data, counts.without(asset)),
+        History(run.lake.read(snapshot), data, counts.without(asset), _corrected(run, asset)),
         spec,
         {horizon_of(key.target): found for key, found in champions.items()},
         moment=run.moment,
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
     )
+
+
+def _corrected(run: Run, asset: str) -> Mapping[str, str]:
+    """Columns that were corrected again and again in the extractions known at the moment of the run."""
+    manifest = run.lake.manifest(SPACE, asset)
+    versions = manifest.versions if manifest else ()
+    return corrected((version for version in versions if version.moment.at <= run.moment.at), CLOSE)
 
 
 def _is_known(key: ModelKey) -> bool:

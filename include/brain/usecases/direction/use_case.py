@@ -46,10 +46,10 @@ class Direction:
         )
 
     def inputs(self, run: Run, unit: str) -> tuple[Input, ...]:
-        from brain.usecases.direction.inputs import asset_check, asset_table
+        from brain.usecases.direction.inputs import asset_check, asset_table, asset_trial
 
         asset = run.section.asset(unit)
-        return (Input(asset_table(asset), asset_check(asset)),)
+        return (Input(asset_table(asset), asset_check(asset), asset_trial(asset)),)
 
     def target(self, text: str) -> str:
         return target_name(int(text)) if text.isdecimal() else text
