@@ -83,7 +83,7 @@ def _write(lake: Lake, change: Commit, warnings: int) -> Snapshot:
     folder = f"{folder_of(table.space, table.name)}/segments"
     segments, data_sha256 = content.write(lake.storage, folder, before.latest if before else None)
     version = Version(
-        version=before.last_version + 1 if before else 1,
+        version=before.last_version + 1 if before else lake.first_version(table.space, table.name),
         watermark=content.watermark,
         rows=content.total_rows,
         data_sha256=data_sha256,

@@ -125,7 +125,7 @@ def read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence
     """
     name = f"{folder}/{segment.name}"
     try:
-        content = storage.read(name)
+        content = storage.read(name, largest=segment.size)
     except FileNotFoundError:
         raise _damaged(storage.describe(name), "no such file") from None
     if hashlib.sha256(content).hexdigest() != segment.sha256:
