@@ -9,7 +9,15 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brain.core.durations import day_before
-from brain.core.errors import BrainError, PublishError, Transient, UnforeseenError, WorkerDied
+from brain.core.errors import (
+    BrainError,
+    LakeError,
+    PublishError,
+    StorageUnavailable,
+    Transient,
+    UnforeseenError,
+    WorkerDied,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -182,10 +190,17 @@ def outcomes(run: Run) -> pd.DataFrame:
 
 
 def document(run: Run) -> str:
-    """Render the quality gate's results of a moment as pages in the lake; returns their address."""
+    """Render the quality gate's results of a moment as pages in the lake; returns their address, or why there are none.
+
+    They are for people to read: where they cannot be written, a warning is logged and the run goes on.
+    """
     from brain.quality.docs import build_data_docs
 
-    return build_data_docs(run.lake, run.moment)
+    try:
+        return build_data_docs(run.lake, run.moment)
+    except (LakeError, StorageUnavailable) as error:
+        log.warning("no pages of the quality gate: %s", error)
+        return f"none ({error})"
 
 
 def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:

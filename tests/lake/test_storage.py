@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from brain.core.errors import StorageUnavailable
+from brain.core.errors import DamagedFile, LakeError, StorageUnavailable
 from brain.lake.storage import Storage, open_storage
 
 
@@ -138,3 +139,87 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 def test_an_address_shows_no_credentials() -> None:
     storage = Storage("s3://key:secret@bucket/lake")
     assert storage.describe("a/b") == "s3://bucket/lake/a/b"
+
+
+def put_in_place(path: Path, what: str) -> None:
+    """Put something that is no file of the lake where one was."""
+    path.unlink(missing_ok=True)
+    if what == "a folder":
+        path.mkdir()
+        (path / "inside").write_text("x")
+    elif what == "a loop of links":
+        path.symlink_to(path.name)
+    elif what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a link to what cannot be read":
+        path.symlink_to("/proc/self/mem")  # the kernel answers EIO, as a bad disk does
+    else:
+        with path.open("wb") as file:
+            file.truncate(4 * 2**40)
+
+
+NO_FILES = ("a folder", "a loop of links", "a pipe", "4 TB of nothing")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("what", [*NO_FILES, "a link to what cannot be read"])
+def test_one_file_that_cannot_be_read_is_an_error_of_that_file(tmp_path: Path, what: str) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write("a/b", b"old")
+    put_in_place(tmp_path / "a" / "b", what)
+    with pytest.raises(LakeError, match="a/b") as error:
+        storage.read("a/b")
+    assert isinstance(error.value, DamagedFile) == (what in NO_FILES)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("what", NO_FILES)
+def test_what_lies_where_a_file_should_be_is_written_over_and_deleted(tmp_path: Path, what: str) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write("a/b", b"old")
+    for write in (storage.write, storage.write_before):
+        put_in_place(tmp_path / "a" / "b", what)
+        write("a/b", b"new")
+        assert storage.read("a/b") == b"new"
+    put_in_place(tmp_path / "a" / "b", what)
+    storage.delete("a/b")
+    assert storage.names("a") == []
+
+
+def test_the_sizes_of_files_are_known_without_reading_them(storage: Storage, tmp_path: Path) -> None:
+    assert storage.sizes("a") == {}
+    storage.write("a/one", b"1")
+    storage.write("a/three", b"333")
+    storage.write("a/folder/deeper", b"")
+    assert storage.sizes("a") == {"one": 1, "three": 3}
+
+
+def test_a_file_that_is_longer_than_expected_is_not_read(storage: Storage) -> None:
+    storage.write("a", b"12345")
+    assert storage.read("a", largest=5) == b"12345"
+    with pytest.raises(DamagedFile, match=r"5 bytes|more than the 4 bytes"):
+        storage.read("a", largest=4)
+
+
+@pytest.mark.timeout(30)
+def test_a_lock_that_is_never_released_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brain.lake.storage.LOCK_SECONDS", 0.2)
+    first, second = open_storage(str(tmp_path)), open_storage(str(tmp_path))
+    with (
+        first.locked("a/lock"),
+        pytest.raises(StorageUnavailable, match="another process has held"),
+        second.locked("a/lock"),
+    ):
+        pytest.fail("two have the lock")
+    with second.locked("a/lock"):
+        pass
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_in_place_of_the_lock_hangs_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / "lock")
+    with open_storage(str(tmp_path)).locked("a/lock"):
+        pass

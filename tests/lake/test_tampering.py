@@ -22,6 +22,7 @@ from brain.lake.lake import Lake
 from brain.lake.manifest import _SEAL, _SIGNATURE
 from tests.extract.conftest import Market, asset_frame, extract, last_dates, spec
 from tests.lake.test_format_1 import FIXTURE
+from tests.lake.test_storage import NO_FILES, put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,3 +245,41 @@ def test_equal_rows_after_other_ones_keep_their_own_content_hash(sqlite: Market,
     assert [version.status for version in manifest.versions] == ["new", "rewritten", "appended"]
     for version in manifest.versions:
         assert version.segments[-1].chain == version.data_sha256
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("what", ["junk", *NO_FILES])
+def test_a_table_of_whose_manifests_nothing_is_left_is_extracted_anew(
+    sqlite: Market, days: Lake, counters: Counters, what: str
+) -> None:
+    true, silver = newest_close(days), newest_close(days, "SILVER")
+    for name in ("manifest.json", "manifest.previous.json"):
+        path = folder(days) / name
+        if what == "junk":
+            path.write_text("" if name == "manifest.json" else "x\n")
+        else:
+            put_in_place(path, what)
+    with pytest.raises(LakeError):
+        newest_close(days)
+    assert days.names("assets") == ["SILVER"]
+    kept = counters.last("manifest assets/GOLD")
+    report = extract(sqlite, days, DAYS[299], spec("GOLD"))
+    assert report.status == "new", report.reason
+    days.keep_counters()
+    assert (newest_close(days), newest_close(days, "SILVER")) == (true, silver)
+    manifest = days.manifest("assets", "GOLD")
+    assert manifest is not None
+    assert manifest.counter > kept
+    assert manifest.latest.version > 3  # no number is used twice
+    sqlite.put("GOLD", asset_frame(seed=4))
+    assert extract(sqlite, days, DAYS[299], spec("GOLD")).status == "unchanged"
+
+
+def test_a_key_that_is_missing_from_the_settings_costs_no_table_its_history(sqlite: Market, days: Lake) -> None:
+    mistaken = Lake(days.storage.root, Signer([SecretStr("a key that was mistyped")]))
+    report = extract(sqlite, mistaken, DAYS[299], spec("GOLD"))
+    assert report.status == "failed"
+    assert "a key that is not known here" in report.reason
+    manifest = days.manifest("assets", "GOLD")
+    assert manifest is not None
+    assert len(manifest.versions) == 3

@@ -16,7 +16,8 @@
         ├── SourceTableError        a source table is missing, empty or of the wrong shape
         ├── QualityError            rows failed the quality gate and were quarantined
         ├── EmbeddedServerError     a server of this machine cannot be started, set up or stopped
-        ├── LakeError               a snapshot or manifest is missing or does not match its hash
+        ├── LakeError               a snapshot or manifest is missing, unreadable or does not match its hash
+        │   └── DamagedFile           what lies there is nothing that the lake wrote, or a part of it
         ├── TrainingError           no honest model can be trained for a cell
         │   └── LeakageError          a target looks backward, or a feature forward
         ├── StoreError              the model store refuses a document
@@ -114,7 +115,11 @@ class EmbeddedServerError(Terminal):
 
 
 class LakeError(Terminal):
-    """A snapshot or manifest is missing or does not match its hash."""
+    """A snapshot or manifest is missing, unreadable or does not match its hash."""
+
+
+class DamagedFile(LakeError):
+    """What lies there is nothing that the lake wrote, or a part of it: no attempt will read it, and it may go."""
 
 
 class TrainingError(Terminal):

@@ -73,6 +73,10 @@ class Signer:
             return "values of a type that is never signed"
         return "" if hmac.compare_digest(expected, claimed) else "content that does not match its signature"
 
+    def lacks_key(self, signature: object) -> bool:
+        """Whether a signature names a key that is not among ours: nothing can be said of what it covers."""
+        return isinstance(signature, dict) and signature.get("key") not in self._keys
+
 
 def _key_id(key: bytes) -> str:
     return hmac.digest(key, b"brain key id", "sha256").hex()[:16]

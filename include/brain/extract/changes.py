@@ -30,6 +30,7 @@ class Changes:
         deleted: Keys of rows that are gone.
         late: Keys of rows that appeared behind the watermark.
         columns: Columns with corrected values.
+        missing: Number of rows that are gone, of which the lake has lost the keys.
     """
 
     appended: int = 0
@@ -38,6 +39,7 @@ class Changes:
     deleted: NDArray[np.datetime64] = field(default_factory=lambda: _DAYS)
     late: NDArray[np.datetime64] = field(default_factory=lambda: _DAYS)
     columns: tuple[str, ...] = ()
+    missing: int = 0
 
     @property
     def revised(self) -> NDArray[np.datetime64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import SourceTableError
 from brain.extract.changes import Changes, compare, growth
+from brain.extract.lost import compare_without
 from brain.extract.plan import Plan, make_plan, same_columns
 from brain.extract.reading import read_planned, same_extent
 from brain.lake.commit import Commit, Status
@@ -15,6 +16,8 @@ from brain.lake.row_content import RowContent
 from brain.lake.rows import mask_unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
     from brain.extract.report import ExtractionReport
@@ -32,28 +35,42 @@ def read_rows(
     report: ExtractionReport,
     *,
     full: bool,
+    damaged: frozenset[str] = frozenset(),
 ) -> tuple[Commit, ExtractionReport]:
     """What to commit, and the report of what is different from the previous snapshot.
 
     Reads the rows after the watermark and an overlap before it. What makes it read the whole table: a correction found
     there, another number of rows or first or last key of the table than that accounts for, a changed set of columns, a
-    due full check, or `full`.
+    due full check, a lost segment of the previous snapshot, or `full`.
+
+    Args:
+        damaged: Names of segments that are lost.
 
     Raises:
         SourceTableError: The table is missing, of the wrong shape, or has lost too many rows.
     """
-    plan = make_plan(source, table, report.moment, manifest, full=full)
+    lost = damaged.intersection(segment.name for segment in manifest.latest.segments) if manifest else frozenset()
+    plan = make_plan(source, table, report.moment, manifest, full=full or bool(lost))
     rows = read_planned(source, report.moment, plan)
-    changes = _compare(lake, plan, rows)
+    changes = _compare(lake, plan, rows, lost)
     read = len(rows)
     if not plan.full and (len(changes.revised) or not same_extent(source, report.moment, plan, rows)):
         plan = replace(plan, full=True, prefix=())
         rows = read_planned(source, report.moment, plan)
-        changes = _compare(lake, plan, rows)
+        changes = _compare(lake, plan, rows, lost)
         read += len(rows)
-    refuse_loss(table, len(changes.deleted), plan.previous.rows if plan.previous else 0)
+    refuse_loss(table, len(changes.deleted) + changes.missing, plan.previous.rows if plan.previous else 0)
     report = replace(report, rows_read=read, left_out=plan.shape.left_out, **_described(plan, changes, rows))
-    return _commit(report.moment, manifest, plan, rows, changes, report), report
+    change = _commit(report.moment, manifest, plan, rows, changes, report)
+    if lost:
+        report = replace(report, reason=told_lost(lost))
+        change = replace(change, status="rewritten" if change.status in ("appended", "unchanged") else change.status)
+    return replace(change, damaged=damaged), report
+
+
+def told_lost(lost: Collection[str]) -> str:
+    """Why a snapshot is written anew, for a person."""
+    return f"{len(lost)} files of the snapshot were lost or altered, the first {min(lost)}; all was read again"
 
 
 def refuse_loss(table: SourceTable, gone: int, known: int) -> None:
@@ -71,7 +88,7 @@ def refuse_loss(table: SourceTable, gone: int, known: int) -> None:
         )
 
 
-def _compare(lake: Lake, plan: Plan, rows: Rows) -> Changes:
+def _compare(lake: Lake, plan: Plan, rows: Rows, lost: Collection[str]) -> Changes:
     """The differences to the previous snapshot behind the prefix.
 
     Mostly there is no correction. The content hash shows that without opening a file: of what was read now, the part
@@ -82,6 +99,8 @@ def _compare(lake: Lake, plan: Plan, rows: Rows) -> Changes:
     known = mask_unknown(rows.until(plan.previous.watermark), plan.table.rows_ahead)
     if _content(plan, known) == plan.previous.data_sha256:
         return growth(known, rows)
+    if lost:
+        return compare_without(lake, plan, plan.previous, rows, lost)
     old = replace(plan.previous, segments=plan.previous.segments[len(plan.prefix) :])
     before = lake.read_rows(old)
     if plan.floor is not None:
@@ -105,7 +124,7 @@ def _described(plan: Plan, changes: Changes, rows: Rows) -> dict[str, Any]:
         "corrected_dates": tuple(changes.revised.astype(object)),
         "corrected_columns": changes.columns,
         "rows_changed": len(changes.corrected),
-        "rows_vanished": len(changes.deleted),
+        "rows_vanished": len(changes.deleted) + changes.missing,
         "added_columns": tuple(name for name in names if name not in known),
         "removed_columns": tuple(name for name in known if name not in names),
         "purged": purged,

@@ -72,7 +72,7 @@ def make_plan(source: Source, table: SourceTable, moment: Moment, manifest: Mani
         full
         or manifest is None
         or not same_columns(known, columns)
-        or _check_is_due(table, moment, manifest)
+        or check_is_due(table, moment, manifest)
         or (floor is not None and manifest.latest.segments[0].first < floor)
     )
     prefix = sealed_before(manifest.latest.segments, overlap) if manifest and not whole else ()
@@ -85,7 +85,7 @@ def same_columns(known: Sequence[Column], columns: Sequence[Column]) -> bool:
     return known == columns or set(known) == set(columns)
 
 
-def _check_is_due(table: SourceTable, moment: Moment, manifest: Manifest) -> bool:
-    """One that a run of the future made counts for nothing."""
+def check_is_due(table: SourceTable, moment: Moment, manifest: Manifest) -> bool:
+    """Whether every row is to be compared with the source; a check that a run of the future made counts for nothing."""
     days = table.extraction.full_check_days
     return days is not None and not timedelta(0) <= moment.day - manifest.checked_in_full < timedelta(days=days)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from brain.core.errors import BrainError, LakeError, QualityError, SourceTableError
 from brain.core.source_table import KeyKind
 from brain.extract.incremental import read_rows
+from brain.extract.plan import check_is_due
 from brain.extract.reading import newer_rows
 from brain.extract.report import ExtractionReport
 from brain.extract.whole import read_keyed
 from brain.lake.commit import Commit, commit
+from brain.lake.damage import damaged_segments, forget, noted
 
 if TYPE_CHECKING:
     from brain.core.moment import Moment
@@ -61,8 +63,17 @@ def _extract(
             _require_no_newer(source, table, report.moment, manifest.latest)
             return _replayed(lake, table, report, manifest)
     read = read_keyed if table.kind is KeyKind.NAMES else read_rows
-    change, report = read(source, lake, table, manifest, report, full=full)
-    return _judge(lake, gate, change, report, full=full)
+    if manifest is None:
+        change, report = read(source, lake, table, None, report, full=full)
+        return _judge(lake, gate, change, report, full=full)
+    notes = noted(lake, manifest)
+    thorough = full or check_is_due(table, report.moment, manifest)
+    damaged = damaged_segments(lake, manifest, thorough=thorough)
+    change, report = read(source, lake, table, manifest, report, full=full, damaged=damaged)
+    report = _judge(lake, gate, change, report, full=full)
+    if report.ok:
+        forget(lake, manifest, notes - damaged if report.status == "unchanged" else notes)
+    return report
 
 
 def _judge(lake: Lake, gate: Gate, change: Commit, report: ExtractionReport, *, full: bool) -> ExtractionReport:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brain.core.errors import SourceTableError
-from brain.extract.incremental import refuse_loss
+from brain.extract.incremental import refuse_loss, told_lost
 from brain.extract.reading import no_rows
 from brain.extract.shape import keyed_columns
 from brain.lake.commit import Commit, Status
@@ -18,7 +18,7 @@ from brain.lake.keyed import KeyedContent, ordered
 from brain.lake.snapshot import snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,11 +54,13 @@ def read_keyed(
     report: ExtractionReport,
     *,
     full: bool,
+    damaged: frozenset[str] = frozenset(),
 ) -> tuple[Commit, ExtractionReport]:
     """What to commit, and the report of what is different from the previous snapshot.
 
     Args:
         full: A column that is no key may have changed its type.
+        damaged: Names of segments that are lost.
 
     Raises:
         SourceTableError: The table is missing, empty, of the wrong shape, or has lost too many rows; a key is missing
@@ -73,7 +75,8 @@ def read_keyed(
     before = manifest.latest if manifest else None
     if before is not None:
         _refuse_other_types(table, before, content, kept=table.key if full else names)
-    changes = _changes(lake, manifest, content)
+    lost = damaged.intersection(segment.name for segment in before.segments) if before else frozenset()
+    changes = _changes(lake, manifest, content, lost)
     refuse_loss(table, changes.vanished, before.rows if before else 0)
     known = [column.name for column in before.columns] if before else list(names)
     report = replace(
@@ -88,7 +91,10 @@ def read_keyed(
         left_out=tuple(name for name in kinds if name not in names),
     )
     status = _status(before, content, changes)
-    return Commit(table, manifest, status, content, report.moment, checked_in_full=True), report
+    if lost:
+        report = replace(report, reason=told_lost(lost))
+        status = "rewritten" if status in ("appended", "unchanged") else status
+    return Commit(table, manifest, status, content, report.moment, checked_in_full=True, damaged=damaged), report
 
 
 def _status(before: Version | None, content: KeyedContent, changes: KeyedChanges) -> Status:
@@ -120,8 +126,11 @@ def _refuse_other_types(table: SourceTable, before: Version, content: KeyedConte
             )
 
 
-def _changes(lake: Lake, manifest: Manifest | None, content: KeyedContent) -> KeyedChanges:
-    """The differences to the latest version; of both sides only segments are looked at that the other does not have."""
+def _changes(lake: Lake, manifest: Manifest | None, content: KeyedContent, lost: Collection[str]) -> KeyedChanges:
+    """The differences to the latest version; of both sides only segments are looked at that the other does not have.
+
+    Rows of a lost segment count as changed as far as rows with other keys came, and as vanished beyond that.
+    """
     if manifest is None:
         return KeyedChanges(new=content.total_rows)
     before = manifest.latest
@@ -130,8 +139,17 @@ def _changes(lake: Lake, manifest: Manifest | None, content: KeyedContent) -> Ke
     known = {segment.chain for segment in before.segments}
     gone = tuple(segment for segment in before.segments if segment.chain not in content.parts)
     new = [part for chain, part in content.parts.items() if chain not in known]
-    old = lake.read_table(replace(snapshot_of(manifest, before), segments=gone))
-    return compare(old, pa.concat_tables(new) if new else content.table.schema.empty_table(), content.key)
+    readable = tuple(segment for segment in gone if segment.name not in lost)
+    old = lake.read_table(replace(snapshot_of(manifest, before), segments=readable))
+    changes = compare(old, pa.concat_tables(new) if new else content.table.schema.empty_table(), content.key)
+    unknown = sum(segment.rows for segment in gone) - sum(segment.rows for segment in readable)
+    changed = min(changes.new, unknown)
+    return replace(
+        changes,
+        new=changes.new - changed,
+        changed=changes.changed + changed,
+        vanished=changes.vanished + unknown - changed,
+    )
 
 
 def compare(old: pa.Table, new: pa.Table, key: Sequence[str]) -> KeyedChanges:

@@ -56,6 +56,7 @@ class Commit:
         manifest: The manifest the plan was made on.
         status: What the extraction did; "unchanged" writes no version.
         checked_in_full: Every row was compared with the source.
+        damaged: Names of segments that are lost; versions that need one go, unless it is written again.
     """
 
     table: SourceTable
@@ -64,6 +65,13 @@ class Commit:
     content: Content
     moment: Moment
     checked_in_full: bool
+    damaged: frozenset[str] = frozenset()
+
+    @property
+    def kept(self) -> Version | None:
+        """The version before, if all its segments are there: those whose rows are the same are not written again."""
+        latest = self.manifest.latest if self.manifest else None
+        return latest if latest and self.damaged.isdisjoint(segment.name for segment in latest.segments) else None
 
 
 def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
@@ -81,9 +89,9 @@ def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
 def _write(lake: Lake, change: Commit, warnings: int) -> Snapshot:
     table, content, before = change.table, change.content, change.manifest
     folder = f"{folder_of(table.space, table.name)}/segments"
-    segments, data_sha256 = content.write(lake.storage, folder, before.latest if before else None)
+    segments, data_sha256 = content.write(lake.storage, folder, change.kept)
     version = Version(
-        version=before.last_version + 1 if before else 1,
+        version=before.last_version + 1 if before else lake.first_version(table.space, table.name),
         watermark=content.watermark,
         rows=content.total_rows,
         data_sha256=data_sha256,
@@ -104,7 +112,9 @@ def _next(change: Commit, version: Version) -> Manifest:
     table, before, day = change.table, change.manifest, change.moment.day
     if before is None:
         return Manifest(table.space, table.name, table.kind, table.key, (version,), day, version.version)
-    return before.with_version(version, day if change.checked_in_full else before.checked_in_full)
+    lost = change.damaged.difference(segment.name for segment in version.segments)
+    kept = [v for v in before.versions if lost.isdisjoint(segment.name for segment in v.segments)]
+    return before.with_versions(kept).with_version(version, day if change.checked_in_full else before.checked_in_full)
 
 
 def _unchanged(lake: Lake, change: Commit, manifest: Manifest) -> Snapshot:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from brain.core.counters import Counters
-from brain.core.errors import LakeError, StorageUnavailable
+from brain.core.errors import DamagedFile, LakeError, StorageUnavailable
 from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
 from brain.lake.columns import ahead_of, to_frame
@@ -82,8 +82,28 @@ class Lake:
         return manifest
 
     def manifest_to_extend(self, space: str, name: str) -> Manifest | None:
-        """As `manifest`, also one that is older than one that was seen, see `is_older`: what was signed is true."""
-        return self._load(folder_of(space, name))
+        """As `manifest`, also one that is older than one that was seen, see `is_older`: what was signed is true.
+
+        None too where nothing is left of the manifests: the table is then extracted as if for the first time.
+
+        Raises:
+            LakeError: A manifest may be whole and cannot be judged: no access, another key, a later format.
+        """
+        folder = folder_of(space, name)
+        try:
+            return self._load(folder)
+        except LakeError:
+            if self._is_lost(folder):
+                return None
+            raise
+
+    def first_version(self, space: str, name: str) -> int:
+        """The number of a table's first version: beyond all that a manifest which is lost may have given.
+
+        No more than its counter, which grew with every version.
+        """
+        folder = folder_of(space, name)
+        return 1 + (self._counters.last(_counted(folder)) if self._is_lost(folder) else 0)
 
     def is_older(self, manifest: Manifest) -> bool:
         """Whether a later manifest of the table was seen: this one was put back, or a power cut took the later one."""
@@ -229,6 +249,22 @@ class Lake:
         self.storage.write(path, json.dumps(report, indent=1, default=str).encode())
         return self.storage.describe(path)
 
+    def _is_lost(self, folder: str) -> bool:
+        """Whether there were manifests, and no part of one can be believed."""
+        lost = 0
+        for name in _manifests(folder):
+            try:
+                self._read(name, folder)
+            except FileNotFoundError:
+                continue
+            except DamagedFile:
+                lost += 1
+                continue
+            except LakeError:
+                return False
+            return False
+        return lost > 0
+
     def _is_whole(self, name: str, folder: str) -> bool:
         try:
             self._read(name, folder)
@@ -246,7 +282,7 @@ class Lake:
     def _load(self, folder: str) -> Manifest | None:
         damage: LakeError | None = None
         older: Manifest | None = None
-        for name in (f"{folder}/manifest.json", f"{folder}/manifest.previous.json"):
+        for name in _manifests(folder):
             try:
                 manifest = self._read(name, folder)
             except FileNotFoundError:
@@ -297,6 +333,11 @@ class Lake:
         watermark: date = rows.keys[-1].astype(object) if len(rows) else whole[-1].last
         count = sum(segment.rows for segment in whole) + len(rows)
         return replace(snapshot, cut=cut, rows=count, watermark=watermark, data_sha256=chain)
+
+
+def _manifests(folder: str) -> tuple[str, str]:
+    """The newest manifest of a table, and the one before."""
+    return f"{folder}/manifest.json", f"{folder}/manifest.previous.json"
 
 
 def _counted(folder: str) -> str:

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from brain.core.errors import LakeError
+from brain.core.errors import DamagedFile, LakeError
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 FORMAT = 3
 PURPOSE = "lake manifest"
+_EXPECTED = f"a complete manifest of format {FORMAT} or an older one"
+_SIGNED = "one signed with one of BRAIN_SIGNING_KEYS"
 _SEAL = ', "sha256": "'
 _SIGNATURE = '", "signature": '
 _DAMAGES = (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -210,7 +212,8 @@ class Manifest:
             signer: Who must have signed it, unless it is of a format that was not signed; None believes all.
 
         Raises:
-            LakeError: The content is cut off, altered or of an unknown format.
+            DamagedFile: The content is cut off or altered.
+            LakeError: It is of an unknown format, or signed with a key that is not known here.
         """
         seal = seal_of(content)
         if not seal:
@@ -219,13 +222,12 @@ class Manifest:
             body = json.loads(content)
             number = body["format"]
             if number == FORMAT and signer is not None:
-                if problem := signer.problem(PURPOSE, _signed(body, seal), body["signature"]):
-                    raise _broken(subject, problem, "one signed with one of BRAIN_SIGNING_KEYS")
+                _require_signature(body, seal, subject, signer)
             elif number in (1, 2):
                 body = _upgraded(body)
                 require_whole(body)
             elif number != FORMAT:
-                raise _broken(subject, f"format {number}")
+                raise LakeError(subject, found=f"format {number}", expected=_EXPECTED, remedy="Use the release of it.")
             return _loaded(body, seal)
         except _DAMAGES as error:
             raise _broken(subject, f"a manifest that cannot be read ({type(error).__name__})") from None
@@ -240,6 +242,15 @@ def seal_of(content: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     return digest if text and end["sha256"] == digest and end.keys() <= {"sha256", "signature"} else ""
+
+
+def _require_signature(body: Mapping[str, Any], seal: str, subject: str, signer: Signer) -> None:
+    problem = signer.problem(PURPOSE, _signed(body, seal), body["signature"])
+    if problem and signer.lacks_key(body["signature"]):  # a mistake in the settings must not cost a table its history
+        remedy = "Put that key back among BRAIN_SIGNING_KEYS, or delete the table's folder and extract it again."
+        raise LakeError(subject, found=problem, expected=_SIGNED, remedy=remedy)
+    if problem:
+        raise _broken(subject, problem, _SIGNED)
 
 
 def _signed(body: Mapping[str, Any], seal: str) -> dict[str, Any]:
@@ -322,12 +333,10 @@ def _loaded(body: Mapping[str, Any], seal: str) -> Manifest:
     )
 
 
-def _broken(
-    subject: str, found: str, expected: str = f"a complete manifest of format {FORMAT} or an older one"
-) -> LakeError:
-    return LakeError(
+def _broken(subject: str, found: str, expected: str = _EXPECTED) -> DamagedFile:
+    return DamagedFile(
         subject,
         found=found,
         expected=expected,
-        remedy="The previous manifest is used if there is one; if not, delete the table's folder and extract again.",
+        remedy="The previous manifest is used if it is whole; if not, the next extraction reads the table anew.",
     )

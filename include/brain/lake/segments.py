@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brain.core.errors import LakeError
+from brain.core.errors import LakeError, StorageUnavailable
 from brain.core.keys import Sha256
 from brain.core.source_table import KeyKind
 from brain.lake.content import block_starts, chain_at, extend_chain
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from brain.lake.storage import Storage
 
 SEGMENT_ROWS = 65_536
+DAMAGED = "damaged"
 _LEVEL = -5  # with byte-stream split: smaller, faster to write and faster to read than level 1 without
 _STAMPS = {KeyKind.DAY: "%Y%m%d", KeyKind.TIME: "%Y%m%dT%H%M%S"}
 
@@ -82,6 +85,7 @@ class RowFiles:
         others = [name for name in table.column_names if name != self.key and name not in columns]
         rows = self._rows(table, [*columns, *others])
         if extend_chain(segment.before, rows) != segment.chain:
+            note(self.storage, self.folder, segment)
             subject = self.storage.describe(f"{self.folder}/{segment.name}")
             raise _damaged(subject, "rows of another content hash than the version's")
         return Rows(rows.keys, tuple(columns), rows.values[: len(columns)])
@@ -121,11 +125,25 @@ def read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence
         columns: Those to read; all by default.
 
     Raises:
-        LakeError: The file is gone or is not what was written.
+        LakeError: The file is gone or is not what was written; that is noted for the next extraction.
     """
+    try:
+        return _read_file(storage, folder, segment, columns)
+    except LakeError:
+        note(storage, folder, segment)
+        raise
+
+
+def note(storage: Storage, folder: str, segment: Segment) -> None:
+    """Note for the next extraction that a segment cannot be read, if that can be written."""
+    with contextlib.suppress(LakeError, StorageUnavailable):
+        storage.write(f"{posixpath.dirname(folder)}/{DAMAGED}/{segment.name}", b"")
+
+
+def _read_file(storage: Storage, folder: str, segment: Segment, columns: Sequence[str] | None) -> pa.Table:
     name = f"{folder}/{segment.name}"
     try:
-        content = storage.read(name)
+        content = storage.read(name, largest=segment.size)
     except FileNotFoundError:
         raise _damaged(storage.describe(name), "no such file") from None
     if hashlib.sha256(content).hexdigest() != segment.sha256:
@@ -174,5 +192,5 @@ def _damaged(subject: str, found: str) -> LakeError:
         subject,
         found=found,
         expected="the Parquet file named in the manifest, unaltered",
-        remedy="Restore the file from a backup, or delete the table's folder in the lake and extract it in full again.",
+        remedy="The next extraction reads the table anew; or restore the file from a backup before it.",
     )

@@ -1,25 +1,32 @@
-"""Files of the lake on a local disk or behind any fsspec URL: whole objects, written at once."""
+"""Files of the lake: whole objects, written at once; in a folder here, or see `remote_storage.py`."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import posixpath
 import shutil
+import stat
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-import fsspec
-
-from brain.core.errors import StorageUnavailable
+from brain.core.errors import DamagedFile, LakeError, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 _TEMPORARY = ".writing"
+LARGEST = 2**31  # bytes; no file of the lake comes near
+LOCK_SECONDS = 120.0
+_TRY_SECONDS = 0.05
+_NO_FILES = (errno.EISDIR, errno.ELOOP)
+_OF_ONE_FILE = (*_NO_FILES, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO)
+_KINDS_OF_ONE_FILE = (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError)
 
 
 def open_storage(url: str) -> Storage:
@@ -27,28 +34,41 @@ def open_storage(url: str) -> Storage:
     scheme = url.partition("://")[0] if "://" in url else "file"
     if scheme in ("file", "local"):
         return LocalStorage(Path(url.partition("://")[2] if "://" in url else url).absolute())
+    from brain.lake.remote_storage import RemoteStorage  # it needs fsspec, which a folder does not
+
     return RemoteStorage(url)
 
 
 class Storage:
-    """What the lake needs of a file system. Names are relative, with forward slashes."""
+    """What the lake needs of a file system. Names are relative, with forward slashes.
+
+    An error of one file (no rights, a folder in its place) is a `LakeError` where the lake itself answers: it stops its
+    table. All else is `StorageUnavailable`, and stops the run.
+    """
 
     def __init__(self, root: str) -> None:
         self.root = root
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, largest: int = LARGEST) -> bytes:
         """The whole file.
 
         Raises:
             FileNotFoundError: There is no such file.
+            DamagedFile: It is no file but a folder or a pipe, or has more than `largest` bytes.
+            LakeError: This file cannot be read.
             StorageUnavailable: The file system does not answer.
         """
+        raise NotImplementedError
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of each file directly in `folder`; empty if there is no such folder."""
         raise NotImplementedError
 
     def write(self, name: str, content: bytes) -> None:
         """Write the whole file; readers see the old content or the new, never a part.
 
         Raises:
+            LakeError: This file cannot be written.
             StorageUnavailable: The disk is full or the file system does not answer.
         """
         raise NotImplementedError
@@ -69,7 +89,7 @@ class Storage:
         """Make sure that files outlive a power cut; what a remote store has taken does."""
 
     def delete(self, name: str) -> None:
-        """Delete a file that may already be gone."""
+        """Delete a file that may already be gone, or whatever lies in its place."""
         raise NotImplementedError
 
     def delete_folder(self, folder: str) -> None:
@@ -82,7 +102,11 @@ class Storage:
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:  # noqa: ARG002
-        """Keep other writers of this machine out; a remote store has no lock and relies on one run at a time."""
+        """Keep other writers of this machine out; a remote store has no lock and relies on one run at a time.
+
+        Raises:
+            StorageUnavailable: Another process has held the lock for `LOCK_SECONDS`.
+        """
         yield
 
     def describe(self, name: str) -> str:
@@ -90,6 +114,24 @@ class Storage:
         parts = urlsplit(self.root)
         root = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else self.root
         return posixpath.join(root, name)
+
+    def _answers(self) -> bool:
+        """Whether the lake as a whole can be used, so that an error is that of one file."""
+        raise NotImplementedError
+
+    def _failed(self, name: str, error: OSError | MemoryError) -> LakeError | StorageUnavailable:
+        subject, found = self.describe(name), f"{type(error).__name__}: {getattr(error, 'strerror', '') or error}"
+        one = isinstance(error, (MemoryError, *_KINDS_OF_ONE_FILE)) or error.errno in _OF_ONE_FILE
+        if not one or not self._answers():
+            return _unavailable(subject, found)
+        if isinstance(error, MemoryError | IsADirectoryError) or error.errno in _NO_FILES:
+            return damaged(subject, found)
+        return LakeError(
+            subject,
+            found=found,
+            expected="a file of the lake that can be read and written, as the others can",
+            remedy="Give back the access, or restore it from a backup; the other tables went on.",
+        )
 
 
 class LocalStorage(Storage):
@@ -105,17 +147,33 @@ class LocalStorage(Storage):
         self._folder = root
         self._own = threading.local()
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, largest: int = LARGEST) -> bytes:
         try:
-            return (self._folder / name).read_bytes()
+            with os.fdopen(os.open(self._folder / name, _READING), "rb") as handle:
+                status = os.fstat(handle.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise damaged(self.describe(name), "something that is no file, such as a folder or a pipe")
+                if status.st_size > largest:
+                    raise damaged(self.describe(name), f"{status.st_size} bytes where at most {largest} are expected")
+                return handle.read()
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
+        except (OSError, MemoryError) as error:
+            raise self._failed(name, error) from error
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        try:
+            with os.scandir(self._folder / folder) as entries:
+                found = ((entry.name, _size(entry)) for entry in entries)
+                return {name: size for name, size in found if size is not None}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
         except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
+            raise self._failed(folder, error) from error
 
     def write(self, name: str, content: bytes) -> None:
         with self._written(name, content) as temporary:
-            temporary.replace(self._folder / name)
+            _put(temporary, self._folder / name)
 
     @contextlib.contextmanager
     def _written(self, name: str, content: bytes, *, sync: bool = True) -> Iterator[Path]:
@@ -134,7 +192,7 @@ class LocalStorage(Storage):
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise _unavailable(self.describe(name), error) from error
+            raise self._failed(name, error) from error
 
     def names(self, folder: str) -> list[str]:
         try:
@@ -142,7 +200,7 @@ class LocalStorage(Storage):
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise _unavailable(self.describe(folder), error) from error
+            raise self._failed(folder, error) from error
 
     def replace(self, name: str, content: bytes, previous: str) -> None:
         path = self._folder / name
@@ -150,12 +208,12 @@ class LocalStorage(Storage):
         with self._written(name, content, sync=False) as temporary:
             _sync_all([*self._unsynced(), path if kept else temporary])
             if kept:
-                path.replace(self._folder / previous)
-            temporary.replace(path)
+                _put(path, self._folder / previous)
+            _put(temporary, path)
 
     def write_before(self, name: str, content: bytes) -> None:
         with self._written(name, content, sync=False) as temporary:
-            temporary.replace(self._folder / name)
+            _put(temporary, self._folder / name)
         self._own.unsynced = [*getattr(self._own, "unsynced", []), self._folder / name]
 
     def sync(self, names: Iterable[str]) -> None:
@@ -164,7 +222,7 @@ class LocalStorage(Storage):
             if paths:
                 _sync_all(paths)
         except OSError as error:
-            raise _unavailable(self.root, error) from error
+            raise self._failed("", error) from error
 
     def _unsynced(self) -> list[Path]:
         """What this thread has written for the coming `replace`."""
@@ -174,9 +232,10 @@ class LocalStorage(Storage):
 
     def delete(self, name: str) -> None:
         try:
+            _clear(self._folder / name)
             (self._folder / name).unlink(missing_ok=True)
         except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
+            raise self._failed(name, error) from error
 
     def delete_folder(self, folder: str) -> None:
         try:
@@ -184,7 +243,7 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _unavailable(self.describe(folder), error) from error
+            raise self._failed(folder, error) from error
 
     def delete_unfinished(self, before: datetime) -> int:
         """Delete temporary files last written before then; a younger one may be in the writing."""
@@ -196,82 +255,76 @@ class LocalStorage(Storage):
                         path.unlink()
                         count += 1
         except OSError as error:
-            raise _unavailable(self.root, error) from error
+            raise self._failed("", error) from error
         return count
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        import fcntl
-
         path = self._folder / name
         try:
             try:
-                handle = path.open("ab")
+                handle = os.open(path, _LOCKING, 0o666)
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                handle = path.open("ab")
+                handle = os.open(path, _LOCKING, 0o666)
         except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
-        with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            raise self._failed(name, error) from error
+        try:
+            self._lock(handle, name)
             yield
+        finally:
+            os.close(handle)
+
+    def _lock(self, handle: int, name: str) -> None:
+        """Wait for the lock, but not for ever: whoever holds it may never end."""
+        import fcntl
+
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StorageUnavailable(
+                        self.describe(name),
+                        found=f"a lock that another process has held for {LOCK_SECONDS:.0f} s",
+                        expected="one run of a table at a time, which holds it for seconds",
+                        remedy="Let the other run end, or end it (`fuser` with this file names it), and run again.",
+                    ) from None
+                time.sleep(_TRY_SECONDS)
+            except OSError as error:
+                raise self._failed(name, error) from error
+
+    def _answers(self) -> bool:
+        return self._folder.is_dir() and os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)
 
 
-class RemoteStorage(Storage):
-    """Objects behind an fsspec URL (``s3://…``, ``gs://…``, ``memory://…``); a put is atomic there."""
+_READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe to read it would wait for its writer
+_LOCKING = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._fs: Any
-        self._fs, self._path = fsspec.core.url_to_fs(url)
 
-    def read(self, name: str) -> bytes:
-        try:
-            content: bytes = self._fs.cat_file(self._at(name))
-        except FileNotFoundError:
-            raise FileNotFoundError(name) from None
-        except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
-        return content
+def _size(entry: os.DirEntry[str]) -> int | None:
+    """Bytes of a file; None for what is none, such as a link that leads nowhere."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    def write(self, name: str, content: bytes) -> None:
-        try:
-            self._fs.pipe_file(self._at(name), content)
-        except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
 
-    def names(self, folder: str) -> list[str]:
-        try:
-            entries = self._fs.ls(self._at(folder), detail=False, refresh=True)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise _unavailable(self.describe(folder), error) from error
-        return sorted(posixpath.basename(entry.rstrip("/")) for entry in entries)
+def _put(path: Path, place: Path) -> None:
+    """Rename `path` to `place`, over whatever lies there."""
+    try:
+        path.replace(place)
+    except IsADirectoryError:
+        _clear(place)
+        path.replace(place)
 
-    def replace(self, name: str, content: bytes, previous: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self.write(previous, self.read(name))
-        self.write(name, content)
 
-    def delete(self, name: str) -> None:
-        try:
-            self._fs.rm_file(self._at(name))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise _unavailable(self.describe(name), error) from error
-
-    def delete_folder(self, folder: str) -> None:
-        try:
-            self._fs.rm(self._at(folder), recursive=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise _unavailable(self.describe(folder), error) from error
-
-    def _at(self, name: str) -> str:
-        return posixpath.join(self._path, name)
+def _clear(path: Path) -> None:
+    """Remove a folder that lies where a file should be."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
 
 
 def _sync_all(paths: list[Path]) -> None:
@@ -295,14 +348,27 @@ def _sync_all(paths: list[Path]) -> None:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
+    handle = os.open(path, _READING)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def _unavailable(subject: str, error: OSError) -> StorageUnavailable:
+def damaged(subject: str, found: str) -> DamagedFile:
+    """The error for what lies where a file of the lake should be."""
+    return DamagedFile(
+        subject,
+        found=found,
+        expected="a file that the lake wrote",
+        remedy="It was not used. Restore it from a backup, or run the step that writes it (`brain extract`) again.",
+    )
+
+
+def _unavailable(subject: str, found: str) -> StorageUnavailable:
     return StorageUnavailable(
         subject,
-        found=f"{type(error).__name__}: {error.strerror or error}",
+        found=found,
         expected="a lake that can be read and written",
         remedy="Free space or restore access (BRAIN_LAKE_URL), then run the extraction again; nothing was lost.",
     )

@@ -7,12 +7,14 @@ scripts, styles and images from a dozen foreign servers and a lake is often read
 from __future__ import annotations
 
 import json
+import logging
 import re
 import warnings
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brain.core.errors import LakeError
 from brain.quality.gate import results_folder
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
+
+log = logging.getLogger(__name__)
 
 FOLDER = "quality/docs"
 _STYLE = (Path(__file__).parent / "docs.css").read_text(encoding="utf-8")
@@ -37,7 +41,7 @@ def build_data_docs(lake: Lake, moment: Moment) -> str:
     """
     folder = results_folder(moment)
     names = [name for name in lake.storage.names(folder) if name.endswith(".json")]
-    results = {name.removesuffix(".json"): json.loads(lake.storage.read(f"{folder}/{name}")) for name in names}
+    results = {name.removesuffix(".json"): found for name in names if (found := _result(lake, f"{folder}/{name}"))}
     pages = f"{FOLDER}/{moment.slug}"
     for name, result in results.items():
         lake.storage.write(f"{pages}/{name}.html", _result_page(result).encode())
@@ -45,6 +49,15 @@ def build_data_docs(lake: Lake, moment: Moment) -> str:
     lake.storage.write(f"{pages}/index.html", _page(title, _index(results, "")).encode())
     lake.storage.write(f"{FOLDER}/index.html", _page(title, _index(results, f"{moment.slug}/")).encode())
     return lake.storage.describe(f"{pages}/index.html")
+
+
+def _result(lake: Lake, name: str) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] = json.loads(lake.storage.read(name))
+    except (FileNotFoundError, LakeError, ValueError, RecursionError) as error:
+        log.warning("a result of the quality gate has no page: %s cannot be read: %s", name, error)
+        return None
+    return found
 
 
 def _index(results: Mapping[str, Mapping[str, Any]], folder: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Protocol
 
+from brain.core.errors import LakeError, StorageUnavailable
 from brain.lake.snapshot import folder_name
 from brain.quality.engine import prepare
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from brain.core.source_table import SourceTable
     from brain.lake.lake import Lake
     from brain.quality.result import GateResult
+
+log = logging.getLogger(__name__)
 
 RESULTS = "quality"
 
@@ -55,12 +59,17 @@ def gate_for(lake: Lake, table: SourceTable, moment: Moment, check: Check) -> Ga
 def keep_result(lake: Lake, use_case: str, moment: Moment, result: GateResult) -> str:
     """Write a result with Great Expectations' own ones as ``quality/<moment>/<use case>.<subject>.json``.
 
+    It is for people to read, and no step reads it: where it cannot be written, a warning is logged and the run goes on.
+
     Returns:
         Its address.
     """
     content = {**result.to_json(), "interval_end": moment.at.isoformat(), "validation": result.validation}
     name = f"{results_folder(moment)}/{folder_name(use_case)}.{folder_name(result.subject)}.json"
-    lake.storage.write(name, json.dumps(content, default=str).encode())
+    try:
+        lake.storage.write(name, json.dumps(content, default=str).encode())
+    except (LakeError, StorageUnavailable) as error:
+        log.warning("the gate's result on %s is not kept: %s", result.subject, error)
     return lake.storage.describe(name)
 
 

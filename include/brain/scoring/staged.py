@@ -58,14 +58,13 @@ def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[
     refused: dict[str, LakeError] = {}
     for units in chunks:
         folder = _folder(moment, use_case, units)
-        for name in lake.storage.names(folder):
-            try:
-                content = lake.read_signed(f"{folder}/{name}")
-            except LakeError as error:
-                refused |= dict.fromkeys(units, error)
-                continue
-            frame = pd.read_parquet(io.BytesIO(content))
-            found.setdefault(name.removesuffix(_SUFFIX), []).append(frame)
+        try:
+            contents = {name: lake.read_signed(f"{folder}/{name}") for name in lake.storage.names(folder)}
+        except LakeError as error:
+            refused |= dict.fromkeys(units, error)
+            continue
+        for name, content in contents.items():
+            found.setdefault(name.removesuffix(_SUFFIX), []).append(pd.read_parquet(io.BytesIO(content)))
     return Staged({table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}, refused)
 
 

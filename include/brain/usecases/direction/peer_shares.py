@@ -131,7 +131,7 @@ def _kept(lake: Lake, name: str) -> UpCounts | None:
 def _keep(lake: Lake, name: str, found: UpCounts) -> None:
     try:
         lake.write_signed(name, json.dumps(found.counts).encode())
-    except StorageUnavailable as error:
+    except (LakeError, StorageUnavailable) as error:
         log.warning("each chunk of this run counts the peers' shares of ups by itself: %s", error)
 
 
