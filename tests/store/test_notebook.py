@@ -230,7 +230,7 @@ def test_a_saved_model_says_whether_it_is_the_champion(settings: Settings, sampl
 
 
 def brain_save(settings: Settings, sample: pd.DataFrame, model: Any, **others: Any) -> SavedModel:
-    names = {"use_case": "direction", "collection": "GOLD", "model_name": "RETURNS25"}
+    names: dict[str, Any] = {"use_case": "direction", "collection": "GOLD", "model_name": "RETURNS25"}
     return save_model_to_brain(model, sample, settings=settings, **names, **others)
 
 

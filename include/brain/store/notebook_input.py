@@ -130,7 +130,8 @@ def matrix_of(frame: Any, schema: Sequence[str], subject: str) -> NDArray[np.flo
             expected=f"a DataFrame with numeric columns {', '.join(schema)}",
             remedy="Give the frame the columns the model was trained on; their order does not matter.",
         )
-    return frame[list(schema)].to_numpy(dtype=np.float64, na_value=np.nan)
+    matrix: NDArray[np.float64] = frame[list(schema)].to_numpy(dtype=np.float64, na_value=np.nan)
+    return matrix
 
 
 def refused(what: str, found: str, expected: str) -> StoreError:

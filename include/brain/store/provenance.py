@@ -62,7 +62,8 @@ def _box(keys: Sequence[SecretStr]) -> MultiFernet:
 def _text(source: Any) -> str:
     if isinstance(source, SecretStr):
         source = source.get_secret_value()
-    for url in (source, getattr(source, "url", None)):
+    places: tuple[Any, Any] = (source, getattr(source, "url", None))
+    for url in places:
         if hasattr(url, "render_as_string"):
             return str(url.render_as_string(hide_password=False))
     if not isinstance(source, str) or not source.strip() or not source.isprintable():

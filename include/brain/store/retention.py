@@ -115,9 +115,7 @@ def _prune_key(
     # drawn, not counted up: somebody may have put there what is no number.
     note = {"$set": {"prunings": secrets.randbits(31)}}
     same = {**chosen, "_id": pointer.id, "counter": pointer.counter or None}
-    if not backend.champions.update_one(
-        same, {"$set": {"prunings": secrets.randbits(31)}}, session=session
-    ).matched_count:
+    if not backend.champions.update_one(same, note, session=session).matched_count:
         return []  # it has just moved: another time
     found = _sound_versions(backend, key, session)
     others = [version for version in found if version["version"] != pointer.version][keep:]
