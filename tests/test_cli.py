@@ -16,7 +16,7 @@ from brain.core.errors import CatalogueError
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.store.provenance import describe_source, read_source
-from local.command import app
+from local.command import app, main
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -132,3 +132,56 @@ def test_a_failing_asset_makes_the_command_fail(environment: dict[str, str]) -> 
     done = brain(environment, "extract", "--until", "2018-06-29T22:00:00")
     assert done.exit_code == 1
     assert "TIN" in done.output
+
+
+def test_a_target_that_is_none_is_a_wrong_option(environment: dict[str, str]) -> None:
+    for target in ("[/x]", "RETURNS2521", "9" * 5000):
+        asked = brain(environment, "replay", "VIX", target, "--as-of", "2018-06-29")
+        assert (asked.exit_code, "no use case has a target" in asked.output) == (2, True), asked.output
+
+
+def test_tidying_for_the_first_day_of_the_calendar_removes_nothing(environment: dict[str, str]) -> None:
+    assert brain(environment, "run", "--until", "2018-06-29T22:00:00", "--workers", "1").exit_code == 0
+    for day in ("0001-01-01", "0999-06-01"):
+        tidied = brain(environment, "tidy", "--until", day)
+        assert tidied.exit_code == 0, tidied.output
+        assert "0 folders of scores, shares and results" in " ".join(tidied.output.split())
+
+
+def main_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr("sys.argv", ["brain", *words])
+    main()
+
+
+def test_words_that_are_no_text_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main_of(monkeypatch, "models", "show", "\udcff", "5")
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "SettingsError the command line: found '\\udcff', which is no UTF-8; expected text. Type the name as `brain"
+        " models list` prints it.\n"
+    )
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_that_says_where_its_traceback_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("half a \udcff\nand a second line")
+
+    monkeypatch.setattr("brain.cli._home", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main_of(monkeypatch, "doctor")
+    assert ended.value.code == 1
+    (kept,) = tmp_path.glob("brain-error-*.log")
+    assert f"the traceback in {kept}" in (told := capsys.readouterr().err)
+    assert told.startswith("UnforeseenError the command: found RuntimeError: half a \\udcff;")
+    assert told.count("\n") == 1
+    assert "Traceback" in kept.read_text()
+    assert kept.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("BRAIN_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        main_of(monkeypatch, "doctor")

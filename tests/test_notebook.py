@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 import brain
 from brain import steps
-from brain.core.errors import StoreError
+from brain.core.errors import MomentRefused, StoreError
 from brain.core.keys import ModelKey
 from brain.store.models import ModelStore
 from local.command import app
@@ -41,15 +42,21 @@ def save(settings: Settings, collection: str, model_name: str, use_case: str = "
         ("", "RETURNS25", "direction", "the collection ''"),
         ("GO\0LD", "RETURNS25", "direction", "the collection"),
         ("GO\ud800LD", "RETURNS25", "direction", "the collection"),
+        ("GOLD", "RETURNS" + "9" * 30, "direction", "the model name"),
+        ("GOLD", "RETURNS" + "9" * 5000, "direction", "the model name"),
+        ("GOLD", "RETURNS2521", "direction", "the model name"),
+        ("G" * 5000, "RETURNS25", "direction", "a collection of 5000 bytes; expected at most the 63 bytes"),
+        ("G" * 20_000, "RETURNS25", "direction", "collection: found 20000 characters"),
         ("GOLD", "RETURNS25", "directions", "no use case 'directions'; expected one of direction"),
     ],
 )
 def test_a_name_that_nobody_would_look_for_is_refused(
     settings: Settings, collection: str, model_name: str, use_case: str, told: str
 ) -> None:
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=told) as caught:
         save(settings, collection, model_name, use_case)
     assert ModelStore.open(settings, "direction").backend.models.count_documents({}) == 0
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_known_name_is_stored(settings: Settings) -> None:
@@ -83,3 +90,22 @@ def test_a_foreign_key_in_the_store_is_skipped_and_can_be_deleted(
     assert not of(workspace, TUESDAY).store.has_champion(ModelKey("direction", "GOLD", "RETURN25"))
     assert of(workspace, TUESDAY).store.has_champion(ModelKey("direction", "GOLD", "RETURNS5"))
     assert CliRunner().invoke(app, ["models", "delete", "GOLD", "RETURN25"], env=environment).exit_code == 1
+
+
+def test_a_model_saved_for_the_future_freezes_nothing(workspace: Workspace) -> None:  # noqa: F811
+    before = of(workspace, TUESDAY).store.champion_version(ModelKey("direction", "GOLD", "RETURNS5"))
+    sample = pd.DataFrame(training_rows()[0], columns=list(FEATURES))
+    with pytest.raises(MomentRefused, match=r"created_on: .* expected a moment that has come"):
+        brain.save_model_to_brain(
+            logistic_pipeline().fit(*training_rows()),
+            sample,
+            collection="GOLD",
+            model_name="RETURNS5",
+            created_on=datetime(2999, 1, 1, tzinfo=UTC),
+            settings=workspace.settings,
+        )
+    run = of(workspace, TUESDAY)
+    steps.extract(run, ASSETS)
+    assert all(result.ok for result in steps.train(run, ["GOLD"], ["RETURNS5"], force=True))
+    after = of(workspace, TUESDAY).store.champion_version(ModelKey("direction", "GOLD", "RETURNS5"))
+    assert after == before + 1

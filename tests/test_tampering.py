@@ -194,3 +194,21 @@ def test_shares_of_peers_that_were_edited_are_counted_again(workspace: Workspace
     path.write_bytes(line + b"\n" + json.dumps({**counts, "GOLD": {}}).encode())
     steps.train(of(workspace, TUESDAY), ASSETS, force=True)
     assert path.read_bytes() == true
+
+
+def test_a_unit_whose_tidying_dies_keeps_no_other_from_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brain.store.models import ModelStore
+
+    prune = ModelStore.prune
+
+    def dying(store: ModelStore, **given: Any) -> Any:
+        if given["entities"] == ["GOLD"]:
+            raise RuntimeError("no such case")
+        return prune(store, **given)
+
+    monkeypatch.setattr(ModelStore, "prune", dying)
+    told = {result.unit: result for result in steps.tidy(workspace, TUESDAY)}
+    assert {unit: result.ok for unit, result in told.items()} == {"GOLD": False, "WTI": True, "past runs": True}
+    assert "RuntimeError during tidying: no such case" in told["GOLD"].reason

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from datetime import UTC, datetime
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +17,7 @@ from brain import __version__
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
-from brain.core.errors import BrainError
+from brain.core.errors import BrainError, SettingsError, UnforeseenError
 from brain.core.moment import entered
 from brain.display import PlainConsole, marked
 
@@ -84,13 +86,52 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; an expected error is one sentence on standard error and exit code 1."""
+    """Run the command line; an error is one sentence on standard error and exit code 1.
+
+    The traceback of an error that nobody foresaw is kept in a file; with BRAIN_DEBUG set, it is shown instead.
+    """
     try:
+        _refuse_bytes(sys.argv[1:])
         app()
     except BrainError as error:
-        told = Text.assemble((type(error).__name__, "bold red"), f" {error}")
-        PlainConsole(stderr=True).print(told, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        told = error
+    except Exception as error:
+        if os.environ.get("BRAIN_DEBUG"):
+            raise
+        told = _unforeseen(error)
+    else:
+        return
+    line = Text.assemble((type(told).__name__, "bold red"), f" {told}")
+    PlainConsole(stderr=True).print(line, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _refuse_bytes(words: list[str]) -> None:
+    """No name, reason or query is anything but text: databases take UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise SettingsError(
+                "the command line",
+                found=f"{word!a}, which is no UTF-8",
+                expected="text",
+                remedy="Type the name as `brain models list` prints it.",
+            ) from None
+
+
+def _unforeseen(error: Exception) -> UnforeseenError:
+    """What a person is told of an error that nobody foresaw; its traceback goes to a file that only they can read."""
+    number, path = mkstemp(prefix="brain-error-", suffix=".log", text=True)
+    with os.fdopen(number, "w", errors="backslashreplace") as file:
+        traceback.print_exception(error, file=file)
+    first = next(iter(str(error).splitlines()), "").encode(errors="backslashreplace").decode()
+    return UnforeseenError(
+        "the command",
+        found=f"{type(error).__name__}: {first[:300]}",
+        expected="every case to be handled",
+        remedy=f"Report it with the traceback in {path}; BRAIN_DEBUG=1 shows it here.",
+    )
 
 
 @app.command()
@@ -216,10 +257,13 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL query; the main table
 @app.command()
 def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None) -> None:
     """Recompute a published number bit for bit, or say what is missing or changed."""
-    from brain.replaying import last_published, replay_of
+    from brain.replaying import has_target, last_published, replay_of
 
     row = as_of.replace(tzinfo=UTC)
     runs = [run for run in _workspace().runs(_moment(None)) if use_case in (None, run.use_case.name)]
+    runs = [run for run in runs if has_target(run, target)]
+    if not runs:
+        raise typer.BadParameter(f"no use case has a target {target}; `brain models list` shows those of the models")
     published = [(run, found) for run in runs if (found := last_published(run, unit, target, row))]
     if len(published) != 1:
         several = f" in one use case; say which with --use-case ({len(published)} have it)" if published else ""

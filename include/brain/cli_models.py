@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look at the stored models, go back to an older one, take one elsewhere.")
 console = PlainConsole(soft_wrap=True)
 
-Version = Annotated[int | None, typer.Option("--version", "-v", help="A version instead of the champion.")]
+LARGEST = 2**31 - 2  # number that a version can have
+Version = Annotated[
+    int | None, typer.Option("--version", "-v", min=1, max=LARGEST, help="A version instead of the champion.")
+]
 Units = Annotated[list[str] | None, typer.Argument(help="Units by name (assets, …); all if none is named.")]
 Unit = Annotated[str, typer.Argument(help="The unit: GOLD.")]
 Target = Annotated[str, typer.Argument(help="What is predicted of it: 25 or RETURNS25.")]
@@ -38,7 +42,7 @@ def list_champions(units: Units = None, use_case: UseCaseName = None) -> None:
     from brain.store.browse import list_models
 
     table = _table("unit", "model", "version", "classifier", "trained", "skill", "has skill", "note")
-    lines = [line for store in _stores(use_case) for line in list_models(store, units or None)]
+    lines = [line for store in _knowing(use_case, units) for line in list_models(store, units or None)]
     for line in sorted(lines, key=lambda line: (line.entity, len(line.target), line.target)):  # 2 before 10
         skill = "" if line.skill is None else f"{line.skill:+.4f}"
         judged = {True: "yes", False: "no", None: ""}[line.has_skill]
@@ -54,7 +58,7 @@ def decisions(units: Units = None, use_case: UseCaseName = None) -> None:
     from brain.store.browse import last_decisions
 
     table = _table("unit", "model", "moment", "decision", "why")
-    for store in _stores(use_case):
+    for store in _knowing(use_case, units):
         made_last = last_decisions(store, units or None)
         for made in sorted(made_last, key=lambda made: (made.entity, len(made.target), made.target)):
             told = (made.entity, made.target, f"{made.moment:%Y-%m-%d %H:%M}", made.action, made.reason)
@@ -76,8 +80,14 @@ def history(unit: Unit, target: Target, use_case: UseCaseName = None) -> None:
     """Show all versions of a model, newest first, and when each was made the champion."""
     from brain.store.browse import history as versions
 
+    _knowing(use_case, [unit])
+    store, key = _model(use_case, unit, target)
+    found = versions(store, key)
+    if not found:
+        console.print(f"{key}: no version is stored.", highlight=False)
+        raise typer.Exit(1)
     table = _table("version", "created", "classifier", "skill", "why", "champion since")
-    for past in versions(*_model(use_case, unit, target)):
+    for past in found:
         mark = f"{past.version} *" if past.is_champion else str(past.version)
         skill = "" if past.skill is None else f"{past.skill:+.4f}"
         moves = ", ".join(f"{moment:%Y-%m-%d}" for moment in past.promoted)
@@ -91,7 +101,7 @@ def history(unit: Unit, target: Target, use_case: UseCaseName = None) -> None:
 def backcast(
     unit: Unit,
     target: Target,
-    last: Annotated[int, typer.Option("--last", help="How many of the newest rows.")] = 20,
+    last: Annotated[int, typer.Option("--last", min=1, max=LARGEST, help="How many of the newest rows.")] = 20,
     use_case: UseCaseName = None,
 ) -> None:
     """Show what the champion says of past rows, most of which it has been trained on."""
@@ -118,8 +128,8 @@ def backcast(
 def diff(
     unit: Unit,
     target: Target,
-    before: Annotated[int, typer.Argument(help="One version.")],
-    after: Annotated[int, typer.Argument(help="The other version.")],
+    before: Annotated[int, typer.Argument(min=1, max=LARGEST, help="One version.")],
+    after: Annotated[int, typer.Argument(min=1, max=LARGEST, help="The other version.")],
     use_case: UseCaseName = None,
 ) -> None:
     """Show what differs between two versions of a model."""
@@ -135,7 +145,7 @@ def diff(
 def rollback(
     unit: Unit,
     target: Target,
-    version: Annotated[int, typer.Argument(help="The version to go back to.")],
+    version: Annotated[int, typer.Argument(min=1, max=LARGEST, help="The version to go back to.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "rolled back by hand",
     use_case: UseCaseName = None,
 ) -> None:
@@ -149,7 +159,10 @@ def rollback(
 
 @app.command()
 def delete(unit: Unit, target: Target, version: Version = None, use_case: UseCaseName = None) -> None:
-    """Delete a model altogether, or one version of it; what was published of it stays until the next publication."""
+    """Delete a model altogether, or one version of it; what was published of it stays until the next publication.
+
+    Rows of the history that a deleted version made can no longer be replayed.
+    """
     store, key = _model(use_case, unit, target)
     count = store.delete(key, version)
     console.print(f"{key}: {count} version{'' if count == 1 else 's'} deleted.", highlight=False)
@@ -163,7 +176,7 @@ def verify(units: Units = None, use_case: UseCaseName = None) -> None:
     from brain.store.browse import verify_models
 
     count, problems = 0, 0
-    for store in _stores(use_case):
+    for store in _knowing(use_case, units):
         for checked in verify_models(store, units or None):
             count += 1
             if checked.problem:
@@ -206,6 +219,35 @@ def _stores(use_case: str | None) -> Iterator[ModelStore]:
     settings = Settings.load()
     counters = KeptCounters(settings.warehouse_url)
     return (ModelStore.open(settings, name, counters) for name in USE_CASES if use_case in (None, name))
+
+
+def _knowing(use_case: str | None, units: list[str] | None) -> list[ModelStore]:
+    """The stores, once it is certain that the units are names: of something stored, or in the catalogue."""
+    from brain.store.browse import stored_entities
+
+    stores = list(_stores(use_case))
+    if units:
+        known = {name for store in stores for name in stored_entities(store)} | _in_catalogue()
+        for unit in units:
+            if unit not in known:
+                near = get_close_matches(unit, sorted(known), n=1, cutoff=0.0)
+                told = f"the nearest name is {near[0]}" if near else "nothing is stored at all"
+                raise typer.BadParameter(f"nothing is stored of a unit {unit}, nor is it in the catalogue; {told}")
+    return stores
+
+
+def _in_catalogue() -> set[str]:
+    """The units that the catalogue names; none where it cannot be read: models outlive it."""
+    from brain.core.catalogue import load_catalogue
+    from brain.core.errors import CatalogueError
+    from brain.core.settings import Settings
+    from brain.usecases import USE_CASES
+
+    try:
+        sections = load_catalogue(Settings.load().catalogue_path, USE_CASES).sections
+    except CatalogueError:
+        return set()
+    return {unit.name for name, section in sections.items() for unit in USE_CASES[name].units(section)}
 
 
 def _model(use_case: str | None, unit: str, target: str) -> tuple[ModelStore, ModelKey]:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from brain.usecases.protocol import Run
 
 
+def has_target(run: Run, target: str) -> bool:
+    """Whether the use case can predict what a person calls `target`."""
+    return run.use_case.has_target(run.use_case.target(target))
+
+
 def last_published(run: Run, unit: str, target: str, as_of: datetime) -> Published | None:
     """The number last published for a unit's target and row; None if there was none.
 

@@ -378,6 +378,10 @@ def _tidy(run: Run, unit: Unit) -> UnitResult:
         )
     except BrainError as error:
         return UnitResult(unit.name, False, str(error), error)
+    except Exception as error:  # one unit must not keep the others from being tidied; the report names it
+        log.exception("tidying %s", unit.name)
+        unforeseen = UnforeseenError.during("tidying", unit.name, error)
+        return UnitResult(unit.name, False, str(unforeseen), unforeseen)
     versions, files = sum(len(one.versions) for one in tidied), sum(one.files for one in tidied)
     told = f"{versions} snapshots, {files} files and {len(removed)} model versions removed"
     return UnitResult(unit.name, True, told)

@@ -18,8 +18,8 @@ HEAD = """# The command line
 
 <!-- Made by `make docs` from the code; change that, not this page. -->
 
-`.venv/bin/brain`, or `docker compose run --rm brain` where Brain is deployed. An expected error is one sentence and
-exit code 1; a wrong option is exit code 2."""
+`.venv/bin/brain`, or `docker compose run --rm brain` where Brain is deployed. An error is one sentence and exit
+code 1; a wrong option is exit code 2. `BRAIN_DEBUG=1` shows the traceback of an error that nobody foresaw."""
 
 
 def render() -> str:

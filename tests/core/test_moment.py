@@ -28,3 +28,9 @@ def test_time_zones_are_told_apart() -> None:
     assert entered(datetime(2024, 1, 9, 15, tzinfo=tokyo), CLOCK).at == CLOCK
     with pytest.raises(MomentRefused):
         entered(datetime(2024, 1, 9, 6, tzinfo=timezone(-timedelta(hours=5))), CLOCK)
+
+
+@pytest.mark.parametrize("zone", [None, timezone(-timedelta(hours=5))], ids=["no time zone", "beyond the calendar"])
+def test_a_time_that_says_no_moment_is_refused(zone: timezone | None) -> None:
+    with pytest.raises(MomentRefused, match="expected a time that says which moment it is"):
+        entered(datetime.max.replace(tzinfo=zone), CLOCK)

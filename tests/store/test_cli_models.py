@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brain.cli_models import app
+from brain.core.errors import ModelNotFound, SettingsError
 from brain.usecases.direction.names import model_key
 from tests.conftest import CATALOGUE
 from tests.store.conftest import MOMENT
@@ -89,3 +90,63 @@ def test_verify_fails_when_a_version_was_altered(store: ModelStore) -> None:
     result = CliRunner().invoke(app, ["verify"])
     assert result.exit_code == 1
     assert "direction/GOLD/RETURNS25/v1" in result.output
+
+
+HUGE = "99999999999999999999"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "GOLD", "25", "-v", HUGE],
+        ["show", "GOLD", "25", "-v", "0"],
+        ["export", "GOLD", "25", "-v", "2147483647"],
+        ["delete", "GOLD", "25", "-v", "9223372036854775808"],
+        ["delete", "GOLD", "25", "-v", "0"],
+        ["rollback", "GOLD", "25", "9223372036854775808"],
+        ["rollback", "GOLD", "25", "0"],
+        ["diff", "GOLD", "25", "1", HUGE],
+        ["diff", "GOLD", "25", "0", "1"],
+        ["backcast", "GOLD", "25", "--last", "0"],
+        ["backcast", "GOLD", "25", "--last", "-3"],
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_no_version_has_is_a_wrong_option(words: list[str], store: ModelStore) -> None:
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, "Input should be" in result.output) == (2, True), result.output
+    assert store.champion_version(GOLD) == 2
+
+
+def test_version_0_is_not_the_champion(store: ModelStore) -> None:
+    with pytest.raises(ModelNotFound):
+        store.load(GOLD, 0)
+
+
+@pytest.mark.parametrize(
+    "words", [["history", "GOLDE", "25"], ["list", "GOLDE"], ["decisions", "GOLDE"], ["verify", "GOLDE"]]
+)
+def test_an_unknown_unit_is_a_wrong_option_that_names_the_nearest(words: list[str]) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    told = " ".join(result.output.replace("│", " ").split())
+    assert "nothing is stored of a unit GOLDE, nor is it in the catalogue; the nearest name is GOLD" in told
+
+
+def test_a_unit_of_which_models_are_left_is_known_without_a_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAIN_CATALOGUE", "/nowhere/catalogue.yaml")
+    assert "RETURNS25" in run("list", "GOLD")
+    assert CliRunner().invoke(app, ["list", "SILVER"]).exit_code == 2
+
+
+def test_the_history_of_a_model_that_was_never_stored_is_not_empty_words() -> None:
+    result = CliRunner().invoke(app, ["history", "GOLD", "7"])
+    assert (result.exit_code, result.output) == (1, "direction/GOLD/RETURNS7: no version is stored.\n")
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "a file", "/proc/x"])
+def test_an_export_to_what_is_no_folder_says_so(place: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    result = CliRunner().invoke(app, ["export", "GOLD", "25", "--to", str(tmp_path / place)])
+    assert isinstance(result.exception, SettingsError)
+    assert "expected a folder that can be made and written" in str(result.exception)

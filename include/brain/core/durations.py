@@ -34,7 +34,10 @@ def day_before(day: date, age: str) -> date:
         raise ValueError(f"{age!r} is not a number followed by d, w, m or y")
     count, unit = int(match.group(1)), match.group(2)
     if unit in "dw":
-        return max(date.min + timedelta(days=1), day - count * _UNITS[unit])
+        try:
+            return max(date.min + timedelta(days=1), day - count * _UNITS[unit])
+        except OverflowError:  # before the calendar begins
+            return date.min
     month = day.year * 12 + day.month - 1 - count * (12 if unit == "y" else 1)
     year, month = month // 12, month % 12 + 1
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1])) if year >= 1 else date.min

@@ -35,16 +35,28 @@ class Moment:
         return self.at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def entered(at: datetime, clock: datetime) -> Moment:
+def entered(at: datetime, clock: datetime, subject: str = "the run's moment") -> Moment:
     """The moment that a run is asked for, where it is asked; what runs from here on never looks at a clock.
 
     Raises:
-        MomentRefused: It lies beyond `clock`: the run would hide rows of the days between from every later one.
+        MomentRefused: It lies beyond `clock`: the run would hide rows of the days between from every later one. Or it
+            has no time zone, or is no time in UTC.
     """
+    try:
+        known = at.astimezone(UTC) if at.tzinfo is not None else None
+    except OverflowError:  # the first or last day of the calendar, in another time zone
+        known = None
+    if known is None:
+        raise MomentRefused(
+            subject,
+            found=f"{at}, without a time zone" if at.tzinfo is None else f"{at}, which is no time in UTC",
+            expected="a time that says which moment it is",
+            remedy="Give it a time zone: datetime(…, tzinfo=UTC).",
+        )
     if at > clock + CLOCK_SKEW:
         raise MomentRefused(
-            "the run's moment",
-            found=f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, when it is {clock.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+            subject,
+            found=f"{known:%Y-%m-%d %H:%M} UTC, when it is {clock.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
             expected="a moment that has come",
             remedy="Correct it, or this machine's clock.",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from brain.core.durations import day_before
@@ -49,7 +49,8 @@ def tidy_runs(lake: Lake, folders: Iterable[str], moment: Moment, days: int) -> 
     Args:
         folders: Each with a folder a run or a day in it.
     """
-    oldest = f"{moment.day - timedelta(days=days):%Y%m%d}"
+    last = day_before(moment.day, f"{days}d") if days else moment.day
+    oldest = last.isoformat().replace("-", "")  # strftime writes the year 999 with three digits
     past = [
         f"{folder}/{name}"
         for folder in folders
@@ -63,6 +64,8 @@ def tidy_runs(lake: Lake, folders: Iterable[str], moment: Moment, days: int) -> 
 
 def tidy_unfinished(lake: Lake, moment: Moment) -> int:
     """Delete files that killed writers left half-written `WRITING` or longer before `moment`; how many."""
+    if moment.day <= date.min + WRITING:  # nothing was written before the calendar begins
+        return 0
     return lake.storage.delete_unfinished(moment.at - WRITING)
 
 

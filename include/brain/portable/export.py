@@ -116,9 +116,15 @@ def _expected(model: Any, rows: Values, subject: str) -> Values:
         if expected.ndim != 2 or len(expected) != len(rows):
             raise _refused(subject, f"expected outputs of shape {expected.shape} for {len(rows)} check rows")
     else:
-        if is_classifier(model):
-            _refuse_unnumbered_classes(model, subject)
-        expected = fitted_outputs(model, rows)
+        try:
+            if is_classifier(model):
+                _refuse_unnumbered_classes(model, subject)
+            expected = fitted_outputs(model, rows)
+        except StoreError:
+            raise
+        except Exception as error:  # it is somebody else's code: not fitted, other columns, no rows with gaps, …
+            told = f"a model that cannot score the rows it is given: {type(error).__name__}: {_brief(error)}"
+            raise _refused(subject, told) from error
     if np.isinf(expected).any():
         raise _refused(subject, "a model that gives infinite outputs")
     return expected

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from brain.core.errors import ArtifactRejected, BrainError, StoreError
+from brain.core.errors import ArtifactRejected, BrainError, SettingsError, StoreError
 from brain.store import document
 from brain.store.connection import explained
 from brain.store.decisions import Decided, newest_decisions
@@ -16,7 +16,7 @@ from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.pointers import moves_of, verify_pointer
 from brain.store.reading import decoded, key_in, sound
-from brain.store.schema import CHAMPIONS, KEY, MODELS
+from brain.store.schema import CHAMPIONS, DECISIONS, KEY, MODELS
 from brain.store.stored_model import StoredModel, model_id
 
 if TYPE_CHECKING:
@@ -79,6 +79,17 @@ class Checked:
 
     id: str
     problem: str
+
+
+def stored_entities(store: ModelStore) -> set[str]:
+    """What there are models, champions or decisions of."""
+    with explained():
+        names = [
+            name
+            for collection in (MODELS, CHAMPIONS, DECISIONS)
+            for name in store.backend.raw(collection).distinct("entity", store.scope(None))
+        ]
+    return {name for name in names if isinstance(name, str)}
 
 
 def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> list[Listed]:
@@ -233,14 +244,25 @@ def export_model(store: ModelStore, key: ModelKey, version: int | None, folder: 
     """Write a verified version as ``GOLD_RETURNS25_v3.onnx`` and its card beside it; returns both paths.
 
     The card says how any ONNX runtime, in any language, gets from features to the published value.
+
+    Raises:
+        SettingsError: The folder cannot be written.
     """
     model = store.load(key, version)
-    folder.mkdir(parents=True, exist_ok=True)
     stem = f"{key.entity}_{key.target}_v{model.version}".replace("/", "_")
     onnx, card = folder / f"{stem}.onnx", folder / f"{stem}.json"
-    onnx.write_bytes(model.content)
     content = {"usage": _usage(model), **_plain(model.document)}
-    card.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        onnx.write_bytes(model.content)
+        card.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+    except OSError as error:
+        raise SettingsError(
+            str(folder),
+            found=error.strerror or type(error).__name__,
+            expected="a folder that can be made and written",
+            remedy="Name another one with `--to`.",
+        ) from error
     return onnx, card
 
 

@@ -14,7 +14,13 @@ from pymongo.errors import (
     OperationFailure,
 )
 
-from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError
+from brain.core.errors import (
+    CredentialsRejected,
+    ServerUnreachable,
+    SettingsError,
+    StorageUnavailable,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +72,8 @@ def explained() -> Iterator[None]:
     Raises:
         ServerUnreachable: Nothing answers, or the connection was cut.
         CredentialsRejected: The login was refused or lacks a right.
+        StorageUnavailable: Another write was in the way each time.
+        StoreError: The server refuses for another reason: a collection is not what it should be, a disk is full, ….
     """
     try:
         yield
@@ -78,10 +86,27 @@ def explained() -> Iterator[None]:
         ) from error
     except OperationFailure as error:
         if error.code not in (AUTHENTICATION_FAILED, UNAUTHORIZED):
-            raise
+            raise _refusal(error) from error
         raise CredentialsRejected(
             "MongoDB",
             found="a refused login" if error.code == AUTHENTICATION_FAILED else "a login without the right to do this",
             expected="a user that may read and write the database of models",
             remedy="Correct user and password in BRAIN_MONGO_URL, or grant the role readWrite and dbAdmin.",
         ) from None
+
+
+def _refusal(error: OperationFailure) -> StorageUnavailable | StoreError:
+    """What the server says of an operation; it names the collection where it is to blame."""
+    details = error.details or {}
+    (first, *_) = details.get("writeErrors") or details.get("writeConcernErrors") or [details]
+    told = f"error {first.get('code', error.code)}: {str(first.get('errmsg') or error)[:300]}"
+    if error.has_error_label("TransientTransactionError"):
+        return StorageUnavailable(
+            "MongoDB", found=told, expected="no other write to the same document", remedy="Run the same again."
+        )
+    return StoreError(
+        "MongoDB",
+        found=told,
+        expected="a database of models as Brain prepares it",
+        remedy="Look at that collection and at MongoDB's log; `brain doctor` tries the connection.",
+    )

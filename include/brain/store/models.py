@@ -115,7 +115,7 @@ class ModelStore:
             ArtifactRejected: It failed verification.
         """
         with explained():
-            number = version or self.champion_version(key)
+            number = self.champion_version(key) if version is None else version
             raw = self.backend.raw(MODELS).find_one({**_filter(key), "version": number})
             if raw is None:
                 raise _not_found(model_id(key, number))

@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import numpy as np
-import pandas as pd
-
-from brain.core.errors import ScoringError
 from brain.core.keys import ModelKey, Sha256
+from brain.core.moment import entered
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingWindow
 from brain.portable.evaluate import Evaluator
@@ -20,28 +17,51 @@ from brain.portable.preprocessing import split_pipeline
 from brain.portable.reference import TWO_CLASSES
 from brain.store.champions import Refused
 from brain.store.models import ModelStore
+from brain.store.notebook_input import (
+    days_of,
+    matrix_of,
+    refused,
+    require_model,
+    sample_rows,
+    text,
+    texts,
+    version_number,
+)
 from brain.store.provenance import describe_source, read_source
 from brain.store.stored_model import StoredModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
     from pydantic import SecretStr
 
     from brain.core.counters import Counters
 
 CHECK_ROWS = 256
-DATE = "Date"
 AS_IT_IS = Blend(base_rate=0.5, slope=1.0)  # a probability stays what it is
 
 
-class SavedModel(NamedTuple):
-    """What `save_model_to_brain` returns."""
-
+class _Saved(NamedTuple):
     inserted_id: str
     model_name: str
     created_on: datetime
+
+
+class SavedModel(_Saved):
+    """What `save_model_to_brain` returns: id, name and time; and whether the model is the champion now (`promoted`)."""
+
+    promoted: bool
+
+    def __new__(cls, inserted_id: str, model_name: str, created_on: datetime, promoted: bool = False) -> Self:
+        made = super().__new__(cls, inserted_id, model_name, created_on)
+        made.promoted = promoted  # beside the tuple: notebooks unpack three values
+        return made
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, promoted={self.promoted})"
 
 
 @dataclass(frozen=True)
@@ -73,25 +93,14 @@ class LoadedModel:
         A model of sequences gives a row for each row of the frame that has enough rows before it.
 
         Raises:
-            ScoringError: A column of the schema is missing or not numeric.
+            ScoringError: It is no frame, or a column of the schema is missing, there twice, or not numeric.
         """
-        return self.evaluator.outputs(self._model.rows(self._matrix(frame)))
+        matrix = matrix_of(frame, self.schema, f"{self.collection}/{self.name} v{self.version}")
+        return self.evaluator.outputs(self._model.rows(matrix))
 
     def probability(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """What would be published, shape (n,)."""
         return self.head.apply(self.predict_proba(frame), self.has_skill)
-
-    def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        missing = [name for name in self.schema if name not in frame.columns]
-        text = [n for n in self.schema if n not in missing and not pd.api.types.is_numeric_dtype(frame[n])]
-        if missing or text:
-            raise ScoringError(
-                f"{self.collection}/{self.name} v{self.version}",
-                found=f"no column {', '.join(missing)}" if missing else f"no numbers in {', '.join(text)}",
-                expected=f"numeric columns {', '.join(self.schema)}",
-                remedy="Give the frame the columns the model was trained on; their order does not matter.",
-            )
-        return frame[list(self.schema)].to_numpy(dtype=np.float64)
 
 
 def save_model_to_brain(
@@ -109,7 +118,7 @@ def save_model_to_brain(
     settings: Settings | None = None,
     counters: Counters | None = None,
 ) -> SavedModel:
-    """Store a fitted scikit-learn or LightGBM model as the new champion.
+    """Store a fitted scikit-learn or LightGBM model as the new champion, unless a newer one is there.
 
     The model is stored as ONNX and compared with the fitted one on rows of `sample` first. Nobody judges its skill: its
     own output is what is published.
@@ -122,38 +131,44 @@ def save_model_to_brain(
         model_name: What it predicts: RETURNS25.
         features: The columns it takes, in order; by default all numeric columns of `sample`.
         source_conn: The name of the source connection (stored as it is), or its URL or engine (stored encrypted).
-        created_on: Now by default.
+        created_on: When it was made, with a time zone and not in the future; now by default. A model made before the
+            present champion was is stored but not promoted.
         settings: By default from the environment.
         counters: As of `ModelStore.open`.
 
     Raises:
-        StoreError: The model cannot be exported faithfully.
+        MomentRefused: `created_on` lies in the future: runs would keep an older champion, and training could not
+            replace this one.
+        StoreError: Something given is not what it should be, or the model cannot be exported faithfully.
     """
+    key = _key(use_case, collection, model_name)
+    require_model(model)
+    names, rows = sample_rows(sample, features)
+    tables, told = texts("source_tables", source_tables), text("description", description, empty=True)
+    created = _created(created_on)
+    window = _window(sample, created)
     settings = settings or Settings.load()
-    names = tuple(features) if features is not None else tuple(sample.select_dtypes("number").columns)
-    created = created_on or datetime.now(UTC)
-    rows, window = sample[list(names)].to_numpy(dtype=np.float64), _window(sample, created)
     candidate = Candidate(
-        key=ModelKey(use_case, collection, model_name),
+        key=key,
         pipeline=model,
         parameters=_parameters(model),
         features=names,
         head=AS_IT_IS if len(getattr(model, "classes_", ())) == TWO_CLASSES else Identity(),
         metrics={},
         window=window,
-        data=DataReference(Sha256(hashlib.sha256(rows.tobytes()).hexdigest()), window.last, tuple(source_tables)),
+        data=DataReference(Sha256(hashlib.sha256(rows.tobytes()).hexdigest()), window.last, tables),
         decision=Decision("search", "saved from a notebook"),
         seed=0,
         trained_at=created,
         searched_at=created,
         check_rows=rows[-CHECK_ROWS:],
-        description=description,
+        description=told,
     )
     source = describe_source(source_conn if source_conn is not None else settings.source_ref, settings.encryption_keys)
     (outcome,) = ModelStore.open(settings, use_case, counters).add([candidate], connection=source)
     if isinstance(outcome, Refused):
         raise outcome.error
-    return SavedModel(outcome.id, model_name, created)
+    return SavedModel(outcome.id, model_name, created, outcome.promoted)
 
 
 def load_model_from_brain(
@@ -169,10 +184,12 @@ def load_model_from_brain(
     Raises:
         ModelNotFound: There is no such model.
         ArtifactRejected: It failed verification.
+        StoreError: A name is no text, or the version no number.
     """
+    key, number = _key(use_case, collection, model_name), version_number(version)
     settings = settings or Settings.load()
-    store, key = ModelStore.open(settings, use_case), ModelKey(use_case, collection, model_name)
-    model = store.load(key, version)
+    store = ModelStore.open(settings, use_case)
+    model = store.load(key, number)
     verdict = store.verdict(key, model.version)
     document = model.document
     return LoadedModel(
@@ -191,12 +208,24 @@ def load_model_from_brain(
     )
 
 
+def _key(use_case: Any, collection: Any, model_name: Any) -> ModelKey:
+    given = {"use_case": use_case, "collection": collection, "model_name": model_name}
+    return ModelKey(*(text(f"the {what}", value) for what, value in given.items()))
+
+
+def _created(created_on: Any) -> datetime:
+    clock = datetime.now(UTC)
+    if created_on is None:
+        return clock
+    if not isinstance(created_on, datetime):
+        raise refused("created_on", f"a value of type {type(created_on).__name__}", "a datetime with a time zone")
+    return entered(created_on, clock, "created_on").at
+
+
 def _window(sample: pd.DataFrame, created: datetime) -> TrainingWindow:
     """As far as the sample tells; without dates, the day the model was saved."""
-    if DATE not in sample.columns:
-        day = created.astimezone(UTC).date()
-        return TrainingWindow(day, day, day, len(sample))
-    first, last = sample[DATE].min().date(), sample[DATE].max().date()
+    day = created.astimezone(UTC).date()
+    first, last = days_of(sample) or (day, day)
     return TrainingWindow(first, last, last, len(sample))
 
 

@@ -18,6 +18,9 @@ def describe_source(source: Any, keys: Sequence[SecretStr]) -> dict[str, str]:
 
     Args:
         source: The name of an Airflow Connection or a secret; or a URL, or an SQLAlchemy engine.
+
+    Raises:
+        StoreError: It is none of these.
     """
     text = _text(source)
     if "://" not in text:
@@ -58,8 +61,18 @@ def _box(keys: Sequence[SecretStr]) -> MultiFernet:
 
 def _text(source: Any) -> str:
     if isinstance(source, SecretStr):
-        return source.get_secret_value()
-    url = getattr(source, "url", None)
-    if url is not None and hasattr(url, "render_as_string"):
-        return str(url.render_as_string(hide_password=False))
-    return str(source)
+        source = source.get_secret_value()
+    places: tuple[Any, Any] = (source, getattr(source, "url", None))
+    for url in places:
+        if hasattr(url, "render_as_string"):
+            return str(url.render_as_string(hide_password=False))
+    if not isinstance(source, str) or not source.strip() or not source.isprintable():
+        raise StoreError(
+            "source_conn",
+            found="no text that can be stored"
+            if isinstance(source, str)
+            else f"a value of type {type(source).__name__}",
+            expected="the name of a connection, its URL, or an SQLAlchemy engine",
+            remedy="Nothing was stored. Name the connection the rows came from.",
+        )
+    return source

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import WriteError
 
 from brain.core.errors import ArtifactRejected, ModelNotFound, StorageUnavailable, StoreError
 from brain.core.keys import ModelKey
@@ -88,6 +91,9 @@ def prune(
         except ArtifactRejected as error:
             _LOG.warning("not tidied: %s", error)
             continue
+        except WriteError as error:
+            _LOG.warning("not tidied: %s, whose champion MongoDB refuses to write: %s", key, error)
+            continue
         removed += [(key, version["version"]) for version in gone]
         _discard_payloads(backend, gone)
     return removed
@@ -105,9 +111,11 @@ def _prune_key(
     if raw is None:
         return []
     pointer = verify_pointer(decoded(raw, f"the champion of {key}"), key, backend.signer, backend.counters)
-    # Writing to the pointer makes a move that happens at the same time conflict with this transaction.
+    # Writing to the pointer makes a move that happens at the same time conflict with this transaction. The value is
+    # drawn, not counted up: somebody may have put there what is no number.
+    note = {"$set": {"prunings": secrets.randbits(31)}}
     same = {**chosen, "_id": pointer.id, "counter": pointer.counter or None}
-    if not backend.champions.update_one(same, {"$inc": {"prunings": 1}}, session=session).matched_count:
+    if not backend.champions.update_one(same, note, session=session).matched_count:
         return []  # it has just moved: another time
     found = _sound_versions(backend, key, session)
     others = [version for version in found if version["version"] != pointer.version][keep:]

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
+from brain.core.errors import StoreError
 from brain.portable.preparation import PREPARATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pymongo.database import Database
 
 MODELS, CHAMPIONS, DECISIONS, ARTIFACTS = "models", "champions", "decisions", "artifacts"
@@ -137,6 +140,7 @@ VALIDATORS: dict[str, dict[str, Any]] = {
     ),
 }
 
+UNIQUE_KEYS = (("_id",), KEY, (*KEY, "version"), (*KEY, "interval_end"))  # of the indexes below
 _BY_KEY = [(name, ASCENDING) for name in KEY]
 INDEXES: dict[str, list[IndexModel]] = {
     MODELS: [IndexModel([*_BY_KEY, ("version", ASCENDING)], name="key", unique=True)],
@@ -149,8 +153,13 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 def prepare(database: Database[dict[str, Any]]) -> None:
-    """Create what is missing and bring validators up to date; harmless when repeated or run twice at once."""
+    """Create what is missing and bring validators up to date; harmless when repeated or run twice at once.
+
+    Raises:
+        StoreError: In the place of a collection stands what cannot hold models.
+    """
     present = {entry["name"]: entry for entry in database.list_collections()}
+    _require_ordinary(database.name, present)
     for name, schema in VALIDATORS.items():
         validator = {"$jsonSchema": schema}
         if name not in present:
@@ -158,6 +167,20 @@ def prepare(database: Database[dict[str, Any]]) -> None:
         elif present[name].get("options", {}).get("validator") != validator:
             database.command("collMod", name, validator=validator, validationLevel="strict", validationAction="error")
         database[name].create_indexes(INDEXES[name])
+
+
+def _require_ordinary(name: str, present: Mapping[str, Any]) -> None:
+    """A view takes no writes; a capped collection takes no longer documents, and drops the oldest."""
+    for collection in (*VALIDATORS, f"{ARTIFACTS}.files", f"{ARTIFACTS}.chunks"):
+        entry = present.get(collection, {})
+        kind = "capped collection" if entry.get("options", {}).get("capped") else entry.get("type", "collection")
+        if kind != "collection":
+            raise StoreError(
+                f"MongoDB: {name}.{collection}",
+                found=f"a {kind}",
+                expected="an ordinary collection",
+                remedy="Rename it and put the collection back; where there is none, models are trained anew.",
+            )
 
 
 def _create(database: Database[dict[str, Any]], name: str, validator: dict[str, Any]) -> None:

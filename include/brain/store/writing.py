@@ -15,6 +15,7 @@ from brain.store import large_artifacts
 from brain.store.backend import key_of
 from brain.store.champions import Move, Present, Refused, move_write, read_present, remember, write
 from brain.store.document import draft, finish
+from brain.store.schema import UNIQUE_KEYS
 from brain.store.stored_model import model_id
 from brain.store.versions import Newest, newest_sound
 
@@ -76,7 +77,7 @@ class _Conflict(Exception):
 
 
 class _Malformed(Exception):
-    """The validator refused a document; nothing of the batch is visible."""
+    """The validator, or an index that is not ours, refused a document; nothing of the batch is visible."""
 
 
 class Writer:
@@ -199,6 +200,8 @@ class Writer:
         except (BulkWriteError, DuplicateKeyError, WriteError) as error:
             failed = (error.details or {}).get("writeErrors", [])
             codes = {entry.get("code") for entry in failed}
+            if foreign := _foreign_index(failed or [error.details or {}]):
+                raise _Malformed(foreign) from None
             if DUPLICATE_KEY in codes | {error.code}:
                 raise _Conflict(entry["op"].get("_id") for entry in failed if "op" in entry) from None
             if VALIDATION_FAILED in codes | {error.code}:
@@ -217,6 +220,15 @@ class Writer:
         finally:
             if session is None:  # nothing takes them back when the pointers turn out to have moved
                 self._landed |= {key_of(document): document["version"] for document in documents}
+
+
+def _foreign_index(failed: Iterable[Mapping[str, Any]]) -> str:
+    """What the server says of a duplicate key in a unique index that somebody else made; empty if it is one of ours."""
+    for entry in failed:
+        pattern = tuple(entry.get("keyPattern", ()))
+        if entry.get("code") == DUPLICATE_KEY and pattern and pattern not in UNIQUE_KEYS:
+            return f"a unique index of ({', '.join(pattern)}), which is not Brain's: {entry.get('errmsg', '')}"
+    return ""
 
 
 def _refuse_other_rows(candidate: Candidate) -> None:
@@ -295,7 +307,7 @@ def _busy(drafts: list[_Draft]) -> StorageUnavailable:
 def _malformed(key: ModelKey, error: _Malformed) -> StoreError:
     return StoreError(
         str(key),
-        found=f"a document the collection's validator refuses ({str(error)[:300]})",
-        expected="what brain.store.schema describes",
-        remedy="Correct the candidate's metadata; the present champion stays.",
+        found=f"a document that the collection refuses ({str(error)[:300]})",
+        expected="a collection with the validator and the indexes of brain.store.schema, and what they describe",
+        remedy="Correct the candidate's metadata, or drop the index; the present champion stays.",
     )

@@ -14,11 +14,11 @@ from brain.core.table_settings import ExtractionSettings, JoinedSource, Retentio
 from brain.core.yaml_document import YamlDocument
 from brain.learning.settings import TrainingSettings
 from brain.quality.rules import Severity
-from brain.usecases.direction.names import NAME, TARGET_PATTERN
+from brain.usecases.direction.names import LONGEST_HORIZON, NAME, TARGET_PATTERN
 
 HORIZONS = (1, 2, 3, 4, 5, 10, 20, 21, 25, 63, 161)
 
-Horizon = Annotated[int, Field(ge=1, le=2520, strict=True)]
+Horizon = Annotated[int, Field(ge=1, le=LONGEST_HORIZON, strict=True)]
 
 
 class QualitySettings(Section):

@@ -11,7 +11,15 @@ SPACE = "assets"  # the lake folder of the snapshots
 DATE = "Date"
 CLOSE = "Close"
 PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+LONGEST_HORIZON = 2520  # ten years of trading days
+DIGITS = 9  # of what a person may mean as a horizon; Python refuses to read thousands of them
 TARGET_PATTERN = re.compile(r"RETURNS([1-9][0-9]*)")
+
+
+def is_target(name: str) -> bool:
+    """Whether `name` is RETURNSn for a horizon that the catalogue allows."""
+    known = TARGET_PATTERN.fullmatch(name)
+    return known is not None and len(known.group(1)) <= DIGITS and int(known.group(1)) <= LONGEST_HORIZON
 
 
 def target_name(horizon: int) -> str:

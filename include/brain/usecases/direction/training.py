@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import DataReference
 from brain.usecases.direction.column_leaks import corrected
-from brain.usecases.direction.names import CLOSE, SPACE, TARGET_PATTERN, horizon_of
+from brain.usecases.direction.names import CLOSE, SPACE, horizon_of, is_target
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
 
@@ -60,7 +60,7 @@ def _corrected(run: Run, asset: str) -> Mapping[str, str]:
 
 
 def _is_known(key: ModelKey) -> bool:
-    if TARGET_PATTERN.fullmatch(key.target):
+    if is_target(key.target):
         return True
     log.warning("skipped: %s predicts no RETURNSn; `brain models delete %s %s` removes it", key, key.entity, key.target)
     return False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets, AssetSpec
-from brain.usecases.direction.names import NAME, SPACE, TARGET_PATTERN, horizon_of, model_key, target_name
+from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
 from brain.usecases.protocol import Input, Unit
 
@@ -52,10 +52,10 @@ class Direction:
         return (Input(asset_table(asset), asset_check(asset), asset_trial(asset)),)
 
     def target(self, text: str) -> str:
-        return target_name(int(text)) if text.isdecimal() else text
+        return target_name(int(text)) if text.isdecimal() and len(text) <= DIGITS else text
 
     def has_target(self, name: str) -> bool:
-        return TARGET_PATTERN.fullmatch(name) is not None
+        return is_target(name)
 
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from brain.usecases.direction.training import train_unit
