@@ -11,6 +11,7 @@ from scipy.special import expit, logit
 
 from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
+from brain.learning.rounding import rounded
 from brain.learning.skill import SkillTest, skill_test
 from brain.portable.heads import Blend, log_odds
 from brain.usecases.direction.blend import blend_slope
@@ -168,7 +169,7 @@ def compare(champion: Backtest, candidate: Backtest) -> dict[str, Any]:
     return {
         "champion_log_loss": held,
         "candidate_log_loss": new,
-        "candidate_replaces": new < held,
+        "candidate_replaces": rounded(new) < rounded(held),
         "compared_from": str(dates[0]),
         "compared_to": str(dates[-1]),
     }

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 CHECK_ROWS = 256
 UNPROVEN: dict[str, Any] = {"skill": 0.0, "skill_low": 0.0, "skill_high": 0.0, "skill_error": 0.0, "p_value": 1.0}
-NEIGHBOURS = 2  # horizons before this one whose best parameters the search starts from
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,7 @@ def train_asset(
     results: list[TrainingResult] = []
     with quiet_single_thread():
         for horizon in chosen:
-            found = [result.parameters for result in results if isinstance(result, Candidate)]
-            results.append(_train_model(asset, horizon, champions.get(horizon), found[-NEIGHBOURS:]))
+            results.append(_train_model(asset, horizon, champions.get(horizon)))
     return results
 
 
@@ -114,9 +112,7 @@ class _Model:
     searched_at: datetime
 
 
-def _train_model(
-    asset: _Asset, horizon: int, champion: ChampionSummary | None, neighbours: Sequence[Parameters]
-) -> TrainingResult:
+def _train_model(asset: _Asset, horizon: int, champion: ChampionSummary | None) -> TrainingResult:
     key = model_key(asset.spec.name, horizon)
     decision = decide(
         champion,
@@ -130,7 +126,7 @@ def _train_model(
         return Skipped(key, decision)
     try:
         cell = cut_cell(asset.dataset, horizon, asset.spec.training, asset.base_rates)
-        model = _model(asset, cell, decision, champion, neighbours)
+        model = _model(asset, cell, decision, champion)
         return _candidate(asset, cell, model, lost_skill(champion, model.decision, model.metrics))
     except TrainingError as error:
         return _failed(key, error)
@@ -142,20 +138,14 @@ def _failed(key: ModelKey, error: TrainingError) -> Failed:
     return Failed(key, f"found {error.found}; expected {error.expected}", error.remedy)
 
 
-def _model(
-    asset: _Asset,
-    cell: Cell,
-    decision: Decision,
-    champion: ChampionSummary | None,
-    neighbours: Sequence[Parameters],
-) -> _Model:
+def _model(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary | None) -> _Model:
     if cell.training.thin:
         return _constant(asset, cell, decision)
     if decision.action == "refresh" and champion is not None:
         if not CONSTANT.items() <= dict(champion.parameters).items():
             return _refreshed(asset, cell, decision, champion)
         decision = Decision("search", f"{decision.reason}; the history is long enough for a search now")
-    return _searched(asset, cell, decision, champion, neighbours)
+    return _searched(asset, cell, decision, champion)
 
 
 def _constant(asset: _Asset, cell: Cell, decision: Decision) -> _Model:
@@ -176,18 +166,12 @@ def _refreshed(asset: _Asset, cell: Cell, decision: Decision, champion: Champion
     return _Model(decision, parameters, whole.fitted, blend_head(whole), measured, champion.searched_at)
 
 
-def _searched(
-    asset: _Asset,
-    cell: Cell,
-    decision: Decision,
-    champion: ChampionSummary | None,
-    neighbours: Sequence[Parameters],
-) -> _Model:
+def _searched(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary | None) -> _Model:
     """The best parameters of a search, or the champion's where these did as well lately."""
     settings = asset.spec.training
     usable = champion is not None and champion.parameters.get("classifier") in settings.classifiers
     known = [dict(champion.parameters)] if champion is not None and usable else []
-    found = search(cell.training, settings, [*known, *neighbours])
+    found = search(cell.training, settings, known, turn=_turn(champion))
     parameters, best = found.parameters, backtest(cell, found.parameters)
     extra = _search_metrics(found)
     if known and known[0] != parameters:
@@ -199,6 +183,11 @@ def _searched(
     return _Model(
         decision, parameters, best.fitted, blend_head(best), {**metrics(best, settings.seed), **extra}, asset.at
     )
+
+
+def _turn(champion: ChampionSummary | None) -> int:
+    """What tells this search from the last one of the model, so that it does not propose the same pipelines."""
+    return int(champion.searched_at.timestamp()) if champion else 0
 
 
 def _search_metrics(found: SearchResult) -> dict[str, Any]:
