@@ -26,8 +26,10 @@ def drawn(classifier: str, seed: int, count: int) -> list[dict[str, Any]]:
     return list(proposals(settings))[-count:]
 
 
-def test_a_search_starts_with_logistic_regressions_and_then_boosting() -> None:
-    assert [trial["classifier"] for trial in first_trials()] == ["logistic", "logistic", "boosting"]
+def test_a_search_starts_with_logistic_regressions_then_shallow_and_deep_trees_then_products() -> None:
+    families_in_order = [trial["classifier"] for trial in first_trials()]
+    assert families_in_order == ["logistic", "logistic", "boosting", "boosting", "quadratic"]
+    assert [trial["leaves"] for trial in first_trials() if trial["classifier"] == "boosting"] == [4, 15]
 
 
 @pytest.mark.parametrize("trial", first_trials(), ids=str)

@@ -41,7 +41,7 @@ def dimensions(classifier: str, scales: tuple[str, ...]) -> dict[str, Dimension]
 
 
 def build(parameters: Mapping[str, Any], rows: int, features: int) -> Pipeline:
-    """An unfitted pipeline: impute, scale, select, classify.
+    """An unfitted pipeline: impute, scale, select, what the family puts before its classifier, classify.
 
     Args:
         parameters: As a search proposes them, with a "seed".
@@ -52,10 +52,12 @@ def build(parameters: Mapping[str, Any], rows: int, features: int) -> Pipeline:
 
     family = families()[parameters["classifier"]]
     steps: list[tuple[str, Any]] = []
-    if not family.takes_missing or parameters["select"] != "none":
+    if not family.takes_missing or parameters.get("select", "none") != "none":
         steps.append(("impute", SimpleImputer(strategy="mean", keep_empty_features=True)))
     steps += _scaler(parameters.get("scale", "none"), rows)
     steps += _selector(parameters, max(1, round(parameters.get("share", 1.0) * features)))
+    if family.before:
+        steps += family.before(parameters, rows, features)
     return Pipeline([*steps, ("classifier", family.make(parameters, rows))])
 
 
@@ -76,8 +78,9 @@ def _selector(parameters: Mapping[str, Any], count: int) -> list[tuple[str, Any]
     from sklearn.decomposition import PCA
     from sklearn.feature_selection import SelectKBest
 
-    if parameters["select"] == "k_best":
+    select = parameters.get("select", "none")
+    if select == "k_best":
         return [("select", SelectKBest(k=count))]
-    if parameters["select"] == "pca":
+    if select == "pca":
         return [("select", PCA(n_components=count, svd_solver="covariance_eigh"))]
     return []

@@ -11,6 +11,7 @@ from brain.portable.preprocessing import (
     Affine,
     Fill,
     NotTranslatable,
+    Products,
     Project,
     Quantiles,
     Scale,
@@ -124,6 +125,12 @@ def _write_step(graph: GraphBuilder, step: Step) -> None:
             graph.apply("Div", length)
         case YeoJohnson(exponent):
             _write_power(graph, exponent)
+        case Products(left, right):
+            columns = graph.current
+            products = graph.combine(
+                "Mul", *(graph.combine("Gather", columns, side.astype(np.int64), axis=1) for side in (left, right))
+            )
+            graph.combine("Concat", columns, products, axis=1)
         case Quantiles(values, shares):
             _write_quantiles(graph, values, shares)
         case _:

@@ -51,7 +51,7 @@ def _processor() -> dict[str, bool]:
 
 
 def _elsewhere(disabled: str) -> dict[str, Any]:
-    path = os.pathsep.join(("." if not entry else entry) for entry in sys.path)
+    path = os.pathsep.join(entry or "." for entry in sys.path)
     environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": disabled, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     run = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(run.stdout)

@@ -40,8 +40,9 @@ FAMILY = Family(
     },
     preprocessing=UNSCALED,
     takes_missing=True,
-    first_trials=(
+    first_trials=(  # shallow trees for what a feature says alone, deep ones for what two say together
         {"select": "none", "trees": 40, "rate": 0.05, "leaves": 4, "leaf": 0.05, "features": 0.7, "ridge": 10.0},
+        {"select": "none", "trees": 80, "rate": 0.05, "leaves": 15, "leaf": 0.02, "features": 0.5, "ridge": 10.0},
     ),
     order=1,
 )

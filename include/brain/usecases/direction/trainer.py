@@ -81,11 +81,8 @@ def train_asset(
         return [_failed(model_key(spec.name, horizon), error) for horizon in chosen]
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
     asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers), history.data, moment.at, force)
-    results: list[TrainingResult] = []
     with quiet_single_thread():
-        for horizon in chosen:
-            results.append(_train_model(asset, horizon, champions.get(horizon)))
-    return results
+        return [_train_model(asset, horizon, champions.get(horizon)) for horizon in chosen]
 
 
 @dataclass(frozen=True)
