@@ -69,7 +69,7 @@ def test_rounding_errors_do_not_decide_between_recipes(training: TrainingRows, m
     with quiet_single_thread():
         found = search(training, small(trials=2))
     assert [trial.log_loss for trial in found.ranking] == [0.69, 0.69]
-    assert found.parameters["C"] == 0.1
+    assert found.ranking[0].parameters["C"] == 0.1
 
 
 def test_a_later_search_draws_other_points(training: TrainingRows) -> None:

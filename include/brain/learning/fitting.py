@@ -15,7 +15,9 @@ from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
 from brain.learning.families import families
+from brain.learning.recipe import recipes_of
 from brain.portable.heads import log_odds
+from brain.portable.mean import LIMIT, LogOddsMean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,8 +38,8 @@ class Fitted(Protocol):
     """A pipeline fitted to some rows."""
 
     @property
-    def pipeline(self) -> Pipeline:
-        """The fitted scikit-learn pipeline."""
+    def pipeline(self) -> Pipeline | LogOddsMean:
+        """The fitted scikit-learn pipeline, or the mean of several."""
         ...
 
     @property
@@ -61,13 +63,36 @@ class _FittedPipeline:
         return log_odds(self.pipeline.predict_proba(X)[:, 1])
 
 
+@dataclass(frozen=True)
+class _FittedMean:
+    """Several fitted pipelines of which the log-odds are averaged."""
+
+    members: tuple[Fitted, ...]
+
+    @property
+    def pipeline(self) -> LogOddsMean:
+        return LogOddsMean(tuple(member.pipeline for member in self.members))
+
+    @property
+    def center(self) -> float:
+        return float(np.mean([member.center for member in self.members]))
+
+    def log_odds(self, X: Values) -> Values:
+        odds: Values = np.mean([np.clip(member.log_odds(X), -LIMIT, LIMIT) for member in self.members], axis=0)
+        return odds
+
+
 def fit(training: TrainingRows, parameters: Mapping[str, Any], trains: Sequence[Rows]) -> Sequence[Fitted]:
-    """Fit the pipeline of `parameters` to each of several stretches of the past, thinned and weighted for overlap.
+    """Fit the model of `parameters` to each of several stretches of the past, thinned and weighted for overlap.
 
     Args:
         trains: Positions of labelled rows; each stretch starts with the first of them and is no shorter than the one
             before.
     """
+    recipes = recipes_of(parameters)
+    if len(recipes) > 1:
+        fitted = zip(*(fit(training, recipe, trains) for recipe in recipes), strict=True)
+        return [_FittedMean(members) for members in fitted]
     ends = [training.sampled(train) for train in trains]
     if linear.is_plain(parameters):
         labels = training.labels[training.sample]

@@ -13,8 +13,10 @@ from benchmarks.grid.series import planted, random_walk
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference, Failed, Skipped, TrainingResult
+from brain.learning.recipe import recipes_of
 from brain.learning.search_space import build
 from brain.learning.skill import control_fdr
+from brain.portable.mean import LogOddsMean
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import horizon_of, model_key
 from brain.usecases.direction.peer_shares import PeerShares
@@ -77,7 +79,8 @@ def test_every_fold_proves_that_labels_end_before_the_test(trained: Candidate) -
 
 def test_the_pipeline_can_be_refitted_from_its_parameters(trained: Candidate, frame: pd.DataFrame) -> None:
     X = frame.loc[:798, list(trained.features)].to_numpy().astype(np.float32).astype(float)
-    again = build(trained.parameters, *X.shape).fit(X, frame.loc[:798, "RETURNS1"].to_numpy() >= 0)
+    y = frame.loc[:798, "RETURNS1"].to_numpy() >= 0
+    again = LogOddsMean(tuple(build(recipe, *X.shape).fit(X, y) for recipe in recipes_of(trained.parameters)))
     assert again.predict_proba(X)[:, 1] == pytest.approx(trained.pipeline.predict_proba(X)[:, 1], abs=1e-6)
 
 
@@ -117,8 +120,8 @@ def test_new_rows_refit_the_stored_parameters(trained: Candidate, spec: Spec, da
 
 def test_ties_keep_the_champion(trained: Candidate, frame: pd.DataFrame, spec: Spec, data: DataReference) -> None:
     """A forced search that ends where the champion stands finds the champion's own parameters."""
-    one = spec((1,), trials=1)
-    outcome = train_asset(History(frame, data), one, {1: _summary(trained)}, moment=NOW, force=True)[0]
+    three = spec((1,), trials=len(recipes_of(trained.parameters)))
+    outcome = train_asset(History(frame, data), three, {1: _summary(trained)}, moment=NOW, force=True)[0]
     assert isinstance(outcome, Candidate)
     assert outcome.parameters == trained.parameters
 

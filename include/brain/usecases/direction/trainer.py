@@ -11,6 +11,7 @@ from brain.core.errors import TrainingError
 from brain.learning.candidate import Candidate, Decision, Failed, Skipped, TrainingResult, TrainingWindow
 from brain.learning.fitting import BREAKDOWNS, fit, quiet_single_thread
 from brain.learning.policy import decide, lost_skill
+from brain.learning.recipe import classifiers_of, recipes_of
 from brain.learning.search import search
 from brain.learning.search_space import CONSTANT
 from brain.portable.heads import Blend
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import ChampionSummary, DataReference
     from brain.learning.fitting import Fitted
     from brain.learning.search import SearchResult
+    from brain.learning.settings import TrainingSettings
     from brain.usecases.direction.catalogue import AssetSpec
     from brain.usecases.direction.cell import Cell
     from brain.usecases.direction.dataset import AssetDataset
@@ -166,20 +168,23 @@ def _refreshed(asset: _Asset, cell: Cell, decision: Decision, champion: Champion
 def _searched(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary | None) -> _Model:
     """The best parameters of a search, or the champion's where these did as well lately."""
     settings = asset.spec.training
-    usable = champion is not None and champion.parameters.get("classifier") in settings.classifiers
-    known = [dict(champion.parameters)] if champion is not None and usable else []
-    found = search(cell.training, settings, known, turn=_turn(champion))
+    known = dict(champion.parameters) if champion and _usable(champion, settings) else None
+    found = search(cell.training, settings, recipes_of(known) if known else (), turn=_turn(champion))
     parameters, best = found.parameters, backtest(cell, found.parameters)
     extra = _search_metrics(found)
-    if known and known[0] != parameters:
-        held = backtest(cell, known[0])
+    if known and known != parameters:
+        held = backtest(cell, known)
         extra |= compare(held, best)
         if not extra["candidate_replaces"]:
-            parameters, best = known[0], held
+            parameters, best = known, held
             decision = replace(decision, reason=f"{decision.reason}; the champion's parameters held")
     return _Model(
         decision, parameters, best.fitted, blend_head(best), {**metrics(best, settings.seed), **extra}, asset.at
     )
+
+
+def _usable(champion: ChampionSummary, settings: TrainingSettings) -> bool:
+    return classifiers_of(champion.parameters) <= set(settings.classifiers)
 
 
 def _turn(champion: ChampionSummary | None) -> int:
