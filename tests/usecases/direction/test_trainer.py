@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.grid.series import planted, random_walk
+from benchmarks.grid.series import drifting, planted, random_walk
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference, Failed, Skipped, TrainingResult
@@ -173,7 +173,20 @@ def test_one_horizon_alone_has_the_base_rate_it_has_among_the_others(spec: Spec,
     both = _candidates(train_asset(History(frame, data), spec(), {}, moment=NOW))
     alone = _candidates(train_asset(History(frame, data), spec(), {}, moment=NOW, horizons=(5,)))
     assert [horizon_of(found.key.target) for found in alone] == [5]
-    assert alone[0].head == both[1].head
+    heads = [found.head.to_json() for found in (alone[0], both[1])]
+    assert heads[0]["base_rate"] == heads[1]["base_rate"]
+    assert alone[0].parameters == both[1].parameters
+
+
+def test_a_long_horizon_learns_from_the_short_ones_how_far_its_forecasts_can_be_believed(
+    spec: Spec, data: DataReference
+) -> None:
+    frame = drifting(3000, 1, 0.2, (1, 5, 20))[0]
+    together = _candidates(train_asset(History(frame, data), spec((1, 5, 20)), {}, moment=NOW))[-1]
+    alone = _candidates(train_asset(History(frame, data), spec((1, 5, 20)), {}, moment=NOW, horizons=(20,)))[0]
+    slopes = [found.head.to_json()["slope"] for found in (together, alone)]
+    assert slopes[0] > slopes[1] + 0.1
+    assert together.metrics["skill"] > alone.metrics["skill"] > 0
 
 
 def test_an_asset_without_features_fails_every_horizon_with_the_reason(spec: Spec, data: DataReference) -> None:
