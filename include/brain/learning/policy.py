@@ -42,7 +42,9 @@ def decide(
     if changes := _changes(champion.features, features):
         return Decision("search", f"schema changed: {changes}")
     if gone := sorted(map(str, classifiers_of(champion.parameters) - set(settings.classifiers))):
-        return Decision("search", f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} no longer in training.classifiers")
+        return Decision(
+            "search", f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} no longer in training.classifiers"
+        )
     if (age := (now - champion.searched_at).days) > settings.max_age_days:
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
     if champion.degraded:

@@ -19,6 +19,8 @@ from brain.learning.search_space import dimensions, first_trials, in_space
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from brain.learning.family import Dimension, Parameters
     from brain.learning.settings import TrainingSettings
 
@@ -68,7 +70,7 @@ def _family_points(classifier: str, settings: TrainingSettings, turn: int) -> It
         number += 1
 
 
-def _steps(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _steps(count: int) -> NDArray[np.float64]:
     """Steps of the additive sequence that covers `count` dimensions evenly (Roberts 2018), shape (count,).
 
     They are powers of the root of x^(count + 1) = x + 1, the golden ratio for one dimension.
@@ -76,7 +78,7 @@ def _steps(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     root = 2.0
     for _ in range(60):
         root = (1 + root) ** (1 / (count + 1))
-    return (1 / root) ** np.arange(1, count + 1)
+    return np.array([root**-power for power in range(1, count + 1)])
 
 
 def _parameters(classifier: str, asked: Mapping[str, Dimension], place: Sequence[float]) -> Parameters:

@@ -26,7 +26,9 @@ class TrainingSettings(Section):
         None, gt=0, description="Search budget for each model, in seconds; results then depend on the machine's speed."
     )
     classifiers: tuple[Annotated[str, AfterValidator(_known)], ...] = Field(
-        ("logistic", "boosting", "quadratic"), min_length=1, description="Families of classifiers the search may choose from."
+        ("logistic", "boosting", "quadratic"),
+        min_length=1,
+        description="Families of classifiers the search may choose from.",
     )
     scales: tuple[Scale, ...] = Field(
         ("standard", "robust", "min_max", "none"),

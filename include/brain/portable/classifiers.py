@@ -194,11 +194,11 @@ def _write_step(graph: GraphBuilder, step: Step) -> None:
         case YeoJohnson(exponent):
             _write_power(graph, exponent)
         case Products(left, right):
-            columns = graph.current
+            single = graph.current
             products = graph.combine(
-                "Mul", *(graph.combine("Gather", columns, side.astype(np.int64), axis=1) for side in (left, right))
+                "Mul", *(graph.combine("Gather", single, side.astype(np.int64), axis=1) for side in (left, right))
             )
-            graph.combine("Concat", columns, products, axis=1)
+            graph.combine("Concat", single, products, axis=1)
         case Quantiles(values, shares):
             _write_quantiles(graph, values, shares)
         case _:

@@ -26,8 +26,8 @@ class LogOddsMean:
     def classes_(self) -> NDArray[np.int64]:
         return np.array([0, 1])
 
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[down, up] of each row of `X` (n, features), shape (n, 2)."""
-        odds = [log_odds(member.predict_proba(X)[:, 1]) for member in self.members]
+    def predict_proba(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[down, up] of each of `rows` (n, features), shape (n, 2)."""
+        odds = [log_odds(member.predict_proba(rows)[:, 1]) for member in self.members]
         up = expit(np.mean(odds, axis=0))
         return np.column_stack([1 - up, up])

@@ -137,7 +137,7 @@ class Products:
     right: NDArray[np.int64]
 
     def onto(self, before: Affine) -> Affine:
-        raise NotTranslatable(f"{len(self.left)} products of columns are not affine")
+        raise NotTranslatable(f"{len(self.left)} products of {len(before.shift)} columns are not affine")
 
 
 def split_pipeline(pipeline: Any) -> tuple[list[Any], Any]:

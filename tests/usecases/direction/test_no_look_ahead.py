@@ -84,9 +84,7 @@ def test_what_other_horizons_show_counts_only_from_when_it_is_known(known: Asset
     """All horizons' labels change after the cut; the pooled blend before it does not."""
     cut = int(cell_of(known, {}, 21).training.folds.evidence[2].test[0])
     with quiet_single_thread():
-        before, after = (
-            pooled(*_own_and_others(data, RECIPES[0])) for data in (known, otherwise(known, cut))
-        )
+        before, after = (pooled(*_own_and_others(data, RECIPES[0])) for data in (known, otherwise(known, cut)))
     past = before.rows <= cut
     assert after.blend[past] == pytest.approx(before.blend[past], abs=1e-6, nan_ok=True)
     assert after.blend[-1] != pytest.approx(before.blend[-1], abs=1e-6)

@@ -49,7 +49,7 @@ def blend_slope(
 def shares_of_their_own(horizons: Sequence[int]) -> list[float]:
     """How much each horizon says that the others of the list do not say, from 0 to 1.
 
-    Moves over j and over k rows share min / max of their variance: three horizons of 20, 21 and 25 rows tell little more
-    than one.
+    Moves over j and over k rows share min / max of their variance: three horizons of 20, 21 and 25 rows tell little
+    more than one.
     """
     return [1 / sum(min(one, other) / max(one, other) for other in horizons) for one in horizons]
