@@ -52,8 +52,10 @@ def _inside(known: Sequence[Mapping[str, Any]], settings: TrainingSettings) -> I
 
 
 def _points(settings: TrainingSettings, turn: int) -> Iterator[Parameters]:
-    """The families take turns."""
-    draws = [_family_points(name, settings, turn) for name in settings.classifiers]
+    """The families take turns; which one begins depends on `turn`, for a small budget ends with the first."""
+    begin = turn % len(settings.classifiers)
+    names = (*settings.classifiers[begin:], *settings.classifiers[:begin])
+    draws = [_family_points(name, settings, turn) for name in names]
     for _ in range(PATIENCE * settings.trials):
         for draw in draws:
             yield next(draw)

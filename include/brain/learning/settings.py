@@ -21,7 +21,7 @@ class TrainingSettings(Section):
     """How models are searched, refreshed and judged."""
 
     min_rows: int = Field(500, ge=100, description="Labelled rows below which no model is trained.")
-    trials: int = Field(8, ge=1, description="Search budget for each model, in trials.")
+    trials: int = Field(7, ge=1, description="Search budget for each model, in trials.")
     seconds: float | None = Field(
         None, gt=0, description="Search budget for each model, in seconds; results then depend on the machine's speed."
     )

@@ -30,7 +30,7 @@ def trained() -> dict[str, Any]:
     from brain.usecases.direction.trainer import History, train_asset
 
     found: dict[str, Any] = {"features": sorted(name for name, on in _processor().items() if on)}
-    series = {"WALK": random_walk(1200, 5, HORIZONS), "PLANTED": planted_by("xor", 1200, 5, 1.0, HORIZONS)[0]}
+    series = {"WALK": random_walk(900, 5, HORIZONS), "PLANTED": planted_by("xor", 900, 5, 1.0, HORIZONS)[0]}
     for name, frame in series.items():
         spec = AssetSpec.model_validate({"name": name, "table": name, "horizons": HORIZONS})
         data = DataReference(Sha256("a" * 64), date(2024, 1, 1), ("walk",))
@@ -50,17 +50,22 @@ def _processor() -> dict[str, bool]:
     return features
 
 
-def _elsewhere(disabled: str) -> dict[str, Any]:
+def _started(disabled: str) -> subprocess.Popen[str]:
     path = os.pathsep.join(entry or "." for entry in sys.path)
     environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": disabled, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    run = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(run.stdout)
+    return subprocess.Popen([sys.executable, __file__], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def _told(process: subprocess.Popen[str]) -> dict[str, Any]:
+    told, _ = process.communicate()
+    assert process.returncode == 0
+    found: dict[str, Any] = json.loads(told)
     return found
 
 
 @pytest.mark.skipif(not _processor().get("X86_V4"), reason="this processor has no AVX-512 that could be switched off")
 def test_recipes_and_numbers_are_the_same_without_avx_512() -> None:
-    with_it, without = _elsewhere(""), _elsewhere(WITHOUT)
+    with_it, without = map(_told, [_started(""), _started(WITHOUT)])
     gone = set(with_it.pop("features")) - set(without.pop("features"))
     assert "X86_V4" in gone, "nothing was switched off"
     assert with_it.keys() == without.keys()
