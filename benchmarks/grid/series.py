@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from brain.usecases.direction.names import CLOSE, DATE, target_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
 DAILY = 0.01  # standard deviation of a day's log return
+MEDIAN_DISTANCE = 0.6745  # of a normal variable from its mean
 
 
 def random_walk(rows: int, seed: int, horizons: Iterable[int]) -> pd.DataFrame:
@@ -45,6 +46,80 @@ def planted(rows: int, seed: int, strength: float, noise_features: int = 7) -> t
     features = {"signal": pd.Series(signal)}
     features |= {f"noise_{n}": pd.Series(draw.normal(size=rows)) for n in range(noise_features)}
     return _table(np.concatenate([[0.0], moves[:-1]]), features, (1,)), chance
+
+
+def planted_by(
+    kind: str,
+    rows: int,
+    seed: int,
+    strength: float,
+    horizons: Iterable[int] = (1,),
+    turn: int = 0,
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """A series whose next move is up with probability sigmoid(`strength` * g), where g depends on 8 features.
+
+    Args:
+        kind: One of `SIGNALS`, which says how g is made.
+        turn: The row from which a late signal is there, or a dying one is gone.
+
+    Returns:
+        The asset's table, and the true probability of each row at one day, shape (rows,).
+    """
+    draw = np.random.default_rng(seed)
+    features = draw.normal(size=(rows, 8))
+    features[:, 7] = np.arange(rows) % CYCLE
+    chance: NDArray[np.float64] = expit(strength * SIGNALS[kind](features, np.arange(rows) >= turn))
+    moves = np.where(draw.random(rows) < chance, 1.0, -1.0) * np.abs(draw.normal(scale=DAILY, size=rows))
+    columns = {f"feature_{n}": pd.Series(column) for n, column in enumerate(features.T)}
+    return _table(np.concatenate([[0.0], moves[:-1]]), columns, horizons), chance
+
+
+CYCLE = 63  # rows of a season
+SIGNALS: Mapping[str, Callable[[NDArray[np.float64], NDArray[np.bool_]], NDArray[np.float64]]] = {
+    "linear": lambda x, _: x[:, 0],
+    "xor": lambda x, _: np.sign(x[:, 0] * x[:, 1]),
+    "product": lambda x, _: x[:, 0] * x[:, 1],
+    "threshold": lambda x, _: np.where(np.abs(x[:, 0]) > MEDIAN_DISTANCE, 1.0, -1.0),
+    "seasonal": lambda x, _: np.sqrt(2) * np.cos(2 * np.pi * x[:, 7] / CYCLE),
+    "late": lambda x, after: np.where(after, x[:, 0], 0.0),
+    "dying": lambda x, after: np.where(after, 0.0, x[:, 0]),
+}
+
+
+def drifting(
+    rows: int, seed: int, strength: float, horizons: Iterable[int], memory: float = 0.95
+) -> tuple[pd.DataFrame, dict[int, NDArray[np.float64]]]:
+    """A series whose drift is `strength` times a slowly changing feature, seen among 7 others that change as slowly.
+
+    Returns:
+        The asset's table, and by horizon the true probability of each row, shape (rows,): given the feature, the sum of
+        the next log returns is normal with a mean and a variance that are known.
+    """
+    draw = np.random.default_rng(seed)
+    shocks = draw.normal(scale=np.sqrt(1 - memory**2), size=(rows, 8))
+    features = np.empty_like(shocks)
+    features[0] = draw.normal(size=8)
+    for row in range(1, rows):
+        features[row] = memory * features[row - 1] + shocks[row]
+    returns = strength * features[:-1, 0] + draw.normal(size=rows - 1)
+    horizons = tuple(horizons)
+    table = _table(
+        DAILY * np.concatenate([[0.0], returns]),
+        {f"feature_{n}": pd.Series(column) for n, column in enumerate(features.T)},
+        horizons,
+    )
+    return table, {horizon: _chance_of_rise(features[:, 0], strength, horizon, memory) for horizon in horizons}
+
+
+def _chance_of_rise(signal: NDArray[np.float64], strength: float, horizon: int, memory: float) -> NDArray[np.float64]:
+    """P(sum of the next returns >= 0 | signal), shape (rows,)."""
+    # A shock to the signal that comes after k rows moves the returns of the horizon - k - 1 rows after it.
+    left = np.arange(1, horizon)[::-1]
+    moved = (1 - memory**left) / (1 - memory)
+    spread = np.sqrt(horizon + strength**2 * (1 - memory**2) * float((moved**2).sum()))
+    mean = strength * signal * (1 - memory**horizon) / (1 - memory)
+    chance: NDArray[np.float64] = ndtr(mean / spread)
+    return chance
 
 
 def _table(

@@ -14,7 +14,6 @@ LIBRARIES = (
     "great_expectations.expectations",
     "great_expectations.render.renderer.page_renderer",
     "lightgbm",
-    "optuna",
     "sklearn.ensemble",
     "sklearn.linear_model",
 )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 DAGS = Path(__file__).parents[2] / "dags"
-HEAVY = ("pandas", "numpy", "sklearn", "great_expectations", "optuna", "lightgbm", "pymongo", "sqlalchemy.dialects")
+HEAVY = ("pandas", "numpy", "sklearn", "great_expectations", "lightgbm", "pymongo", "sqlalchemy.dialects")
 
 # Loaded in a process of its own: Airflow configures itself at import, for good.
 DESCRIBE = """

@@ -60,3 +60,20 @@ def test_a_search_in_which_every_trial_fails_says_why(training: TrainingRows) ->
     broken = replace(training, X=np.full_like(training.X, np.inf))  # no mean, no scale, no solution
     with quiet_single_thread(), pytest.raises(TrainingError, match="every one failed, the last with: Floating-point"):
         search(broken, small(trials=3))
+
+
+def test_rounding_errors_do_not_decide_between_recipes(training: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second trial is better by less than what two processors differ by: the first stays."""
+    errors = iter([0.0, 0.0, -1e-13, -1e-13])
+    monkeypatch.setattr("brain.learning.search.log_loss", lambda outcome, said: np.array([0.69 + next(errors)]))
+    with quiet_single_thread():
+        found = search(training, small(trials=2))
+    assert [trial.log_loss for trial in found.ranking] == [0.69, 0.69]
+    assert found.ranking[0].parameters["C"] == 0.1
+
+
+def test_a_later_search_draws_other_points(training: TrainingRows) -> None:
+    with quiet_single_thread():
+        first, later = (search(training, small(trials=8), turn=turn) for turn in (0, 20240402))
+    tried = [{str(trial.parameters) for trial in found.ranking} for found in (first, later)]
+    assert len(tried[0] & tried[1]) == 2  # the first trials; what was drawn differs

@@ -22,6 +22,7 @@ from tests.store.conftest import training_rows
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "logistic": {"C": 0.1, "penalty": "l2"},
+    "quadratic": {"C": 0.1, "terms": 9},
     "sgd": {"alpha": 0.01, "penalty": "l2"},
     "forest": {"trees": 20, "depth": 5, "leaf": 0.02, "features": "sqrt"},
     "extra_trees": {"trees": 20, "depth": 5, "leaf": 0.02},
@@ -31,7 +32,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "naive_bayes": {"smoothing": 1e-9},
     "neighbours": {"k": 25, "weights": "uniform"},
 }
-OWN = ("logistic", "sgd", "forest", "extra_trees", "boosting")
+OWN = ("logistic", "quadratic", "sgd", "forest", "extra_trees", "boosting")
 MATRIX, OUTCOME = training_rows(rows=400)
 
 

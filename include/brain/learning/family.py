@@ -79,6 +79,8 @@ class Family:
         takes_missing: Whether it has a way of its own with missing values; they are filled with means if not.
         newest_rows: It is too slow for more training rows than these, the newest; None where it takes all.
         first_trials: Where every search starts, without the family's name.
+        before: Unfitted steps of its own, with their names, between the preprocessing and the classifier; for
+            parameters, a number of training rows and one of columns.
         order: First trials of families with a lower number come first.
     """
 
@@ -90,4 +92,5 @@ class Family:
     takes_missing: bool = False
     newest_rows: int | None = None
     first_trials: tuple[Parameters, ...] = ()
+    before: Callable[[Mapping[str, Any], int, int], list[tuple[str, Any]]] | None = None
     order: int = 9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
 from brain.learning.families import families
+from brain.learning.recipe import recipes_of
 from brain.portable.heads import log_odds
+from brain.portable.mean import LIMIT, LogOddsMean
+from brain.portable.reference import fitted_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,8 +40,8 @@ class Fitted(Protocol):
     """A pipeline fitted to some rows."""
 
     @property
-    def pipeline(self) -> Pipeline:
-        """The fitted scikit-learn pipeline."""
+    def pipeline(self) -> Pipeline | LogOddsMean:
+        """The fitted scikit-learn pipeline, or the mean of several."""
         ...
 
     @property
@@ -58,21 +62,52 @@ class _FittedPipeline:
     center: float
 
     def log_odds(self, X: Values) -> Values:
-        return log_odds(self.pipeline.predict_proba(X)[:, 1])
+        return log_odds(fitted_outputs(self.pipeline, X)[:, 1])
+
+
+@dataclass(frozen=True)
+class _FittedMean:
+    """Several fitted pipelines of which the log-odds are averaged."""
+
+    members: tuple[Fitted, ...]
+
+    @property
+    def pipeline(self) -> LogOddsMean:
+        return LogOddsMean(tuple(member.pipeline for member in self.members))
+
+    @property
+    def center(self) -> float:
+        return float(np.mean([member.center for member in self.members]))
+
+    def log_odds(self, X: Values) -> Values:
+        odds: Values = np.mean([np.clip(member.log_odds(X), -LIMIT, LIMIT) for member in self.members], axis=0)
+        return odds
 
 
 def fit(training: TrainingRows, parameters: Mapping[str, Any], trains: Sequence[Rows]) -> Sequence[Fitted]:
-    """Fit the pipeline of `parameters` to each of several stretches of the past, thinned and weighted for overlap.
+    """Fit the model of `parameters` to each of several stretches of the past, thinned and weighted for overlap.
 
     Args:
         trains: Positions of labelled rows; each stretch starts with the first of them and is no shorter than the one
             before.
     """
+    recipes = recipes_of(parameters)
+    if len(recipes) > 1:
+        fitted = zip(*(fit(training, recipe, trains) for recipe in recipes), strict=True)
+        return [_FittedMean(members) for members in fitted]
     ends = [training.sampled(train) for train in trains]
     if linear.is_plain(parameters):
         labels = training.labels[training.sample]
         return linear.fit_linear(parameters, training.sample_design, labels, ends, training.weight)
-    return [_fit(training, parameters, training.sample[:end]) for end in ends]
+    return [_fit_once(training, parameters, end) for end in ends]
+
+
+def _fit_once(training: TrainingRows, parameters: Mapping[str, Any], end: int) -> _FittedPipeline:
+    key = json.dumps(parameters, sort_keys=True), end
+    if key not in training.fits:
+        training.fits[key] = _fit(training, parameters, training.sample[:end])
+    found: _FittedPipeline = training.fits[key]
+    return found
 
 
 def _fit(training: TrainingRows, parameters: Mapping[str, Any], rows: Rows) -> _FittedPipeline:
@@ -80,9 +115,11 @@ def _fit(training: TrainingRows, parameters: Mapping[str, Any], rows: Rows) -> _
     newest = rows[-(family.newest_rows or len(rows)) :]
     X, y = training.X[newest], training.labels[newest]
     pipeline = search_space.build(parameters, *X.shape)
-    weights = {"classifier__sample_weight": np.full(len(y), training.weight)} if family.takes_weights else {}
-    pipeline.fit(X, y.astype(np.int64), **weights)
-    return _FittedPipeline(pipeline, float(log_odds(pipeline.predict_proba(X)[:, 1]).mean()))
+    weights = {"sample_weight": np.full(len(y), training.weight)} if family.takes_weights else {}
+    before, classifier, known = pipeline[:-1], pipeline[-1], y.astype(np.int64)
+    prepared = before.fit_transform(X, known) if before.steps else X  # once, for the fit and for its center
+    classifier.fit(prepared, known, **weights)
+    return _FittedPipeline(pipeline, float(log_odds(fitted_outputs(classifier, prepared)[:, 1]).mean()))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brain.learning.candidate import Decision
+from brain.learning.recipe import classifiers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +41,10 @@ def decide(
         return Decision("search", "no champion")
     if changes := _changes(champion.features, features):
         return Decision("search", f"schema changed: {changes}")
-    if champion.parameters.get("classifier") not in settings.classifiers:
-        return Decision("search", f"{champion.parameters.get('classifier')} is no longer in training.classifiers")
+    if gone := sorted(map(str, classifiers_of(champion.parameters) - set(settings.classifiers))):
+        return Decision(
+            "search", f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} no longer in training.classifiers"
+        )
     if (age := (now - champion.searched_at).days) > settings.max_age_days:
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
     if champion.degraded:

@@ -1,4 +1,4 @@
-"""The pipelines a search may build: asking a sampler for the parameters of one, and building it from them."""
+"""The pipelines a search may build: which parameters they take, and building one from them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sklearn.pipeline import Pipeline
 
 from brain.learning.families import families
-from brain.learning.family import Choice, Whole
+from brain.learning.family import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from optuna import Trial
 
     from brain.learning.family import Dimension, Parameters
 
@@ -25,52 +23,28 @@ def first_trials() -> list[Parameters]:
     return [{"classifier": name, **trial} for name, family in families().items() for trial in family.first_trials]
 
 
-def suggest(trial: Trial, classifiers: tuple[str, ...], scales: tuple[str, ...]) -> Parameters:
-    """Ask the sampler for the parameters of one pipeline, as plain JSON; ones without effect are not asked for."""
-    classifier = str(trial.suggest_categorical("classifier", classifiers))
-    parameters: Parameters = {"classifier": classifier}
-    for name, dimension in _dimensions(classifier, scales).items():
-        if dimension.when is None or parameters[dimension.when[0]] in dimension.when[1]:
-            parameters[name] = _ask(trial, f"{classifier}_{name}", dimension)
-    return parameters
-
-
 def in_space(parameters: Mapping[str, Any], classifiers: tuple[str, ...], scales: tuple[str, ...]) -> bool:
-    """Whether the search could have suggested these parameters; a champion of an older space may lie outside."""
+    """Whether a search could propose these parameters; a champion of an older space may lie outside."""
     classifier = parameters["classifier"]
     if classifier not in classifiers:
         return False
-    dimensions = _dimensions(classifier, scales)
+    known = dimensions(classifier, scales)
     named = {name: value for name, value in parameters.items() if name not in ("classifier", "seed")}
-    return all(name in dimensions and dimensions[name].holds(value) for name, value in named.items())
+    return all(name in known and known[name].holds(value) for name, value in named.items())
 
 
-def trial_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """`parameters` under the names `suggest` asks for, to enqueue a known pipeline as a trial."""
-    classifier = parameters["classifier"]
-    own = {f"{classifier}_{name}": value for name, value in parameters.items() if name not in ("classifier", "seed")}
-    return {"classifier": classifier, **own}
-
-
-def _dimensions(classifier: str, scales: tuple[str, ...]) -> dict[str, Dimension]:
+def dimensions(classifier: str, scales: tuple[str, ...]) -> dict[str, Dimension]:
+    """The parameters of a family's pipelines by name, those of the preprocessing first."""
     family = families()[classifier]
-    dimensions = {**family.preprocessing, **family.space}
-    return {name: Choice(scales) if name == "scale" else dimension for name, dimension in dimensions.items()}
-
-
-def _ask(trial: Trial, name: str, dimension: Dimension) -> Any:
-    if isinstance(dimension, Choice):
-        return trial.suggest_categorical(name, dimension.values)
-    if isinstance(dimension, Whole):
-        return trial.suggest_int(name, dimension.low, dimension.high, log=dimension.log)
-    return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+    found = {**family.preprocessing, **family.space}
+    return {name: Choice(scales) if name == "scale" else dimension for name, dimension in found.items()}
 
 
 def build(parameters: Mapping[str, Any], rows: int, features: int) -> Pipeline:
-    """An unfitted pipeline: impute, scale, select, classify.
+    """An unfitted pipeline: impute, scale, select, what the family puts before its classifier, classify.
 
     Args:
-        parameters: As `suggest` returns them, with a "seed".
+        parameters: As a search proposes them, with a "seed".
         rows: Number of training rows.
         features: Number of feature columns, to which the selected "share" refers.
     """
@@ -78,10 +52,12 @@ def build(parameters: Mapping[str, Any], rows: int, features: int) -> Pipeline:
 
     family = families()[parameters["classifier"]]
     steps: list[tuple[str, Any]] = []
-    if not family.takes_missing or parameters["select"] != "none":
+    if not family.takes_missing or parameters.get("select", "none") != "none":
         steps.append(("impute", SimpleImputer(strategy="mean", keep_empty_features=True)))
     steps += _scaler(parameters.get("scale", "none"), rows)
     steps += _selector(parameters, max(1, round(parameters.get("share", 1.0) * features)))
+    if family.before:
+        steps += family.before(parameters, rows, features)
     return Pipeline([*steps, ("classifier", family.make(parameters, rows))])
 
 
@@ -102,8 +78,9 @@ def _selector(parameters: Mapping[str, Any], count: int) -> list[tuple[str, Any]
     from sklearn.decomposition import PCA
     from sklearn.feature_selection import SelectKBest
 
-    if parameters["select"] == "k_best":
+    select = parameters.get("select", "none")
+    if select == "k_best":
         return [("select", SelectKBest(k=count))]
-    if parameters["select"] == "pca":
+    if select == "pca":
         return [("select", PCA(n_components=count, svd_solver="covariance_eigh"))]
     return []

@@ -21,12 +21,14 @@ class TrainingSettings(Section):
     """How models are searched, refreshed and judged."""
 
     min_rows: int = Field(500, ge=100, description="Labelled rows below which no model is trained.")
-    trials: int = Field(12, ge=1, description="Search budget for each model, in trials.")
+    trials: int = Field(7, ge=1, description="Search budget for each model, in trials.")
     seconds: float | None = Field(
         None, gt=0, description="Search budget for each model, in seconds; results then depend on the machine's speed."
     )
     classifiers: tuple[Annotated[str, AfterValidator(_known)], ...] = Field(
-        ("logistic", "boosting"), min_length=1, description="Families of classifiers the search may choose from."
+        ("logistic", "boosting", "quadratic"),
+        min_length=1,
+        description="Families of classifiers the search may choose from.",
     )
     scales: tuple[Scale, ...] = Field(
         ("standard", "robust", "min_max", "none"),

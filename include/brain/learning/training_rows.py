@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,6 +85,14 @@ class TrainingRows:
     def sample_design(self) -> DesignMatrix:
         """The training rows laid out for linear fits."""
         return self.design.at(self.sample)
+
+    @cached_property
+    def fits(self) -> dict[tuple[str, int], Any]:
+        """Models fitted to the first training rows, by their parameters and number of rows.
+
+        A search fits to the selection folds, and the backtest of what it found does so again.
+        """
+        return {}
 
     def sampled(self, train: Rows) -> int:
         """How many training rows are not later than the rows at `train`, ascending."""

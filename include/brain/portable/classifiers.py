@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brain.portable.graph import DOUBLE, FLOAT, INT64, GraphBuilder
+from brain.portable.graph import DOUBLE, FLOAT, INPUT, INT64, GraphBuilder
+from brain.portable.heads import EDGE
+from brain.portable.mean import LIMIT, LogOddsMean
 from brain.portable.preprocessing import (
     Affine,
     Fill,
     NotTranslatable,
+    Products,
     Project,
     Quantiles,
     Scale,
@@ -32,27 +35,88 @@ if TYPE_CHECKING:
 LEAST_EXPONENT = 1e-8  # below, the power transform is its limit, the logarithm, to within 1e-8
 
 
-def own_graph(pipeline: Any, features: int) -> bytes:
-    """The pipeline as a double-precision graph.
+def own_graph(model: Any, features: int) -> bytes:
+    """The pipeline, or the mean of several, as a double-precision graph.
 
     Raises:
-        NotTranslatable: A step or the classifier is not known here.
+        NotTranslatable: A step or a classifier is not known here.
     """
+    graph = GraphBuilder(features)
+    if isinstance(model, LogOddsMean):
+        odds = []
+        for member in model.members:
+            graph.current = INPUT
+            write_odds(graph, is_logit=_write(graph, member, features))
+            odds.append(graph.current)
+        write_mean(graph, odds)
+        graph.apply("Sigmoid")
+    elif _write(graph, model, features):
+        graph.apply("Sigmoid")
+    return graph.finish()
+
+
+def joined_graph(model: LogOddsMean, features: int) -> bytes:
+    """The mean of linear models as the one linear model that it is, but for log-odds beyond `LIMIT`.
+
+    Raises:
+        NotTranslatable: A member is not linear, or fills missing values with others.
+    """
+    parts = [_affine(member, features) for member in model.members]
+    fill = parts[0][0].fill
+    if any(len(whole.columns) != features or np.any(whole.fill != fill) for whole, _, _ in parts):
+        raise NotTranslatable("members that take or fill other columns")
+    first = parts[0][0]
+    graph = GraphBuilder(features)
+    weights, biases = zip(*(_folded(*part) for part in parts), strict=True)
+    _write_affine(graph, first, np.mean(weights, axis=0), float(np.mean(biases)))
+    graph.apply("Sigmoid")
+    return graph.finish()
+
+
+def _affine(pipeline: Any, features: int) -> tuple[Affine, NDArray[np.float64], float]:
+    """What comes before a logistic regression, its coefficients and its intercept."""
+    transformers, classifier = split_pipeline(pipeline)
+    if type(classifier).__name__ != "LogisticRegression" or list(classifier.classes_) != [0, 1]:
+        raise NotTranslatable(f"{type(classifier).__name__} is no logistic regression of the classes 0 and 1")
+    return collapse(read_steps(transformers), features), *_coefficients(classifier)
+
+
+def _write(graph: GraphBuilder, pipeline: Any, features: int) -> bool:
+    """Write a pipeline, to its log-odds if it has a logistic link, else to its probability; whether it has one."""
     transformers, classifier = split_pipeline(pipeline)
     if list(getattr(classifier, "classes_", [])) != [0, 1]:
         raise NotTranslatable(f"{type(classifier).__name__} is no classifier of the classes 0 and 1")
     steps = read_steps(transformers)
     match type(classifier).__name__:
         case "LogisticRegression":
-            return _linear(features, steps, classifier, "logistic")
+            return _linear(graph, features, steps, classifier, "logistic")
         case "SGDClassifier" if classifier.loss in ("log_loss", "modified_huber"):
-            return _linear(features, steps, classifier, "logistic" if classifier.loss == "log_loss" else "clipped")
+            link = "logistic" if classifier.loss == "log_loss" else "clipped"
+            return _linear(graph, features, steps, classifier, link)
         case "RandomForestClassifier" | "ExtraTreesClassifier" | "DecisionTreeClassifier":
-            return _ensemble(features, steps, forest(classifier))
+            return _ensemble(graph, steps, forest(classifier))
         case "LGBMClassifier":
-            return _ensemble(features, steps, boosted(classifier))
+            return _ensemble(graph, steps, boosted(classifier))
         case other:
             raise NotTranslatable(f"{other} has no graph of ours")
+
+
+def write_odds(graph: GraphBuilder, *, is_logit: bool) -> None:
+    """A member's log-odds from its unbounded log-odds or its probability, shape (n, 1)."""
+    if is_logit:
+        graph.apply("Clip", np.array(-LIMIT), np.array(LIMIT))
+        return
+    up = graph.apply("Clip", np.array(EDGE), np.array(1 - EDGE))
+    graph.combine("Div", up, graph.combine("Sub", np.array([1.0]), up))
+    graph.apply("Log")
+
+
+def write_mean(graph: GraphBuilder, odds: list[str]) -> None:
+    """The mean of earlier results."""
+    graph.current = odds[0]
+    for other in odds[1:]:
+        graph.apply("Add", other)
+    graph.apply("Div", np.array([float(len(odds))]))
 
 
 def write_steps(graph: GraphBuilder, steps: list[Step]) -> None:
@@ -61,28 +125,36 @@ def write_steps(graph: GraphBuilder, steps: list[Step]) -> None:
         _write_step(graph, step)
 
 
-def _linear(features: int, steps: list[Step], classifier: Any, link: str) -> bytes:
+def _linear(graph: GraphBuilder, features: int, steps: list[Step], classifier: Any, link: str) -> bool:
     """``link(x @ weights + bias)``; steps that are affine are folded into weights and bias."""
-    coefficients = np.asarray(classifier.coef_[0], dtype=np.float64)
-    intercept = float(classifier.intercept_[0])
-    graph = GraphBuilder(features)
+    coefficients, intercept = _coefficients(classifier)
     try:
         whole = collapse(steps, features)
     except NotTranslatable:
         write_steps(graph, steps)
-        weights, bias = coefficients, intercept
+        graph.apply("MatMul", coefficients.reshape(-1, 1))
+        graph.apply("Add", np.array([intercept]))
     else:
-        _gather_and_fill(graph, whole)
-        weights, bias = whole.matrix @ coefficients, float(whole.shift @ coefficients + intercept)
-    graph.apply("MatMul", weights.reshape(-1, 1))
-    graph.apply("Add", np.array([bias]))
-    if link == "logistic":
-        graph.apply("Sigmoid")
-    else:  # modified Huber: Zadrozny and Elkan (2002)
+        _write_affine(graph, whole, *_folded(whole, coefficients, intercept))
+    if link == "clipped":  # modified Huber: Zadrozny and Elkan (2002)
         graph.apply("Clip", np.array(-1.0), np.array(1.0))
         graph.apply("Add", np.array([1.0]))
         graph.apply("Div", np.array([2.0]))
-    return graph.finish()
+    return link == "logistic"
+
+
+def _coefficients(classifier: Any) -> tuple[NDArray[np.float64], float]:
+    return np.asarray(classifier.coef_[0], dtype=np.float64), float(classifier.intercept_[0])
+
+
+def _folded(whole: Affine, coefficients: NDArray[np.float64], intercept: float) -> tuple[NDArray[np.float64], float]:
+    return whole.matrix @ coefficients, float(whole.shift @ coefficients + intercept)
+
+
+def _write_affine(graph: GraphBuilder, whole: Affine, weights: NDArray[np.float64], bias: float) -> None:
+    _gather_and_fill(graph, whole)
+    graph.apply("MatMul", weights.reshape(-1, 1))
+    graph.apply("Add", np.array([bias]))
 
 
 def _gather_and_fill(graph: GraphBuilder, whole: Affine) -> None:
@@ -94,16 +166,13 @@ def _gather_and_fill(graph: GraphBuilder, whole: Affine) -> None:
         graph.fill(whole.fill)
 
 
-def _ensemble(features: int, steps: list[Step], trees: TreeArrays) -> bytes:
-    graph = GraphBuilder(features)
+def _ensemble(graph: GraphBuilder, steps: list[Step], trees: TreeArrays) -> bool:
     write_steps(graph, steps)
     if trees.float32_input:
         graph.apply("Cast", to=FLOAT)
         graph.apply("Cast", to=DOUBLE)
     graph.apply("TreeEnsemble", **trees.attributes())
-    if trees.logistic:
-        graph.apply("Sigmoid")
-    return graph.finish()
+    return trees.logistic
 
 
 def _write_step(graph: GraphBuilder, step: Step) -> None:
@@ -124,6 +193,12 @@ def _write_step(graph: GraphBuilder, step: Step) -> None:
             graph.apply("Div", length)
         case YeoJohnson(exponent):
             _write_power(graph, exponent)
+        case Products(left, right):
+            single = graph.current
+            products = graph.combine(
+                "Mul", *(graph.combine("Gather", single, side.astype(np.int64), axis=1) for side in (left, right))
+            )
+            graph.combine("Concat", single, products, axis=1)
         case Quantiles(values, shares):
             _write_quantiles(graph, values, shares)
         case _:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from brain.portable.classifiers import write_steps
-from brain.portable.graph import INPUT, GraphBuilder
+import numpy as np
+
+from brain.portable.classifiers import write_mean, write_odds, write_steps
+from brain.portable.graph import DOUBLE, INPUT, GraphBuilder
 from brain.portable.preprocessing import read_steps, split_pipeline
 from brain.portable.reference import is_classifier
+
+if TYPE_CHECKING:
+    from brain.portable.mean import LogOddsMean
 
 CONVERTER_OPSETS = {"": 18, "ai.onnx.ml": 3}
 
@@ -40,6 +45,24 @@ def converted_classifier(pipeline: Any, features: int) -> bytes:
     merged = compose.merge_models(before, after, [(graph.current, "prepared")], outputs=[output])
     content: bytes = merged.SerializeToString(deterministic=True)
     return content
+
+
+def converted_mean(model: LogOddsMean, features: int) -> bytes:
+    """The mean of pipelines of which some have no graph of ours."""
+    import onnx
+
+    graph = GraphBuilder(features, CONVERTER_OPSETS)
+    odds = []
+    for number, member in enumerate(model.members):
+        part = onnx.load_model_from_string(converted_classifier(member, features))
+        graph.current = graph.absorb(part.graph, f"member_{number}_")
+        graph.apply("Cast", to=DOUBLE)
+        graph.apply("Gather", np.array([1]), axis=1)
+        write_odds(graph, is_logit=False)
+        odds.append(graph.current)
+    write_mean(graph, odds)
+    graph.apply("Sigmoid")
+    return graph.finish()
 
 
 def _convert(model: Any, features: int, name: str) -> Any:

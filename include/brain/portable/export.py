@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brain.core.errors import ArtifactRejected, StoreError
-from brain.portable.classifiers import own_graph
-from brain.portable.conversion import CONVERTER_OPSETS, converted, converted_classifier
+from brain.portable.classifiers import joined_graph, own_graph
+from brain.portable.conversion import CONVERTER_OPSETS, converted, converted_classifier, converted_mean
 from brain.portable.evaluate import open_session, read_with_interface, runtime_errors
 from brain.portable.graph import OPSETS, OUTPUT
+from brain.portable.mean import LogOddsMean
 from brain.portable.preprocessing import NotTranslatable, split_pipeline
 from brain.portable.reference import fitted_outputs, is_classifier
 
@@ -72,7 +73,8 @@ def export(model: Any, check_rows: Values, subject: str) -> Export:
     regressors in single precision, which keeps seven digits.
 
     Args:
-        model: A fitted scikit-learn or LightGBM classifier with classes 0, 1, …, a regressor, or an `OnnxModel`.
+        model: A fitted scikit-learn or LightGBM classifier with classes 0, 1, …, a `LogOddsMean` of such, a regressor,
+            or an `OnnxModel`.
         check_rows: Real training rows, shape (n, features) or (n, steps, features); n of at least 1.
 
     Raises:
@@ -186,6 +188,11 @@ def _attempts(model: Any, features: int) -> Iterator[tuple[str, dict[str, int], 
     if isinstance(model, OnnxModel):
         yield "given", _opsets(model.content), lambda: model.content
         return
+    if isinstance(model, LogOddsMean):
+        yield "brain", OPSETS, lambda: joined_graph(model, features)
+        yield "brain", OPSETS, lambda: own_graph(model, features)
+        yield "brain+skl2onnx", CONVERTER_OPSETS, lambda: converted_mean(model, features)
+        return
     yield "brain", OPSETS, lambda: own_graph(model, features)
     yield "brain+skl2onnx", CONVERTER_OPSETS, lambda: converted_classifier(model, features)
     yield "skl2onnx", CONVERTER_OPSETS, lambda: converted(model, features)
@@ -208,6 +215,8 @@ def _brief(error: Exception) -> str:
 def _describe(model: Any) -> str:
     if isinstance(model, OnnxModel):
         return "the model's own code"
+    if isinstance(model, LogOddsMean):
+        return f"the mean of {', '.join(map(_describe, model.members))}"
     transformers, last = split_pipeline(model)
     return " → ".join(type(part).__name__ for part in [*transformers, last])
 

@@ -69,6 +69,17 @@ class GraphBuilder:
         self._graph.initializer.add(name=name, **_content(values))
         return name
 
+    def absorb(self, graph: Any, prefix: str) -> str:
+        """Append the nodes of another graph over the same input, under names that begin with `prefix`; its output."""
+        from onnx import compose
+
+        renamed = compose.add_prefix_graph(graph, prefix)
+        self._append("Identity", [INPUT], renamed.input[0].name, {})
+        self._graph.node.extend(renamed.node)
+        self._graph.initializer.extend(renamed.initializer)
+        output: str = renamed.output[-1].name
+        return output
+
     def finish(self) -> bytes:
         """The model's bytes; the current result, P(up) of shape (n, 1), becomes (n, 2): down, up."""
         up = self.current

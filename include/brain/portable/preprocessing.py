@@ -129,6 +129,17 @@ class Quantiles:
         raise NotTranslatable(f"a quantile transform of {len(before.shift)} columns is not affine")
 
 
+@dataclass(frozen=True)
+class Products:
+    """The columns that come in, and after them the products of those at `left` and `right`."""
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+    def onto(self, before: Affine) -> Affine:
+        raise NotTranslatable(f"{len(self.left)} products of {len(before.shift)} columns are not affine")
+
+
 def split_pipeline(pipeline: Any) -> tuple[list[Any], Any]:
     """The fitted transformers and the fitted classifier of a pipeline (or of a bare classifier)."""
     parts = [part for _, part in pipeline.steps] if hasattr(pipeline, "steps") else [pipeline]
@@ -228,11 +239,22 @@ def _quantile_transformer(step: Any) -> Iterator[Step]:
     yield Quantiles(np.asarray(step.quantiles_, dtype=np.float64), np.asarray(step.references_, dtype=np.float64))
 
 
+def _polynomial(step: Any) -> Iterator[Step]:
+    if step.degree not in (2, (1, 2)) or step.include_bias:
+        raise NotTranslatable(f"PolynomialFeatures of degree {step.degree!r}, or with a column of ones")
+    first, second = np.split(step.powers_, [step.n_features_in_])
+    if np.any(first != np.eye(step.n_features_in_)):
+        raise NotTranslatable("PolynomialFeatures whose first columns are not the features")
+    pairs = np.array([np.repeat(np.arange(len(powers)), powers) for powers in second]).reshape(-1, 2)
+    yield Products(pairs[:, 0], pairs[:, 1])
+
+
 _READERS: dict[str, Callable[[Any], Iterator[Step]]] = {
     "SimpleImputer": _simple_imputer,
     "StandardScaler": _standard_scaler,
     "RobustScaler": _robust_scaler,
     "MinMaxScaler": _min_max_scaler,
+    "PolynomialFeatures": _polynomial,
     "SelectKBest": _selector,
     "SelectPercentile": _selector,
     "SelectFromModel": _selector,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from brain.usecases.direction.blend import PRIOR_SCALE, blend_slope
+from brain.usecases.direction.blend import PRIOR_SCALE, blend_slope, shares_of_their_own
 
 
 def _outcomes(evidence: np.ndarray, seed: int) -> np.ndarray:
@@ -41,3 +41,16 @@ def test_the_slope_minimises_the_penalised_loss() -> None:
 
     slope = blend_slope(evidence, outcome, np.zeros(400), 1.0)
     assert penalised(slope) < min(penalised(slope - 0.01), penalised(slope + 0.01))
+
+
+def test_without_evidence_the_slope_is_what_is_expected_and_with_plenty_it_is_not() -> None:
+    evidence = np.random.default_rng(1).normal(size=5000)
+    outcome = _outcomes(0.2 * evidence, 2)
+    assert blend_slope(evidence[:0], outcome[:0], evidence[:0], 1.0, expected=0.7) == pytest.approx(0.7)
+    assert blend_slope(evidence, outcome, np.zeros(5000), 1.0, expected=0.7) == pytest.approx(0.2, abs=0.06)
+
+
+def test_horizons_that_are_nearly_the_same_count_as_one() -> None:
+    assert sum(shares_of_their_own([20, 21, 22])) == pytest.approx(1.0, abs=0.1)
+    assert sum(shares_of_their_own([1, 20, 400])) == pytest.approx(2.8, abs=0.1)
+    assert shares_of_their_own([5]) == [1.0]

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.grid.series import random_walk
 from brain.learning.design_matrix import DesignMatrix
 from brain.learning.fitting import quiet_single_thread
-from brain.usecases.direction.backtest import backtest
+from brain.usecases.direction.backtest import Backtest, backtest, pooled
 from brain.usecases.direction.base_rate import BaseRates
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.cell import Cell, cut_cell
@@ -78,3 +78,21 @@ def test_what_was_said_before_a_row_owes_nothing_to_what_came_after(
     for what in ("raw", "evidence", "base", "share", "blend"):
         assert getattr(after, what)[past] == pytest.approx(getattr(before, what)[past], abs=1e-6, nan_ok=True), what
         assert getattr(after, what)[-1] != pytest.approx(getattr(before, what)[-1], abs=1e-6), what
+
+
+def test_what_other_horizons_show_counts_only_from_when_it_is_known(known: AssetDataset) -> None:
+    """All horizons' labels change after the cut; the pooled blend before it does not."""
+    cut = int(cell_of(known, {}, 21).training.folds.evidence[2].test[0])
+    with quiet_single_thread():
+        before, after = (pooled(*_own_and_others(data, RECIPES[0])) for data in (known, otherwise(known, cut)))
+    past = before.rows <= cut
+    assert after.blend[past] == pytest.approx(before.blend[past], abs=1e-6, nan_ok=True)
+    assert after.blend[-1] != pytest.approx(before.blend[-1], abs=1e-6)
+    with quiet_single_thread():
+        alone = backtest(cell_of(known, {}, 21), RECIPES[0])
+    assert not np.allclose(before.blend[past], alone.blend[past], equal_nan=True), "nothing was pooled"
+
+
+def _own_and_others(data: AssetDataset, recipe: dict[str, Any]) -> tuple[Backtest, list[Backtest]]:
+    own, *others = (backtest(cell_of(data, {}, horizon), recipe) for horizon in (21, 1, 5, 60))
+    return own, others

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.grid.series import planted, random_walk
+from benchmarks.grid.series import drifting, planted, random_walk
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference, Failed, Skipped, TrainingResult
+from brain.learning.recipe import recipes_of
 from brain.learning.search_space import build
 from brain.learning.skill import control_fdr
+from brain.portable.mean import LogOddsMean
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.names import horizon_of, model_key
 from brain.usecases.direction.peer_shares import PeerShares
@@ -77,7 +79,8 @@ def test_every_fold_proves_that_labels_end_before_the_test(trained: Candidate) -
 
 def test_the_pipeline_can_be_refitted_from_its_parameters(trained: Candidate, frame: pd.DataFrame) -> None:
     X = frame.loc[:798, list(trained.features)].to_numpy().astype(np.float32).astype(float)
-    again = build(trained.parameters, *X.shape).fit(X, frame.loc[:798, "RETURNS1"].to_numpy() >= 0)
+    y = frame.loc[:798, "RETURNS1"].to_numpy() >= 0
+    again = LogOddsMean(tuple(build(recipe, *X.shape).fit(X, y) for recipe in recipes_of(trained.parameters)))
     assert again.predict_proba(X)[:, 1] == pytest.approx(trained.pipeline.predict_proba(X)[:, 1], abs=1e-6)
 
 
@@ -117,8 +120,8 @@ def test_new_rows_refit_the_stored_parameters(trained: Candidate, spec: Spec, da
 
 def test_ties_keep_the_champion(trained: Candidate, frame: pd.DataFrame, spec: Spec, data: DataReference) -> None:
     """A forced search that ends where the champion stands finds the champion's own parameters."""
-    one = spec((1,), trials=1)
-    outcome = train_asset(History(frame, data), one, {1: _summary(trained)}, moment=NOW, force=True)[0]
+    three = spec((1,), trials=len(recipes_of(trained.parameters)))
+    outcome = train_asset(History(frame, data), three, {1: _summary(trained)}, moment=NOW, force=True)[0]
     assert isinstance(outcome, Candidate)
     assert outcome.parameters == trained.parameters
 
@@ -170,7 +173,20 @@ def test_one_horizon_alone_has_the_base_rate_it_has_among_the_others(spec: Spec,
     both = _candidates(train_asset(History(frame, data), spec(), {}, moment=NOW))
     alone = _candidates(train_asset(History(frame, data), spec(), {}, moment=NOW, horizons=(5,)))
     assert [horizon_of(found.key.target) for found in alone] == [5]
-    assert alone[0].head == both[1].head
+    heads = [found.head.to_json() for found in (alone[0], both[1])]
+    assert heads[0]["base_rate"] == heads[1]["base_rate"]
+    assert alone[0].parameters == both[1].parameters
+
+
+def test_a_long_horizon_learns_from_the_short_ones_how_far_its_forecasts_can_be_believed(
+    spec: Spec, data: DataReference
+) -> None:
+    frame = drifting(3000, 1, 0.2, (1, 5, 20))[0]
+    together = _candidates(train_asset(History(frame, data), spec((1, 5, 20)), {}, moment=NOW))[-1]
+    alone = _candidates(train_asset(History(frame, data), spec((1, 5, 20)), {}, moment=NOW, horizons=(20,)))[0]
+    slopes = [found.head.to_json()["slope"] for found in (together, alone)]
+    assert slopes[0] > slopes[1] + 0.1
+    assert together.metrics["skill"] > alone.metrics["skill"] > 0
 
 
 def test_an_asset_without_features_fails_every_horizon_with_the_reason(spec: Spec, data: DataReference) -> None:

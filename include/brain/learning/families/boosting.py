@@ -31,7 +31,7 @@ FAMILY = Family(
     about="Gradient-boosted trees (LightGBM).",
     make=_make,
     space={
-        "trees": Whole(10, 150, log=True),
+        "trees": Whole(10, 100, log=True),
         "rate": Real(0.01, 0.2),
         "leaves": Whole(2, 15),
         "leaf": Real(0.01, 0.2),
@@ -40,8 +40,12 @@ FAMILY = Family(
     },
     preprocessing=UNSCALED,
     takes_missing=True,
+    # Shallow trees for what a feature says alone, deep ones for what two say together, stumps where there is little of
+    # either. They take all features each time, so that the seed changes nothing.
     first_trials=(
-        {"select": "none", "trees": 40, "rate": 0.05, "leaves": 4, "leaf": 0.05, "features": 0.7, "ridge": 10.0},
+        {"select": "none", "trees": 40, "rate": 0.05, "leaves": 4, "leaf": 0.05, "features": 1.0, "ridge": 10.0},
+        {"select": "none", "trees": 60, "rate": 0.07, "leaves": 15, "leaf": 0.02, "features": 1.0, "ridge": 10.0},
+        {"select": "none", "trees": 40, "rate": 0.05, "leaves": 2, "leaf": 0.05, "features": 1.0, "ridge": 10.0},
     ),
     order=1,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,13 @@ from scipy.special import expit, logit
 
 from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
+from brain.learning.rounding import rounded
 from brain.learning.skill import SkillTest, skill_test
 from brain.portable.heads import Blend, log_odds
-from brain.usecases.direction.blend import blend_slope
+from brain.usecases.direction.blend import blend_slope, shares_of_their_own
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +40,7 @@ class Backtest:
         share: The plain share of ups known at that time.
         blend: What would have been published if the cell had skill; NaN on the selection folds.
         fitted: The recipe's model fitted to all labelled rows.
+        others: Backtests of the asset's other horizons, which say what slope to expect.
     """
 
     cell: Cell
@@ -50,6 +52,7 @@ class Backtest:
     share: Values
     blend: Values
     fitted: Fitted
+    others: tuple[Backtest, ...] = ()
 
     @cached_property
     def proven(self) -> NDArray[np.bool_]:
@@ -89,8 +92,18 @@ def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
         blend=np.full(len(rows), np.nan),
         fitted=fitted,
     )
-    for fold in training.folds.evidence:
-        now = slice(*np.searchsorted(rows, [fold.test[0], fold.test[-1] + 1]))
+    return pooled(whole, ())
+
+
+def pooled(whole: Backtest, others: Sequence[Backtest]) -> Backtest:
+    """The same, blended by slopes that start from what the asset's other horizons had shown by then.
+
+    A long horizon has few independent outcomes, and alone its slope stays near 0 however good its forecasts are. But
+    an asset whose features say much about the next days seldom says nothing about the next weeks.
+    """
+    whole = replace(whole, blend=np.full(len(whole.rows), np.nan), others=tuple(others))
+    for fold in whole.cell.training.folds.evidence:
+        now = slice(*np.searchsorted(whole.rows, [fold.test[0], fold.test[-1] + 1]))
         slope = _slope(whole, fold.train)
         whole.blend[now] = expit(logit(whole.base[now]) + slope * whole.evidence[now])
     return whole
@@ -104,10 +117,26 @@ def blend_head(whole: Backtest) -> Blend:
 
 def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:
     """The slope one would have chosen when the labels of the rows at `known`, ascending, were known."""
-    past = slice(np.searchsorted(whole.rows, known[-1], side="right"))
-    return blend_slope(
-        whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight=1 / whole.cell.horizon
-    )
+    expected = _expected_slope(whole.others, whole.cell.training.known_by(known))
+    return blend_slope(*_evidence(whole, int(known[-1])), weight=1 / whole.cell.horizon, expected=expected)
+
+
+def _expected_slope(others: Sequence[Backtest], row: int) -> float:
+    """The one slope that fits the other horizons' forecasts best, as far as their outcomes are known at `row`."""
+    if not others:
+        return 0.0
+    horizons = [other.cell.horizon for other in others]
+    parts = [_evidence(other, row - other.cell.horizon) for other in others]
+    weights = [own / horizon for own, horizon in zip(shares_of_their_own(horizons), horizons, strict=True)]
+    weight = np.repeat(weights, [len(evidence) for evidence, _, _ in parts])
+    evidence, outcome, base_odds = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return blend_slope(evidence, outcome, base_odds, weight)
+
+
+def _evidence(whole: Backtest, last: int) -> tuple[Values, Values, Values]:
+    """Evidence, outcomes and log-odds of the base rate on the test rows up to `last`."""
+    past = slice(np.searchsorted(whole.rows, last, side="right"))
+    return whole.evidence[past], whole.outcome[past], logit(whole.base[past])
 
 
 def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
@@ -168,7 +197,7 @@ def compare(champion: Backtest, candidate: Backtest) -> dict[str, Any]:
     return {
         "champion_log_loss": held,
         "candidate_log_loss": new,
-        "candidate_replaces": new < held,
+        "candidate_replaces": rounded(new) < rounded(held),
         "compared_from": str(dates[0]),
         "compared_to": str(dates[-1]),
     }

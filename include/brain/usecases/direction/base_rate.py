@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import betaln, expit, xlogy
 
+from brain.learning.rounding import rounded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -104,7 +106,7 @@ class BaseRates:
         if not len(self._block_starts):
             return LONG_RUN
         known = self._block_starts + BLOCK + self.horizons[-1] <= row
-        scores = {window: _t_value(gain[known]) for window, gain in self._gains.items()}
+        scores = {window: rounded(_t_value(gain[known])) for window, gain in self._gains.items()}
         best = max(scores, key=lambda window: scores[window])
         return best if scores[best] > CLEAR else LONG_RUN
 

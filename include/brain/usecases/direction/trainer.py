@@ -11,10 +11,11 @@ from brain.core.errors import TrainingError
 from brain.learning.candidate import Candidate, Decision, Failed, Skipped, TrainingResult, TrainingWindow
 from brain.learning.fitting import BREAKDOWNS, fit, quiet_single_thread
 from brain.learning.policy import decide, lost_skill
+from brain.learning.recipe import classifiers_of, recipes_of
 from brain.learning.search import search
 from brain.learning.search_space import CONSTANT
 from brain.portable.heads import Blend
-from brain.usecases.direction.backtest import backtest, blend_head, compare, metrics, proofs
+from brain.usecases.direction.backtest import backtest, blend_head, compare, metrics, pooled, proofs
 from brain.usecases.direction.base_rate import BaseRates
 from brain.usecases.direction.cell import cut_cell
 from brain.usecases.direction.dataset import prepare
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from brain.learning.candidate import ChampionSummary, DataReference
     from brain.learning.fitting import Fitted
     from brain.learning.search import SearchResult
+    from brain.learning.settings import TrainingSettings
+    from brain.usecases.direction.backtest import Backtest
     from brain.usecases.direction.catalogue import AssetSpec
     from brain.usecases.direction.cell import Cell
     from brain.usecases.direction.dataset import AssetDataset
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 
 CHECK_ROWS = 256
 UNPROVEN: dict[str, Any] = {"skill": 0.0, "skill_low": 0.0, "skill_high": 0.0, "skill_error": 0.0, "p_value": 1.0}
-NEIGHBOURS = 2  # horizons before this one whose best parameters the search starts from
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def train_asset(
     Args:
         spec: The asset's catalogue entry.
         champions: The champions in brief, by horizon.
-        horizons: The ones to train; all of the asset's if None. The base rates are made from all of them either way.
+        horizons: The ones to train; all of the asset's if None. The base rates are made from all of them either way;
+            the slopes of the blends start from what the others that are trained now had shown.
         force: Search every model anew.
     """
     chosen = [horizon for horizon in spec.horizons if horizons is None or horizon in horizons]
@@ -84,12 +87,10 @@ def train_asset(
         return [_failed(model_key(spec.name, horizon), error) for horizon in chosen]
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
     asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers), history.data, moment.at, force)
-    results: list[TrainingResult] = []
     with quiet_single_thread():
-        for horizon in chosen:
-            found = [result.parameters for result in results if isinstance(result, Candidate)]
-            results.append(_train_model(asset, horizon, champions.get(horizon), found[-NEIGHBOURS:]))
-    return results
+        found = [_train_model(asset, horizon, champions.get(horizon)) for horizon in chosen]
+        backtests = [one.whole for one in found if isinstance(one, _Model) and one.whole]
+        return [_candidate(asset, one, backtests) if isinstance(one, _Model) else one for one in found]
 
 
 @dataclass(frozen=True)
@@ -106,19 +107,24 @@ class _Asset:
 
 @dataclass(frozen=True)
 class _Model:
-    """A trained model: how it was made, and what it is worth."""
+    """A trained model, before it is blended.
 
+    Args:
+        whole: Its backtest; None for one that only knows the base rate.
+        extra: Metrics besides those of the backtest.
+    """
+
+    cell: Cell
+    champion: ChampionSummary | None
     decision: Decision
     parameters: Parameters
     fitted: Fitted
-    head: Blend
-    metrics: Mapping[str, Any]
+    whole: Backtest | None
+    extra: Mapping[str, Any]
     searched_at: datetime
 
 
-def _train_model(
-    asset: _Asset, horizon: int, champion: ChampionSummary | None, neighbours: Sequence[Parameters]
-) -> TrainingResult:
+def _train_model(asset: _Asset, horizon: int, champion: ChampionSummary | None) -> _Model | Skipped | Failed:
     key = model_key(asset.spec.name, horizon)
     decision = decide(
         champion,
@@ -132,8 +138,7 @@ def _train_model(
         return Skipped(key, decision)
     try:
         cell = cut_cell(asset.dataset, horizon, asset.spec.training, asset.base_rates)
-        model = _model(asset, cell, decision, champion, neighbours)
-        return _candidate(asset, cell, model, lost_skill(champion, model.decision, model.metrics))
+        return _model(asset, cell, decision, champion)
     except TrainingError as error:
         return _failed(key, error)
     except BREAKDOWNS as error:
@@ -144,63 +149,56 @@ def _failed(key: ModelKey, error: TrainingError) -> Failed:
     return Failed(key, f"found {error.found}; expected {error.expected}", error.remedy)
 
 
-def _model(
-    asset: _Asset,
-    cell: Cell,
-    decision: Decision,
-    champion: ChampionSummary | None,
-    neighbours: Sequence[Parameters],
-) -> _Model:
+def _model(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary | None) -> _Model:
     if cell.training.thin:
-        return _constant(asset, cell, decision)
+        return _constant(asset, cell, decision, champion)
     if decision.action == "refresh" and champion is not None:
         if not CONSTANT.items() <= dict(champion.parameters).items():
-            return _refreshed(asset, cell, decision, champion)
+            return _refreshed(cell, decision, champion)
         decision = Decision("search", f"{decision.reason}; the history is long enough for a search now")
-    return _searched(asset, cell, decision, champion, neighbours)
+    return _searched(asset, cell, decision, champion)
 
 
-def _constant(asset: _Asset, cell: Cell, decision: Decision) -> _Model:
+def _constant(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary | None) -> _Model:
     """Too little history to prove anything: a model that only knows the base rate, and says why."""
     parameters = {**CONSTANT, "seed": asset.spec.training.seed}
     (fitted,) = fit(cell.training, parameters, [cell.training.rows])
     thin = cell.training.thin
     decision = replace(decision, reason=f"{decision.reason}; base rate only: {thin}")
-    head = Blend(cell.base_rate, slope=0.0, center=fitted.center)
-    return _Model(decision, parameters, fitted, head, {**UNPROVEN, "reason": thin}, asset.at)
+    return _Model(cell, champion, decision, parameters, fitted, None, {**UNPROVEN, "reason": thin}, asset.at)
 
 
-def _refreshed(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary) -> _Model:
+def _refreshed(cell: Cell, decision: Decision, champion: ChampionSummary) -> _Model:
     """The champion's parameters, fitted again."""
     parameters = dict(champion.parameters)
     whole = backtest(cell, parameters)
-    measured = metrics(whole, asset.spec.training.seed)
-    return _Model(decision, parameters, whole.fitted, blend_head(whole), measured, champion.searched_at)
+    return _Model(cell, champion, decision, parameters, whole.fitted, whole, {}, champion.searched_at)
 
 
-def _searched(
-    asset: _Asset,
-    cell: Cell,
-    decision: Decision,
-    champion: ChampionSummary | None,
-    neighbours: Sequence[Parameters],
-) -> _Model:
+def _searched(asset: _Asset, cell: Cell, decision: Decision, champion: ChampionSummary | None) -> _Model:
     """The best parameters of a search, or the champion's where these did as well lately."""
     settings = asset.spec.training
-    usable = champion is not None and champion.parameters.get("classifier") in settings.classifiers
-    known = [dict(champion.parameters)] if champion is not None and usable else []
-    found = search(cell.training, settings, [*known, *neighbours])
+    known = dict(champion.parameters) if champion and _usable(champion, settings) else None
+    found = search(cell.training, settings, recipes_of(known) if known else (), turn=_turn(champion))
     parameters, best = found.parameters, backtest(cell, found.parameters)
     extra = _search_metrics(found)
-    if known and known[0] != parameters:
-        held = backtest(cell, known[0])
+    if known and known != parameters:
+        held = backtest(cell, known)
         extra |= compare(held, best)
         if not extra["candidate_replaces"]:
-            parameters, best = known[0], held
+            parameters, best = known, held
             decision = replace(decision, reason=f"{decision.reason}; the champion's parameters held")
-    return _Model(
-        decision, parameters, best.fitted, blend_head(best), {**metrics(best, settings.seed), **extra}, asset.at
-    )
+    cell.training.fits.clear()
+    return _Model(cell, champion, decision, parameters, best.fitted, best, extra, asset.at)
+
+
+def _usable(champion: ChampionSummary, settings: TrainingSettings) -> bool:
+    return classifiers_of(champion.parameters) <= set(settings.classifiers)
+
+
+def _turn(champion: ChampionSummary | None) -> int:
+    """What tells this search from the last one of the model, so that it does not propose the same pipelines."""
+    return int(champion.searched_at.timestamp()) if champion else 0
 
 
 def _search_metrics(found: SearchResult) -> dict[str, Any]:
@@ -212,15 +210,20 @@ def _search_metrics(found: SearchResult) -> dict[str, Any]:
     }
 
 
-def _candidate(asset: _Asset, cell: Cell, model: _Model, degraded: str) -> Candidate:
-    training, settings = cell.training, asset.spec.training
+def _candidate(asset: _Asset, model: _Model, backtests: Sequence[Backtest]) -> Candidate:
+    cell, training, settings = model.cell, model.cell.training, asset.spec.training
+    if model.whole:
+        whole = pooled(model.whole, [other for other in backtests if other is not model.whole])
+        head, measured = blend_head(whole), {**metrics(whole, settings.seed), **model.extra}
+    else:
+        head, measured = Blend(cell.base_rate, slope=0.0, center=model.fitted.center), dict(model.extra)
     return Candidate(
         key=training.key,
         pipeline=model.fitted.pipeline,
         parameters=model.parameters,
         features=cell.features,
-        head=model.head,
-        metrics={**model.metrics, **({"leaks": dict(asset.dataset.leaks)} if asset.dataset.leaks else {})},
+        head=head,
+        metrics={**measured, **({"leaks": dict(asset.dataset.leaks)} if asset.dataset.leaks else {})},
         window=_window(cell),
         data=asset.data,
         decision=model.decision,
@@ -231,7 +234,7 @@ def _candidate(asset: _Asset, cell: Cell, model: _Model, degraded: str) -> Candi
         preparation="float32",
         proofs=proofs(cell),
         description=_description(asset.spec, cell.horizon),
-        degraded=degraded,
+        degraded=lost_skill(model.champion, model.decision, measured),
         extra={
             "dropped": dict(asset.dataset.dropped),
             "bad_ticks": list(asset.dataset.bad_ticks),
