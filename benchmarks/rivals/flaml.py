@@ -1,0 +1,60 @@
+"""FLAML's forecasts of cells, from the features and labels our training gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.rivals.environment import HERE, HOME
+from brain.usecases.direction.catalogue import AssetSpec
+from brain.usecases.direction.dataset import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.grid.train import Cell, Job
+
+VERSION = "2.7.0"
+
+
+def forecasts(cells: Sequence[tuple[Job, Cell]], seconds: float) -> list[Cell]:
+    """The cells as FLAML would have forecast them, each after `seconds` of search.
+
+    Raises:
+        subprocess.CalledProcessError: It cannot be installed, or failed.
+    """
+    python = _interpreter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, (job, cell) in enumerate(cells):
+            _give(folder / f"{number:04d}.npz", job, cell)
+        subprocess.run([str(python), str(HERE / "flaml_cell.py"), name, str(seconds)], check=True, capture_output=True)
+        said = [json.loads((folder / f"{number:04d}.json").read_text()) for number in range(len(cells))]
+    return [replace(cell, raw=np.array(raw)) for (_, cell), raw in zip(cells, said, strict=True)]
+
+
+def _give(path: Path, job: Job, cell: Cell) -> None:
+    horizon = cell.horizon
+    dataset = prepare(job.frame, AssetSpec(name="CELL", table="cell", horizons=(horizon,)))
+    known = np.arange(job.cut - horizon)
+    known = known[~np.isnan(dataset.labels[horizon][known])]
+    np.savez(path, X=dataset.X[known], y=dataset.labels[horizon][known].astype(int), X_test=dataset.X[cell.rows])
+
+
+def _interpreter() -> Path:
+    environment = HOME / "flaml-venv"
+    python = environment / "bin" / "python"
+    if not (environment / "ready").exists():
+        uv = str(Path(sys.executable).parent / "uv")
+        subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)], check=True)
+        wanted = str(HERE / "flaml_requirements.txt")
+        subprocess.run([uv, "pip", "install", "-q", "--python", str(python), "-r", wanted], check=True)
+        (environment / "ready").touch()
+    return python
