@@ -18,7 +18,7 @@ from benchmarks.grid.kept import trained
 from benchmarks.grid.train import Cell, Job, judged, known_at
 from benchmarks.market.unseen import all_series, named
 from benchmarks.report import Report
-from benchmarks.rivals import flaml
+from benchmarks.rivals import automatic_search
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.dataset import prepare
 from brain.usecases.direction.names import DATE
@@ -97,7 +97,7 @@ def run(quick: bool) -> Report:
             "calendar years with all their rows, whatever the series and the horizon.",
             f"Of {figures['claims']} claims of skill {figures['claims_that_held']} were followed by a log loss no "
             "higher than the plain share's.",
-            f"FLAML {flaml.VERSION}: the last cut-off, each series at one horizon in turn, {seconds:.0f} s of search a "
+            f"FLAML {automatic_search.VERSION}: the last cut-off, each series at one horizon in turn, {seconds:.0f} s of search a "
             "cell on one core, folds in time order.",
             "Logistic regression: median for what is missing, standard scores, scikit-learn's default penalty.",
         ],
@@ -159,7 +159,7 @@ def _beside_flaml(
         its = [n for n, cell in enumerate(cells) if cell.asset == name and cell.group == last and cell.head]
         chosen += [its[turn % len(its)]] if its else []
     sample, when = [cells[n] for n in chosen], [years[n] for n in chosen]
-    theirs = flaml.forecasts([(jobs[n], cells[n]) for n in chosen], seconds)
+    theirs = automatic_search.forecasts([(jobs[n], cells[n]) for n in chosen], seconds)
     rows = [
         _row("sample: published", sample, when, lambda cell: cell.published),
         _row(f"sample: FLAML, {seconds:.0f} s", theirs, when, lambda cell: cell.uncalibrated),

@@ -1,6 +1,6 @@
 """Runs FLAML on cells, as its documentation shows it. Started by an interpreter of its own, on one core.
 
-python flaml_cell.py FOLDER SECONDS: of each NAME.npz in FOLDER with X, y and X_test it makes NAME.json.
+python automatic_search_cell.py FOLDER SECONDS: of each NAME.npz in FOLDER with X, y and X_test it makes NAME.json.
 """
 
 import json

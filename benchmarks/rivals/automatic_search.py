@@ -35,7 +35,7 @@ def forecasts(cells: Sequence[tuple[Job, Cell]], seconds: float) -> list[Cell]:
         folder = Path(name)
         for number, (job, cell) in enumerate(cells):
             _give(folder / f"{number:04d}.npz", job, cell)
-        subprocess.run([str(python), str(HERE / "flaml_cell.py"), name, str(seconds)], check=True, capture_output=True)
+        subprocess.run([str(python), str(HERE / "automatic_search_cell.py"), name, str(seconds)], check=True, capture_output=True)
         said = [json.loads((folder / f"{number:04d}.json").read_text()) for number in range(len(cells))]
     return [replace(cell, raw=np.array(raw)) for (_, cell), raw in zip(cells, said, strict=True)]
 
@@ -54,7 +54,7 @@ def _interpreter() -> Path:
     if not (environment / "ready").exists():
         uv = str(Path(sys.executable).parent / "uv")
         subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)], check=True)
-        wanted = str(HERE / "flaml_requirements.txt")
+        wanted = str(HERE / "automatic_search_requirements.txt")
         subprocess.run([uv, "pip", "install", "-q", "--python", str(python), "-r", wanted], check=True)
         (environment / "ready").touch()
     return python
