@@ -35,7 +35,9 @@ def forecasts(cells: Sequence[tuple[Job, Cell]], seconds: float) -> list[Cell]:
         folder = Path(name)
         for number, (job, cell) in enumerate(cells):
             _give(folder / f"{number:04d}.npz", job, cell)
-        subprocess.run([str(python), str(HERE / "automatic_search_cell.py"), name, str(seconds)], check=True, capture_output=True)
+        subprocess.run(
+            [str(python), str(HERE / "automatic_search_cell.py"), name, str(seconds)], check=True, capture_output=True
+        )
         said = [json.loads((folder / f"{number:04d}.json").read_text()) for number in range(len(cells))]
     return [replace(cell, raw=np.array(raw)) for (_, cell), raw in zip(cells, said, strict=True)]
 

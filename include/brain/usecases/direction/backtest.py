@@ -62,7 +62,8 @@ class Backtest:
 
     def test(self, seed: int) -> SkillTest:
         """The blend against the base rate, on the evidence rows."""
-        return skill_test(self.losses(self.base), self.losses(self.blend), self.cell.horizon, seed)
+        proven = self.proven
+        return skill_test(self.outcome[proven], self.base[proven], self.blend[proven], self.cell.horizon, seed)
 
     def recent_loss(self) -> float:
         """Mean log loss of the blend on the last evidence fold, on which recipes are compared."""
