@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CUTS, QUICK_CUTS = 4, 1
 LEAST_KNOWN = 600  # rows; a series too short for a cut-off has fewer of them
+LEAST_SPANS = 20  # that do not overlap among the rows known; a longer horizon is left out
 QUICK = ("DAX", "JPY", "COFFEE_ARABICA_MONTHLY")
 TOLERANCE = 0.002
 LONG = 20
@@ -97,8 +98,9 @@ def run(quick: bool) -> Report:
             "calendar years with all their rows, whatever the series and the horizon.",
             f"Of {figures['claims']} claims of skill {figures['claims_that_held']} were followed by a log loss no "
             "higher than the plain share's.",
-            f"FLAML {automatic_search.VERSION}: the last cut-off, each series at one horizon in turn, {seconds:.0f} s of search a "
-            "cell on one core, folds in time order.",
+            f"A horizon is left out of cut-offs that know fewer than {LEAST_SPANS} spans of it.",
+            f"FLAML {automatic_search.VERSION}: the last cut-off, each series at one horizon in turn, {seconds:.0f} s "
+            "of search a cell on one core, folds in time order.",
             "Logistic regression: median for what is missing, standard scores, scikit-learn's default penalty.",
         ],
     )
@@ -114,7 +116,8 @@ def _jobs(series: Sequence[Series], cuts: int) -> Iterator[list[Job]]:
             cut = len(frame) - one.kind.rows * (cuts - number)
             if cut >= LEAST_KNOWN:
                 counts = _counts(series, frames, frame[DATE].iloc[cut - 1])
-                spec = AssetSpec(name=one.name, table=one.name, horizons=one.kind.horizons)
+                horizons = tuple(h for h in one.kind.horizons if cut >= LEAST_SPANS * h)
+                spec = AssetSpec(name=one.name, table=one.name, horizons=horizons, asset_class=one.asset_class)
                 jobs.append(Job(spec, frame, cut, cut + one.kind.rows - 1, number, counts.without(one.name)))
         yield jobs
 
@@ -122,7 +125,8 @@ def _jobs(series: Sequence[Series], cuts: int) -> Iterator[list[Job]]:
 def _counts(series: Sequence[Series], frames: Mapping[str, pd.DataFrame], day: pd.Timestamp) -> UpCounts:
     """Ups of every series as known on `day`."""
     known = {one.name: known_at(frames[one.name], int((frames[one.name][DATE] <= day).sum())) for one in series}
-    return UpCounts({one.name: count_ups(known[one.name], one.kind.horizons) for one in series})
+    counts = {one.name: count_ups(known[one.name], one.kind.horizons) for one in series}
+    return UpCounts(counts, {one.name: one.asset_class for one in series})
 
 
 def _years(job: Job, cell: Cell) -> Values:

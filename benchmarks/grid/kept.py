@@ -28,7 +28,7 @@ def trained(jobs: Sequence[Job], folder: str, told: Callable[[str], None]) -> li
     kept.mkdir(parents=True, exist_ok=True)
     cells = []
     for number, job in enumerate(jobs, 1):
-        path = kept / f"{job.spec.name}-{job.group}.json"
+        path = kept / f"{job.spec.name}-{job.group}-{'_'.join(map(str, job.spec.horizons))}.json"
         if not path.exists():
             told(f"{number} of {len(jobs)}: {job.spec.name}, {job.cut} rows")
             draft = path.with_suffix(".draft")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logit, stdtr
 
+from brain.learning.probability import log_loss
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,30 +17,41 @@ if TYPE_CHECKING:
 
 RECENT_ROWS = 250  # a year of trading days
 LEAST_SPANS = 4  # that the newest rows hold; longer horizons are looked at over more rows
-FALSE_ALARM = 0.05  # share of days on which a model whose skill lives on is disowned
-SHOWN_ALONE = 0.1  # p-value below which the newest rows show skill by themselves, less than before or not
+FALSE_ALARM = 0.05  # share of days on which each of the two tests disowns a model whose skill lives on
 LEAST_BLOCKS = 8
 LEAST_BLOCK_ROWS = 20
 
 
 @dataclass(frozen=True)
 class Recent:
-    """The newest rows against those before.
+    """The newest rows against those before, and against the base rate.
 
     Args:
         rows: How many are the newest.
-        p_value: Of so little in them if the model is as good as before; 1 where too little came before to tell.
-        alone: One-sided p-value of "no skill" of the newest rows by themselves.
+        short: p-value of so little in them if the model is as good as before; 1 where too little came before to tell.
+        alone: One-sided p-value of "no skill" of the newest rows by themselves; 1 there too.
+        doubt: How many times as likely as by the model the outcomes of the last rows are by the base rate, over as many
+            of them as make the most of it.
     """
 
     rows: int
-    p_value: float
+    short: float
     alone: float
+    doubt: float
 
     @property
-    def contradict(self) -> bool:
-        """They show less than before, and nothing by themselves."""
-        return self.p_value < FALSE_ALARM and self.alone > SHOWN_ALONE
+    def against(self) -> str:
+        """How they speak against the model; empty if they do not.
+
+        Either the newest rows show less than before and nothing by themselves. Or the base rate has been the better
+        forecast lately: while what was said is true, `doubt` is above 1 / `FALSE_ALARM` on at most `FALSE_ALARM` of
+        days, as the reflected random walk of its logarithm has an exponential tail (Page's test, 1954).
+        """
+        if self.short < FALSE_ALARM < self.alone:
+            return f"the newest {self.rows} test rows show less than those before, and nothing by themselves"
+        if self.doubt > 1 / FALSE_ALARM:
+            return f"lately the outcomes are {self.doubt:.0f} times as likely by the base rate"
+        return ""
 
 
 def recent(outcome: Values, base: Values, said: Values, span: int) -> Recent:
@@ -54,22 +67,29 @@ def recent(outcome: Values, base: Values, said: Values, span: int) -> Recent:
         span: Rows over which labels overlap.
     """
     rows = max(RECENT_ROWS, LEAST_SPANS * span)
-    length = max(2 * span, LEAST_BLOCK_ROWS)
+    doubt = _doubt(outcome, base, said, span)
     past = len(outcome) - rows
-    blocks = past // length
+    blocks = past // max(2 * span, LEAST_BLOCK_ROWS)
+    unknown = Recent(rows, 1.0, 1.0, doubt)
     if blocks < LEAST_BLOCKS:
-        return Recent(rows, 1.0, 1.0)
+        return unknown
     moved = logit(said) - logit(base)
     follows, weight = (outcome - base) * moved, base * (1 - base) * moved**2
-    before, now = weight[:past].sum(), weight[past:].sum()
+    before, now = float(weight[:past].sum()), float(weight[past:].sum())
     if not (before > 0 and now > 0):
-        return Recent(rows, 1.0, 1.0)
+        return unknown
     slope = follows[:past].sum() / before
     starts = np.arange(blocks) * past // blocks
     off = np.add.reduceat(follows[:past] - slope * weight[:past], starts)
-    variance = float(off @ off) / (blocks - 1) * blocks / before  # of a sum of `follows`, by unit of weight
+    variance = float(off @ off) * blocks / (blocks - 1) / before  # of a sum of `follows`, by unit of weight
     if not variance > 0:
-        return Recent(rows, 1.0, 1.0)
+        return unknown
     short = (follows[past:].sum() - slope * now) / np.sqrt(variance * now * (1 + now / before))
     alone = follows[past:].sum() / np.sqrt(variance * now)
-    return Recent(rows, float(stdtr(blocks - 1, short)), float(stdtr(blocks - 1, -alone)))
+    return Recent(rows, float(stdtr(blocks - 1, short)), float(stdtr(blocks - 1, -alone)), doubt)
+
+
+def _doubt(outcome: Values, base: Values, said: Values, span: int) -> float:
+    """The largest likelihood ratio of base rate to model over the last rows, however many; at least 1."""
+    lost = (log_loss(outcome, said) - log_loss(outcome, base)) / span
+    return float(np.exp(min(50.0, max(0.0, np.cumsum(lost[::-1]).max(initial=0.0)))))

@@ -96,6 +96,11 @@ def _p_value(block: Values, *, overlapping: bool) -> float:
     return float(stdtr(blocks - 1, -block.mean() / np.sqrt(variance / (blocks - 1) / blocks)))
 
 
+def too_little(skill: float) -> str:
+    """Why a skill makes no claim, however small its p-value is; empty if it is large enough to matter."""
+    return f"skill of {skill:.3%} is below {LEAST_SKILL:.2%}, too little to matter" if skill < LEAST_SKILL else ""
+
+
 @lru_cache(maxsize=64)
 def _resamples(blocks: int, seed: int) -> NDArray[np.float64]:
     """How often each block is drawn in each bootstrap sample, shape (RESAMPLES, blocks)."""

@@ -53,7 +53,7 @@ def test_a_share_seen_in_very_few_independent_outcomes_is_drawn_toward_the_other
 def test_leaving_the_plain_share_costs_little_even_in_a_bad_year(horizon: int) -> None:
     """Of years of a share that is right, one in twenty loses more than `TOLERABLE` by the draw to other assets."""
     rates = BaseRates.of({horizon: known_at_the_end(shuffled(6000, 10_000), horizon)}, {horizon: 0.56})
-    share, rate = 0.6, rates.rate(horizon, 9999)
+    share, rate = float(rates.shares(horizon, np.array([9999]))[0]), rates.rate(horizon, 9999)
     moves = np.random.default_rng(1).normal(size=(4000, YEAR + horizon)).cumsum(axis=1)
     drift = np.quantile(moves[:, horizon] - moves[:, 0], 1 - share) / horizon
     later = moves - drift * np.arange(YEAR + horizon)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from brain.usecases.direction.blend import PRIOR_SCALE, blend_slope
+from brain.usecases.direction.blend import HALF_LIFE, PRIOR_SCALE, blend_slope, recency
 
 
 def _outcomes(evidence: np.ndarray, seed: int) -> np.ndarray:
@@ -41,3 +41,14 @@ def test_the_slope_minimises_the_penalised_loss() -> None:
 
     slope = blend_slope(evidence, outcome, np.zeros(400), 1.0)
     assert penalised(slope) < min(penalised(slope - 0.01), penalised(slope + 0.01))
+
+
+def test_new_evidence_counts_more_than_old() -> None:
+    evidence = np.random.default_rng(1).normal(size=6000)
+    outcome = np.concatenate([_outcomes(evidence[:3000], 2), _outcomes(0 * evidence[3000:], 3)])
+    rows = np.arange(6000)
+    died, steady = (
+        blend_slope(evidence, outcome, np.zeros(6000), weight) for weight in (recency(rows, 5999), np.ones(6000))
+    )
+    assert died < steady - 0.1
+    assert recency(rows, 5999)[[-1, -1 - HALF_LIFE]] == pytest.approx([1, 0.5])

@@ -11,9 +11,10 @@ from scipy.special import expit, logit
 
 from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
-from brain.learning.skill import SkillTest, skill_test
+from brain.learning.recent import recent
+from brain.learning.skill import SkillTest, skill_test, too_little
 from brain.portable.heads import Blend, log_odds
-from brain.usecases.direction.blend import blend_slope
+from brain.usecases.direction.blend import blend_slope, recency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.learning.fitting import Fitted
+    from brain.learning.recent import Recent
     from brain.usecases.direction.cell import Cell
 
     Values = NDArray[np.float64]
@@ -65,6 +67,11 @@ class Backtest:
         proven = self.proven
         return skill_test(self.outcome[proven], self.base[proven], self.blend[proven], self.cell.horizon, seed)
 
+    def recent(self) -> Recent:
+        """What the newest evidence rows say of the blend."""
+        proven = self.proven
+        return recent(self.outcome[proven], self.base[proven], self.blend[proven], self.cell.horizon)
+
     def recent_loss(self) -> float:
         """Mean log loss of the blend on the last evidence fold, on which recipes are compared."""
         last = np.isin(self.rows, self.cell.training.folds.evidence[-1].test)
@@ -105,10 +112,10 @@ def blend_head(whole: Backtest) -> Blend:
 
 def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:
     """The slope one would have chosen when the labels of the rows at `known`, ascending, were known."""
-    past = slice(np.searchsorted(whole.rows, known[-1], side="right"))
-    return blend_slope(
-        whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight=1 / whole.cell.horizon
-    )
+    last = int(known[-1])
+    past = slice(np.searchsorted(whole.rows, last, side="right"))
+    weight = recency(whole.rows[past], last) / whole.cell.horizon
+    return blend_slope(whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight)
 
 
 def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
@@ -128,6 +135,7 @@ def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
         "skill_high": test.high,
         "skill_error": test.standard_error,
         "p_value": test.p_value,
+        "barred": too_little(test.skill) or whole.recent().against,
         "blocks": test.blocks,
         "calibration_slope": slope,
         "calibration_intercept": intercept,

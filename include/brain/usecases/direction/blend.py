@@ -10,13 +10,20 @@ from scipy.special import expit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Values = NDArray[np.float64]
+
 PRIOR_SCALE = 0.3  # a priori, the share of its claimed evidence that a model of daily returns is worth
+HALF_LIFE = 2500  # rows, ten years, after which evidence counts half: what is known tends to be traded away
 STEPS = 25
 
 
-def blend_slope(
-    evidence: NDArray[np.float64], outcome: NDArray[np.float64], base_odds: NDArray[np.float64], weight: float
-) -> float:
+def recency(rows: NDArray[np.intp], now: int) -> Values:
+    """How much evidence of `rows` counts at the row `now`, shape (n,): 1 if new, the less the older."""
+    counts: Values = 0.5 ** ((now - rows) / HALF_LIFE)
+    return counts
+
+
+def blend_slope(evidence: Values, outcome: Values, base_odds: Values, weight: Values | float) -> float:
     """How much of the model's evidence to believe: 0 none, 1 all of it.
 
     Minimises ``-weight * log likelihood + slope² / (2 PRIOR_SCALE²)`` over slope >= 0 by Newton steps: a ridge
@@ -26,13 +33,13 @@ def blend_slope(
         evidence: Out-of-sample log-odds of the model beyond the base rate, shape (n,).
         outcome: 0 or 1, shape (n,).
         base_odds: Log-odds of the base rate known at the time, shape (n,).
-        weight: How many independent outcomes a row stands for: 1 / horizon where labels overlap.
+        weight: How many independent outcomes a row stands for: 1 / horizon where labels overlap; or shape (n,).
     """
     slope, precision = 0.0, 1 / PRIOR_SCALE**2
     for _ in range(STEPS):
         chance = expit(base_odds + slope * evidence)
-        gradient = weight * float(evidence @ (chance - outcome)) + precision * slope
-        curvature = weight * float((evidence**2) @ (chance * (1 - chance))) + precision
+        gradient = float((weight * evidence) @ (chance - outcome)) + precision * slope
+        curvature = float((weight * evidence**2) @ (chance * (1 - chance))) + precision
         step = gradient / curvature
         slope -= step
         if abs(step) < 1e-8:
