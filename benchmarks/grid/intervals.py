@@ -109,7 +109,7 @@ def _draws(blocks: int) -> Values:
 
 
 def _slope(x: Values, rows: Values, ups: Values) -> float:
-    slope, intercept = 1.0, 0.0
+    slope, intercept = 0.0, float(logit(ups.sum() / rows.sum()))
     for _ in range(STEPS):
         chance = expit(intercept + slope * x)
         weight, excess = rows * chance * (1 - chance), rows * chance - ups

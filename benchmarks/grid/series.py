@@ -44,15 +44,16 @@ def null_returns(kind: str, rows: int, seed: int) -> NDArray[np.float64]:
     draw = np.random.default_rng([seed, NULLS.index(kind)])
     shock: NDArray[np.float64] = draw.normal(size=rows)
     if kind == "t3":
-        return DAILY * draw.standard_t(3, size=rows) / np.sqrt(3)
+        heavy: NDArray[np.float64] = draw.standard_t(3, size=rows)
+        return np.asarray(DAILY / np.sqrt(3) * heavy)
     if kind == "garch":
         return _garch(shock)
     if kind == "volatility":
-        noise = draw.normal(size=rows)
+        noise: NDArray[np.float64] = draw.normal(size=rows)
         return DAILY * shock * np.exp(_autoregressive(0.98, 0.15 * noise) - 0.5)
     if kind == "together":
-        common = np.random.default_rng([seed // 10, 1000]).normal(size=rows)
-        return DAILY * (np.sqrt(0.8) * common + np.sqrt(0.2) * shock)
+        common: NDArray[np.float64] = np.random.default_rng([seed // 10, 1000]).normal(size=rows)
+        return np.asarray(DAILY * (np.sqrt(0.8) * common + np.sqrt(0.2) * shock))
     return DAILY * shock
 
 

@@ -9,6 +9,7 @@ None of them is a series of the demo. Series that come without dates get weekday
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _stocks() -> Iterator[Series]:
     yield _series("SIEMENS", "stock", _logs("evir", "siemens", "dat", start="1973-01-02"))
     yield _series("MOBIL", "stock", _returns("Ecdat", "CRSPday", "mobil", start="1989-01-03"))
     for ticker in ("IBM", "GOOG"):
-        yield _series(ticker, "stock", lambda ticker=ticker: _bokeh().loc[ticker])
+        yield _series(ticker, "stock", _ticker(ticker))
     for column in ("A", "B", "C", "E", "F", "G"):  # of the 36, D is a stock of the demo, in other years
         yield _series(f"NYSE_{column}", "stock", _portfolio("nyse_o", column, "1962-07-03"))
     for column in ("A", "B", "C"):
@@ -151,13 +152,13 @@ def _returns(package: str, item: str, column: str, *, start: str) -> Callable[[]
 def _logs(package: str, item: str, column: str, *, start: str) -> Callable[[], pd.Series[float]]:
     """As `_prices`, of log returns."""
     read = _prices(package, item, column, start=start)
-    return lambda: 100 * np.exp(read().cumsum())
+    return lambda: 100 * read().cumsum().map(math.exp)
 
 
 def _percents(package: str, item: str, column: str, *, start: str, step: str = "B") -> Callable[[], pd.Series[float]]:
     """As `_prices`, of log returns in percent."""
     read = _prices(package, item, column, start=start, step=step)
-    return lambda: 100 * np.exp(read().cumsum() / 100)
+    return lambda: 100 * (read() / 100).cumsum().map(math.exp)
 
 
 def _portfolio(table: str, column: str, start: str) -> Callable[[], pd.Series[float]]:
@@ -166,6 +167,14 @@ def _portfolio(table: str, column: str, start: str) -> Callable[[], pd.Series[fl
     def read() -> pd.Series[float]:
         values = pd.read_csv(_installed() / "universal" / "data" / f"{table}.csv")[column]
         return pd.Series(values.to_numpy(dtype=np.float64), _days(len(values), start, "B"))
+
+    return read
+
+
+def _ticker(name: str) -> Callable[[], pd.Series[float]]:
+    def read() -> pd.Series[float]:
+        found: pd.Series[float] = _bokeh().xs(name)
+        return found
 
     return read
 
