@@ -63,11 +63,9 @@ def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Ma
     low, barred = metrics.get("skill_low"), metrics.get("barred")
     if champion is None or not champion.has_skill or decision.action != "refresh":
         return ""
-    if barred:
-        return f"v{champion.version} had proven skill; refitted, {barred}"
-    if low is None or low > 0:
-        return ""
-    return f"v{champion.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
+    if low is not None and low <= 0:
+        return f"v{champion.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
+    return f"v{champion.version} had proven skill; refitted: {barred}" if barred else ""
 
 
 def _changes(old: tuple[str, ...], new: tuple[str, ...]) -> str:
