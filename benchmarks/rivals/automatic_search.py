@@ -47,7 +47,9 @@ def _give(path: Path, job: Job, cell: Cell) -> None:
     dataset = prepare(job.frame, AssetSpec(name="CELL", table="cell", horizons=(horizon,)))
     known = np.arange(job.cut - horizon)
     known = known[~np.isnan(dataset.labels[horizon][known])]
-    np.savez(path, X=dataset.X[known], y=dataset.labels[horizon][known].astype(int), X_test=dataset.X[cell.rows])
+    usual = np.nan_to_num(np.nanmedian(dataset.X[known], axis=0))  # some of what it tries takes no missing values
+    X, X_test = (np.where(np.isnan(rows), usual, rows) for rows in (dataset.X[known], dataset.X[cell.rows]))
+    np.savez(path, X=X, y=dataset.labels[horizon][known].astype(int), X_test=X_test)
 
 
 def _interpreter() -> Path:
