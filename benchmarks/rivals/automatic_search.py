@@ -48,8 +48,8 @@ def _give(path: Path, job: Job, cell: Cell) -> None:
     known = np.arange(job.cut - horizon)
     known = known[~np.isnan(dataset.labels[horizon][known])]
     usual = np.nan_to_num(np.nanmedian(dataset.X[known], axis=0))  # some of what it tries takes no missing values
-    X, X_test = (np.where(np.isnan(rows), usual, rows) for rows in (dataset.X[known], dataset.X[cell.rows]))
-    np.savez(path, X=X, y=dataset.labels[horizon][known].astype(int), X_test=X_test)
+    given, asked = (np.where(np.isnan(rows), usual, rows) for rows in (dataset.X[known], dataset.X[cell.rows]))
+    np.savez(path, X=given, y=dataset.labels[horizon][known].astype(int), X_test=asked)
 
 
 def _interpreter() -> Path:
