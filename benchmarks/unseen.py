@@ -162,8 +162,9 @@ def _beside_flaml(
     for turn, name in enumerate(names):
         its = [n for n, cell in enumerate(cells) if cell.asset == name and cell.group == last and cell.head]
         chosen += [its[turn % len(its)]] if its else []
-    sample, when = [cells[n] for n in chosen], [years[n] for n in chosen]
-    theirs = automatic_search.forecasts([(jobs[n], cells[n]) for n in chosen], seconds)
+    answers = automatic_search.forecasts([(jobs[n], cells[n]) for n in chosen], seconds)
+    answered = [(n, theirs) for n, theirs in zip(chosen, answers, strict=True) if theirs is not None]
+    sample, when, theirs = [cells[n] for n, _ in answered], [years[n] for n, _ in answered], [t for _, t in answered]
     rows = [
         _row("sample: published", sample, when, lambda cell: cell.published),
         _row(f"sample: FLAML, {seconds:.0f} s", theirs, when, lambda cell: cell.uncalibrated),

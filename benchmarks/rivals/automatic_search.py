@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 VERSION = "2.7.0"
 
+log = logging.getLogger(__name__)
 
-def forecasts(cells: Sequence[tuple[Job, Cell]], seconds: float) -> list[Cell]:
-    """The cells as FLAML would have forecast them, each after `seconds` of search.
+
+def forecasts(cells: Sequence[tuple[Job, Cell]], seconds: float) -> list[Cell | None]:
+    """The cells as FLAML would have forecast them, each after `seconds` of search; None where it failed.
 
     Raises:
         subprocess.CalledProcessError: It cannot be installed, or failed.
@@ -39,7 +42,13 @@ def forecasts(cells: Sequence[tuple[Job, Cell]], seconds: float) -> list[Cell]:
             [str(python), str(HERE / "automatic_search_cell.py"), name, str(seconds)], check=True, capture_output=True
         )
         said = [json.loads((folder / f"{number:04d}.json").read_text()) for number in range(len(cells))]
-    return [replace(cell, raw=np.array(raw)) for (_, cell), raw in zip(cells, said, strict=True)]
+    for (_, cell), raw in zip(cells, said, strict=True):
+        if isinstance(raw, str):
+            log.warning("FLAML failed on %s %d: %s", cell.asset, cell.horizon, raw)
+    return [
+        None if isinstance(raw, str) else replace(cell, raw=np.array(raw))
+        for (_, cell), raw in zip(cells, said, strict=True)
+    ]
 
 
 def _give(path: Path, job: Job, cell: Cell) -> None:

@@ -22,7 +22,11 @@ def main() -> None:
 
     for given in sorted(folder.glob("*.npz")):
         cell = np.load(given)
-        automl = AutoML()
+        given.with_suffix(".json").write_text(json.dumps(_said(AutoML(), cell, seconds)))
+
+
+def _said(automl, cell, seconds):  # type: ignore[no-untyped-def]
+    try:
         automl.fit(
             cell["X"],
             cell["y"],
@@ -34,8 +38,9 @@ def main() -> None:
             seed=7,
             verbose=0,
         )
-        said = automl.predict_proba(cell["X_test"])[:, 1]
-        given.with_suffix(".json").write_text(json.dumps(said.tolist()))
+        return automl.predict_proba(cell["X_test"])[:, 1].tolist()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":
