@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def main() -> None:
         given.with_suffix(".json").write_text(json.dumps(_said(AutoML(), cell, seconds)))
 
 
-def _said(automl, cell, seconds):  # type: ignore[no-untyped-def]
+def _said(automl: Any, cell: Any, seconds: float) -> Any:
     try:
         automl.fit(
             cell["X"],
