@@ -26,10 +26,71 @@ def random_walk(rows: int, seed: int, horizons: Iterable[int]) -> pd.DataFrame:
         Date, Close, 8 features, RETURNSn; shape (rows, 10 + horizons).
     """
     returns = np.random.default_rng(seed).normal(scale=DAILY, size=rows)
+    return _table(returns, _of_the_past(returns), horizons)
+
+
+def _of_the_past(returns: NDArray[np.float64]) -> dict[str, pd.Series[float]]:
     past = pd.Series(returns)
     features = {f"momentum_{n}": past.rolling(n).sum() for n in (1, 5, 20, 60)}
-    features |= {f"volatility_{n}": past.rolling(n).std() for n in (5, 10, 20, 60)}
+    return features | {f"volatility_{n}": past.rolling(n).std() for n in (5, 10, 20, 60)}
+
+
+def null_returns(kind: str, rows: int, seed: int) -> NDArray[np.float64]:
+    """Log returns whose sign nobody can foresee: each is a fair coin times a size, whatever came before.
+
+    Args:
+        kind: One of `NULLS`. Sizes come in calm and wild times in `garch` and `volatility`, some are huge in `t3`;
+            `together` shares four fifths of its variance with every other asset whose seed is of the same ten.
+    """
+    draw = np.random.default_rng([seed, NULLS.index(kind)])
+    shock: NDArray[np.float64] = draw.normal(size=rows)
+    if kind == "t3":
+        heavy: NDArray[np.float64] = draw.standard_t(3, size=rows)
+        return np.asarray(DAILY / np.sqrt(3) * heavy)
+    if kind == "garch":
+        return _garch(shock)
+    if kind == "volatility":
+        noise: NDArray[np.float64] = draw.normal(size=rows)
+        return DAILY * shock * np.exp(_autoregressive(0.98, 0.15 * noise) - 0.5)
+    if kind == "together":
+        common: NDArray[np.float64] = np.random.default_rng([seed // 10, 1000]).normal(size=rows)
+        return np.asarray(DAILY * (np.sqrt(0.8) * common + np.sqrt(0.2) * shock))
+    return DAILY * shock
+
+
+NULLS = ("normal", "t3", "garch", "volatility", "spurious", "together")
+SPURIOUS = (0.9, 0.99, 0.995, 0.999)  # how much of itself a feature keeps from one row to the next
+
+
+def null_table(kind: str, rows: int, seed: int, horizons: Iterable[int]) -> pd.DataFrame:
+    """An asset's table of `null_returns` with momenta and volatilities of its past.
+
+    `spurious` has four more features that have nothing to do with the price, but move as slowly as the returns over
+    long horizons do: a regression of the one on the other seems to find something (Granger and Newbold, 1974).
+    """
+    returns = null_returns(kind, rows, seed)
+    features = _of_the_past(returns)
+    if kind == "spurious":
+        draw = np.random.default_rng([seed, 2000])
+        slow = {f"slow_{keep}": _autoregressive(keep, draw.normal(size=rows)) for keep in SPURIOUS}
+        features |= {name: pd.Series(values) for name, values in slow.items()}
     return _table(returns, features, horizons)
+
+
+def _garch(shock: NDArray[np.float64]) -> NDArray[np.float64]:
+    """GARCH(1, 1) with the parameters usual of daily stock returns."""
+    returns, variance = np.empty(len(shock)), 1.0
+    for row, value in enumerate(shock):
+        returns[row] = np.sqrt(variance) * value
+        variance = 0.02 + 0.08 * returns[row] ** 2 + 0.9 * variance
+    return DAILY * returns
+
+
+def _autoregressive(keep: float, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    found: NDArray[np.float64] = lfilter([1.0], [1.0, -keep], noise)
+    return found
 
 
 def planted(rows: int, seed: int, strength: float, noise_features: int = 7) -> tuple[pd.DataFrame, NDArray[np.float64]]:

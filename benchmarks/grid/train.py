@@ -14,11 +14,12 @@ from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, DataReference, Failed
 from brain.learning.probability import log_loss
-from brain.learning.skill import control_fdr
 from brain.portable.heads import Blend
 from brain.portable.preparation import prepare_features
+from brain.store.verdicts import Claim
 from brain.usecases.direction.catalogue import AssetSpec
-from brain.usecases.direction.names import TARGET_PATTERN, horizon_of, target_name
+from brain.usecases.direction.judging import may_claim
+from brain.usecases.direction.names import TARGET_PATTERN, horizon_of, model_key, target_name
 from brain.usecases.direction.trainer import History, train_asset
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from brain.core.keys import ModelKey
     from brain.learning.candidate import TrainingResult
     from brain.usecases.direction.peer_shares import PeerShares
 
@@ -65,6 +67,7 @@ class Cell:
         head: None where no model was trained.
         share: Share of ups among the labels known at the cut-off: what a forecaster without a model says.
         seconds: CPU time of the asset's training, divided by its horizons.
+        barred: Why it may not claim skill, whatever its p-value.
     """
 
     asset: str
@@ -78,7 +81,12 @@ class Cell:
     share: float
     seconds: float
     reason: str
+    barred: str = ""
     has_skill: bool = False
+
+    @property
+    def key(self) -> ModelKey:
+        return model_key(self.asset, self.horizon)
 
     @property
     def published(self) -> Values:
@@ -118,11 +126,11 @@ def train_grid(jobs: Sequence[Job], processes: int = 2) -> list[Cell]:
 def judged(cells: Iterable[Cell], level: float) -> list[Cell]:
     """The cells with the verdict on their skill, group by group."""
     cells = list(cells)
-    verdicts: dict[tuple[int, str, int], bool] = {}
+    verdicts: dict[tuple[int, ModelKey], bool] = {}
     for group in {cell.group for cell in cells}:
-        p_values = {(c.asset, c.horizon): c.p_value for c in cells if c.group == group and c.head}
-        verdicts |= {(group, asset, horizon): claim for (asset, horizon), claim in control_fdr(p_values, level).items()}
-    return [replace(c, has_skill=verdicts[c.group, c.asset, c.horizon]) if c.head else c for c in cells]
+        claims = [Claim(c.key, 1, c.p_value, c.barred) for c in cells if c.group == group and c.head]
+        verdicts |= {(group, key): claim for key, claim in may_claim(claims, level).items()}
+    return [replace(c, has_skill=verdicts[c.group, c.key]) if c.head else c for c in cells]
 
 
 def train_job(job: Job) -> list[Cell]:
@@ -142,13 +150,13 @@ def _cell(job: Job, known: pd.DataFrame, result: TrainingResult, seconds: float)
     past = known[target_name(horizon)].dropna().to_numpy()
     rows = np.arange(job.cut - 1, job.end)
     rows = rows[~np.isnan(returns[rows])]
-    raw, head, p_value, reason = np.empty(0), None, 1.0, ""
+    raw, head, p_value, reason, barred = np.empty(0), None, 1.0, "", ""
     if isinstance(result, Candidate):
         values = prepare_features(job.frame[list(result.features)].to_numpy(dtype=np.float64)[rows])
         raw = result.pipeline.predict_proba(values)[:, 1] if len(rows) else raw
         assert isinstance(result.head, Blend)
         head, p_value = result.head, result.metrics["p_value"]
-        reason = str(result.metrics.get("reason", ""))
+        reason, barred = str(result.metrics.get("reason", "")), str(result.metrics.get("barred", ""))
     elif isinstance(result, Failed):
         reason = result.reason
     return Cell(
@@ -163,4 +171,5 @@ def _cell(job: Job, known: pd.DataFrame, result: TrainingResult, seconds: float)
         float((past >= 0).mean()) if len(past) else 0.5,
         seconds,
         reason,
+        barred,
     )

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from brain.core.keys import Sha256
-from brain.learning.candidate import ChampionSummary
-from brain.learning.policy import decide
+from brain.learning.candidate import ChampionSummary, Decision
+from brain.learning.policy import decide, lost_skill
 from brain.learning.settings import TrainingSettings
 
 OLD, NEW = Sha256("a" * 64), Sha256("b" * 64)
@@ -46,3 +46,18 @@ def test_train_refresh_or_skip(
     )
     assert decision.action == action
     assert reason in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reason"),
+    [
+        ({"skill_low": -0.001, "barred": ""}, "the interval of its skill begins at -0.0010"),
+        ({"skill_low": 0.002, "barred": "the newest 250 test rows show less"}, "the newest 250 test rows show less"),
+        ({"skill_low": 0.002, "barred": ""}, ""),
+    ],
+)
+def test_a_refresh_that_speaks_against_proven_skill_asks_for_a_search(metrics: dict[str, object], reason: str) -> None:
+    told = lost_skill(replace(CHAMPION, has_skill=True), Decision("refresh", "new rows"), metrics)
+    assert reason in told
+    assert bool(told) == bool(reason)
+    assert not lost_skill(CHAMPION, Decision("refresh", "new rows"), metrics)

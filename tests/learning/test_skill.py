@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
-from brain.learning.skill import LEAST_BLOCKS, control_fdr, skill_test
+from brain.learning.skill import LEAST_BLOCKS, LEAST_SKILL, control_fdr, skill_test, too_little
 
 # Benjamini & Hochberg (1995), section 3.1: thirteen hypotheses, of which four are rejected at 0.05.
 BH_1995 = (
@@ -40,39 +41,58 @@ def test_nothing_passes_where_nothing_is_proven(p_values: dict[str, float]) -> N
     assert not any(control_fdr(p_values, 0.05).values())
 
 
-def _losses(gain: float, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    base = np.full(rows, 0.69)
-    return base, base - gain + np.random.default_rng(seed).normal(scale=0.1, size=rows)
+def _said(strength: float, rows: int, seed: int, boldness: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Outcomes, the base rate, and what somebody said who knew `strength` x a signal, `boldness` times as bold."""
+    draw = np.random.default_rng(seed)
+    signal = strength * draw.normal(size=rows)
+    outcome = np.where(draw.random(rows) < expit(signal), 1.0, 0.0)
+    return outcome, np.full(rows, 0.5), expit(boldness * signal)
+
+
+def _guessed(rows: int, span: int, seed: int, boldness: float = 0.1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ups over `span` rows of a walk, and a guess that moves as slowly and knows nothing."""
+    draw = np.random.default_rng(seed)
+    walk, guess = draw.normal(size=rows + span).cumsum(), draw.normal(size=rows + span)
+    slow = np.convolve(guess, np.ones(span) / np.sqrt(span), "valid")[:rows]
+    return np.where(walk[span:] > walk[:-span], 1.0, 0.0), np.full(rows, 0.5), expit(boldness * slow)
 
 
 def test_a_clear_gain_is_proven() -> None:
-    test = skill_test(*_losses(0.02, 2000, 0), span=1, seed=0)
+    test = skill_test(*_said(0.6, 2000, 0), span=1, seed=0)
     assert test.p_value < 1e-4
     assert 0 < test.low < test.skill < test.high
 
 
 def test_few_blocks_prove_nothing() -> None:
-    test = skill_test(*_losses(0.05, 2 * 50 * (LEAST_BLOCKS - 1), 0), span=50, seed=0)
+    test = skill_test(*_said(1.0, 2 * 50 * (LEAST_BLOCKS - 1), 0), span=50, seed=0)
     assert test.p_value == 1.0
 
 
-def test_skill_too_small_to_matter_makes_no_claim() -> None:
-    test = skill_test(np.full(2000, 0.69), np.full(2000, 0.69 - 1e-4) + 1e-6 * np.sin(np.arange(2000)), 1, seed=0)
-    assert 0 < test.skill < 5e-4
-    assert test.p_value == 1.0
+def test_skill_too_small_to_matter_keeps_its_p_value() -> None:
+    outcome, base, said = _said(0.6, 4000, 0)
+    test = skill_test(outcome, base, expit(0.002 * logit(said)), 1, seed=0)
+    assert 0 < test.skill < LEAST_SKILL
+    assert test.p_value < 1e-4
+    assert "too little to matter" in too_little(test.skill)
+    assert not too_little(LEAST_SKILL)
 
 
-def test_equal_losses_have_no_skill() -> None:
-    test = skill_test(np.full(500, 0.69), np.full(500, 0.69), span=1, seed=0)
+def test_what_says_the_same_as_the_base_rate_has_no_skill() -> None:
+    outcome, base, _ = _said(0.5, 500, 0)
+    test = skill_test(outcome, base, base, span=1, seed=0)
     assert (test.skill, test.p_value) == (0.0, 1.0)
 
 
+def test_a_weak_signal_is_proven_however_boldly_it_is_told() -> None:
+    """Too bold, it loses; so a test of losses says nothing is known, and the better one says that something is."""
+    bold = skill_test(*_said(0.25, 3000, 4, boldness=3.0), span=1, seed=0)
+    assert bold.skill < 0
+    assert bold.p_value < 1e-3
+
+
+@pytest.mark.parametrize("boldness", [0.01, 0.5])
 @pytest.mark.parametrize("span", [1, 5, 20, 60])
-def test_overlap_does_not_make_noise_look_proven(span: int) -> None:
-    """Gains without a mean whose rows share `span` rows of noise: about 5 % fall below 0.05."""
-    draw = np.random.default_rng(span)
-    found = []
-    for _ in range(200):
-        noise = np.convolve(draw.normal(size=3000 + span), np.ones(span) / span, "valid")
-        found.append(skill_test(np.full(len(noise), 0.69), 0.69 - noise, span, 0).p_value < 0.05)
-    assert np.mean(found) < 0.11  # 0.05, and two standard errors of 200 draws on a test known to be a little liberal
+def test_a_guess_is_proven_as_often_as_the_level_says(span: int, boldness: float) -> None:
+    p_values = [skill_test(*_guessed(3000, span, seed, boldness), span, 0).p_value for seed in range(300)]
+    assert 0.01 <= np.mean(np.array(p_values) < 0.05) < 0.08
+    assert np.mean(np.array(p_values) < 0.005) < 0.02

@@ -125,6 +125,11 @@ def test_claims_leave_out_models_that_were_never_measured(store: ModelStore, mak
     assert store.claims(["GOLD", "SILVER"]) == [Claim(GOLD, 1, 0.03)]
 
 
+def test_a_claim_says_what_speaks_against_it(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.add([make_candidate("GOLD", metrics={"skill": 1e-4, "p_value": 0.003, "barred": "too little to matter"})])
+    assert store.claims(["GOLD"]) == [Claim(GOLD, 1, 0.003, "too little to matter")]
+
+
 def test_a_candidate_whose_skill_was_tested_may_not_claim_it_before_the_judge(
     store: ModelStore, make_candidate: MakeCandidate
 ) -> None:

@@ -63,10 +63,12 @@ def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Ma
         decision: What was done to make the candidate.
         metrics: The candidate's.
     """
-    low = metrics.get("skill_low")
-    if champion is None or not champion.has_skill or decision.action != "refresh" or low is None or low > 0:
+    low, barred = metrics.get("skill_low"), metrics.get("barred")
+    if champion is None or not champion.has_skill or decision.action != "refresh":
         return ""
-    return f"v{champion.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
+    if low is not None and low <= 0:
+        return f"v{champion.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
+    return f"v{champion.version} had proven skill; refitted: {barred}" if barred else ""
 
 
 def _changes(old: tuple[str, ...], new: tuple[str, ...]) -> str:

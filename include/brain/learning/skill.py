@@ -7,19 +7,23 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import logit, stdtr
+
+from brain.learning.probability import log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from numpy.typing import NDArray
 
+    Values = NDArray[np.float64]
+
 Key = TypeVar("Key", bound="Hashable")
 
 LEAST_BLOCKS = 8  # fewer blocks prove nothing: the p-value is then 1
 LEAST_BLOCK_ROWS = 20
 CONFIDENCE = 0.9
-LEAST_SKILL = 5e-4  # skill below 0.05 % makes no claim, however regular: the p-value is then 1
+LEAST_SKILL = 5e-4  # skill below 0.05 % makes no claim, however regular: too little to matter
 RESAMPLES = 1000
 
 
@@ -31,7 +35,7 @@ class SkillTest:
         skill: 1 - log loss / log loss of the base rate.
         low: Lower end of the two-sided block-bootstrap interval at `CONFIDENCE`.
         high: Its upper end.
-        p_value: One-sided, of "no gain in log loss", by a t-test on block means.
+        p_value: One-sided, of "the base rate says all there is to say", by a t-test on block means.
         blocks: Number of blocks, each at least two spans of a label long.
         standard_error: Of `skill`, from the spread of block means; 0 where there is nothing to measure.
     """
@@ -44,34 +48,57 @@ class SkillTest:
     standard_error: float
 
 
-def skill_test(base_loss: NDArray[np.float64], model_loss: NDArray[np.float64], span: int, seed: int) -> SkillTest:
-    """Test out-of-sample losses of a model against those of the base rate.
+def skill_test(outcome: Values, base: Values, said: Values, span: int, seed: int) -> SkillTest:
+    """Test what was said out of sample against the base rate.
 
     Labels of rows closer than `span` overlap, so rows are grouped in blocks of two spans: block means are then nearly
     independent (only neighbouring blocks have labels that overlap).
 
+    What was said holds the base rate as a special case, slope 0, and its slope is fitted. Even where nothing can be
+    foreseen its loss is then a little above the base rate's, and a test of the losses is too strict for weak signals
+    and, where slopes are tiny, too lax for none (Clark and West, 2007). So the p-value is of what their adjustment
+    leaves: whether outcomes beyond the base rate go the way in which log-odds were moved away from it. If the base rate
+    says all there is to say, the mean of that product is 0, whatever the slope.
+
     Args:
-        base_loss: Log loss of the base rate by row in time order, shape (n,).
-        model_loss: Log loss of the model, same rows.
+        outcome: 0 or 1, by row in time order, shape (n,).
+        base: The base rate known before each row.
+        said: What was said instead.
         span: Rows over which labels overlap.
         seed: Of the bootstrap.
     """
+    base_loss = log_loss(outcome, base)
     rows = len(base_loss)
     blocks = max(1, rows // max(2 * span, LEAST_BLOCK_ROWS))
     starts = np.arange(blocks) * rows // blocks
-    base = np.add.reduceat(base_loss, starts)
-    gain = base - np.add.reduceat(model_loss, starts)
-    skill = float(gain.sum() / base.sum())
+    loss = np.add.reduceat(base_loss, starts)
+    gain = loss - np.add.reduceat(log_loss(outcome, said), starts)
+    skill = float(gain.sum() / loss.sum())
     if blocks < 2 or not gain.std():
         return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks, 0.0)
     drawn = _resamples(blocks, seed)
-    resampled = np.sort((drawn @ gain) / (drawn @ base))
+    resampled = np.sort((drawn @ gain) / (drawn @ loss))
     low, high = np.interp([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], np.linspace(0, 1, RESAMPLES), resampled)
     spread = gain.std(ddof=1) / np.sqrt(blocks)
-    p_value = (
-        float(stdtr(blocks - 1, -gain.mean() / spread)) if blocks >= LEAST_BLOCKS and skill >= LEAST_SKILL else 1.0
-    )
-    return SkillTest(skill, float(low), float(high), p_value, blocks, float(spread / base.mean()))
+    moved = np.add.reduceat((outcome - base) * (logit(said) - logit(base)), starts)
+    p_value = _p_value(moved, overlapping=span > 1) if blocks >= LEAST_BLOCKS else 1.0
+    return SkillTest(skill, float(low), float(high), p_value, blocks, float(spread / loss.mean()))
+
+
+def _p_value(block: Values, *, overlapping: bool) -> float:
+    """One-sided p-value of "mean 0" by a t-test on blocks; `overlapping` ones may go with their neighbours."""
+    blocks, off = len(block), block - block.mean()
+    variance = float(off @ off)
+    if overlapping:
+        variance += max(0.0, 2 * float(off[1:] @ off[:-1]))
+    if not variance:
+        return 1.0
+    return float(stdtr(blocks - 1, -block.mean() / np.sqrt(variance / (blocks - 1) / blocks)))
+
+
+def too_little(skill: float) -> str:
+    """Why a skill makes no claim, however small its p-value is; empty if it is large enough to matter."""
+    return f"skill of {skill:.3%} is below {LEAST_SKILL:.2%}, too little to matter" if skill < LEAST_SKILL else ""
 
 
 @lru_cache(maxsize=64)

@@ -240,7 +240,9 @@ class ModelStore:
         out, with a warning in the log.
         """
         return [
-            verdicts.Claim(key_of(found), found["version"], found["metrics"]["p_value"])
+            verdicts.Claim(
+                key_of(found), found["version"], found["metrics"]["p_value"], found["metrics"].get("barred", "")
+            )
             for _, found in self._sound(entities, targets)
             if found["metrics"].get("p_value") is not None
         ]

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a champion brings before the judge: the p-value of its skill, measured by itself."""
+    """What a champion brings before the judge.
+
+    Args:
+        p_value: Of its skill, measured by itself.
+        barred: Why it may not claim skill however small the p-value is; empty if it may.
+    """
 
     key: ModelKey
     version: int
     p_value: float
+    barred: str = ""
 
 
 @dataclass(frozen=True)

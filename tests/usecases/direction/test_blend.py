@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from brain.usecases.direction.blend import PRIOR_SCALE, blend_slope, shares_of_their_own
+from brain.usecases.direction.blend import HALF_LIFE, PRIOR_SCALE, blend_slope, recency, shares_of_their_own
 
 
 def _outcomes(evidence: np.ndarray, seed: int) -> np.ndarray:
@@ -54,3 +54,14 @@ def test_horizons_that_are_nearly_the_same_count_as_one() -> None:
     assert sum(shares_of_their_own([20, 21, 22])) == pytest.approx(1.0, abs=0.1)
     assert sum(shares_of_their_own([1, 20, 400])) == pytest.approx(2.8, abs=0.1)
     assert shares_of_their_own([5]) == [1.0]
+
+
+def test_new_evidence_counts_more_than_old() -> None:
+    evidence = np.random.default_rng(1).normal(size=6000)
+    outcome = np.concatenate([_outcomes(evidence[:3000], 2), _outcomes(0 * evidence[3000:], 3)])
+    rows = np.arange(6000)
+    died, steady = (
+        blend_slope(evidence, outcome, np.zeros(6000), weight) for weight in (recency(rows, 5999), np.ones(6000))
+    )
+    assert died < steady - 0.1
+    assert recency(rows, 5999)[[-1, -1 - HALF_LIFE]] == pytest.approx([1, 0.5])

@@ -59,6 +59,19 @@ def test_most_of_the_attainable_skill_is_recovered(signal: tuple[Cell, np.ndarra
     assert gain >= 0.8 * attainable
 
 
+@pytest.mark.parametrize("dead", [0, 250])
+def test_a_signal_that_has_died_is_disowned_within_250_rows(dead: int) -> None:
+    """Of six series with a signal, trained when it holds and 250 rows after its end."""
+    cells = []
+    for seed in range(6):
+        frame, _ = planted(2500, 20 + seed, 0.7)
+        if dead:
+            frame.loc[2500 - dead :, "signal"] = np.random.default_rng(seed).normal(size=dead)
+        cells += judged(train_job(Job(_spec(f"DYING{seed}", (1,)), frame, 2500, 2500)), level=0.1)
+    assert sum(cell.p_value < 0.01 for cell in cells) == 6
+    assert sum(cell.has_skill for cell in cells) == (0 if dead else 6)
+
+
 def test_a_cut_off_hides_every_return_that_reaches_beyond_it() -> None:
     known = known_at(random_walk(100, 0, (1, 20)), 60)
     assert len(known) == 60

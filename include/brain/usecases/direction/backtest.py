@@ -11,10 +11,11 @@ from scipy.special import expit, logit
 
 from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
+from brain.learning.recent import recent
 from brain.learning.rounding import rounded
-from brain.learning.skill import SkillTest, skill_test
+from brain.learning.skill import SkillTest, skill_test, too_little
 from brain.portable.heads import Blend, log_odds
-from brain.usecases.direction.blend import blend_slope, shares_of_their_own
+from brain.usecases.direction.blend import blend_slope, recency, shares_of_their_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brain.learning.fitting import Fitted
+    from brain.learning.recent import Recent
     from brain.usecases.direction.cell import Cell
 
     Values = NDArray[np.float64]
@@ -65,7 +67,13 @@ class Backtest:
 
     def test(self, seed: int) -> SkillTest:
         """The blend against the base rate, on the evidence rows."""
-        return skill_test(self.losses(self.base), self.losses(self.blend), self.cell.horizon, seed)
+        proven = self.proven
+        return skill_test(self.outcome[proven], self.base[proven], self.blend[proven], self.cell.horizon, seed)
+
+    def recent(self) -> Recent:
+        """What the newest evidence rows say of the blend."""
+        proven = self.proven
+        return recent(self.outcome[proven], self.base[proven], self.blend[proven], self.cell.horizon)
 
     def recent_loss(self) -> float:
         """Mean log loss of the blend on the last evidence fold, on which recipes are compared."""
@@ -118,25 +126,38 @@ def blend_head(whole: Backtest) -> Blend:
 def _slope(whole: Backtest, known: NDArray[np.intp]) -> float:
     """The slope one would have chosen when the labels of the rows at `known`, ascending, were known."""
     expected = _expected_slope(whole.others, whole.cell.training.known_by(known))
-    return blend_slope(*_evidence(whole, int(known[-1])), weight=1 / whole.cell.horizon, expected=expected)
+    past = _evidence(whole, int(known[-1]))
+    return blend_slope(past.evidence, past.outcome, past.base_odds, past.weight, expected)
 
 
 def _expected_slope(others: Sequence[Backtest], row: int) -> float:
     """The one slope that fits the other horizons' forecasts best, as far as their outcomes are known at `row`."""
     if not others:
         return 0.0
-    horizons = [other.cell.horizon for other in others]
     parts = [_evidence(other, row - other.cell.horizon) for other in others]
-    weights = [own / horizon for own, horizon in zip(shares_of_their_own(horizons), horizons, strict=True)]
-    weight = np.repeat(weights, [len(evidence) for evidence, _, _ in parts])
-    evidence, outcome, base_odds = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return blend_slope(evidence, outcome, base_odds, weight)
+    own = shares_of_their_own([other.cell.horizon for other in others])
+    weights = [share * part.weight for share, part in zip(own, parts, strict=True)]
+    evidence, outcome, base_odds = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("evidence", "outcome", "base_odds")
+    )
+    return blend_slope(evidence, outcome, base_odds, np.concatenate(weights))
 
 
-def _evidence(whole: Backtest, last: int) -> tuple[Values, Values, Values]:
-    """Evidence, outcomes and log-odds of the base rate on the test rows up to `last`."""
+@dataclass(frozen=True)
+class _Evidence:
+    """What the slope is fitted to, arrays of shape (n,): see `blend_slope`."""
+
+    evidence: Values
+    outcome: Values
+    base_odds: Values
+    weight: Values
+
+
+def _evidence(whole: Backtest, last: int) -> _Evidence:
+    """The test rows up to `last`."""
     past = slice(np.searchsorted(whole.rows, last, side="right"))
-    return whole.evidence[past], whole.outcome[past], logit(whole.base[past])
+    weight = recency(whole.rows[past], last) / whole.cell.horizon
+    return _Evidence(whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight)
 
 
 def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
@@ -156,6 +177,7 @@ def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
         "skill_high": test.high,
         "skill_error": test.standard_error,
         "p_value": test.p_value,
+        "barred": too_little(test.skill) or whole.recent().against,
         "blocks": test.blocks,
         "calibration_slope": slope,
         "calibration_intercept": intercept,

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 PRIOR_SCALE = 0.3  # a priori, the share of its claimed evidence that a model of daily returns is worth
+HALF_LIFE = 2500  # rows, ten years, after which evidence counts half: what is known tends to be traded away
 STEPS = 25
+
+
+def recency(rows: NDArray[np.intp], now: int) -> Values:
+    """How much evidence of `rows` counts at the row `now`, shape (n,): 1 if new, the less the older."""
+    counts: Values = 0.5 ** ((now - rows) / HALF_LIFE)
+    return counts
 
 
 def blend_slope(

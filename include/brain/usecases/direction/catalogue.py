@@ -73,6 +73,9 @@ class AssetSpec(Section):
     sources: tuple[Annotated[JoinedSource, BeforeValidator(_named), AfterValidator(_no_targets)], ...] = Field(
         (), description="Other tables whose columns become features; a table's name alone takes the defaults."
     )
+    asset_class: str = Field(
+        "", description="Assets of one class are each other's peers: their share of ups steadies each one's base rate."
+    )
     description: str = Field("", description="For people: what the asset is.")
     training: TrainingSettings = Field(TrainingSettings(), description="How models are searched, refreshed and gated.")
     quality: QualitySettings = Field(QualitySettings(), description="What the quality gate looks at.")

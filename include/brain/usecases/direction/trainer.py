@@ -86,7 +86,8 @@ def train_asset(
     except TrainingError as error:
         return [_failed(model_key(spec.name, horizon), error) for horizon in chosen]
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
-    asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers), history.data, moment.at, force)
+    strengths = history.peers.strengths_by_row(list(dataset.labels), dataset.dates) if history.peers else {}
+    asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers, strengths), history.data, moment.at, force)
     with quiet_single_thread():
         found = [_train_model(asset, horizon, champions.get(horizon)) for horizon in chosen]
         backtests = [one.whole for one in found if isinstance(one, _Model) and one.whole]
@@ -265,6 +266,7 @@ def _made_from(cell: Cell) -> dict[str, Any]:
     return {
         "share": float(rates.shares(cell.horizon, np.array([row]))[0]),
         "usual_share": rates.peers_at(cell.horizon, row),
+        "strength": rates.strength_at(cell.horizon, row),
         "likeness": rates.likeness(row),
         "window": rates.window(row),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from brain.core.errors import SourceTableError
@@ -39,7 +40,9 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
             remedy=f"Extract it; `brain doctor` says what its rows lack, `extraction_runs` why {asset} was refused.",
         )
     names, horizons = run.section.names, run.section.horizons
-    counts = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
+    classes = {asset.name: asset.asset_class for asset in run.section.assets}
+    counted = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
+    counts = run.once("up counts by class", lambda: replace(counted, classes=classes))
     data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
     champions = {key: found for key, found in run.store.champion_summaries([asset]).items() if _is_known(key)}
     return train_asset(
