@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from datetime import UTC, datetime
-from tempfile import mkstemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from brain import __version__
+from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
 from brain.cli_models import app as models_app
-from brain.core.errors import BrainError, SettingsError, UnforeseenError
+from brain.core.errors import BrainError
 from brain.core.moment import entered
 from brain.display import PlainConsole, marked
 
@@ -91,47 +90,19 @@ def main() -> None:
     The traceback of an error that nobody foresaw is kept in a file; with BRAIN_DEBUG set, it is shown instead.
     """
     try:
-        _refuse_bytes(sys.argv[1:])
+        refuse_bytes(sys.argv[1:])
         app()
     except BrainError as error:
         told = error
     except Exception as error:
         if os.environ.get("BRAIN_DEBUG"):
             raise
-        told = _unforeseen(error)
+        told = unforeseen(error)
     else:
         return
     line = Text.assemble((type(told).__name__, "bold red"), f" {told}")
     PlainConsole(stderr=True).print(line, highlight=False, soft_wrap=True)
     sys.exit(1)
-
-
-def _refuse_bytes(words: list[str]) -> None:
-    """No name, reason or query is anything but text: databases take UTF-8."""
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise SettingsError(
-                "the command line",
-                found=f"{word!a}, which is no UTF-8",
-                expected="text",
-                remedy="Type the name as `brain models list` prints it.",
-            ) from None
-
-
-def _unforeseen(error: Exception) -> UnforeseenError:
-    """What a person is told of an error that nobody foresaw; its traceback goes to a file that only they can read."""
-    number, path = mkstemp(prefix="brain-error-", suffix=".log", text=True)
-    with os.fdopen(number, "w", errors="backslashreplace") as file:
-        traceback.print_exception(error, file=file)
-    first = next(iter(str(error).splitlines()), "").encode(errors="backslashreplace").decode()
-    return UnforeseenError(
-        "the command",
-        found=f"{type(error).__name__}: {first[:300]}",
-        expected="every case to be handled",
-        remedy=f"Report it with the traceback in {path}; BRAIN_DEBUG=1 shows it here.",
-    )
 
 
 @app.command()

@@ -131,38 +131,32 @@ def save_model_to_brain(
         model_name: What it predicts: RETURNS25.
         features: The columns it takes, in order; by default all numeric columns of `sample`.
         source_conn: The name of the source connection (stored as it is), or its URL or engine (stored encrypted).
-        created_on: When it was made, with a time zone and not in the future; now by default. A model made before the
-            present champion was is stored but not promoted.
-        settings: By default from the environment.
-        counters: As of `ModelStore.open`.
+        created_on: With a time zone, not in the future; now by default. One before the champion's is not promoted.
+        settings, counters: As of `ModelStore.open`; settings by default from the environment.
 
     Raises:
-        MomentRefused: `created_on` lies in the future: runs would keep an older champion, and training could not
-            replace this one.
+        MomentRefused: `created_on` lies in the future, where no run would publish the model, nor training replace it.
         StoreError: Something given is not what it should be, or the model cannot be exported faithfully.
     """
-    key = _key(use_case, collection, model_name)
     require_model(model)
-    names, rows = sample_rows(sample, features)
-    tables, told = texts("source_tables", source_tables), text("description", description, empty=True)
-    created = _created(created_on)
+    (names, rows), created = sample_rows(sample, features), _created(created_on)
     window = _window(sample, created)
     settings = settings or Settings.load()
     candidate = Candidate(
-        key=key,
+        key=_key(use_case, collection, model_name),
         pipeline=model,
         parameters=_parameters(model),
         features=names,
         head=AS_IT_IS if len(getattr(model, "classes_", ())) == TWO_CLASSES else Identity(),
         metrics={},
         window=window,
-        data=DataReference(Sha256(hashlib.sha256(rows.tobytes()).hexdigest()), window.last, tables),
+        data=_data(rows, window, source_tables),
         decision=Decision("search", "saved from a notebook"),
         seed=0,
         trained_at=created,
         searched_at=created,
         check_rows=rows[-CHECK_ROWS:],
-        description=told,
+        description=text("description", description, empty=True),
     )
     source = describe_source(source_conn if source_conn is not None else settings.source_ref, settings.encryption_keys)
     (outcome,) = ModelStore.open(settings, use_case, counters).add([candidate], connection=source)
@@ -227,6 +221,11 @@ def _window(sample: pd.DataFrame, created: datetime) -> TrainingWindow:
     day = created.astimezone(UTC).date()
     first, last = days_of(sample) or (day, day)
     return TrainingWindow(first, last, last, len(sample))
+
+
+def _data(rows: NDArray[np.float64], window: TrainingWindow, source_tables: Any) -> DataReference:
+    sha256 = Sha256(hashlib.sha256(rows.tobytes()).hexdigest())
+    return DataReference(sha256, window.last, texts("source_tables", source_tables))
 
 
 def _parameters(model: Any) -> dict[str, Any]:
