@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from brain.learning.training_rows import TrainingRows
 
 MEMBERS = 3  # pipelines of which a model is the mean
-# At most so many of them are of one family. With one of each, more was recovered of every kind of planted signal than
-# with two (seeds that no benchmark reports): in little data plain models look best, and what only others see is missed.
+# At most so many of them are of one family: members that err alike average nothing away. Two instead of one gave the
+# same on planted signals, within a point or two, and cost a little more.
 OF_A_FAMILY = 1
 UNPRUNED = 3  # trials before the first one that may be given up early
 

@@ -41,7 +41,9 @@ FAMILY = Family(
     preprocessing=UNSCALED,
     takes_missing=True,
     # Shallow trees for what a feature says alone, deep ones for what two say together, stumps where there is little of
-    # either. They take all features each time, so that the seed changes nothing.
+    # either. They take all features each time, so that the seed changes nothing. Chosen on the demo: with stumps and
+    # without chance in the features the mean skill of 12 cells went from 1.3 % to 1.7 %. Weak planted products and
+    # xors lost by it.
     first_trials=(
         {"select": "none", "trees": 40, "rate": 0.05, "leaves": 4, "leaf": 0.05, "features": 1.0, "ridge": 10.0},
         {"select": "none", "trees": 60, "rate": 0.07, "leaves": 15, "leaf": 0.02, "features": 1.0, "ridge": 10.0},
