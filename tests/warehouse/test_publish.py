@@ -38,7 +38,7 @@ def catalogue(assets: str = "GOLD, SILVER", horizons: str = "5, 20, 21, 161") ->
 
 def cells(shown: Assets, probability: float = 0.6, as_of: str = "2024-01-05") -> pd.DataFrame:
     rows = [
-        (asset.name, horizon, as_of, probability, 0.55, 0.01, True, 1, MONDAY.at.isoformat(), "", "ab" * 32)
+        (asset.name, horizon, as_of, probability, 0.55, 0.01, True, 1, MONDAY.at.isoformat(), "", "ab" * 32, None)
         for asset in shown.assets
         for horizon in asset.horizons
     ]
