@@ -66,7 +66,12 @@ def run(quick: bool) -> Report:
     ]
     figures = _figures(cells, years) | _figures(linear, years, lambda cell: cell.uncalibrated, "logistic_")
     seconds = QUICK_FLAML_SECONDS if quick else FLAML_SECONDS
+    rival = "FLAML was not run this time (BRAIN_WITHOUT_FLAML)."
     if not os.environ.get("BRAIN_WITHOUT_FLAML"):
+        rival = (
+            f"FLAML {automatic_search.VERSION}: the last cut-off, each series at one horizon in turn, {seconds:.0f} s "
+            "of search a cell on one core, folds in time order."
+        )
         rival_rows, rival_figures = _beside_flaml(cells, jobs_of, years, seconds)
         rows, figures = rows + rival_rows, figures | rival_figures
     rows += [
@@ -101,8 +106,7 @@ def run(quick: bool) -> Report:
             f"Of {figures['claims']} claims of skill {figures['claims_that_held']} were followed by a log loss no "
             "higher than the plain share's.",
             f"A horizon is left out of cut-offs that know fewer than {LEAST_SPANS} spans of it.",
-            f"FLAML {automatic_search.VERSION}: the last cut-off, each series at one horizon in turn, {seconds:.0f} s "
-            "of search a cell on one core, folds in time order.",
+            rival,
             "Logistic regression: median for what is missing, standard scores, scikit-learn's default penalty.",
         ],
     )
