@@ -96,20 +96,24 @@ def run(quick: bool) -> Report:
         ),
         rows=rows,
         figures=figures,
-        notes=[
-            "A cell is a series at a horizon after one cut-off: its log loss on every row until the next cut-off, 252 "
-            "rows later (104 of weekly, 60 of monthly series).",
-            f"No worse: log loss at most {TOLERANCE:.1%} above that of the share of ups among the labels known at the "
-            "cut-off. Skill is 1 - log loss / that share's.",
-            "Mean skill: over cells; pooled skill: of all rows together. Intervals: 95 %, by a bootstrap that draws "
-            "calendar years with all their rows, whatever the series and the horizon.",
-            f"Of {figures['claims']} claims of skill {figures['claims_that_held']} were followed by a log loss no "
-            "higher than the plain share's.",
-            f"A horizon is left out of cut-offs that know fewer than {LEAST_SPANS} spans of it.",
-            rival,
-            "Logistic regression: median for what is missing, standard scores, scikit-learn's default penalty.",
-        ],
+        notes=_notes(figures, rival),
     )
+
+
+def _notes(figures: dict[str, Any], rival: str) -> list[str]:
+    return [
+        "A cell is a series at a horizon after one cut-off: its log loss on every row until the next cut-off, 252 "
+        "rows later (104 of weekly, 60 of monthly series).",
+        f"No worse: log loss at most {TOLERANCE:.1%} above that of the share of ups among the labels known at the "
+        "cut-off. Skill is 1 - log loss / that share's.",
+        "Mean skill: over cells; pooled skill: of all rows together. Intervals: 95 %, by a bootstrap that draws "
+        "calendar years with all their rows, whatever the series and the horizon.",
+        f"Of {figures['claims']} claims of skill {figures['claims_that_held']} were followed by a log loss no "
+        "higher than the plain share's.",
+        f"A horizon is left out of cut-offs that know fewer than {LEAST_SPANS} spans of it.",
+        rival,
+        "Logistic regression: median for what is missing, standard scores, scikit-learn's default penalty.",
+    ]
 
 
 def _jobs(series: Sequence[Series], cuts: int) -> Iterator[list[Job]]:

@@ -217,6 +217,8 @@ def test_what_was_committed_to_the_source_survives_a_kill(known_home: Path) -> N
     kill_every_process_of(running.postgres)
     servers.up(known_home, durable=False)
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('just_made') IS NOT NULL")
+        assert cursor.fetchone() == (True,)
         cursor.execute("DROP TABLE just_made")
 
 

@@ -61,8 +61,9 @@ def test_a_report_names_the_units_of_chunks_that_died(results: list[list[dict[st
         reported([{"use_case": "direction", "units": ["VIX", "GOLD"]}], results)
 
 
-def test_a_report_on_units_that_went_through_is_silent() -> None:
-    reported(
-        [{"use_case": "direction", "units": ["VIX"]}],
-        [[{"use_case": "direction", "unit": "VIX", "ok": True, "reason": "1 skip"}]],
-    )
+def test_a_report_fails_only_where_a_unit_did_not_go_through() -> None:
+    planned = [{"use_case": "direction", "units": ["VIX"]}]
+    result = {"use_case": "direction", "unit": "VIX", "ok": True, "reason": "1 skip"}
+    reported(planned, [[result]])
+    with pytest.raises(AirflowFailException, match="VIX"):
+        reported(planned, [[{**result, "ok": False}]])

@@ -266,6 +266,13 @@ def test_text_that_is_no_text_stops_no_other(judged: ModelStore) -> None:
     only_gold_is_refused(judged, "bytes that are no document")
 
 
+def test_a_time_without_a_date_stops_no_note_on_the_others(judged: ModelStore) -> None:
+    """The validator refuses the note, and the server's answer quotes the document."""
+    put(judged, {**stored(judged), "version": DatetimeMS(2**60)})
+    assert judged.mark_revised("GOLD", "corrected", END) == 0
+    assert judged.mark_revised("SILVER", "corrected", END) == 1
+
+
 @pytest.mark.parametrize("name", ["entity", "target", "use_case"])
 @pytest.mark.parametrize("collection", ["champions", "models", "decisions"])
 def test_a_document_without_a_key_stops_no_command(judged: ModelStore, collection: str, name: str) -> None:

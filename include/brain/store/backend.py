@@ -10,7 +10,7 @@ from gridfs import GridFSBucket
 
 from brain.core.counters import Counters
 from brain.core.keys import ModelKey
-from brain.store.reading import RAW
+from brain.store.reading import LENIENT, RAW
 from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS
 
 if TYPE_CHECKING:
@@ -40,15 +40,19 @@ class Backend:
 
     @property
     def models(self) -> Collection[dict[str, Any]]:
-        return self.database[MODELS]
+        """For writing, like the next two; see `raw` for reading."""
+        return self._written(MODELS)
 
     @property
     def champions(self) -> Collection[dict[str, Any]]:
-        return self.database[CHAMPIONS]
+        return self._written(CHAMPIONS)
 
     @property
     def decisions(self) -> Collection[dict[str, Any]]:
-        return self.database[DECISIONS]
+        return self._written(DECISIONS)
+
+    def _written(self, collection: str) -> Collection[dict[str, Any]]:
+        return self.database.get_collection(collection, codec_options=LENIENT)
 
     def raw(self, collection: str) -> Collection[RawBSONDocument]:
         """A collection whose documents are to be decoded one by one; see `brain.store.reading`."""

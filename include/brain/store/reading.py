@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 OPTIONS: CodecOptions[Document] = CodecOptions(tz_aware=True)
-RAW = CodecOptions(
-    RawBSONDocument,
-    tz_aware=True,
-    unicode_decode_error_handler="replace",
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+# Whatever a document holds, the server's answer about it is read: a write that it refuses quotes the document.
+LENIENT: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+RAW = LENIENT.with_options(document_class=RawBSONDocument)
 
 
 def decoded(raw: RawBSONDocument, subject: str) -> Document:
