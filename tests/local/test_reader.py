@@ -179,6 +179,7 @@ def test_a_reader_that_never_ends_is_disconnected_by_whom_it_keeps_waiting(
 def test_another_writer_that_never_ends_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrade, "READER_SECONDS", 0)
     monkeypatch.setattr(upgrade, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(upgrade, "LAST_SECONDS", 1)
     show(settings, SALES, frame(BERN))
     with closing(login(settings.warehouse_url.get_secret_value())) as owner, owner.cursor() as cursor:
         cursor.execute("SELECT * FROM sales")

@@ -153,6 +153,7 @@ def test_the_reader_can_neither_take_nor_read_a_fence(settings: Settings) -> Non
 def test_a_writer_that_waits_too_long_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("brain.warehouse.connection.LOCK_SECONDS", 1)
     monkeypatch.setattr("brain.warehouse.upgrade.PATIENCE_SECONDS", 1)
+    monkeypatch.setattr("brain.warehouse.upgrade.LAST_SECONDS", 1)
     show(settings, SALES, frame(("Bern", 1, 10, 2.5)))
     with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
         hold(cursor, "shops")
