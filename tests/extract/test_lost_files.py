@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from brain.lake.manifest import Manifest
 
+pytestmark = pytest.mark.slow
+
 ROWS = 600
 DAYS = last_dates(asset_frame(ROWS), ROWS)
 LAST = DAYS[-1]

@@ -22,6 +22,8 @@ from brain.usecases.direction.dataset import prepare
 from brain.usecases.direction.trainer import History, train_asset
 
 Spec = Callable[..., AssetSpec]
+pytestmark = pytest.mark.slow
+
 NOW = Moment(datetime(2024, 1, 2, tzinfo=UTC))
 
 

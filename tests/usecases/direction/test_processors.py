@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WITHOUT = "X86_V4 AVX512_ICL AVX512_SPR"  # NumPy ignores the older names without a word
 HORIZONS = (1, 20)
 SAME = 1e-9
