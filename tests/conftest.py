@@ -13,21 +13,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
-from psycopg2 import sql
-from pydantic import SecretStr
 
 from brain.core.settings import Settings
-from brain.store.connection import disconnect
 from local import servers as embedded
-from local.databases import copy_database
 from local.servers import Servers
+from tests.databases import fresh_connections, fresh_models
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 STARTING = {  # fixtures that start servers, or another Airflow
@@ -91,13 +86,8 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def model_database(servers: Servers) -> Iterator[str]:
     """The name of a fresh Mongo database and of its user, who has rights on no other; dropped afterwards."""
-    name = f"brain_{uuid.uuid4().hex[:12]}"
-    servers.mongo.admit(servers.mongo_port, name)
-    yield name
-    disconnect(SecretStr(servers.mongo.url(servers.mongo_port, name)))
-    with servers.mongo.administrator(servers.mongo_port) as client:
-        client.drop_database(name)
-        client.admin.command("dropUser", name)
+    with fresh_models(servers) as name:
+        yield name
 
 
 @pytest.fixture
@@ -109,16 +99,8 @@ def connections(all_connections: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def all_connections(servers: Servers, model_database: str) -> Iterator[dict[str, str]]:
     """The BRAIN_* variables of fresh, empty databases, dropped afterwards."""
-    source, warehouse = (model_database.replace("brain", name) for name in ("market", "warehouse"))
-    with closing(servers.postgres.connect("postgres", servers.postgres_port)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            copy_database(cursor, "market", source)
-            copy_database(cursor, "warehouse", warehouse)
-            given = servers.connections(source, warehouse, model_database)
-            yield given
-            for name in (source, warehouse):
-                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_connections(servers, model_database) as given:
+        yield given
 
 
 @pytest.fixture

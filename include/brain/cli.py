@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__
+from brain import __version__, cli_backup
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
@@ -302,6 +302,10 @@ def repair(
     console.print(table)
     console.print("Nothing was changed. If this is right: the same command with --yes.", highlight=False)
     raise typer.Exit(1)
+
+
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
 
 
 @app.command()

@@ -26,6 +26,7 @@ STOP_SECONDS = 30.0
 CODE_AUTHENTICATION_FAILED = 18
 CODE_UNAUTHORIZED = 13
 CODE_ALREADY_INITIALIZED = 23
+CODE_USER_EXISTS = 51003
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,13 @@ class Mongo:
         roles = [{"role": role, "db": database} for role in ("readWrite", "dbAdmin")]
         with self.administrator(port) as client:
             known = client.admin.command("usersInfo", database)["users"]
-            verb = "updateUser" if known else "createUser"
-            client.admin.command(verb, database, pwd=self.password, roles=roles)
+            try:
+                verb = "updateUser" if known else "createUser"
+                client.admin.command(verb, database, pwd=self.password, roles=roles)
+            except OperationFailure as error:  # a slow answer makes the driver ask twice
+                if error.code != CODE_USER_EXISTS:
+                    raise
+                client.admin.command("updateUser", database, pwd=self.password, roles=roles)
 
     def administrator(self, port: int) -> pymongo.MongoClient[dict[str, Any]]:
         """A client with every right."""
@@ -154,7 +160,11 @@ class Mongo:
                 if error.code != CODE_ALREADY_INITIALIZED:
                     raise
             self._await_primary(client)
-            client.admin.command("createUser", ROOT, pwd=self.root_password, roles=["root"])
+            try:
+                client.admin.command("createUser", ROOT, pwd=self.root_password, roles=["root"])
+            except OperationFailure as error:  # a slow answer makes the driver ask twice
+                if error.code != CODE_USER_EXISTS or not self._accepts_root(port):
+                    raise
 
     def _accepts_root(self, port: int) -> bool:
         with self.administrator(port) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate
-from brain.store import connection
+from brain.store import connection, copying
 from brain.store.browse import history
 from brain.store.champions import Champion
 from brain.store.models import ModelStore
@@ -84,6 +85,31 @@ def test_versions_champions_rollback_and_pruning_work_without_transactions(
     (champion,) = standalone.champions(["GOLD"])
     assert isinstance(champion, Champion)
     assert champion.model.version == 3
+
+
+class Buffer(io.BytesIO):
+    """Where a backup would write."""
+
+    entries = 0
+
+
+def test_a_backup_reads_it_pointers_first(
+    standalone: ModelStore, store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    standalone.add([make_candidate()])
+    source, target = standalone.backend.database, store.backend.database
+    names = copying.collections(source)
+    assert names[:3] == ["champions", "decisions", "models"]
+    copying.empty(target)
+    with copying.one_point(source) as session:
+        assert session is None
+        for name in reversed(names):
+            sink = Buffer()
+            copying.copy_out(source, name, sink, session)
+            assert copying.copy_in(target, name, io.BytesIO(sink.getvalue())) == sink.entries
+    assert store.load(GOLD).document == standalone.load(GOLD).document
+    with copying.one_point(target) as session:
+        assert session is not None
 
 
 def test_a_crash_between_version_and_pointer_leaves_the_old_champion(

@@ -27,6 +27,7 @@
         ├── WorkerDied              the process that worked on a unit died each time; the others went on
         ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
+        ├── BackupError             a backup is damaged or foreign, or there is something where it is to be restored
         └── PublishError            the rows about to be published failed a check; nothing was published
 
 Orchestration maps the two branches onto Airflow's retry rules, once.
@@ -152,6 +153,10 @@ class QueryRefused(Terminal):
 
 class PublishError(Terminal):
     """The rows about to be published failed a check; nothing was published."""
+
+
+class BackupError(Terminal):
+    """A backup is damaged or foreign, or there is something where it is to be restored."""
 
 
 class WorkerDied(Terminal):

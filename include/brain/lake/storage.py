@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-_TEMPORARY = ".writing"
+UNFINISHED = ".writing"  # how the name of a file ends that is being written
 LARGEST = 2**31  # bytes; no file of the lake comes near
 LOCK_SECONDS = 120.0
 _TRY_SECONDS = 0.05
@@ -179,7 +179,7 @@ class LocalStorage(Storage):
     def _written(self, name: str, content: bytes, *, sync: bool = True) -> Iterator[Path]:
         """A temporary file beside `name`, to be renamed; nothing of it is left after a failure."""
         path = self._folder / name
-        temporary = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
         try:
             try:
                 temporary.write_bytes(content)
@@ -196,7 +196,7 @@ class LocalStorage(Storage):
 
     def names(self, folder: str) -> list[str]:
         try:
-            return sorted(n for n in os.listdir(self._folder / folder) if not n.endswith(_TEMPORARY))  # noqa: PTH208
+            return sorted(n for n in os.listdir(self._folder / folder) if not n.endswith(UNFINISHED))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -223,6 +223,8 @@ class LocalStorage(Storage):
                 _sync_all(paths)
         except OSError as error:
             raise self._failed("", error) from error
+        done = {*paths}
+        self._own.unsynced = [path for path in getattr(self._own, "unsynced", []) if path not in done]
 
     def _unsynced(self) -> list[Path]:
         """What this thread has written for the coming `replace`."""
@@ -249,7 +251,7 @@ class LocalStorage(Storage):
         """Delete temporary files last written before then; a younger one may be in the writing."""
         count = 0
         try:
-            for path in self._folder.rglob(f"*{_TEMPORARY}"):
+            for path in self._folder.rglob(f"*{UNFINISHED}"):
                 with contextlib.suppress(FileNotFoundError):  # its writer has just finished
                     if path.stat().st_mtime < before.timestamp():
                         path.unlink()

@@ -148,7 +148,7 @@ def refuse_older(counter: int, last: int, subject: str) -> None:
             f"an old pointer that was put back (counter {counter})",
             f"counter {last} or a later one",
             "It was not used. Train the model again or roll it back to a version; after restoring a backup of MongoDB,"
-            " see docs/store.md.",
+            " see docs/backup.md.",
         )
 
 

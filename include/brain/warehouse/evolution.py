@@ -140,7 +140,7 @@ def bring_up_to_date(cursor: Cursor, layout: Layout, found: Facts | None, patter
     for statement in _comments(layout, found):
         cursor.execute(statement)
     if found is None or not found.readable:
-        _grant_read(cursor, layout)
+        grant_read(cursor, layout.identifier)
     declared = {column.identifier for column in layout.columns}
     return tuple(name for name in (found.columns if found else ()) if name not in declared)
 
@@ -219,13 +219,13 @@ def _comments(layout: Layout, found: Facts | None) -> Iterator[sql.Composed]:
             )
 
 
-def _grant_read(cursor: Cursor, layout: Layout) -> None:
-    """Let the reader role read the table, where a role of that name exists."""
+def grant_read(cursor: Cursor, table: str) -> None:
+    """Let the reader role read a table, where a role of that name exists."""
     cursor.execute(
         "SELECT nspname, has_schema_privilege(rolname, namespace.oid, 'USAGE')"
         " FROM pg_roles, pg_class AS relation JOIN pg_namespace AS namespace ON namespace.oid = relnamespace"
         " WHERE rolname = %s AND relation.oid = to_regclass(quote_ident(%s))",
-        (READER_ROLE, layout.identifier),
+        (READER_ROLE, table),
     )
     row = cursor.fetchone()
     if row is None:
@@ -234,7 +234,7 @@ def _grant_read(cursor: Cursor, layout: Layout) -> None:
     role = sql.Identifier(READER_ROLE)
     if not may_enter:
         cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
-    cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(layout.identifier), role))
+    cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(table), role))
 
 
 def _require_table(layout: Layout, found: Facts) -> None:

@@ -1,0 +1,1 @@
+"""Backup and restore of the brain, the lake and the warehouse, to one point in time."""
