@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from benchmarks.bounds import exactly
 from benchmarks.report import Report
 from brain.extract.asof import aggregate, asof_positions, take_known
 
@@ -15,13 +16,15 @@ SOURCES = 10
 COLUMNS = 4
 ROWS, ROWS_QUICK = 100_000, 20_000
 MAX_AGE = np.timedelta64(30, "D")
+HOLDS = {"cells_that_differ": exactly(0)}
+TIMED = ("*_seconds", "*_ratio")
 
 
 def run(quick: bool) -> Report:
-    rows, repeats = (ROWS_QUICK, 5) if quick else (ROWS, 15)
+    rows, repeats = (ROWS_QUICK, 2) if quick else (ROWS, 15)
     left = pd.DataFrame({"Date": np.datetime64("1700-01-01", "us") + np.arange(rows) * np.timedelta64(1, "D")})
     sources = [_source(rows, number) for number in range(SOURCES)]
-    ours, theirs = [], []
+    ours, theirs, differing = [], [], 0
     for _ in range(repeats):
         start = time.perf_counter()
         found = _ours(left, sources)
@@ -29,7 +32,7 @@ def run(quick: bool) -> Report:
         start = time.perf_counter()
         expected = _pandas(left, sources)
         theirs.append(time.perf_counter() - start)
-        np.testing.assert_array_equal(found.T, expected)
+        differing += int((~np.isclose(found.T, expected, rtol=0, atol=0, equal_nan=True)).sum())
     seconds, pandas_seconds = statistics.median(ours), statistics.median(theirs)
     windows, windows_pandas = _windows(rows, repeats)
     return Report(
@@ -40,6 +43,7 @@ def run(quick: bool) -> Report:
             ("daily min/mean/max/count/std", windows, windows_pandas, f"{windows_pandas / windows:.1f}x faster"),
         ],
         figures={
+            "cells_that_differ": differing,
             "asof_seconds": round(seconds, 4),
             "merge_asof_seconds": round(pandas_seconds, 4),
             "asof_ratio": round(pandas_seconds / seconds, 2),

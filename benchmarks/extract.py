@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from benchmarks.bounds import at_least, exactly
 from benchmarks.market.tables import Market, asset_frame, market
 from benchmarks.report import Report
 from brain.core.moment import Moment
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
 
     from brain.extract.report import ExtractionReport
 
-HISTORIES = (3_000, 30_000, 100_000)
+HISTORIES, QUICK_HISTORIES = (3_000, 30_000, 100_000), (1_000, 3_000)
 WIDE = 5_000
-FLEET, FLEET_QUICK = 1_000, 40
+FLEET, FLEET_QUICK = 1_000, 6
 CHUNKS = 10
 BASELINES = {"pandas": "full read", "full": "own full extraction"}
 NOW = Moment(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+HOLDS = {"fleet_assets": at_least(FLEET_QUICK), "contents_that_differ": exactly(0)}
+TIMED = ("*_ratio", "*_growth_*", "*_seconds", "*_mb")
 
 
 def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:  # noqa: ARG001
@@ -49,11 +52,12 @@ def open_gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> Ga
 
 
 def run(quick: bool) -> Report:
-    repeats = 15 if quick else 51
+    repeats, histories = (3, QUICK_HISTORIES) if quick else (51, HISTORIES)
     with market() as source:
-        incremental = _incremental(source, repeats)
+        incremental, differing = _incremental(source, histories, repeats)
         fleet = _fleet(source, FLEET_QUICK if quick else FLEET)
     rows, figures = _table(incremental, fleet)
+    figures["contents_that_differ"] = differing
     return Report(
         title=f"Extraction of tables with 35 columns: median of {repeats}, sides interleaved",
         columns=("what", "rows", "seconds", "against", "ratio"),
@@ -89,27 +93,28 @@ class Timings:
         return statistics.median(self.sides[side])
 
 
-def _incremental(source: Market, repeats: int) -> list[Timings]:
+def _incremental(source: Market, histories: tuple[int, ...], repeats: int) -> tuple[list[Timings], int]:
     """All lengths and all sides in turn, so that noise of the machine hits them alike.
+
+    Also how many lakes, brought up day by day, have other content than one extracted in one go.
 
     Each length is the first of a round equally often: that one finds the caches as a full read has left them.
     """
-    timings = [Timings(rows) for rows in HISTORIES]
-    for rows in HISTORIES:
+    timings = [Timings(rows) for rows in histories]
+    for rows in histories:
         source.put(f"H{rows}", _history(rows))
     with tempfile.TemporaryDirectory() as folder, closing(connect_source(source.source_url)) as reader:
-        lakes = {rows: Lake(f"{folder}/{rows}") for rows in HISTORIES}
-        days = {rows: _day(_history(rows), -repeats - 2) for rows in HISTORIES}
-        for rows in HISTORIES:
+        lakes = {rows: Lake(f"{folder}/{rows}") for rows in histories}
+        days = {rows: _day(_history(rows), -repeats - 2) for rows in histories}
+        for rows in histories:
             _extract(reader, lakes[rows], rows, days[rows])
         for repeat in range(repeats):
             for timing in _rotated(timings, repeat):
                 _daily(reader, lakes[timing.rows], days, timing)
             for timing in timings if repeat < 5 else timings[:1]:
                 _in_full(reader, days, timing, f"{folder}/full-{timing.rows}-{repeat}", source.source_url)
-        for rows in HISTORIES:
-            _agree(reader, lakes[rows], rows, days[rows], f"{folder}/check-{rows}")
-    return timings
+        same = [_agree(reader, lakes[rows], rows, days[rows], f"{folder}/check-{rows}") for rows in histories]
+    return timings, same.count(False)
 
 
 def _history(rows: int) -> pd.DataFrame:
@@ -132,7 +137,7 @@ def _daily(reader: Source, lake: Lake, days: dict[int, dt.date], timing: Timings
 def _in_full(reader: Source, days: dict[int, dt.date], timing: Timings, fresh: str, url: str) -> None:
     rows = timing.rows
     timing.add("full", _timed(partial(_extract, reader, Lake(fresh), rows, days[rows]), "new"))
-    if rows == HISTORIES[0]:
+    if rows == min(days):
         timing.add("pandas", _timed(partial(_pandas, url, rows, Path(fresh)), "written"))
 
 
@@ -169,13 +174,13 @@ def _pandas(url: str, rows: int, folder: Path) -> str:
     return "written"
 
 
-def _agree(reader: Source, lake: Lake, rows: int, day: dt.date, fresh: str) -> None:
-    """Day by day and in one go must have given the same content."""
+def _agree(reader: Source, lake: Lake, rows: int, day: dt.date, fresh: str) -> bool:
+    """Whether day by day and in one go gave the same content."""
     whole = _report(reader, Lake(fresh), rows, day).snapshot
     latest = lake.latest(SPACE, f"H{rows}")
     assert whole is not None
     assert latest is not None
-    assert whole.data_sha256 == latest.data_sha256
+    return whole.data_sha256 == latest.data_sha256
 
 
 def _day(frame: pd.DataFrame, position: int) -> dt.date:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.bounds import at_least, at_most, exactly
 from benchmarks.grid import leaks
 from benchmarks.grid.series import planted, random_walk
 from benchmarks.report import Report
@@ -31,6 +32,15 @@ WALKS, QUICK_WALKS = 20, 2
 WALK_ROWS = (1000, 2000, 3000)
 QUICK_ROWS = 2000
 QUICK_ASSETS = ("SP500", "VIX")
+HOLDS = {
+    "exact, *": exactly(1),
+    "shifted, *": exactly(1),
+    "centred, *": exactly(1),
+    "full-sample, *": at_least(0.9),
+    "hard, *": at_least(0.5),
+    "honest: *": at_most(0.02),
+}
+TIMED = ("share_of_training",)
 KINDS = {
     "exact": leaks.exact,
     "shifted": leaks.early,
@@ -66,7 +76,8 @@ def run(quick: bool) -> Report:
             _count(counts, ("honest: made up", where), frame, leaks.honest(frame, number))
     rows = [(kind, where, one.columns, f"{one.found / one.columns:.1%}") for (kind, where), one in counts.items()]
     figures = {f"{kind}, {where}": round(one.found / one.columns, 4) for (kind, where), one in counts.items()}
-    figures["share_of_training"] = 0.0 if quick else round(_share_of_training(demo["SP500"]), 4)
+    if not quick:
+        figures["share_of_training"] = round(_share_of_training(demo["SP500"]), 4)
     return Report(
         title=f"Leaks: {len(walked)} random walks of {WALK_ROWS[0]} to {WALK_ROWS[-1]} rows, {len(demo)} demo tables",
         columns=("kind", "series", "columns", "left out of training"),

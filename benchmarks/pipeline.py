@@ -18,6 +18,7 @@ import psutil
 import yaml
 from rich.console import Console
 
+from benchmarks.bounds import at_least, exactly
 from benchmarks.report import Report
 from brain import steps
 from brain.core.moment import Moment
@@ -28,19 +29,21 @@ from brain.store.connection import database
 from brain.usecases.direction.catalogue import assets_of
 from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
+from brain.workspace import Workspace, open_workspace
 from local import chain, one_machine, servers
 from local.walkthrough import run_pipeline, start_airflow, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brain.workspace import Workspace, open_workspace
     from local.servers import Servers
 
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 STEPS = ("extract", "train", "judge", "score", "publish")
 NUMBERS = "SELECT asset, horizon, as_of, probability FROM probability_details ORDER BY asset, horizon"
 SAMPLE_SECONDS = 1.0
+HOLDS = {"assets": at_least(1), "models": at_least(1), "repeats": at_least(1), "numbers_that_differ": exactly(0)}
+TIMED = ("*_seconds", "*_mb", "airflow_share")
 
 
 @dataclass
@@ -87,7 +90,7 @@ def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -
     client = start_airflow(airflow, running)
     wait_until_ready(airflow, running, client)
     chain.await_dags(client)
-    direct, through_airflow = Measured(), Measured()
+    direct, through_airflow, differing = Measured(), Measured(), 0
     for _ in range(repeats):
         _empty(workspace)
         _run_direct(workspace, direct)
@@ -96,8 +99,9 @@ def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -
         with through_airflow.step("all"):
             _, failed = run_pipeline(Console(), client, home)
         assert not failed, failed
-        assert ask(workspace.settings.warehouse_url, NUMBERS).rows == expected, "the two sides published other numbers"
-    return _report(workspace, direct, through_airflow, repeats)
+        found = ask(workspace.settings.warehouse_url, NUMBERS).rows
+        differing += len({*found} ^ {*expected})
+    return _report(workspace, direct, through_airflow, repeats, differing)
 
 
 def _run_direct(workspace: Workspace, measured: Measured) -> None:
@@ -128,15 +132,15 @@ def _catalogue(folder: Path, quick: bool) -> Path:
     if not quick:
         return CATALOGUE
     small = {
-        "defaults": {"horizons": [5, 21], "training": {"trials": 2}},
-        "assets": ["GOLD", "SP500", "VIX"],
+        "defaults": {"horizons": [5, 21], "training": {"trials": 1, "folds": 3}},
+        "assets": ["VIX"],
     }
     path = folder / "catalogue.yaml"
     path.write_text(yaml.safe_dump(small))
     return path
 
 
-def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, repeats: int) -> Report:
+def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, repeats: int, differing: int) -> Report:
     cells = sum(len(asset.horizons) for asset in assets_of(workspace.catalogue).assets)
     alone = sum(statistics.median(direct.seconds[step]) for step in STEPS)
     together = statistics.median(through_airflow.seconds["all"])
@@ -157,6 +161,7 @@ def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, r
             "assets": len(assets_of(workspace.catalogue).assets),
             "models": cells,
             "repeats": repeats,
+            "numbers_that_differ": differing,
             **{f"{step}_seconds": statistics.median(direct.seconds[step]) for step in STEPS},
             "train_peak_mb": statistics.median(direct.megabytes["train"]),
             "airflow_seconds": together,
@@ -165,7 +170,7 @@ def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, r
         notes=[
             "Without Airflow: the same steps in this process, training dealt over one process a core.",
             "Through Airflow: from triggering extract_assets to the end of publish_probabilities, Airflow already up.",
-            "Both sides start from an empty lake, store and warehouse and published the same numbers.",
+            f"Both sides start from an empty lake, store and warehouse; {differing} of their published numbers differ.",
         ],
     )
 

@@ -17,6 +17,7 @@ import pandas as pd
 import psycopg2
 from psycopg2 import sql
 
+from benchmarks.bounds import at_least, exactly
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
 from brain.core.moment import Moment
@@ -39,6 +40,14 @@ SELECT *, (SELECT min(probability) FROM probability_details), (SELECT max(probab
 FROM Probabilities
 """
 STEPS = 997  # different values, a publication each
+HOLDS = {
+    "torn": exactly(0),
+    "polls": at_least(500),
+    "publications": at_least(GROWS),
+    "columns_added": at_least(1),
+    "values_seen": at_least(2),
+}
+TIMED = ("p99_*", "largest_ms")
 
 
 @dataclass
@@ -64,7 +73,7 @@ class Polls:
 
 def run(quick: bool) -> Report:
     """The questions of one reader: alone, then beside a publisher and a reader who keeps transactions open."""
-    assets, horizons, polls = (100, 5, 2_000) if quick else (1_000, 20, 100_000)
+    assets, horizons, polls = (50, 5, 1_000) if quick else (1_000, 20, 100_000)
     with benchmark_servers() as variables:
         settings = fresh(variables)
         assert settings.reader_url is not None
@@ -92,8 +101,6 @@ def run(quick: bool) -> Report:
         assert [process.exitcode for process in beside] == [0, 0]
         after = ask_often(settings.reader_url, assets, horizons, polls // 5)
     torn = idle.torn + busy.torn + after.torn
-    assert torn == 0, f"{torn} torn reads"
-    assert len(busy.seen) > 1, "nothing was published meanwhile"
     phases = {"before": idle, "while published": busy, "afterwards": after}
     return Report(
         title=f"{polls:,} polls while {assets:,} assets at {horizons} horizons are published without a break",
@@ -101,6 +108,7 @@ def run(quick: bool) -> Report:
         rows=[_row(name, found, turns if found is busy else 0) for name, found in phases.items()],
         figures={
             "torn": torn,
+            "values_seen": len(busy.seen),
             "polls": len(busy.seconds) + busy.checks,
             "publications": turns,
             "columns_added": len(busy.columns) - 1,

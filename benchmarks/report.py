@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from brain.core.release import Release
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -46,10 +48,16 @@ class Report:
         for note in self.notes:
             console.print(f"- {note}")
 
-    def keep(self, name: str, command: str) -> Path:
-        """Write the table and the figures to ``benchmarks/results/NAME.md``."""
+    def keep(self, name: str, command: str, release: Release, unmet: Sequence[str] = ()) -> Path:
+        """Write the table and the figures to ``benchmarks/results/NAME.md``.
+
+        Args:
+            release: The code that was run.
+            unmet: What does not hold of the figures.
+        """
         path = RESULTS / f"{name}.md"
-        lines = [f"# {self.title}", "", f"Made by `{command}` on {_machine()}.", ""]
+        lines = [f"# {self.title}", "", f"Made by `{command}` on {_machine()}, {_commit(release)}.", ""]
+        lines += [f"**Does not hold**: {complaint}." for complaint in unmet] + ([""] if unmet else [])
         lines += ["| " + " | ".join(self.columns) + " |", "|" + "---|" * len(self.columns)]
         lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in self.rows]
         lines += ["", *(f"- {note}" for note in self.notes), "", "```json", json.dumps(self.figures), "```", ""]
@@ -70,6 +78,12 @@ def median_seconds(work: Callable[[], object], repeats: int = 5) -> float:
 
 def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _commit(release: Release) -> str:
+    if not release.commit:
+        return "from no git checkout"
+    return f"at commit {release.commit[:12]}{'' if release.clean else ' with uncommitted changes'}"
 
 
 def _machine() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from benchmarks.bounds import at_least, at_most, exactly
 from benchmarks.fleet.fill import catalogue, fill
 from benchmarks.fleet.models import END
 from benchmarks.fleet.servers import benchmark_servers, fresh
@@ -25,11 +26,13 @@ from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
 from brain.warehouse.publish import TableRows, publish
 
 HORIZONS = 20
+HOLDS = {"models": at_least(100), "not_published": exactly(0), "peak_memory_ratio_*": at_most(1.5)}
+TIMED = ("seconds_*", "per_model_ratio_*")
 
 
 def run(quick: bool) -> Report:
     """Every size in a fresh process, so that its peak memory is its own; sizes take turns."""
-    sizes, rounds = ((100, 500), 2) if quick else ((500, 5_000, 20_000), 5)
+    sizes, rounds = ((40, 100), 1) if quick else ((500, 5_000, 20_000), 5)
     with benchmark_servers() as variables:
         settings = fresh(variables)
         fill(settings, sizes[-1] // HORIZONS, HORIZONS)
@@ -51,6 +54,8 @@ def run(quick: bool) -> Report:
         columns=("models", "score s", "publish s", "together s", "ms a model", "peak MB"),
         rows=table,
         figures={
+            "models": last,
+            "not_published": sum(int(run["missing"]) for runs in found.values() for run in runs),
             f"seconds_{last}": medians[last]["seconds"],
             "per_model_ratio_largest_to_smallest": per_model[last] / per_model[first],
             f"peak_memory_ratio_{sizes[1]}_to_{first}": medians[sizes[1]]["peak_mb"] / medians[first]["peak_mb"],
@@ -97,8 +102,13 @@ def _one(size: int) -> dict[str, float]:
     cells = TableRows(PROBABILITY_DETAILS, result)
     publication = publish(settings.warehouse_url, "direction", [cells], [probabilities(grid.horizons)], Moment(END))
     end = time.perf_counter()
-    assert publication.fresh == size, publication
-    return {"score": scored - start, "publish": end - scored, "seconds": end - start, "peak_mb": _peak_mb()}
+    return {
+        "missing": size - publication.fresh,
+        "score": scored - start,
+        "publish": end - scored,
+        "seconds": end - start,
+        "peak_mb": _peak_mb(),
+    }
 
 
 def _peak_mb() -> float:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.bounds import at_least, between
 from benchmarks.grid.train import Job, judged, train_job
 from benchmarks.report import Report
 from brain.demo.load import demo_frame
@@ -15,7 +17,7 @@ from brain.demo.prices import ASSETS
 from brain.usecases.direction.catalogue import AssetSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,8 +25,18 @@ if TYPE_CHECKING:
 
 SEEDS, QUICK_SEEDS = (7, 1, 2, 3, 4), (7, 1)
 QUICK_ASSETS = ("VIX", "SILVER")
+QUICK_SETTINGS = {"horizons": (5, 20), "training": {"trials": 2}}
 NEAR = 0.02
 LEVEL = 0.1
+HOLDS = {
+    "near": at_least(0.7),
+    "near_unjudged": at_least(0.5),
+    "claims_agree": between(0, 1),
+    "claims_same": at_least(0.5),
+    "claims_by_seed": at_least(0),
+    "claimed_by_all": at_least(0),
+    "claimed_by_any": at_least(0),
+}
 
 
 def run(quick: bool) -> Report:
@@ -32,12 +44,18 @@ def run(quick: bool) -> Report:
     assets = QUICK_ASSETS if quick else tuple(ASSETS)
     seeds = QUICK_SEEDS if quick else SEEDS
     with ProcessPoolExecutor(2) as pool:
-        return report(assets, seeds, [grid(assets, seed, pool) for seed in seeds])
+        settings = QUICK_SETTINGS if quick else {}
+        return report(assets, seeds, [grid(assets, seed, pool, settings) for seed in seeds])
 
 
-def grid(assets: Iterable[str], seed: int, pool: ProcessPoolExecutor | None = None) -> list[Cell]:
+def grid(
+    assets: Iterable[str],
+    seed: int,
+    pool: ProcessPoolExecutor | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Cell]:
     """All cells trained with one seed, judged together."""
-    jobs = [_job(asset, seed) for asset in assets]
+    jobs = [_job(asset, seed, settings) for asset in assets]
     found = pool.map(train_job, jobs) if pool else map(train_job, jobs)
     return judged([cell for cells in found for cell in cells], LEVEL)
 
@@ -88,9 +106,10 @@ def _agreement(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one & other).sum() / either) if either else 1.0
 
 
-def _job(asset: str, seed: int) -> Job:
+def _job(asset: str, seed: int, settings: Mapping[str, Any]) -> Job:
     frame = demo_frame(asset)
-    spec = AssetSpec.model_validate({"name": asset, "table": asset, "training": {"seed": seed}})
+    training = {**settings.get("training", {}), "seed": seed}
+    spec = AssetSpec.model_validate({"name": asset, "table": asset, **settings, "training": training})
     # What is judged is the newest row, whose outcome nobody knows: any row will do that has one at every horizon.
     return Job(spec, frame, len(frame) - max(spec.horizons) - 1, len(frame))
 

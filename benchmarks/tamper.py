@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import bson
 
+from benchmarks.bounds import at_least, exactly
 from benchmarks.fleet.models import END, candidate, fitted
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
@@ -35,15 +36,23 @@ HARMLESS = ("refused", "no effect on what is published", "no effect on what is r
 QUICK = """
 defaults:
   horizons: [5, 20]
-  training: {trials: 2, folds: 3}
-assets: [GOLD, SP500, VIX]
+  training: {trials: 1, folds: 3}
+assets: [VIX]
 """
+HOLDS = {
+    "flips": at_least(40),
+    "fuzzed": at_least(100),
+    "accepted": exactly(0),
+    "uncaught": exactly(0),
+    "models": at_least(2),
+}
+TIMED = ("*seconds", "signing_share", "*_ms*")
 
 
 def run(quick: bool) -> Report:
     """Each kind of attack some thousand times, then a daily run with its signatures timed."""
     logging.disable(logging.CRITICAL)  # every refusal is a warning
-    scale = 10 if quick else 1
+    scale = 40 if quick else 1
     start = time.perf_counter()
     with benchmark_servers() as variables, tempfile.TemporaryDirectory() as folder:
         store = ModelStore.open(fresh(variables), "direction")

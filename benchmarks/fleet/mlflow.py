@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.rivals.environment import environment
+
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / ".brain" / "bench-venv"
-REQUIREMENTS = ROOT / "benchmarks" / "requirements.txt"
 
 
 class MlflowSide:
@@ -68,10 +67,5 @@ def mlflow_side(folder: Path, models: dict[str, Any], row: Any) -> Iterator[Mlfl
 
 
 def _python() -> Path:
-    """The interpreter of the benchmark environment, made when it is not there."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-    command = ["uv", "pip", "install", "-q", "--python", str(python), "-r", str(REQUIREMENTS)]
-    subprocess.run(command, check=True)
-    return python
+    """The interpreter of the benchmark environment."""
+    return environment("bench-venv", ROOT / "benchmarks" / "requirements.txt")

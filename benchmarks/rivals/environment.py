@@ -13,17 +13,25 @@ HOME = HERE.parents[1] / ".brain"
 MLAUTOMATOR = "mlautomator-1.1.3"
 
 
+UV = (sys.executable, "-m", "uv")  # it is installed in the virtual environment, and need not be on the PATH
+
+
+def environment(name: str, requirements: Path) -> Path:
+    """Python of an environment with some requirements installed; it is made when they are not those it has."""
+    folder = HOME / name
+    python, ready = folder / "bin" / "python", folder / "ready"
+    wanted = requirements.read_text()
+    if not ready.exists() or ready.read_text() != wanted:
+        subprocess.run([*UV, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], check=True)
+        install = ["pip", "install", "-q", "--python", str(python), "-r", str(requirements)]
+        subprocess.run([*UV, *install], check=True)
+        ready.write_text(wanted)
+    return python
+
+
 def interpreter() -> Path:
     """Python of an environment with `requirements.txt` installed."""
-    environment = HOME / "rivals-venv"
-    python = environment / "bin" / "python"
-    if not (environment / "ready").exists():
-        subprocess.run(["uv", "venv", "-q", "--clear", "--python", sys.executable, str(environment)], check=True)
-        requirements = str(HERE / "requirements.txt")
-        install = ["uv", "pip", "install", "-q", "--python", str(python), "-r", requirements]
-        subprocess.run(install, check=True)
-        (environment / "ready").touch()
-    return python
+    return environment("rivals-venv", HERE / "requirements.txt")
 
 
 def mlautomator_source() -> Path:
@@ -45,7 +53,7 @@ def run_script(name: str, *arguments: object, threads: int = 1) -> None:
         RuntimeError: It failed; the end of its error output is given.
     """
     command = [str(interpreter()), "-W", "ignore", str(HERE / name), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    variables = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
     if done.returncode:
         raise RuntimeError(f"{name} failed: {done.stderr[-2000:]}")
