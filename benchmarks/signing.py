@@ -60,8 +60,9 @@ def run(quick: bool) -> Report:
         notes=[
             "A document: one of gradient boosting, verified as scoring does; a champion has two of them, itself and its"
             " pointer. Seconds of the processor, so that others on the machine do not count.",
-            f"Share of a daily run: what is signed and verified in one ({figures['signed_a_model']:.1f} and"
-            f" {figures['verified_a_model']:.1f} times a model, counted on {models} models), for {tampered['models']:.0f} models, of the {tampered['daily_seconds']:.0f} s of tamper.md.",
+            f"Share of a daily run: what one signs and verifies ({figures['signed_a_model']:.1f} and"
+            f" {figures['verified_a_model']:.1f} times a model, counted on {models} models), for {tampered['models']:.0f}"
+            f" models, of the {tampered['daily_seconds']:.0f} s in tamper.md.",
         ],
     )
 
