@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup down clean status test test-quick lint docs bench sql
+.PHONY: help run setup down clean status test test-quick lint audit docs bench sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -40,6 +40,9 @@ lint: $(READY) ## ruff, mypy and import-linter
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy include benchmarks tests
 	@$(VENV)/bin/lint-imports
+
+audit: $(READY) ## Look for known faults in the locked dependencies; without a network, say how old the lock is
+	@scripts/audit $(VENV)
 
 docs: $(READY) ## Write docs/tables.md and docs/commands.md anew from the code
 	@$(PYTHON) -m brain.usecases.table_docs docs/tables.md

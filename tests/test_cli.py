@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +14,9 @@ import sqlalchemy as sa
 import typer
 from typer.testing import CliRunner
 
-from brain.core.errors import CatalogueError
+from brain.core.errors import CatalogueError, SettingsError
 from brain.core.settings import Settings
+from brain.core.signing_keys import new_pair
 from brain.demo.load import load_demo
 from brain.store.provenance import describe_source, read_source
 from local.command import app, main
@@ -21,6 +24,7 @@ from local.command import app, main
 if TYPE_CHECKING:
     from typer.testing import Result
 
+PRIVATE, PUBLIC = new_pair()
 DOCUMENTS = Path(__file__).parents[1]
 CATALOGUE = """
 defaults:
@@ -55,6 +59,54 @@ def test_fresh_keys_are_printed_that_the_settings_accept(environment: dict[str, 
         settings = Settings.load({**environment, **keys})
         assert read_source(describe_source("sqlite:///x.db", settings.encryption_keys), settings.encryption_keys)
     assert drawn[0]["BRAIN_SIGNING_KEYS"] != drawn[1]["BRAIN_SIGNING_KEYS"]
+
+
+def test_a_fresh_pair_is_printed_with_what_a_scorer_is_to_have(environment: dict[str, str]) -> None:
+    drawn = CliRunner().invoke(app, ["keys", "new", "--ed25519"]).output
+    own = dict(line.split("=", 1) for line in drawn.splitlines() if not line.startswith("#"))
+    scorers = dict(line.removeprefix("# ").split("=", 1) for line in drawn.splitlines() if line.startswith("# BRAIN"))
+    owner, scorer = (Settings.load({**environment, **keys}) for keys in (own, scorers))
+    assert owner.models_signer.signs
+    assert not scorer.models_signer.signs
+    assert scorer.models_signer.shares_a_key_with(owner.models_signer)
+    assert scorer.rows_signer.signs
+    assert not scorer.rows_signer.shares_a_key_with(owner.models_signer)
+    told = brain({**environment, **own}, "keys", "public").output
+    assert told == f"BRAIN_SIGNING_KEYS={scorers['BRAIN_SIGNING_KEYS']}\n"
+
+
+def test_a_shared_secret_has_no_public_half(environment: dict[str, str]) -> None:
+    asked = brain(environment, "keys", "public")
+    assert isinstance(asked.exception, SettingsError)
+    assert environment["BRAIN_SIGNING_KEYS"] not in str(asked.exception)
+
+
+def test_the_shell_takes_what_is_printed(environment: dict[str, str]) -> None:
+    """As the README does."""
+    drawn = CliRunner().invoke(app, ["keys", "new", "--ed25519"]).output
+    command = ["bash", "-euc", 'set -a; eval "$1"; set +a; env', "bash", drawn]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}).stdout
+    assert [line for line in drawn.splitlines() if not line.startswith("#")] == sorted(
+        (line for line in shown.splitlines() if line.startswith("BRAIN_")), reverse=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({"BRAIN_STAGING_KEYS": "a staging key of the tests"}, "1 for models and snapshots; 1 for staged rows"),
+        ({"BRAIN_SIGNING_KEYS": PUBLIC}, "verifies and cannot sign"),
+        ({"BRAIN_SIGNING_KEYS": PRIVATE, "BRAIN_STAGING_KEYS": PUBLIC}, "verifies and cannot sign"),
+        ({"BRAIN_SIGNING_KEYS": PUBLIC, "BRAIN_STAGING_KEYS": PRIVATE}, "among BRAIN_SIGNING_KEYS, too"),
+        (
+            {"BRAIN_SIGNING_KEYS": PUBLIC, "BRAIN_STAGING_KEYS": "a staging key of the tests"},
+            "1 for models and snapshots, only to verify; 1 for staged rows",
+        ),
+    ],
+)
+def test_doctor_tells_which_keys_sign(environment: dict[str, str], keys: dict[str, str], found: str) -> None:
+    told = brain({**environment, **keys}, "doctor").output
+    assert found in " ".join(told.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
 
 
 def test_a_run_fills_the_table_that_sql_shows_and_replay_confirms(environment: dict[str, str]) -> None:

@@ -81,22 +81,24 @@ def _watched(clock: Clock) -> Iterator[None]:
 
 def daily_run(workspace: Workspace, demo_url: str) -> dict[str, float]:
     """Seconds of the second day's run over the demo, and of the signing and checking in it."""
-    run = workspace.run("direction", _moment(DAYS[0]))
+    run = workspace.run("direction", moment(DAYS[0]))
     names = assets_of(workspace.catalogue).names
     load_demo(demo_url, as_of=DAYS[0], assets=names)
-    _every_step(workspace, DAYS[0])
+    every_step(workspace, DAYS[0])
     load_demo(demo_url, as_of=DAYS[1], assets=names)
     clock, start = Clock(), time.perf_counter()
     with _watched(clock):
-        _every_step(workspace, DAYS[1])
+        every_step(workspace, DAYS[1])
     seconds = time.perf_counter() - start - clock.wasted
     models = sum(len(unit.targets) for unit in run.units)
     return {"models": models, "daily_seconds": seconds, "signing_share": clock.seconds / (seconds - clock.seconds)}
 
 
-def _every_step(workspace: Workspace, day: date) -> None:
+def every_step(workspace: Workspace, day: date) -> None:
+    """Every step once, for the evening of `day`."""
+
     def run() -> Any:
-        return workspace.run("direction", _moment(day))
+        return workspace.run("direction", moment(day))
 
     names = [unit.name for unit in run().units]
     steps.extract(run(), names)
@@ -106,5 +108,5 @@ def _every_step(workspace: Workspace, day: date) -> None:
     steps.publish(run(), [names])
 
 
-def _moment(day: date) -> Moment:
+def moment(day: date) -> Moment:
     return Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC))

@@ -107,7 +107,6 @@ def backcast(
     """Show what the champion says of past rows, most of which it has been trained on."""
     from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.core.signing import Signer
     from brain.lake.lake import Lake
     from brain.scoring.backcast import backcast as said
     from brain.usecases import USE_CASES
@@ -115,7 +114,7 @@ def backcast(
 
     store, key = _model(use_case, unit, target)
     settings = Settings.load()
-    lake = Lake(settings.lake_url, Signer(settings.signing_keys), KeptCounters(settings.warehouse_url))
+    lake = Lake(settings.lake_url, settings.models_signer, KeptCounters(settings.warehouse_url))
     space = USE_CASES[key.use_case].space
     rows = said(store, lake, space, key, Moment(datetime.now(UTC)), last)
     table = _table("as of", "raw", "value")

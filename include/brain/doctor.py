@@ -46,6 +46,7 @@ def examine(home: Path, moment: Moment) -> Iterator[Check]:
         return
     yield Check("settings", True, "every variable is set")
     yield _checked("encryption keys", lambda: _encryption_keys(settings))
+    yield _checked("signing keys", lambda: _signing_keys(settings))
     yield from _source_and_catalogue(settings, moment)
     yield _checked("lake", lambda: _lake(settings))
     yield _checked("models (MongoDB)", lambda: _models(settings))
@@ -75,7 +76,25 @@ def _encryption_keys(settings: Settings) -> str:
                 expected="32 bytes in URL-safe base64",
                 remedy="`brain keys new` prints one.",
             ) from None
-    return f"{len(settings.encryption_keys)} for encryption, {len(settings.signing_keys)} for signing"
+    return f"{len(settings.encryption_keys)} for encryption"
+
+
+def _signing_keys(settings: Settings) -> str:
+    from brain.core.errors import SettingsError
+
+    models, rows = settings.models_signer, settings.rows_signer
+    rows.require_signing()
+    if settings.staging_keys and models.shares_a_key_with(rows):
+        raise SettingsError(
+            "BRAIN_STAGING_KEYS",
+            found="a key that is among BRAIN_SIGNING_KEYS, too",
+            expected="keys for staged rows only",
+            remedy="`brain keys new` prints one; who scores could sign models with the other.",
+        )
+    told = [f"{len(settings.signing_keys)} for models and snapshots" + ("" if models.signs else ", only to verify")]
+    if settings.staging_keys:
+        told.append(f"{len(settings.staging_keys)} for staged rows")
+    return "; ".join(told)
 
 
 def _source_and_catalogue(settings: Settings, moment: Moment) -> Iterator[Check]:

@@ -84,6 +84,7 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
     from brain.source.connect import open_source
     from brain.warehouse.extraction_runs import record_runs
 
+    run.settings.models_signer.require_signing()
     source = open_source(run.settings, run.source.schema_name)
     reports: list[ExtractionReport] = []
     results = []
@@ -108,6 +109,7 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
         targets: Train only these; all where none is given.
         force: Search every model anew.
     """
+    run.settings.models_signer.require_signing()
     results = [_train(run, name, targets, force=force) for name in names]
     run.counters.keep()
     return results
@@ -115,6 +117,7 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
 
 def judge(run: Run) -> Mapping[str, Any]:
     """Decide over all champions of the use case which may claim skill, so that few of the claims are false."""
+    run.settings.models_signer.require_signing()
     judged = run.use_case.judge(run)
     run.counters.keep()
     return judged
@@ -124,8 +127,9 @@ def score(run: Run, names: Sequence[str]) -> list[UnitResult]:
     """Score the newest rows of some units and stage the rows for `publish`."""
     from brain.scoring.staged import stage
 
+    run.settings.rows_signer.require_signing()
     rows = _score(run, names)
-    stage(run.lake, run.moment, run.use_case.name, names, rows)
+    stage(run.staging, run.moment, run.use_case.name, names, rows)
     run.counters.keep()
     for name in names:
         run.progress.report("score", _item(run, name))
@@ -145,7 +149,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     from brain.warehouse.publish import publish as publish_tables
 
     tables = run.use_case.tables
-    found = staged(run.lake, run.moment, run.use_case.name, chunks)
+    found = staged(run.staging, run.moment, run.use_case.name, chunks)
     expected = run.use_case.rows(run.section)
     rows = {table.name: complete(table, found.rows.get(table.name), expected[table.name]) for table in tables}
     _tell_refused(run, rows, found.refused)

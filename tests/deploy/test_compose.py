@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-ONE_SHOT = {"airflow-init", "mongo-init", "brain"}
+ONE_SHOT = {"airflow-init", "mongo-init", "metabase-init", "brain"}
+WORKING = ("airflow-worker", "brain")  # what runs steps: it holds the keys and the passwords of the pipeline
 AIRFLOW = {
     "airflow-api-server": "api-server",
     "airflow-scheduler": "scheduler",
@@ -66,8 +67,9 @@ def source_of(mount: str | dict[str, Any]) -> str:
 def test_a_catalogue_that_is_not_there_stops_the_start(services: Services) -> None:
     """Docker makes a missing file of the short form an empty folder, and every task would fail on it."""
     for name in (*AIRFLOW, "brain"):
+        environment = services[name if name in WORKING else "brain"]["environment"]
         (mount,) = [mount for mount in services[name]["volumes"] if "catalogue" in str(mount)]
-        assert mount["target"] == services[name]["environment"]["BRAIN_CATALOGUE"]
+        assert mount["target"] == environment["BRAIN_CATALOGUE"]
         assert mount["read_only"]
         assert mount["bind"] == {"create_host_path": False}
 
@@ -146,7 +148,7 @@ def test_defaults_in_the_example_are_the_real_ones(compose_text: str, example: d
     assert {n: v for n, v in shown.items() if n not in urls} == {n: v for n, v in defaults.items() if n not in urls}
 
 
-@pytest.mark.parametrize("name", sorted([*AIRFLOW, "airflow-init", "brain"]))
+@pytest.mark.parametrize("name", WORKING)
 def test_brain_variables_are_those_that_settings_reads(services: Services, name: str, tmp_path: Path) -> None:
     environment = services[name]["environment"]
     given = {key for key in environment if key.startswith("BRAIN_")}
@@ -205,7 +207,10 @@ def test_airflow_uses_the_parts_that_were_imported(services: Services) -> None:
 
 
 def test_components_share_their_secrets(services: Services) -> None:
-    environments = [services[name]["environment"] for name in AIRFLOW]
+    environments = [
+        {key: value for key, value in services[name]["environment"].items() if not key.startswith("BRAIN_")}
+        for name in AIRFLOW
+    ]
     shared = {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY"}
     assert all(environment == environments[0] for environment in environments)
     assert len({environments[0][name] for name in shared}) == len(shared)
@@ -218,6 +223,72 @@ def test_only_the_containers_that_need_it_hold_an_administrator_password(service
         if {"value-of-postgres_password", "value-of-mongo_root_password"} & set(service["environment"].values())
     }
     assert holders == {"postgres", "mongo", "mongo-init"}
+
+
+SECRETS_OF = {
+    "postgres": {
+        *("POSTGRES_PASSWORD", "MARKET_OWNER_PASSWORD", "BRAIN_SOURCE_PASSWORD", "BRAIN_WRITER_PASSWORD"),
+        *("BI_READER_PASSWORD", "AIRFLOW_DB_PASSWORD", "METABASE_DB_PASSWORD"),
+    },
+    "mongo": {"MONGO_ROOT_PASSWORD", "MONGO_MEMBER_KEY"},
+    "mongo-init": {"MONGO_ROOT_PASSWORD", "MONGO_BRAIN_PASSWORD"},
+    "redis": {"REDIS_PASSWORD"},
+    "metabase": {"METABASE_DB_PASSWORD", "METABASE_ENCRYPTION_KEY"},
+    "metabase-init": {"METABASE_ADMIN_PASSWORD"},
+}
+AIRFLOWS = {
+    *("AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_SECRET_KEY", "REDIS_PASSWORD"),
+}
+PIPELINES = {
+    *("BRAIN_SOURCE_PASSWORD", "BRAIN_WRITER_PASSWORD", "BI_READER_PASSWORD", "MONGO_BRAIN_PASSWORD"),
+    *("BRAIN_SIGNING_KEYS", "BRAIN_ENCRYPTION_KEYS"),
+}
+
+
+def test_each_service_holds_the_secrets_it_needs_and_no_other(services: Services, secrets: dict[str, str]) -> None:
+    expected = {
+        **SECRETS_OF,
+        **dict.fromkeys(AIRFLOW, AIRFLOWS),
+        "airflow-init": AIRFLOWS | {"AIRFLOW_ADMIN_PASSWORD"},
+        "airflow-worker": AIRFLOWS | PIPELINES,
+        "brain": PIPELINES | {"MARKET_OWNER_PASSWORD"},
+    }
+    for name, service in services.items():
+        text = json.dumps(service["environment"])
+        assert {secret for secret, value in secrets.items() if f"{value}" in text} == expected[name], name
+
+
+def test_no_secret_is_an_argument_of_a_process(services: Services, secrets: dict[str, str]) -> None:
+    """Nor is it put there by a shell: there it stands for itself, in a file or the environment."""
+    for name, service in services.items():
+        words = json.dumps([service.get("command"), service.get("healthcheck"), service.get("entrypoint")])
+        assert not [value for value in secrets.values() if value in words], name
+        shown = re.findall(r"\$[A-Z_]*(?:PASS|KEY|SECRET)[A-Z_]*", words)
+        assert set(shown) <= {"$REDIS_PASSWORD"}, name  # of printf, a builtin of the shell, and of an assignment
+
+
+def test_an_image_may_be_given_by_its_digest(interpolate: Callable[..., Any], secrets: dict[str, str]) -> None:
+    digests = {
+        f"{name.upper()}_IMAGE": f"{name}@sha256:{'0' * 64}" for name in ("postgres", "mongo", "redis", "metabase")
+    }
+    services = interpolate({**secrets, **digests})["services"]
+    given = {services[name]["image"] for name in ("postgres", "mongo", "redis", "metabase")}
+    assert given == set(digests.values())
+
+
+def test_what_runs_without_rights_of_its_own_gets_none(services: Services) -> None:
+    """The images of PostgreSQL, MongoDB and Metabase begin as root and give their rights up themselves."""
+    by_themselves = {"postgres", "mongo", "metabase"}
+    assert {name for name, service in services.items() if service.get("cap_drop") != ["ALL"]} == by_themselves
+    for name in ("redis", "mongo-init", "metabase-init"):
+        assert services[name]["read_only"], name
+        assert services[name]["tmpfs"] == ["/tmp"], name
+
+
+def test_metabase_gets_its_administrator_from_us(services: Services) -> None:
+    assert services["metabase-init"]["depends_on"] == {"metabase": {"condition": "service_healthy"}}
+    assert "ports" not in services["metabase-init"]
+    assert services["metabase"]["ports"][0].startswith("127.0.0.1:")
 
 
 def test_no_secret_is_written_into_the_file(compose_text: str) -> None:

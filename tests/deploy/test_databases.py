@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pymongo
 import pytest
+from psycopg2 import errors, sql
 from pymongo.errors import OperationFailure
 
 from local import ports, process
@@ -212,3 +213,94 @@ def test_nobody_enters_without_a_password(mongo: int) -> None:
         pytest.raises(OperationFailure, match="authentication"),
     ):
         client["brain"]["models"].find_one()
+
+
+LOGINS = {  # role: its password's variable, and the databases it may enter
+    "market_owner": ("MARKET_OWNER_PASSWORD", {"market"}),
+    "brain_source": ("BRAIN_SOURCE_PASSWORD", {"market"}),
+    "brain_writer": ("BRAIN_WRITER_PASSWORD", {"warehouse"}),
+    "bi_reader": ("BI_READER_PASSWORD", {"warehouse"}),
+    "airflow": ("AIRFLOW_DB_PASSWORD", {"airflow"}),
+    "metabase": ("METABASE_DB_PASSWORD", {"metabase"}),
+}
+DATABASES = ("market", "warehouse", "airflow", "metabase", "postgres", "template1")
+BEYOND = (
+    "CREATE ROLE another LOGIN",
+    "CREATE DATABASE another",
+    "ALTER ROLE postgres PASSWORD 'known'",
+    "ALTER ROLE market_owner SUPERUSER",
+    "GRANT pg_execute_server_program TO CURRENT_USER",
+    "SET ROLE postgres",
+    "SET ROLE bi_reader",
+    "COPY (SELECT 1) TO PROGRAM 'cat'",
+    "COPY (SELECT 1) TO '/tmp/written-by-a-role'",
+    "SELECT pg_read_file('pg_hba.conf')",
+    "SELECT pg_ls_dir('.')",
+    "SELECT rolpassword FROM pg_authid",
+    "ALTER SYSTEM SET log_statement = 'all'",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_stat_file('postgresql.conf')",
+)
+
+
+@pytest.mark.parametrize("role", LOGINS)
+def test_a_role_enters_its_own_databases_and_no_other(
+    deployed: tuple[Postgres, int], variables: dict[str, str], role: str
+) -> None:
+    """What docs/security.md says of each."""
+    variable, own = LOGINS[role]
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": variables[variable]}
+    entered = set()
+    for database in DATABASES:
+        try:
+            psycopg2.connect(**address, dbname=database).close()
+            entered.add(database)
+        except psycopg2.OperationalError as error:
+            assert "permission denied for database" in str(error)
+    assert entered == own
+
+
+@pytest.mark.parametrize("role", LOGINS)
+def test_a_role_may_do_nothing_beyond_its_databases(
+    deployed: tuple[Postgres, int], variables: dict[str, str], role: str
+) -> None:
+    variable, (database,) = LOGINS[role]
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": variables[variable]}
+    with closing(psycopg2.connect(**address, dbname=database)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("SET default_transaction_read_only = off")
+        for attempt in BEYOND:
+            if attempt == f"SET ROLE {role}":
+                continue
+            with pytest.raises(errors.InsufficientPrivilege):
+                cursor.execute(attempt)
+                pytest.fail(f"{role} may {attempt}")
+
+
+def test_the_source_and_the_reader_write_nothing_in_their_own_database(
+    deployed: tuple[Postgres, int], variables: dict[str, str]
+) -> None:
+    for role, owner in (("brain_source", "market_owner"), ("bi_reader", "brain_writer")):
+        (variable, (database,)), (owners, _) = LOGINS[role], LOGINS[owner]
+        address = {"host": ports.LOOPBACK, "port": deployed[1], "dbname": database}
+        login = {**address, "user": owner, "password": variables[owners]}
+        with closing(psycopg2.connect(**login)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE kept AS SELECT 1 AS one")
+            cursor.execute(sql.SQL("GRANT SELECT ON kept TO {}").format(sql.Identifier(role)))
+        with closing(psycopg2.connect(**address, user=role, password=variables[variable])) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SET default_transaction_read_only = off")
+                for attempt in (
+                    "INSERT INTO kept VALUES (2)",
+                    "UPDATE kept SET one = 2",
+                    "DELETE FROM kept",
+                    "TRUNCATE kept",
+                    "DROP TABLE kept",
+                    "CREATE TABLE public.mine (x integer)",
+                    "CREATE RULE quiet AS ON INSERT TO kept DO INSTEAD NOTHING",
+                ):
+                    with pytest.raises(errors.InsufficientPrivilege):
+                        cursor.execute(attempt)
+                cursor.execute("SELECT one FROM kept")
+                assert cursor.fetchall() == [(1,)]

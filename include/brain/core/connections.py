@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from brain.core.errors import CredentialsRejected, ServerUnreachable
+from brain.core.errors import CredentialsRejected, ServerNotTrusted, ServerUnreachable
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -15,6 +15,8 @@ _LOGIN = re.compile(
     r"|Access denied|login failed",
     re.IGNORECASE,
 )
+_CUT = re.compile(r"closed unexpectedly|SYSCALL error|EOF|connection reset|timed out", re.IGNORECASE)
+_TLS = re.compile(r"certificate|\bSSL\b|\bTLS\b", re.IGNORECASE)
 
 
 def server_of(url: URL) -> str:
@@ -35,7 +37,7 @@ def reason_of(error: Exception, url: URL) -> str:
     return reason.replace(str(url.password), "***") if url.password else reason
 
 
-def refusal(error: Exception, url: URL, setting: str) -> CredentialsRejected | ServerUnreachable:
+def refusal(error: Exception, url: URL, setting: str) -> CredentialsRejected | ServerNotTrusted | ServerUnreachable:
     """The error for a connection that could not be made or was cut.
 
     Args:
@@ -49,9 +51,27 @@ def refusal(error: Exception, url: URL, setting: str) -> CredentialsRejected | S
             expected="a user and password that the server accepts",
             remedy=f"Correct them in {setting}.",
         )
+    if concerns_tls(reason):
+        return not_trusted(server_of(url), reason, setting)
     return ServerUnreachable(
         server_of(url),
         found=reason,
         expected=f"a database that answers user {url.username!r}",
         remedy=f"Start the server (`brain up` for the embedded one) or correct {setting}; a retry may help.",
+    )
+
+
+def concerns_tls(told: str) -> bool:
+    """Whether a driver speaks of a certificate or of encryption, and not of a connection that was cut."""
+    return bool(_TLS.search(told)) and not _CUT.search(told)
+
+
+def not_trusted(server: str, found: str, setting: str) -> ServerNotTrusted:
+    """The error for a server that is not, or cannot show to be, the one that is meant."""
+    return ServerNotTrusted(
+        server,
+        found=found,
+        expected="an encrypted connection to a server whose certificate the given authority has signed for this name",
+        remedy=f"Correct the authority, the host or the mode in {setting}, or the server's certificate;"
+        " docs/deployment.md says how.",
     )

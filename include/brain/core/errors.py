@@ -12,6 +12,7 @@
         ├── ExtraNotInstalled       an optional part of Brain is not installed
         ├── MomentRefused           a run is asked for a moment beyond the clock
         ├── CredentialsRejected     the server answers but refuses the login
+        ├── ServerNotTrusted        the server answers but its certificate is not one that the settings accept
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line
         ├── SourceTableError        a source table is missing, empty or of the wrong shape
         ├── QualityError            rows failed the quality gate and were quarantined
@@ -97,6 +98,10 @@ class MomentRefused(Terminal):
 
 class CredentialsRejected(Terminal):
     """The server answers but refuses the login."""
+
+
+class ServerNotTrusted(Terminal):
+    """The server answers but its certificate is not one that the settings accept."""
 
 
 class CatalogueError(Terminal):

@@ -6,16 +6,19 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from brain.core.errors import SettingsError
+from brain.core.signing_keys import read_key
+
+if TYPE_CHECKING:
+    from brain.core.signing import Signer
 
 HOME_VARIABLE = "BRAIN_HOME"
 CATALOGUE_VARIABLE = "BRAIN_CATALOGUE"
 CONNECTIONS_FILE = "connections.json"
-KEY_BYTES, KEY_VARIETY = 16, 8
 
 
 def _split(value: object) -> object:
@@ -49,12 +52,7 @@ def _mongo_url(value: SecretStr) -> SecretStr:
 
 
 def _signing_key(value: SecretStr) -> SecretStr:
-    key = value.get_secret_value().encode()
-    if len(key) < KEY_BYTES or len(set(key)) < KEY_VARIETY:
-        raise ValueError(
-            f"a key that can be guessed: fewer than {KEY_BYTES} bytes, or fewer than {KEY_VARIETY} different ones. "
-            "`brain keys new` prints one that cannot; what the weak key has signed is to be trained again"
-        )
+    read_key(value.get_secret_value())
     return value
 
 
@@ -85,8 +83,13 @@ class Settings(BaseModel):
     catalogue_path: Path = Field(alias="BRAIN_CATALOGUE", description="The YAML catalogue.")
     signing_keys: SigningKeys = Field(
         alias="BRAIN_SIGNING_KEYS",
-        description="Comma-separated secrets of 16 bytes or more; the first signs models, snapshots and staged rows, "
-        "all of them verify (rotation). `brain keys new` prints one.",
+        description="Comma-separated secrets of 16 bytes or more, or halves of Ed25519 pairs; the first signs models, "
+        "snapshots and staged rows, all of them verify (rotation). `brain keys new` prints one.",
+    )
+    staging_keys: SigningKeys | None = Field(
+        default=None,
+        alias="BRAIN_STAGING_KEYS",
+        description="The same for staged rows alone, where scoring has only the public half of the signing key.",
     )
     encryption_keys: Keys = Field(
         alias="BRAIN_ENCRYPTION_KEYS",
@@ -97,6 +100,20 @@ class Settings(BaseModel):
         alias="BRAIN_SOURCE_REF",
         description="The name under which model documents refer to the source connection.",
     )
+
+    @property
+    def models_signer(self) -> Signer:
+        """Who signs and verifies models and snapshots."""
+        from brain.core.signing import Signer
+
+        return Signer(self.signing_keys)
+
+    @property
+    def rows_signer(self) -> Signer:
+        """Who signs and verifies staged rows: keys of their own, or those of the models."""
+        from brain.core.signing import Signer
+
+        return Signer(self.staging_keys, "BRAIN_STAGING_KEYS") if self.staging_keys else self.models_signer
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None) -> Settings:

@@ -40,7 +40,7 @@ def unsigned(name: str, content: bytes, signer: Signer | None, subject: str) -> 
         raise LakeError(
             subject,
             found=problem,
-            expected="a file signed with one of BRAIN_SIGNING_KEYS and unaltered since",
+            expected=f"a file signed with one of {signer.variable} and unaltered since",
             remedy="It was not used. Run the step that writes it again.",
         )
     return rest

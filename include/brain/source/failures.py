@@ -7,7 +7,7 @@ import re
 import sqlalchemy as sa
 
 from brain.core.connections import reason_of, refusal, said_by, server_of
-from brain.core.errors import BrainError, CredentialsRejected, SettingsError, SourceTableError
+from brain.core.errors import BrainError, CredentialsRejected, ServerNotTrusted, SettingsError, SourceTableError
 
 
 def missing_table(table: str, schema: str | None) -> SourceTableError:
@@ -30,7 +30,7 @@ def explain(error: Exception, url: sa.URL, table: str) -> BrainError:
     """What a driver's error means for the table; the text never holds the password."""
     cause, reason = said_by(error), reason_of(error, url)
     refused = refusal(error, url, _SETTING)
-    if isinstance(refused, CredentialsRejected):
+    if isinstance(refused, (CredentialsRejected, ServerNotTrusted)):
         return refused
     if _DATABASE.search(cause):
         return SettingsError(

@@ -265,9 +265,26 @@ def _judged(backend: Backend, given: dict[ModelKey, Verdict], present: dict[Mode
             decided_for=to_plain(verdict.decided_for),
         )
         content = {**content_of(pointer), "counter": counter, "verdict": said.model_dump()}
-        moves = stands.moves if pointer.format != FORMAT else None
-        body = written(content, moves, backend.signer)
-        yield Write(key, counter, (_update(pointer, body, moved=False),))
+        yield _signed_anew(key, pointer, content, stands, backend)
+
+
+def renewed_write(key: ModelKey, present: Present, backend: Backend) -> Write:
+    """The write that says the same of a sound pointer, signed with the newest key.
+
+    Raises:
+        ValueError: There is no sound pointer.
+    """
+    if present.pointer is None:
+        raise ValueError(f"{key} has no sound pointer")
+    content = {**content_of(present.pointer), "counter": next_counter(present)}
+    return _signed_anew(key, present.pointer, content, present, backend)
+
+
+def _signed_anew(key: ModelKey, before: Pointer, content: Document, present: Present, backend: Backend) -> Write:
+    """The write of a pointer to the same version; moves are signed for the first time where they were not."""
+    moves = present.moves if before.format != FORMAT else None
+    body = written(content, moves, backend.signer)
+    return Write(key, content["counter"], (_update(before, body, moved=False),))
 
 
 def scope_of(keys: Collection[ModelKey]) -> Document:

@@ -14,6 +14,7 @@ from pymongo.errors import (
     OperationFailure,
 )
 
+from brain.core.connections import concerns_tls, not_trusted
 from brain.core.errors import (
     CredentialsRejected,
     ServerUnreachable,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 SELECTION_TIMEOUT_MS = 5_000
 AUTHENTICATION_FAILED, UNAUTHORIZED = 18, 13
+
+_SETTING = "BRAIN_MONGO_URL or the Airflow Connection brain_models"
 
 # By process: a client must not be used across a fork.
 _CLIENTS: dict[tuple[int, str], MongoClient[dict[str, Any]]] = {}
@@ -56,6 +59,13 @@ def database(url: SecretStr) -> Database[dict[str, Any]]:
             expected="mongodb://user:password@host:27017/brain",
             remedy="Correct the variable or the Airflow Connection `brain_models`.",
         ) from None
+    except OSError as error:  # of the certificates that the URL names
+        raise SettingsError(
+            "BRAIN_MONGO_URL",
+            found=f"{error.filename or 'a file it names'}: {error.strerror or error}",
+            expected="files of certificates that can be read",
+            remedy="Correct tlsCAFile and tlsCertificateKeyFile.",
+        ) from None
 
 
 def disconnect(url: SecretStr) -> None:
@@ -73,11 +83,14 @@ def explained() -> Iterator[None]:
         ServerUnreachable: Nothing answers, or the connection was cut.
         CredentialsRejected: The login was refused or lacks a right.
         StorageUnavailable: Another write was in the way each time.
+        ServerNotTrusted: Its certificate is not one that the URL accepts.
         StoreError: The server refuses for another reason: a collection is not what it should be, a disk is full, ….
     """
     try:
         yield
     except ConnectionFailure as error:
+        if concerns_tls(str(error)):
+            raise not_trusted("MongoDB", str(error).partition(", Timeout:")[0], _SETTING) from None
         raise ServerUnreachable(
             "MongoDB",
             found=f"{type(error).__name__} within {SELECTION_TIMEOUT_MS / 1000:g} s",

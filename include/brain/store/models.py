@@ -11,7 +11,6 @@ from pymongo.errors import BulkWriteError
 from brain.core.counters import Counters
 from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
 from brain.core.keys import ModelKey, Sha256
-from brain.core.signing import Signer
 from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
@@ -65,7 +64,7 @@ class ModelStore:
             ServerUnreachable: Nothing answers.
             CredentialsRejected: The login is refused.
         """
-        backend = Backend(database(settings.mongo_url), Signer(settings.signing_keys), counters or Counters())
+        backend = Backend(database(settings.mongo_url), settings.models_signer, counters or Counters())
         with explained():
             prepare(backend.database)
         return cls(backend, settings.source_ref, use_case)

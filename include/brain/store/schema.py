@@ -24,6 +24,7 @@ NAMESPACE_EXISTS = 48
 KEY = ("use_case", "entity", "target")
 
 _TEXT = {"bsonType": "string", "minLength": 1}
+_HEX_128 = "^[0-9a-f]{128}$"
 _HASH = {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"}
 _WHOLE = {"bsonType": ["int", "long"], "minimum": 1}
 _NUMBER = {"bsonType": ["double", "int", "long"]}
@@ -31,7 +32,11 @@ _DATE = {"bsonType": "date"}
 _SIGNATURE = {
     "bsonType": "object",
     "required": ["algorithm", "key", "value"],
-    "properties": {"algorithm": {"enum": ["HMAC-SHA256"]}, "key": _TEXT, "value": _HASH},
+    "properties": {"key": _TEXT},
+    "oneOf": [
+        {"properties": {"algorithm": {"enum": ["HMAC-SHA256"]}, "value": _HASH}},
+        {"properties": {"algorithm": {"enum": ["Ed25519"]}, "value": {"bsonType": "string", "pattern": _HEX_128}}},
+    ],
 }
 
 
@@ -166,7 +171,8 @@ def prepare(database: Database[dict[str, Any]]) -> None:
             _create(database, name, validator)
         elif present[name].get("options", {}).get("validator") != validator:
             database.command("collMod", name, validator=validator, validationLevel="strict", validationAction="error")
-        database[name].create_indexes(INDEXES[name])
+        if missing := _missing(database, name):
+            database[name].create_indexes(missing)
 
 
 def _require_ordinary(name: str, present: Mapping[str, Any]) -> None:
@@ -181,6 +187,17 @@ def _require_ordinary(name: str, present: Mapping[str, Any]) -> None:
                 expected="an ordinary collection",
                 remedy="Rename it and put the collection back; where there is none, models are trained anew.",
             )
+
+
+def _missing(database: Database[dict[str, Any]], name: str) -> list[IndexModel]:
+    """A login that may only read comes through where none is."""
+    present = database[name].index_information()
+    wanted = {index.document["name"]: index for index in INDEXES[name]}
+    return [index for key, index in wanted.items() if not _is(present.get(key, {}), index.document)]
+
+
+def _is(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return found.get("key") == list(wanted["key"].items()) and bool(found.get("unique")) == wanted.get("unique", False)
 
 
 def _create(database: Database[dict[str, Any]], name: str, validator: dict[str, Any]) -> None:

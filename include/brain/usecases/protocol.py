@@ -12,7 +12,6 @@ from brain.core.moment import Moment
 from brain.core.progress import ProgressLog
 from brain.core.section import Section
 from brain.core.settings import Settings
-from brain.core.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +107,14 @@ class Run:
     def lake(self) -> Lake:
         from brain.lake.lake import Lake
 
-        return Lake(self.settings.lake_url, Signer(self.settings.signing_keys), self.counters)
+        return Lake(self.settings.lake_url, self.settings.models_signer, self.counters)
+
+    @cached_property
+    def staging(self) -> Lake:
+        """The lake as scoring and publishing hand rows to one another in it: signed by keys that may be their own."""
+        from brain.lake.lake import Lake
+
+        return Lake(self.settings.lake_url, self.settings.rows_signer)
 
     @cached_property
     def store(self) -> ModelStore:
