@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
 from brain.learning.families import families
-from brain.learning.recipe import recipes_of
+from brain.learning.recipe import recipes_of, shares_of
 from brain.portable.heads import log_odds
 from brain.portable.mean import LIMIT, LogOddsMean
 from brain.portable.reference import fitted_outputs
@@ -67,20 +67,22 @@ class _FittedPipeline:
 
 @dataclass(frozen=True)
 class _FittedMean:
-    """Several fitted pipelines of which the log-odds are averaged."""
+    """Several fitted pipelines of which the log-odds are averaged, each by its share."""
 
     members: tuple[Fitted, ...]
+    shares: tuple[float, ...]
 
     @property
     def pipeline(self) -> LogOddsMean:
-        return LogOddsMean(tuple(member.pipeline for member in self.members))
+        return LogOddsMean(tuple(member.pipeline for member in self.members), self.shares)
 
     @property
     def center(self) -> float:
-        return float(np.mean([member.center for member in self.members]))
+        return float(np.average([member.center for member in self.members], weights=self.shares))
 
     def log_odds(self, X: Values) -> Values:
-        odds: Values = np.mean([np.clip(member.log_odds(X), -LIMIT, LIMIT) for member in self.members], axis=0)
+        said = [np.clip(member.log_odds(X), -LIMIT, LIMIT) for member in self.members]
+        odds: Values = np.average(said, axis=0, weights=self.shares)
         return odds
 
 
@@ -94,7 +96,7 @@ def fit(training: TrainingRows, parameters: Mapping[str, Any], trains: Sequence[
     recipes = recipes_of(parameters)
     if len(recipes) > 1:
         fitted = zip(*(fit(training, recipe, trains) for recipe in recipes), strict=True)
-        return [_FittedMean(members) for members in fitted]
+        return [_FittedMean(members, shares_of(parameters)) for members in fitted]
     ends = [training.sampled(train) for train in trains]
     if linear.is_plain(parameters):
         labels = training.labels[training.sample]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, logit
 
+from brain.learning.blend import blend_slope, recency, shares_of_their_own
 from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
 from brain.learning.recent import recent
 from brain.learning.rounding import rounded
 from brain.learning.skill import SkillTest, skill_test, too_little
 from brain.portable.heads import Blend, log_odds
-from brain.usecases.direction.blend import blend_slope, recency, shares_of_their_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
