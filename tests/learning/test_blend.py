@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import t
 
-from brain.learning.blend import HALF_LIFE, PRIOR_FREEDOM, PRIOR_SCALE, blend_slope, recency, shares_of_their_own
+from brain.learning.blend import HALF_LIFE, MOST, PRIOR_FREEDOM, PRIOR_SCALE, blend_slope, recency, shares_of_their_own
 
 
 def _outcomes(evidence: np.ndarray, seed: int) -> np.ndarray:
@@ -73,3 +73,17 @@ def test_new_evidence_counts_more_than_old() -> None:
     )
     assert died < steady - 0.1
     assert recency(rows, 5999)[[-1, -1 - HALF_LIFE]] == pytest.approx([1, 0.5])
+
+
+@pytest.mark.parametrize("expected", [0.0, 1.0])
+@pytest.mark.parametrize("scale", [5.0, 500.0])
+def test_bold_evidence_that_means_nothing_is_not_believed(expected: float, scale: float) -> None:
+    """From a slope at which all chances are 0 or 1, a plain Newton step leads out of all bounds."""
+    evidence = np.clip(np.random.default_rng(1).standard_cauchy(size=800) * scale, -1e4, 1e4)
+    slope = blend_slope(evidence, _outcomes(0 * evidence, 2), np.zeros(800), 1.0, expected)
+    assert 0 <= slope < 0.05
+
+
+def test_no_slope_is_beyond_what_a_model_may_be_amplified_by() -> None:
+    evidence = np.linspace(-1, 1, 800)
+    assert blend_slope(evidence, (evidence > 0) * 1.0, np.zeros(800), 1.0) == pytest.approx(MOST)

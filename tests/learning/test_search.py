@@ -5,11 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from brain.core.errors import TrainingError
 from brain.learning.fitting import quiet_single_thread
-from brain.learning.recipe import recipes_of, shares_of
 from brain.learning.search import search
 from brain.learning.settings import TrainingSettings
 from brain.learning.training_rows import TrainingRows
@@ -66,37 +64,12 @@ def test_a_search_in_which_every_trial_fails_says_why(training: TrainingRows) ->
 
 def test_rounding_errors_do_not_decide_between_recipes(training: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second trial is better by less than what two processors differ by: the first stays."""
-    errors = iter([0.0] * 4 + [-1e-13] * 4)  # a loss a fold, and two losses for the gain
+    errors = iter([0.0, 0.0, -1e-13, -1e-13])
     monkeypatch.setattr("brain.learning.search.log_loss", lambda outcome, said: np.array([0.69 + next(errors)]))
     with quiet_single_thread():
         found = search(training, small(trials=2))
     assert [trial.log_loss for trial in found.ranking] == [0.69, 0.69]
     assert found.ranking[0].parameters["C"] == 0.1
-
-
-def test_a_pipeline_counts_the_more_the_more_it_sees(rows_of: Callable[..., TrainingRows]) -> None:
-    """A product of two features is out of a line's sight; what one feature says by itself all three families see."""
-    X, draw = rows_of().X, np.random.default_rng(5).random(800)
-    product = (draw < expit(2 * X[:, 0] * X[:, 1])).astype(float)
-    alone, both = (shares(rows_of(labels=labels)) for labels in ((draw < expit(X[:, 0])).astype(float), product))
-    assert both.get("logistic", 0.0) < 0.1
-    assert both["quadratic"] > 0.8
-    assert alone["logistic"] > 0.3
-
-
-def test_where_nothing_is_seen_all_count_nearly_alike(rows_of: Callable[..., TrainingRows]) -> None:
-    found = shares(rows_of(labels=np.random.default_rng(5).integers(0, 2, 800).astype(float)))
-    assert len(found) == 3
-    assert max(found.values()) < 0.5
-
-
-def shares(rows: TrainingRows) -> dict[str, float]:
-    """What each family of the model found counts."""
-    settings = small(trials=5, classifiers=("logistic", "boosting", "quadratic"))
-    with quiet_single_thread():
-        found = search(rows.with_folds(folds=5, embargo=5), settings).parameters
-    names = [recipe["classifier"] for recipe in recipes_of(found)]
-    return dict(zip(names, shares_of(found), strict=True))
 
 
 def test_a_later_search_draws_other_points(training: TrainingRows) -> None:

@@ -14,31 +14,15 @@ from tests.portable.test_export import MATRIX, fitted, settings
 from tests.store.conftest import training_rows
 
 
-def mean(*names: str, scale: str = "standard", shares: tuple[float, ...] = ()) -> LogOddsMean:
+def mean(*names: str, scale: str = "standard") -> LogOddsMean:
     recipes = [{"classifier": name, "scale": scale, "select": "none", "seed": 1, **settings(name)} for name in names]
-    return LogOddsMean(tuple(map(fitted, recipes)), shares)
+    return LogOddsMean(tuple(map(fitted, recipes)))
 
 
 def test_it_is_the_mean_in_log_odds_of_what_its_members_say() -> None:
     model = mean("logistic", "boosting")
     odds = [log_odds(member.predict_proba(MATRIX)[:, 1]) for member in model.members]
     assert model.predict_proba(MATRIX)[:, 1] == pytest.approx(expit((odds[0] + odds[1]) / 2), abs=1e-15)
-
-
-@pytest.mark.parametrize("names", [("logistic", "boosting"), ("boosting", "naive_bayes")], ids=str)
-def test_a_member_counts_by_its_share(names: tuple[str, ...]) -> None:
-    model = mean(*names, shares=(0.9, 0.3))
-    odds = [log_odds(member.predict_proba(MATRIX)[:, 1]) for member in model.members]
-    expected = expit(0.75 * odds[0] + 0.25 * odds[1])
-    ours = read_model(export(model, MATRIX, "x").content, "x").outputs(MATRIX)[:, 1]
-    assert ours == pytest.approx(expected, abs=1e-6)
-
-
-def test_linear_members_of_different_shares_are_one_linear_model() -> None:
-    members = (*mean("logistic").members, *mean("logistic", scale="robust").members)
-    weighted, alone = (export(LogOddsMean(members, shares), MATRIX, "x") for shares in ((0.0, 1.0), (1.0, 0.0)))
-    assert weighted.max_difference < 1e-12
-    assert weighted.content != alone.content
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
 from brain.learning.families import families
-from brain.learning.recipe import recipes_of, shares_of
+from brain.learning.recipe import recipes_of
 from brain.portable.heads import log_odds
 from brain.portable.mean import LIMIT, LogOddsMean
 from brain.portable.reference import fitted_outputs
@@ -67,22 +67,20 @@ class _FittedPipeline:
 
 @dataclass(frozen=True)
 class _FittedMean:
-    """Several fitted pipelines of which the log-odds are averaged, each by its share."""
+    """Several fitted pipelines of which the log-odds are averaged."""
 
     members: tuple[Fitted, ...]
-    shares: tuple[float, ...]
 
     @property
     def pipeline(self) -> LogOddsMean:
-        return LogOddsMean(tuple(member.pipeline for member in self.members), self.shares)
+        return LogOddsMean(tuple(member.pipeline for member in self.members))
 
     @property
     def center(self) -> float:
-        return float(np.average([member.center for member in self.members], weights=self.shares))
+        return float(np.mean([member.center for member in self.members]))
 
     def log_odds(self, X: Values) -> Values:
-        said = [np.clip(member.log_odds(X), -LIMIT, LIMIT) for member in self.members]
-        odds: Values = np.average(said, axis=0, weights=self.shares)
+        odds: Values = np.mean([np.clip(member.log_odds(X), -LIMIT, LIMIT) for member in self.members], axis=0)
         return odds
 
 
@@ -96,7 +94,7 @@ def fit(training: TrainingRows, parameters: Mapping[str, Any], trains: Sequence[
     recipes = recipes_of(parameters)
     if len(recipes) > 1:
         fitted = zip(*(fit(training, recipe, trains) for recipe in recipes), strict=True)
-        return [_FittedMean(members, shares_of(parameters)) for members in fitted]
+        return [_FittedMean(members) for members in fitted]
     ends = [training.sampled(train) for train in trains]
     if linear.is_plain(parameters):
         labels = training.labels[training.sample]
@@ -145,7 +143,8 @@ class FoldForecast:
 
 def forecast(training: TrainingRows, fitted: Fitted, fold: Fold) -> FoldForecast:
     """What a model fitted to the fold's training rows says of its test rows."""
-    return FoldForecast(fold, fitted.log_odds(training.X[fold.test]), fitted.center)
+    odds: Values = np.clip(fitted.log_odds(training.X[fold.test]), -LIMIT, LIMIT)  # as a head takes them
+    return FoldForecast(fold, odds, fitted.center)
 
 
 @cache

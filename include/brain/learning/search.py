@@ -11,7 +11,6 @@ import numpy as np
 from scipy.special import expit, logit
 
 from brain.core.errors import TrainingError
-from brain.learning.blend import blend_slope
 from brain.learning.fitting import BREAKDOWNS, FoldForecast, fit, forecast
 from brain.learning.probability import log_loss
 from brain.learning.proposals import proposals
@@ -21,17 +20,11 @@ from brain.learning.rounding import rounded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from brain.learning.family import Parameters
     from brain.learning.settings import TrainingSettings
     from brain.learning.training_rows import TrainingRows
 
-    Values = NDArray[np.float64]
-
 MEMBERS = 3  # pipelines of which a model is the mean
-SHARE_DIGITS = 2
-LEAST_SHARE = 0.05  # with less a pipeline is left out: it would cost time and change little
 # At most so many of them are of one family: members that err alike average nothing away. Two instead of one gave the
 # same on planted signals, within a point or two, and cost a little more.
 OF_A_FAMILY = 1
@@ -40,16 +33,10 @@ UNPRUNED = 3  # trials before the first one that may be given up early
 
 @dataclass(frozen=True)
 class Trial:
-    """A pipeline that was tried to the end, and how it did on the selection folds.
-
-    Args:
-        log_loss: Of the whole of its evidence, rounded.
-        gain: Log likelihood that its evidence, shrunk, adds to the base rate's, in independent outcomes; rounded.
-    """
+    """A pipeline that was tried to the end, and its log loss on the selection folds, rounded."""
 
     parameters: Parameters
     log_loss: float
-    gain: float
 
 
 @dataclass(frozen=True)
@@ -75,24 +62,14 @@ class SearchResult:
         """The mean of the best few, each of another family as far as others were tried.
 
         Which one of several good pipelines comes first is a matter of luck, and of the seed. Their mean is less so, and
-        seldom worse than the best. Each counts by the likelihood of what it said out of sample (pseudo Bayesian model
-        averaging; Yao, Vehtari, Simpson and Gelman, 2018): nearly alike where little can be foreseen, and nearly alone
-        where one sees what the others cannot.
+        seldom worse than the best.
         """
-        members = self._members()
-        likelihood = np.exp([trial.gain - max(other.gain for other in members) for trial in members])
-        kept = likelihood >= LEAST_SHARE * likelihood.sum()
-        shares = likelihood[kept] / likelihood[kept].sum()
-        chosen = [trial.parameters for trial, keep in zip(members, kept.tolist(), strict=True) if keep]
-        return mean_of(chosen, [round(share, SHARE_DIGITS) for share in shares.tolist()])
-
-    def _members(self) -> list[Trial]:
-        chosen: list[Trial] = []
-        spare: list[Trial] = []
+        chosen: list[Parameters] = []
+        spare: list[Parameters] = []
         for trial in self.ranking:
-            alike = [one for one in chosen if one.parameters["classifier"] == trial.parameters["classifier"]]
-            (chosen if len(alike) < OF_A_FAMILY and len(chosen) < MEMBERS else spare).append(trial)
-        return [*chosen, *spare][:MEMBERS]
+            alike = [one for one in chosen if one["classifier"] == trial.parameters["classifier"]]
+            (chosen if len(alike) < OF_A_FAMILY and len(chosen) < MEMBERS else spare).append(trial.parameters)
+        return mean_of([*chosen, *spare][:MEMBERS])
 
 
 def search(
@@ -150,7 +127,7 @@ def _try(training: TrainingRows, parameters: Parameters, progress: _Progress) ->
     except BREAKDOWNS as error:
         progress.reasons.append(str(error))
         return
-    progress.done.append(Trial(parameters, losses[-1], _gain(training, said)))
+    progress.done.append(Trial(parameters, losses[-1]))
     progress.first_losses.append(losses[0])
 
 
@@ -163,27 +140,13 @@ def _loss(training: TrainingRows, said: list[FoldForecast]) -> float:
     Raises:
         FloatingPointError: It is not a number.
     """
-    evidence, outcome, base = _said(training, said)
+    evidence = np.concatenate([part.evidence for part in said])
+    outcome = np.concatenate([training.labels[part.fold.test] for part in said])
+    base = np.concatenate([np.full(len(p.fold.test), logit(training.labels[p.fold.train].mean())) for p in said])
     loss = float(log_loss(outcome, expit(base + evidence)).mean())
     if not np.isfinite(loss):
         raise FloatingPointError("a log loss that is no number")
     return rounded(loss)
-
-
-def _gain(training: TrainingRows, said: list[FoldForecast]) -> float:
-    """See `Trial`. Shrunk, because members are judged here as they are used: by what a blend would make of them."""
-    evidence, outcome, base = _said(training, said)
-    slope = blend_slope(evidence, outcome, base, 1 / training.span)
-    gain = log_loss(outcome, expit(base)) - log_loss(outcome, expit(base + slope * evidence))
-    return rounded(float(gain.sum()) / training.span)
-
-
-def _said(training: TrainingRows, said: list[FoldForecast]) -> tuple[Values, Values, Values]:
-    """Evidence, outcomes, and log-odds of the share of ups known before, by test row."""
-    evidence = np.concatenate([part.evidence for part in said])
-    outcome = np.concatenate([training.labels[part.fold.test] for part in said])
-    base = np.concatenate([np.full(len(p.fold.test), logit(training.labels[p.fold.train].mean())) for p in said])
-    return evidence, outcome, base
 
 
 def _result(training: TrainingRows, progress: _Progress) -> SearchResult:

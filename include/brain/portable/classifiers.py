@@ -48,7 +48,7 @@ def own_graph(model: Any, features: int) -> bytes:
             graph.current = INPUT
             write_odds(graph, is_logit=_write(graph, member, features))
             odds.append(graph.current)
-        write_mean(graph, odds, model.weights)
+        write_mean(graph, odds)
         graph.apply("Sigmoid")
     elif _write(graph, model, features):
         graph.apply("Sigmoid")
@@ -68,7 +68,7 @@ def joined_graph(model: LogOddsMean, features: int) -> bytes:
     first = parts[0][0]
     graph = GraphBuilder(features)
     weights, biases = zip(*(_folded(*part) for part in parts), strict=True)
-    _write_affine(graph, first, model.weights @ np.array(weights), float(model.weights @ np.array(biases)))
+    _write_affine(graph, first, np.mean(weights, axis=0), float(np.mean(biases)))
     graph.apply("Sigmoid")
     return graph.finish()
 
@@ -111,12 +111,12 @@ def write_odds(graph: GraphBuilder, *, is_logit: bool) -> None:
     graph.apply("Log")
 
 
-def write_mean(graph: GraphBuilder, odds: list[str], weights: NDArray[np.float64]) -> None:
-    """The weighted mean of earlier results."""
-    parts = [graph.combine("Mul", one, np.array([weight])) for one, weight in zip(odds, weights, strict=True)]
-    graph.current = parts[0]
-    for other in parts[1:]:
+def write_mean(graph: GraphBuilder, odds: list[str]) -> None:
+    """The mean of earlier results."""
+    graph.current = odds[0]
+    for other in odds[1:]:
         graph.apply("Add", other)
+    graph.apply("Div", np.array([float(len(odds))]))
 
 
 def write_steps(graph: GraphBuilder, steps: list[Step]) -> None:

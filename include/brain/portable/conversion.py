@@ -60,7 +60,7 @@ def converted_mean(model: LogOddsMean, features: int) -> bytes:
         graph.apply("Gather", np.array([1]), axis=1)
         write_odds(graph, is_logit=False)
         odds.append(graph.current)
-    write_mean(graph, odds, model.weights)
+    write_mean(graph, odds)
     graph.apply("Sigmoid")
     return graph.finish()
 

@@ -13,7 +13,7 @@ from benchmarks.grid.series import drifting, planted, random_walk
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference, Failed, Skipped, TrainingResult
-from brain.learning.recipe import recipes_of, shares_of
+from brain.learning.recipe import recipes_of
 from brain.learning.search_space import build
 from brain.learning.skill import control_fdr
 from brain.portable.mean import LogOddsMean
@@ -80,8 +80,7 @@ def test_every_fold_proves_that_labels_end_before_the_test(trained: Candidate) -
 def test_the_pipeline_can_be_refitted_from_its_parameters(trained: Candidate, frame: pd.DataFrame) -> None:
     X = frame.loc[:798, list(trained.features)].to_numpy().astype(np.float32).astype(float)
     y = frame.loc[:798, "RETURNS1"].to_numpy() >= 0
-    members = tuple(build(recipe, *X.shape).fit(X, y) for recipe in recipes_of(trained.parameters))
-    again = LogOddsMean(members, shares_of(trained.parameters))
+    again = LogOddsMean(tuple(build(recipe, *X.shape).fit(X, y) for recipe in recipes_of(trained.parameters)))
     assert again.predict_proba(X)[:, 1] == pytest.approx(trained.pipeline.predict_proba(X)[:, 1], abs=1e-6)
 
 
