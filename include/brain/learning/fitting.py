@@ -143,7 +143,8 @@ class FoldForecast:
 
 def forecast(training: TrainingRows, fitted: Fitted, fold: Fold) -> FoldForecast:
     """What a model fitted to the fold's training rows says of its test rows."""
-    return FoldForecast(fold, fitted.log_odds(training.X[fold.test]), fitted.center)
+    odds: Values = np.clip(fitted.log_odds(training.X[fold.test]), -LIMIT, LIMIT)  # as a head takes them
+    return FoldForecast(fold, odds, fitted.center)
 
 
 @cache

@@ -36,8 +36,8 @@ class Blend:
 
     kind: ClassVar[str] = "blend"
     formula: ClassVar[str] = (
-        "published = sigmoid(logit(base_rate) + intercept + slope * (logit(clip(raw, 1e-6, 1 - 1e-6)) - center)),"
-        " where raw is the last output; base_rate where has_skill is false"
+        "published = clip(sigmoid(logit(base_rate) + intercept + slope * (logit(clip(raw, 1e-6, 1 - 1e-6)) - center)),"
+        " 1e-6, 1 - 1e-6), where raw is the last output; base_rate where has_skill is false"
     )
 
     def apply(self, outputs: Values, has_skill: bool | None) -> Values:
@@ -53,8 +53,8 @@ class Blend:
 
     def blend(self, raw: Values) -> Values:
         """What is published if the model has skill, shape (n,)."""
-        moved: Values = expit(logit(self.base_rate) + self.intercept + self.slope * (log_odds(raw) - self.center))
-        return moved
+        moved = logit(self.base_rate) + self.intercept + self.slope * (log_odds(raw) - self.center)
+        return never_certain(expit(moved))
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}
@@ -99,9 +99,15 @@ def read_head(value: object, subject: str) -> Head:
     return known(**given)
 
 
+def never_certain(probability: Values) -> Values:
+    """`EDGE` away from 0 and 1 at least: a forecast that is certain and wrong loses without bound."""
+    kept: Values = np.clip(probability, EDGE, 1 - EDGE)
+    return kept
+
+
 def log_odds(probability: Values) -> Values:
     """Log-odds, with probabilities kept `EDGE` away from 0 and 1."""
-    odds: Values = logit(np.clip(np.asarray(probability, dtype=np.float64), EDGE, 1 - EDGE))
+    odds: Values = logit(never_certain(np.asarray(probability, dtype=np.float64)))
     return odds
 
 

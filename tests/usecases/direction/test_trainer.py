@@ -126,7 +126,7 @@ def test_ties_keep_the_champion(trained: Candidate, frame: pd.DataFrame, spec: S
     assert outcome.parameters == trained.parameters
 
 
-@pytest.mark.parametrize(("strength", "holds"), [(1e-4, False), (0.1, True)])
+@pytest.mark.parametrize(("strength", "holds"), [(1e-4, False), (0.01, True)])
 def test_champion_and_candidate_meet_on_the_same_recent_window(
     frame: pd.DataFrame, spec: Spec, data: DataReference, trained: Candidate, strength: float, holds: bool
 ) -> None:

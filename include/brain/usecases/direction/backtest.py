@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, logit
 
+from brain.learning.blend import blend_slope, recency, shares_of_their_own
 from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
 from brain.learning.recent import recent
 from brain.learning.rounding import rounded
 from brain.learning.skill import SkillTest, skill_test, too_little
-from brain.portable.heads import Blend, log_odds
-from brain.usecases.direction.blend import blend_slope, recency, shares_of_their_own
+from brain.portable.heads import Blend, log_odds, never_certain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def pooled(whole: Backtest, others: Sequence[Backtest]) -> Backtest:
     for fold in whole.cell.training.folds.evidence:
         now = slice(*np.searchsorted(whole.rows, [fold.test[0], fold.test[-1] + 1]))
         slope = _slope(whole, fold.train)
-        whole.blend[now] = expit(logit(whole.base[now]) + slope * whole.evidence[now])
+        whole.blend[now] = never_certain(expit(logit(whole.base[now]) + slope * whole.evidence[now]))
     return whole
 
 

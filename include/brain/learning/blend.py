@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 PRIOR_SCALE = 0.3  # a priori, the share of its claimed evidence that a model of daily returns is worth
+PRIOR_FREEDOM = 3  # degrees of freedom: most models are worth next to nothing, and some few a lot
 HALF_LIFE = 2500  # rows, ten years, after which evidence counts half: what is known tends to be traded away
-STEPS = 25
+STEPS = 60
+MOST = 4.0  # of a slope: beyond, a model says so little that its noise would be published
 
 
 def recency(rows: NDArray[np.intp], now: int) -> Values:
@@ -30,9 +32,11 @@ def blend_slope(
 ) -> float:
     """How much of the model's evidence to believe: 0 none, 1 all of it.
 
-    Minimises ``-weight * log likelihood + (slope - expected)² / (2 PRIOR_SCALE²)`` over slope >= 0 by Newton steps: a
-    ridge penalty, so that the slope goes to what is expected as the evidence, counted in independent outcomes, gets
-    thin.
+    The slope from 0 to `MOST` that is likeliest under a t-distribution around what is expected: where the evidence,
+    counted in independent outcomes, is thin, the slope stays there, and where it is plenty the prior hardly matters. A
+    normal one would hold back the strongest models most. Where there are two such slopes, the one near what is expected
+    is found. Newton's steps take the t-distribution for the normal one that has the same gradient (Lange, Little and
+    Taylor, 1989), and a step that would leave the bracket is halved into it.
 
     Args:
         evidence: Out-of-sample log-odds of the model beyond the base rate, shape (n,).
@@ -41,16 +45,18 @@ def blend_slope(
         weight: How many independent outcomes a row stands for: 1 / horizon where labels overlap; or shape (n,).
         expected: The slope where there is no evidence.
     """
-    slope, precision = expected, 1 / PRIOR_SCALE**2
+    low, high, slope, freedom = 0.0, MOST, min(expected, MOST), PRIOR_FREEDOM + 1
     for _ in range(STEPS):
+        precision = freedom / (freedom * PRIOR_SCALE**2 + (slope - expected) ** 2)
         chance = expit(base_odds + slope * evidence)
         gradient = float((weight * evidence) @ (chance - outcome)) + precision * (slope - expected)
         curvature = float((weight * evidence**2) @ (chance * (1 - chance))) + precision
-        step = gradient / curvature
-        slope -= step
-        if abs(step) < 1e-8:
+        low, high = (low, slope) if gradient > 0 else (slope, high)
+        stepped = slope - gradient / curvature
+        before, slope = slope, stepped if low <= stepped <= high else (low + high) / 2
+        if abs(slope - before) < 1e-8:
             break
-    return max(0.0, slope)
+    return slope
 
 
 def shares_of_their_own(horizons: Sequence[int]) -> list[float]:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import t
 
-from brain.usecases.direction.blend import HALF_LIFE, PRIOR_SCALE, blend_slope, recency, shares_of_their_own
+from brain.learning.blend import HALF_LIFE, MOST, PRIOR_FREEDOM, PRIOR_SCALE, blend_slope, recency, shares_of_their_own
 
 
 def _outcomes(evidence: np.ndarray, seed: int) -> np.ndarray:
@@ -37,10 +38,17 @@ def test_the_slope_minimises_the_penalised_loss() -> None:
     def penalised(slope: float) -> float:
         chance = expit(slope * evidence)
         likelihood = outcome @ np.log(chance) + (1 - outcome) @ np.log(1 - chance)
-        return float(-likelihood + slope**2 / (2 * PRIOR_SCALE**2))
+        return float(-likelihood - t(PRIOR_FREEDOM, scale=PRIOR_SCALE * np.sqrt(1 + 1 / PRIOR_FREEDOM)).logpdf(slope))
 
     slope = blend_slope(evidence, outcome, np.zeros(400), 1.0)
     assert penalised(slope) < min(penalised(slope - 0.01), penalised(slope + 0.01))
+
+
+def test_a_model_that_says_too_little_is_amplified_where_the_evidence_is_clear() -> None:
+    """A signal that came late is diluted in the fit: the model says a third of what is true."""
+    evidence = np.random.default_rng(1).normal(size=400, scale=0.3)
+    slope = blend_slope(evidence, _outcomes(3 * evidence, 2), np.zeros(400), 1.0)
+    assert slope > 2  # a normal prior of the same scale leaves 1.4
 
 
 def test_without_evidence_the_slope_is_what_is_expected_and_with_plenty_it_is_not() -> None:
@@ -65,3 +73,17 @@ def test_new_evidence_counts_more_than_old() -> None:
     )
     assert died < steady - 0.1
     assert recency(rows, 5999)[[-1, -1 - HALF_LIFE]] == pytest.approx([1, 0.5])
+
+
+@pytest.mark.parametrize("expected", [0.0, 1.0])
+@pytest.mark.parametrize("scale", [5.0, 500.0])
+def test_bold_evidence_that_means_nothing_is_not_believed(expected: float, scale: float) -> None:
+    """From a slope at which all chances are 0 or 1, a plain Newton step leads out of all bounds."""
+    evidence = np.clip(np.random.default_rng(1).standard_cauchy(size=800) * scale, -1e4, 1e4)
+    slope = blend_slope(evidence, _outcomes(0 * evidence, 2), np.zeros(800), 1.0, expected)
+    assert 0 <= slope < 0.05
+
+
+def test_no_slope_is_beyond_what_a_model_may_be_amplified_by() -> None:
+    evidence = np.linspace(-1, 1, 800)
+    assert blend_slope(evidence, (evidence > 0) * 1.0, np.zeros(800), 1.0) == pytest.approx(MOST)
