@@ -158,6 +158,7 @@ def test_rows_staged_by_another_key_are_not_published(workspace: Workspace, mong
         (PRIVATE, new_pair()[0]),
         (PRIVATE, "another shared secret of the tests"),
     ],
+    ids=["secret-pair", "pair-pair", "pair-secret"],  # a new pair's name would differ between test processes
 )
 def test_after_a_rotation_what_is_stored_still_verifies_and_the_old_key_can_be_dropped(
     workspace: Workspace, old: str, new: str

@@ -92,6 +92,10 @@ def test_every_missing_setting_is_named(tmp_path: Path) -> None:
     [
         ("BRAIN_SOURCE_URL", "hidden", "not a SQLAlchemy URL"),
         ("BRAIN_WAREHOUSE_URL", "hidden", "not a SQLAlchemy URL"),
+        ("BRAIN_SOURCE_URL", "mysql://u:p@hidden@h/db", "a URL with a second @.* written %40"),
+        ("BRAIN_SOURCE_URL", "postgresql://u:p@s/hidden@h/db", "a URL with a second @"),
+        ("BRAIN_WAREHOUSE_URL", "postgresql://u:p@s:hidden@h/db", "not a SQLAlchemy URL"),
+        ("BRAIN_READER_URL", "postgresql://u:p@hidden@h:5432/db", "a URL with a second @"),
         ("BRAIN_WAREHOUSE_URL", "sqlite:///hidden.db", "a URL of sqlite; the tables are published in PostgreSQL"),
         ("BRAIN_READER_URL", "mysql://u:hidden@h/db", "a URL of mysql"),
         ("BRAIN_MONGO_URL", "postgresql://u:hidden@h/db", "not a MongoDB URL"),

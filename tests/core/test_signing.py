@@ -44,8 +44,8 @@ def test_a_public_key_in_front_signs_nothing_whatever_stands_behind_it(pair: tup
         signer(pair[1], SHARED).sign("model", VALUE)
 
 
-@pytest.mark.parametrize("old", [SHARED, new_pair()[0]])
-@pytest.mark.parametrize("new", ["another shared secret of the tests", new_pair()[0]])
+@pytest.mark.parametrize("old", [SHARED, new_pair()[0]], ids=["secret", "pair"])
+@pytest.mark.parametrize("new", ["another shared secret of the tests", new_pair()[0]], ids=["secret", "pair"])
 def test_after_a_rotation_what_the_old_key_signed_still_verifies(old: str, new: str) -> None:
     before = signer(old).sign("model", VALUE)
     rotated = signer(new, old)

@@ -86,4 +86,4 @@ def test_bold_evidence_that_means_nothing_is_not_believed(expected: float, scale
 
 def test_no_slope_is_beyond_what_a_model_may_be_amplified_by() -> None:
     evidence = np.linspace(-1, 1, 800)
-    assert blend_slope(evidence, (evidence > 0) * 1.0, np.zeros(800), 1.0) == pytest.approx(MOST)
+    assert blend_slope(evidence, np.where(evidence > 0, 1.0, 0.0), np.zeros(800), 1.0) == pytest.approx(MOST)

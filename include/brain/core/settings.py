@@ -30,9 +30,13 @@ def _sql_url(value: SecretStr) -> SecretStr:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        make_url(value.get_secret_value())
-    except ArgumentError:
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):  # the latter quotes what it takes for a port: it may be part of a password
         raise ValueError("not a SQLAlchemy URL (postgresql+psycopg2://user:password@host:5432/database)") from None
+    if url.host and "@" in f"{url.host}{url.database}":  # host and database are named in errors
+        raise ValueError(
+            "a URL with a second @: in a password, @ is written %40, / is written %2F and : is written %3A"
+        )
     return value
 
 
