@@ -72,7 +72,7 @@ def test_no_byte_of_the_inventory_can_be_altered(other: World, copied: Path) -> 
         path.write_bytes(cut)
         with pytest.raises(BackupError):
             check_backup(other.settings, copied)
-    refused(other, copied, "no HMAC-SHA256 signature|a signature")
+    refused(other, copied, "no signature by HMAC-SHA256|a signature")
 
 
 def test_a_backup_that_was_cut_off_says_so(other: World, copied: Path, tmp_path: Path) -> None:

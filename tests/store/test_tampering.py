@@ -157,7 +157,7 @@ def test_even_a_signed_pickle_is_not_a_model() -> None:
 
 def test_keys_can_be_rotated(settings: Settings, store: ModelStore, make_candidate: MakeCandidate) -> None:
     store.add([make_candidate()])
-    new = SecretStr("a new secret")
+    new = SecretStr("a new secret of the tests")
     rotated = ModelStore.open(settings.model_copy(update={"signing_keys": (new, *settings.signing_keys)}), "direction")
     rotated.add([make_candidate("SILVER")])
     assert all(isinstance(found, Champion) for found in rotated.champions(["GOLD", "SILVER"]))
