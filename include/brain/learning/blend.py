@@ -42,7 +42,7 @@ def blend_slope(
         evidence: Out-of-sample log-odds of the model beyond the base rate, shape (n,).
         outcome: 0 or 1, shape (n,).
         base_odds: Log-odds of the base rate known at the time, shape (n,).
-        weight: How many independent outcomes a row stands for: 1 / horizon where labels overlap; or shape (n,).
+        weight: How many independent outcomes a row stands for: 1 / span where labels overlap; or shape (n,).
         expected: The slope where there is no evidence.
     """
     low, high, slope, freedom = 0.0, MOST, min(expected, MOST), PRIOR_FREEDOM + 1
@@ -59,10 +59,10 @@ def blend_slope(
     return slope
 
 
-def shares_of_their_own(horizons: Sequence[int]) -> list[float]:
-    """How much each horizon says that the others of the list do not say, from 0 to 1.
+def shares_of_their_own(spans: Sequence[int]) -> list[float]:
+    """How much labels over each span say that those over the others do not, from 0 to 1.
 
-    Moves over j and over k rows share min / max of their variance: three horizons of 20, 21 and 25 rows tell little
+    Moves over j and over k rows share min / max of their variance: three of 20, 21 and 25 rows tell little
     more than one.
     """
-    return [1 / sum(min(one, other) / max(one, other) for other in horizons) for one in horizons]
+    return [1 / sum(min(one, other) / max(one, other) for other in spans) for one in spans]
