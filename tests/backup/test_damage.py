@@ -171,7 +171,7 @@ def test_no_entry_of_an_archive_is_written_outside_the_lake(tmp_path: Path, name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive.tar"]
 
 
-def test_a_full_disk_leaves_no_backup(world: World, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_becomes_no_backup(world: World, tmp_path: Path) -> None:
     """The folder cannot be written half-way: it is refused, and no inventory is there."""
     folder = tmp_path / "backup"
     folder.mkdir()

@@ -34,6 +34,11 @@ def test_a_slope_of_zero_gives_the_base_rate() -> None:
     assert Blend(base_rate=0.6, slope=0.0).blend(UP) == pytest.approx([0.6] * 3)
 
 
+def test_no_slope_makes_a_published_number_certain() -> None:
+    said = Blend(0.5, 4.0).apply(np.array([[1.0, 0.0], [0.0, 1.0]]), True)
+    assert said == pytest.approx([1e-6, 1 - 1e-6], abs=1e-12)
+
+
 def test_certainty_stays_finite() -> None:
     assert np.isfinite(Blend(0.5, 1.0).apply(np.array([[1.0, 0.0], [0.0, 1.0]]), True)).all()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.grid.series import planted, random_walk
+from benchmarks.grid.series import planted, planted_by, random_walk
 from benchmarks.grid.train import Cell, Job, judged, known_at, train_job
 from brain.learning.probability import log_loss
 from brain.usecases.direction.catalogue import AssetSpec
@@ -77,3 +77,19 @@ def test_a_cut_off_hides_every_return_that_reaches_beyond_it() -> None:
     assert len(known) == 60
     assert known["RETURNS1"].isna().sum() == 1
     assert known["RETURNS20"].isna().sum() == 20
+
+
+@pytest.mark.parametrize("wild", [100.0, 1000.0])
+def test_one_wild_row_takes_down_no_asset_and_no_figure(wild: float) -> None:
+    """A feature of one row is far outside all others, and that row's outcome is another at 5 days than at 1."""
+    frame, _ = planted_by("linear", 2500, 3, 1.0, horizons=(1, 5))
+    middle = frame.iloc[1300:1900]
+    row = middle.index[(middle["RETURNS1"] < 0) & (middle["RETURNS5"] > 0)][0]
+    frame.loc[row, "feature_0"] = wild
+    training = {"trials": 1, "classifiers": ["logistic"]}
+    spec = AssetSpec.model_validate({"name": "WILD", "table": "wild", "horizons": (1, 5), "training": training})
+    cells = train_job(Job(spec, frame, 2000, 2500))
+    assert [cell.horizon for cell in cells] == [1, 5]
+    for cell in cells:
+        assert np.isfinite(cell.published).all()
+        assert np.isfinite(cell.loss(cell.published))
