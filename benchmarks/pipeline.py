@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import yaml
+from psycopg2 import sql
 from rich.console import Console
 
 from benchmarks.bounds import at_least, exactly
@@ -125,7 +126,9 @@ def _empty(workspace: Workspace) -> None:
     models.client.drop_database(models.name)
     shutil.rmtree(workspace.settings.lake_url, ignore_errors=True)
     with transaction(workspace.settings.warehouse_url) as connection, connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS Probabilities, probability_details, probability_history, extraction_runs")
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        for (name,) in cursor.fetchall():  # also what remembers the newest moment: the next side's may be an older one
+            cursor.execute(sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 
 def _catalogue(folder: Path, quick: bool) -> Path:
