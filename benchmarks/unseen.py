@@ -68,7 +68,7 @@ def run(quick: bool) -> Report:
     """Published, plain models and an automatic search, against the plain share of ups."""
     jobs = [
         job if not quick else _less(job)
-        for group in _jobs(named(QUICK) if quick else all_series(), QUICK_CUTS if quick else CUTS)
+        for group in jobs_by_cut(named(QUICK) if quick else all_series(), QUICK_CUTS if quick else CUTS)
         for job in group
     ]
     told = Console(stderr=True).print
@@ -134,7 +134,7 @@ def _notes(figures: dict[str, Any], rival: str) -> list[str]:
     ]
 
 
-def _jobs(series: Sequence[Series], cuts: int) -> Iterator[list[Job]]:
+def jobs_by_cut(series: Sequence[Series], cuts: int) -> Iterator[list[Job]]:
     """The jobs of one cut-off after the other; its cells are judged together."""
     frames = {one.name: one.frame() for one in series}
     for number in range(cuts):
@@ -225,7 +225,7 @@ def _horizon(cells: Sequence[Cell], years: Sequence[Values], horizon: int) -> tu
     return [cells[n] for n in chosen], [years[n] for n in chosen]
 
 
-def _no_worse(cells: Sequence[Cell], said: Callable[[Cell], Values]) -> float:
+def no_worse(cells: Sequence[Cell], said: Callable[[Cell], Values]) -> float:
     fine = [cell.loss(said(cell)) <= (1 + TOLERANCE) * cell.loss(cell.base) for cell in cells]
     return float(np.mean(fine)) if fine else float("nan")
 
@@ -235,8 +235,8 @@ def _row(name: str, cells: Sequence[Cell], years: Sequence[Values], said: Callab
     return (
         name,
         len(cells),
-        f"{_no_worse(cells, said):.1%}",
-        f"{_no_worse(long, said):.1%}" if long else "",
+        f"{no_worse(cells, said):.1%}",
+        f"{no_worse(long, said):.1%}" if long else "",
         mean_skill(cells, years, said).percent,
         pooled_skill(cells, years, said).percent,
         calibration_slope(cells, years, said).text,
@@ -252,8 +252,8 @@ def _figures(
     mean, slope = mean_skill(cells, years, said), calibration_slope(cells, years, said)
     found = {
         "cells": len(cells),
-        "no_worse": _no_worse(cells, said),
-        "no_worse_long": _no_worse([cell for cell in cells if cell.horizon >= LONG], said),
+        "no_worse": no_worse(cells, said),
+        "no_worse_long": no_worse([cell for cell in cells if cell.horizon >= LONG], said),
         "mean_skill": mean.value,
         "mean_skill_low": mean.low,
         "mean_skill_high": mean.high,
