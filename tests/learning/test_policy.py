@@ -51,13 +51,13 @@ def test_train_refresh_or_skip(
 @pytest.mark.parametrize(
     ("metrics", "reason"),
     [
-        ({"skill_low": -0.001, "barred": ""}, "the interval of its skill begins at -0.0010"),
-        ({"skill_low": 0.002, "barred": "the newest 250 test rows show less"}, "the newest 250 test rows show less"),
-        ({"skill_low": 0.002, "barred": ""}, ""),
+        ({"p_value": 0.2, "barred": ""}, "refitted, its p-value is 0.200"),
+        ({"p_value": 0.1, "barred": "the newest 250 test rows show less"}, "the newest 250 test rows show less"),
+        ({"p_value": 0.1, "barred": ""}, ""),
     ],
 )
 def test_a_refresh_that_speaks_against_proven_skill_asks_for_a_search(metrics: dict[str, object], reason: str) -> None:
-    told = lost_skill(replace(CHAMPION, has_skill=True), Decision("refresh", "new rows"), metrics)
+    told = lost_skill(replace(CHAMPION, has_skill=True), Decision("refresh", "new rows"), metrics, 0.1)
     assert reason in told
     assert bool(told) == bool(reason)
-    assert not lost_skill(CHAMPION, Decision("refresh", "new rows"), metrics)
+    assert not lost_skill(CHAMPION, Decision("refresh", "new rows"), metrics, 0.1)

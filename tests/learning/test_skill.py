@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from brain.learning.skill import LEAST_BLOCKS, LEAST_SKILL, control_fdr, skill_test, too_little
+from brain.learning.skill import LEAST_BLOCKS, LEAST_SKILL, control_fdr, skill_test, too_little, too_much
 
 # Benjamini & Hochberg (1995), section 3.1: thirteen hypotheses, of which four are rejected at 0.05.
 BH_1995 = (
@@ -75,6 +75,12 @@ def test_skill_too_small_to_matter_keeps_its_p_value() -> None:
     assert test.p_value < 1e-4
     assert "too little to matter" in too_little(test.skill)
     assert not too_little(LEAST_SKILL)
+
+
+def test_skill_too_good_to_be_true_is_told_with_what_to_do() -> None:
+    assert not too_much(0.2, 0.2)
+    assert "look at each, or raise training.plausible_skill" in too_much(0.52, 0.2)
+    assert not too_much(0.99, 1.0)
 
 
 def test_what_says_the_same_as_the_base_rate_has_no_skill() -> None:

@@ -80,8 +80,15 @@ def test_rows_without_a_known_label_are_in_no_fold() -> None:
 
 def test_thinned_rows_weigh_as_much_as_the_independent_labels_they_hold() -> None:
     rows, weight = thinned(np.arange(1600), span=160)
-    assert rows[-1] == 1599
+    assert rows[0] == 0
     assert len(rows) * weight == pytest.approx(1600 / 160)
+
+
+@pytest.mark.parametrize("span", [20, 161])
+def test_a_new_row_leaves_the_training_rows_as_they_were(span: int) -> None:
+    today, tomorrow = (thinned(np.arange(rows), span)[0] for rows in (1000, 1001))
+    assert set(today) <= set(tomorrow)
+    assert len(tomorrow) - len(today) <= 1
 
 
 def test_labels_that_do_not_overlap_are_all_kept_at_full_weight() -> None:

@@ -54,7 +54,7 @@ def decide(
     return Decision("skip", "nothing new")
 
 
-def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Mapping[str, Any]) -> str:
+def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Mapping[str, Any], level: float) -> str:
     """Why a model is to be searched anew next time: its champion had proven skill, and its refresh has lost it.
 
     Empty if there is no such reason.
@@ -62,12 +62,13 @@ def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Ma
     Args:
         decision: What was done to make the candidate.
         metrics: The candidate's.
+        level: A p-value above it makes no claim, whatever those of the other models are.
     """
-    low, barred = metrics.get("skill_low"), metrics.get("barred")
+    p_value, barred = metrics.get("p_value"), metrics.get("barred")
     if champion is None or not champion.has_skill or decision.action != "refresh":
         return ""
-    if low is not None and low <= 0:
-        return f"v{champion.version} had proven skill; refitted, the interval of its skill begins at {low:.4f}"
+    if p_value is not None and p_value > level:
+        return f"v{champion.version} had proven skill; refitted, its p-value is {p_value:.3f}"
     return f"v{champion.version} had proven skill; refitted: {barred}" if barred else ""
 
 

@@ -44,3 +44,6 @@ class TrainingSettings(Section):
     false_discovery_rate: float = Field(
         0.1, gt=0, lt=1, description="Share of models said to have skill that may have none, over all models together."
     )
+    plausible_skill: float = Field(
+        0.2, gt=0, le=1, description="Skill above this is taken for a leak, and none is claimed; 1 believes any."
+    )

@@ -103,6 +103,14 @@ def too_little(skill: float) -> str:
     return f"skill of {skill:.3%} is below {LEAST_SKILL:.2%}, too little to matter" if skill < LEAST_SKILL else ""
 
 
+def too_much(skill: float, plausible: float) -> str:
+    """Why a skill makes no claim, however small its p-value is; empty unless it is too good to be true."""
+    if skill <= plausible:
+        return ""
+    found = f"skill of {skill:.1%} is above {plausible:.1%}, as only features have that know the future"
+    return f"{found}; look at each, or raise training.plausible_skill"
+
+
 @lru_cache(maxsize=64)
 def _resamples(blocks: int, seed: int) -> NDArray[np.float64]:
     """How often each block is drawn in each bootstrap sample, shape (RESAMPLES, blocks)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.grid.series import planted, planted_by, random_walk
@@ -93,3 +94,19 @@ def test_one_wild_row_takes_down_no_asset_and_no_figure(wild: float) -> None:
     for cell in cells:
         assert np.isfinite(cell.published).all()
         assert np.isfinite(cell.loss(cell.published))
+
+
+def _leaking_together(rows: int) -> pd.DataFrame:
+    """A random walk and two columns, neither of which knows the next return; their product is that return."""
+    frame = random_walk(rows, 5, (1,))
+    sign = np.random.default_rng(0).choice([-1.0, 1.0], size=rows)
+    return frame.assign(coin=sign, tossed=sign * frame["Close"].pct_change().shift(-1).to_numpy())
+
+
+@pytest.mark.parametrize(("plausible", "claims"), [(0.2, 0), (1.0, 1)])
+def test_columns_that_know_the_future_only_together_claim_no_skill(plausible: float, claims: int) -> None:
+    training = {"trials": 2, "classifiers": ["quadratic", "boosting"], "plausible_skill": plausible}
+    spec = AssetSpec.model_validate({"name": "LEAK", "table": "leak", "horizons": (1,), "training": training})
+    cells = judged(train_job(Job(spec, _leaking_together(1600), 1500, 1600)), level=0.1)
+    assert sum(cell.has_skill for cell in cells) == claims
+    assert [bool(cell.barred) for cell in cells] == [not claims]

@@ -14,7 +14,7 @@ from brain.learning.fitting import fit, forecast
 from brain.learning.probability import log_loss
 from brain.learning.recent import recent
 from brain.learning.rounding import rounded
-from brain.learning.skill import SkillTest, skill_test, too_little
+from brain.learning.skill import SkillTest, skill_test, too_little, too_much
 from brain.portable.heads import Blend, log_odds, never_certain
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from brain.learning.fitting import Fitted
     from brain.learning.recent import Recent
+    from brain.learning.settings import TrainingSettings
     from brain.usecases.direction.cell import Cell
 
     Values = NDArray[np.float64]
@@ -160,10 +161,11 @@ def _evidence(whole: Backtest, last: int) -> _Evidence:
     return _Evidence(whole.evidence[past], whole.outcome[past], logit(whole.base[past]), weight)
 
 
-def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
+def metrics(whole: Backtest, settings: TrainingSettings) -> dict[str, Any]:
     """The backtest in figures, as plain JSON, measured on the evidence rows."""
     proven, outcome = whole.proven, whole.outcome[whole.proven]
-    test = whole.test(seed)
+    test = whole.test(settings.seed)
+    limits = too_little(test.skill) or too_much(test.skill, settings.plausible_skill)
     slope, intercept = calibration_line(whole.blend[proven], outcome)
     return {
         "log_loss": float(whole.losses(whole.blend).mean()),
@@ -177,7 +179,7 @@ def metrics(whole: Backtest, seed: int) -> dict[str, Any]:
         "skill_high": test.high,
         "skill_error": test.standard_error,
         "p_value": test.p_value,
-        "barred": too_little(test.skill) or whole.recent().against,
+        "barred": limits or whole.recent().against,
         "blocks": test.blocks,
         "calibration_slope": slope,
         "calibration_intercept": intercept,

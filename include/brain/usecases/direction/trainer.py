@@ -215,7 +215,7 @@ def _candidate(asset: _Asset, model: _Model, backtests: Sequence[Backtest]) -> C
     cell, training, settings = model.cell, model.cell.training, asset.spec.training
     if model.whole:
         whole = pooled(model.whole, [other for other in backtests if other is not model.whole])
-        head, measured = blend_head(whole), {**metrics(whole, settings.seed), **model.extra}
+        head, measured = blend_head(whole), {**metrics(whole, settings), **model.extra}
     else:
         head, measured = Blend(cell.base_rate, slope=0.0, center=model.fitted.center), dict(model.extra)
     return Candidate(
@@ -235,7 +235,7 @@ def _candidate(asset: _Asset, model: _Model, backtests: Sequence[Backtest]) -> C
         preparation="float32",
         proofs=proofs(cell),
         description=_description(asset.spec, cell.horizon),
-        degraded=lost_skill(model.champion, model.decision, measured),
+        degraded=lost_skill(model.champion, model.decision, measured, settings.false_discovery_rate),
         extra={
             "dropped": dict(asset.dataset.dropped),
             "bad_ticks": list(asset.dataset.bad_ticks),
