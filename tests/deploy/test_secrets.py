@@ -198,5 +198,5 @@ def test_the_deployed_urls_name_the_driver_that_we_use(secrets: dict[str, str]) 
 
 def test_without_its_secrets_it_does_not_start(interpolate: Callable[..., Any]) -> None:
     """Nor does it with a file missing: Docker makes no folder of what a secret names."""
-    with pytest.raises(LookupError, match=r"SECRETS_FOLDER is not set: run python deploy/make_env\.py"):
+    with pytest.raises(LookupError, match=re.escape("SECRETS_FOLDER is not set: run python deploy/make_env.py first")):
         interpolate({})
