@@ -21,7 +21,7 @@ SETTING = re.compile(r"^(?:# )?([A-Z_]+)=(.*)$", re.MULTILINE)
 INNERMOST = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^${}]*))?\}")
 LITERAL_DOLLAR = "\0"
 
-Interpolate = Callable[[Mapping[str, str]], dict[str, Any]]
+Interpolate = Callable[..., dict[str, Any]]
 Services = dict[str, dict[str, Any]]
 
 
@@ -41,10 +41,10 @@ def compose_text() -> str:
 
 @pytest.fixture(scope="session")
 def interpolate(compose_text: str) -> Interpolate:
-    """The compose document for the values of an environment file; fails like compose where one is missing."""
+    """A compose document for the values of an environment file; fails like compose where one is missing."""
 
-    def filled(values: Mapping[str, str]) -> dict[str, Any]:
-        text, count = compose_text.replace("$$", LITERAL_DOLLAR), 1
+    def filled(values: Mapping[str, str], path: Path | None = None) -> dict[str, Any]:
+        text, count = (path.read_text() if path else compose_text).replace("$$", LITERAL_DOLLAR), 1
         while count:
             text, count = INNERMOST.subn(lambda match: _value(match, values), text)
         document: dict[str, Any] = yaml.safe_load(text.replace(LITERAL_DOLLAR, "$"))

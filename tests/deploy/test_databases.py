@@ -21,6 +21,7 @@ from local import ports, process
 from local.databases import ROLES
 from local.mongo import Mongo
 from local.postgres import Postgres
+from tests.deploy.prepared import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from local.servers import Servers
 
 ROOT = Path(__file__).parents[2]
-INIT_SQL = ROOT / "deploy" / "postgres" / "init.sql"
 INIT_MONGO = ROOT / "deploy" / "mongo" / "init.py"
 
 ROLE_RIGHTS = """
@@ -65,19 +65,11 @@ def deployed(folder: Path, made: Path, secrets: dict[str, str]) -> Iterator[tupl
     port = cluster.start(ports.choose(45433))
     try:
         for _ in range(2):
-            _run_psql(cluster, port, made / "secrets")
+            prepare(cluster, port, made / "secrets")
         yield cluster, port
     finally:
         cluster.stop()
         cluster.remove()
-
-
-def _run_psql(cluster: Postgres, port: int, files: Path) -> None:
-    address = ["--host", ports.LOOPBACK, "--port", str(port), "--username", "postgres", "--no-password"]
-    environment = {**os.environ, "BRAIN_SECRETS": str(files), "PGPASSWORD": cluster.password}
-    command = [str(cluster.programs / "psql"), "-X", "-v", "ON_ERROR_STOP=1", *address, "-f", str(INIT_SQL)]
-    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def _rows(cluster: Postgres, port: int, database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -158,7 +150,7 @@ def test_a_missing_password_stops_the_script(
     if content is not None:
         (files / "bi_reader_password").write_text(content)
     with pytest.raises(AssertionError, match="a file of a password is missing or empty") as caught:
-        _run_psql(*deployed, files)
+        prepare(*deployed, files)
     log = deployed[0].log.read_text(errors="replace")
     for path in files.iterdir():
         assert not path.read_text().strip() or path.read_text() not in str(caught.value) + log, path.name
@@ -170,11 +162,11 @@ def test_a_changed_password_is_taken_over(deployed: tuple[Postgres, int], made: 
     shutil.copytree(made / "secrets", files)
     (files / "metabase_db_password").write_text("changed by an editor\n")
     try:
-        _run_psql(*deployed, files)
+        prepare(*deployed, files)
         address = {"host": ports.LOOPBACK, "port": port, "dbname": "metabase", "user": "metabase"}
         psycopg2.connect(**address, password="changed by an editor").close()
     finally:
-        _run_psql(*deployed, made / "secrets")
+        prepare(*deployed, made / "secrets")
 
 
 @pytest.fixture(scope="module")

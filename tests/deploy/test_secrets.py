@@ -30,6 +30,7 @@ AIRFLOWS = {
     *("airflow_db_url", "airflow_fernet_key", "airflow_jwt_secret", "airflow_secret_key"),
     *("celery_broker_url", "celery_result_url"),
 }
+QUEUE = {"celery_broker_url", "celery_result_url"}
 SECRETS_OF = {
     "postgres": {
         *("postgres_password", "market_owner_password", "brain_source_password", "brain_writer_password"),
@@ -40,9 +41,12 @@ SECRETS_OF = {
     "redis": {"redis_password"},
     "metabase": {"metabase_db_password", "metabase_encryption_key"},
     "metabase-init": {"metabase_admin_password"},
-    **dict.fromkeys(AIRFLOW, AIRFLOWS),
-    "airflow-init": AIRFLOWS | {"airflow_admin_password"},
-    "airflow-worker": AIRFLOWS | PIPELINES,
+    "airflow-init": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key", "airflow_admin_password"},
+    "airflow-api-server": AIRFLOWS - QUEUE,
+    "airflow-scheduler": AIRFLOWS - {"airflow_secret_key"},
+    "airflow-dag-processor": {"airflow_db_url", "airflow_fernet_key"},
+    "airflow-triggerer": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key"},
+    "airflow-worker": {"airflow_db_url", "airflow_secret_key"} | QUEUE | PIPELINES,
     "brain": PIPELINES | {"brain_demo_url"},
 }
 
