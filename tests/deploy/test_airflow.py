@@ -18,7 +18,7 @@ import pytest
 from local import ports, process
 from local.postgres import Postgres
 from tests.deploy.certificates import Authority
-from tests.deploy.components import SECONDS, Components, answering, free, merged
+from tests.deploy.components import SECONDS, Components, answering, can_seal, free, merged
 from tests.deploy.prepared import prepare
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def deployed(
         '"8080"': f'"{port}"',
         "127.0.0.1:8080": f"localhost:{port}",
     }
-    components = Components(folder, document["services"], here, replaced)
+    components = Components(folder, document["services"], here, replaced, sealed=can_seal())
     (folder / "dags").mkdir()
     (folder / "dags" / "greet.py").write_text(DAG)
     done = components.run("airflow-init")
