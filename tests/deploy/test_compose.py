@@ -35,9 +35,10 @@ Services = dict[str, dict[str, Any]]
 
 
 @pytest.mark.slow
-def test_the_file_is_valid_compose() -> None:
+def test_the_files_are_valid_compose() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*command, str(ROOT / "docker-compose.yaml")], capture_output=True, text=True)
+    files = [str(ROOT / "docker-compose.yaml"), str(ROOT / "deploy" / "airflow-tls.yaml")]
+    done = subprocess.run([*command, *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
