@@ -119,12 +119,22 @@ def test_a_changed_password_enters_its_urls(tmp_path: Path, password: str) -> No
     assert all(second[name] == first[name].replace(first[password], "changed-by-hand") for name in changed)
 
 
-def test_a_url_of_another_server_stays_and_is_told(tmp_path: Path) -> None:
+OURS = "postgresql+psycopg2://brain_source:drawn@postgres:5432/market"
+OF_A_PERSON = {
+    "another server": THEIRS,
+    "another host": OURS.replace("@postgres", "@db.example.com"),
+    "options": f"{OURS}?sslmode=verify-full",
+    "another login": OURS.replace("brain_source", "reader"),
+}
+
+
+@pytest.mark.parametrize("case", OF_A_PERSON)
+def test_a_url_of_a_person_stays_and_is_told(tmp_path: Path, case: str) -> None:
     _make(tmp_path)
-    (tmp_path / "secrets" / "brain_source_url").write_text(f"{THEIRS}\n")
+    (tmp_path / "secrets" / "brain_source_url").write_text(f"{OF_A_PERSON[case]}\n")
     (tmp_path / "secrets" / "brain_source_password").write_text("changed")
     done = _run(tmp_path)
-    assert (tmp_path / "secrets" / "brain_source_url").read_text() == f"{THEIRS}\n"
+    assert (tmp_path / "secrets" / "brain_source_url").read_text() == f"{OF_A_PERSON[case]}\n"
     assert "Kept as you wrote it: brain_source_url" in done.stdout
     assert "brain_warehouse_url" not in done.stdout
 
