@@ -32,7 +32,7 @@ while [ "$1" != -- ]; do mount --bind "$1" "$1"; mount -o remount,bind,rw "$1"; 
 shift
 exec "$@"
 """
-SECONDS = 120.0
+SECONDS = 180.0
 
 
 @dataclass
