@@ -72,7 +72,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="brain-airflow-") as name:
+    with tempfile.TemporaryDirectory(prefix="brain-deploy-airflow-") as name:
         path = Path(name)
         path.chmod(0o711)  # PostgreSQL runs under another account when the tests run as root
         yield path
