@@ -23,8 +23,10 @@ FROM python:${PYTHON}-slim-bookworm
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
+# Without an airflow.cfg Airflow would write one, and ask for keys that a component does not hold.
 RUN useradd --uid 50000 --gid 0 --create-home brain \
-    && install --directory --owner brain --group 0 /opt/airflow /opt/airflow/logs /var/lib/brain /var/lib/brain/lake
+    && install --directory --owner brain --group 0 /opt/airflow /opt/airflow/logs /var/lib/brain /var/lib/brain/lake \
+    && touch /opt/airflow/airflow.cfg
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /opt/brain
 COPY catalogue.yaml ./

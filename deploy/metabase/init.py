@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 SECONDS = 60.0
@@ -19,7 +20,7 @@ def main() -> None:
         sys.stdout.write("Metabase has an administrator.\n")
         return
     person = {"first_name": "Brain", "last_name": "Admin", "email": user}
-    person["password"] = os.environ["METABASE_ADMIN_PASSWORD"]
+    person["password"] = Path(os.environ["METABASE_ADMIN_PASSWORD_FILE"]).read_text().strip()
     wishes = {"site_name": "Brain", "allow_tracking": False}
     _asked(f"{url}/api/setup", {"token": found["setup-token"], "user": person, "prefs": wishes})
     sys.stdout.write(f"Metabase's administrator is {user}.\n")

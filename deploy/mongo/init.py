@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
@@ -20,10 +21,15 @@ ELECTION_SECONDS = 60.0
 def main() -> None:
     """Prepare the server named by MONGO_HOST ("host:port")."""
     host = os.environ["MONGO_HOST"]
-    options: dict[str, Any] = {"username": "root", "password": os.environ["MONGO_ROOT_PASSWORD"], "authSource": "admin"}
+    options: dict[str, Any] = {"username": "root", "password": _secret("MONGO_ROOT_PASSWORD"), "authSource": "admin"}
     with MongoClient[dict[str, Any]](f"mongodb://{host}", directConnection=True, **options) as client:
         ensure_replica_set(client, host)
-        ensure_user(client, os.environ["MONGO_BRAIN_PASSWORD"])
+        ensure_user(client, _secret("MONGO_BRAIN_PASSWORD"))
+
+
+def _secret(name: str) -> str:
+    """What the file holds that NAME_FILE names."""
+    return Path(os.environ[f"{name}_FILE"]).read_text().strip()
 
 
 def ensure_replica_set(client: MongoClient[dict[str, Any]], host: str) -> None:

@@ -1,10 +1,9 @@
 #!/bin/bash
 # Starts mongod as a replica set of one, which transactions and change streams need. Members of a set show each other a
-# key file that only mongod may read; it is written here from the environment, so that no secret lies in the checkout.
+# key file that only mongod may read: the mounted secret is copied to where its owner can be mongod's account.
 set -euo pipefail
 
 key=/data/configdb/member.key
 rm -f "$key"
-install -m 400 -o mongodb -g mongodb <(printf '%s' "$MONGO_MEMBER_KEY") "$key"
-unset MONGO_MEMBER_KEY
+install -m 400 -o mongodb -g mongodb /run/secrets/mongo_member_key "$key"
 exec docker-entrypoint.sh mongod --replSet brain --keyFile "$key" --bind_ip_all "$@"

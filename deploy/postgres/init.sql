@@ -1,15 +1,22 @@
 -- Databases and roles, with no more rights than each needs; the same as local.databases makes, and Metabase's
--- own. Passwords come from the environment. Runs once on an empty data directory; running it again changes passwords:
+-- own. Passwords come from files. Runs once on an empty data directory; running it again changes passwords:
 --   docker compose exec postgres psql -U postgres -v ON_ERROR_STOP=1 -f /docker-entrypoint-initdb.d/brain.sql
 \set ON_ERROR_STOP on
-\getenv market_owner_password MARKET_OWNER_PASSWORD
-\getenv brain_source_password BRAIN_SOURCE_PASSWORD
-\getenv brain_writer_password BRAIN_WRITER_PASSWORD
-\getenv bi_reader_password BI_READER_PASSWORD
-\getenv airflow_password AIRFLOW_DB_PASSWORD
-\getenv metabase_password METABASE_DB_PASSWORD
+\set market_owner_password `cat "${BRAIN_SECRETS:-/run/secrets}/market_owner_password"`
+\set brain_source_password `cat "${BRAIN_SECRETS:-/run/secrets}/brain_source_password"`
+\set brain_writer_password `cat "${BRAIN_SECRETS:-/run/secrets}/brain_writer_password"`
+\set bi_reader_password `cat "${BRAIN_SECRETS:-/run/secrets}/bi_reader_password"`
+\set airflow_password `cat "${BRAIN_SECRETS:-/run/secrets}/airflow_db_password"`
+\set metabase_password `cat "${BRAIN_SECRETS:-/run/secrets}/metabase_db_password"`
 
-CREATE TEMPORARY TABLE wanted (role text, password text, owns text, reads text);
+-- The server logs statements that fail, and more if told so: not these, which hold passwords.
+SET log_min_error_statement = panic;
+SET log_statement = none;
+SET log_min_duration_statement = -1;
+
+CREATE TEMPORARY TABLE wanted (
+    role text, password text CONSTRAINT "a file of a password is missing or empty" CHECK (password <> ''), owns text, reads text
+);
 INSERT INTO wanted VALUES
     ('market_owner', :'market_owner_password', 'market', NULL),
     ('brain_source', :'brain_source_password', NULL, 'market'),

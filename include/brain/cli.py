@@ -113,10 +113,11 @@ def demo(
     ] = None,
 ) -> None:
     """Load real market data into the source database."""
+    from brain.core.environment import brain_variables
     from brain.core.settings import read_connections
     from brain.demo.load import load_demo
 
-    url = os.environ.get("BRAIN_DEMO_URL") or read_connections(_home()).get("BRAIN_DEMO_URL")
+    url = brain_variables(os.environ).get("BRAIN_DEMO_URL") or read_connections(_home()).get("BRAIN_DEMO_URL")
     if url is None:
         raise typer.BadParameter("no BRAIN_DEMO_URL, and no embedded servers here; run `brain up` first")
     loaded = load_demo(url, as_of=as_of.date() if as_of else None, assets=assets or None)

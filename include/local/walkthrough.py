@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from brain.core.environment import brain_variables
 from brain.core.errors import EmbeddedServerError
 from brain.core.settings import HOME_VARIABLE, Settings, find_catalogue
 from local import chain, process, servers
@@ -124,7 +125,7 @@ def show_addresses(console: Console, airflow: Airflow, running: Servers) -> None
 
 
 def _load_demo(running: Servers) -> str:
-    if "BRAIN_SOURCE_URL" in os.environ:
+    if "BRAIN_SOURCE_URL" in brain_variables(os.environ):
         return "Source database: the one named by BRAIN_SOURCE_URL"
     from brain.demo.load import load_demo
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
+from brain.core.environment import brain_variables
 from brain.core.errors import SettingsError
 from brain.core.settings import Settings, find_home, read_connections
 
@@ -71,6 +72,74 @@ def test_an_empty_variable_counts_as_unset(environ: dict[str, str], tmp_path: Pa
 
 def test_unknown_brain_variables_are_ignored(environ: dict[str, str]) -> None:
     assert not hasattr(Settings.load({**environ, "BRAIN_PYTHON": "python3.12"}), "BRAIN_PYTHON")
+
+
+FILED = [*ENVIRONMENT, "BRAIN_LAKE_URL", "BRAIN_STAGING_KEYS", "BRAIN_DEMO_URL"]
+
+
+@pytest.mark.parametrize("name", FILED)
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_secret_may_stand_in_a_file(environ: dict[str, str], tmp_path: Path, name: str, ending: str) -> None:
+    value = environ.pop(name, "s3://key:hidden@bucket/lake")
+    path = tmp_path / "secret"
+    path.write_text(value + ending, newline="")
+    given = {**environ, f"{name}_FILE": str(path)}
+    assert brain_variables(given)[name] == value
+    assert f"{name}_FILE" not in brain_variables(given)
+    assert Settings.load(given) == Settings.load({**environ, name: value})
+
+
+def test_a_file_wins_over_the_embedded_servers_and_a_connection_over_it(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / ".brain"
+    home.mkdir()
+    (home / "connections.json").write_text(json.dumps(ENVIRONMENT))
+    (tmp_path / "url").write_text("mongodb://team/brain")
+    given = {"BRAIN_HOME": str(home), "BRAIN_MONGO_URL": "", "BRAIN_MONGO_URL_FILE": str(tmp_path / "url")}
+    assert Settings.load(given).mongo_url.get_secret_value() == "mongodb://team/brain"
+    overridden = Settings.load(given, {"BRAIN_MONGO_URL": "mongodb://connection/brain"})
+    assert overridden.mongo_url.get_secret_value() == "mongodb://connection/brain"
+
+
+def test_a_secret_that_is_given_twice_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(ENVIRONMENT["BRAIN_MONGO_URL"])
+    with pytest.raises(SettingsError, match="BRAIN_MONGO_URL_FILE: found BRAIN_MONGO_URL beside it") as caught:
+        Settings.load({**environ, "BRAIN_MONGO_URL_FILE": str(tmp_path / "url")})
+    assert "hidden" not in str(caught.value)
+
+
+USELESS = {  # what the file holds: what is said of it
+    "missing": (None, "No such file"),
+    "a folder": ("folder", "Is a directory"),
+    "empty": (b"\n", "0 lines"),
+    "lines": (b"hidden-one\nhidden-two\n", "2 lines"),
+    "no text": (b"hidden-\xff\xfe", "no text"),
+    "malformed": (b"hidden-url", "not a MongoDB URL"),
+}
+
+
+@pytest.mark.parametrize("case", USELESS)
+def test_a_file_of_no_use_is_named_and_not_shown(environ: dict[str, str], tmp_path: Path, case: str) -> None:
+    content, told = USELESS[case]
+    path = tmp_path / "secret"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        path.mkdir()
+    given = {**environ, "BRAIN_MONGO_URL": "", "BRAIN_MONGO_URL_FILE": str(path)}
+    with pytest.raises(SettingsError, match=told) as caught:
+        Settings.load(given)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "BRAIN_MONGO_URL" in str(caught.value)
+    assert "hidden-" not in shown
+
+
+def test_a_secret_in_place_of_a_path_is_not_shown(environ: dict[str, str]) -> None:
+    given = {**environ, "BRAIN_MONGO_URL": "", "BRAIN_MONGO_URL_FILE": ENVIRONMENT["BRAIN_MONGO_URL"]}
+    with pytest.raises(SettingsError, match="expected the absolute path") as caught:
+        Settings.load(given)
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", REQUIRED)

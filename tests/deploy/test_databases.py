@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from local import ports, process
 from local.databases import ROLES
 from local.mongo import Mongo
 from local.postgres import Postgres
+from tests.deploy.prepared import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from local.servers import Servers
 
 ROOT = Path(__file__).parents[2]
-INIT_SQL = ROOT / "deploy" / "postgres" / "init.sql"
 INIT_MONGO = ROOT / "deploy" / "mongo" / "init.py"
 
 ROLE_RIGHTS = """
@@ -50,12 +51,6 @@ FROM pg_namespace WHERE nspname = 'public'
 
 
 @pytest.fixture(scope="module")
-def variables(services: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """What the compose file hands to the database containers."""
-    return {**services["postgres"]["environment"], **services["mongo-init"]["environment"]}
-
-
-@pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="brain-deploy-") as name:
         path = Path(name)
@@ -64,25 +59,17 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def deployed(folder: Path, variables: dict[str, str]) -> Iterator[tuple[Postgres, int]]:
+def deployed(folder: Path, made: Path, secrets: dict[str, str]) -> Iterator[tuple[Postgres, int]]:
     """A cluster prepared by deploy/postgres/init.sql, twice, as after a change of passwords."""
-    cluster = Postgres(folder / ".brain", variables["POSTGRES_PASSWORD"], durable=False)
+    cluster = Postgres(folder / ".brain", secrets["postgres_password"], durable=False)
     port = cluster.start(ports.choose(45433))
     try:
         for _ in range(2):
-            _run_psql(cluster, port, variables)
+            prepare(cluster, port, made / "secrets")
         yield cluster, port
     finally:
         cluster.stop()
         cluster.remove()
-
-
-def _run_psql(cluster: Postgres, port: int, variables: dict[str, str]) -> None:
-    address = ["--host", ports.LOOPBACK, "--port", str(port), "--username", "postgres", "--no-password"]
-    environment = {**os.environ, **variables, "PGPASSWORD": variables["POSTGRES_PASSWORD"]}
-    command = [str(cluster.programs / "psql"), "-X", "-v", "ON_ERROR_STOP=1", *address, "-f", str(INIT_SQL)]
-    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def _rows(cluster: Postgres, port: int, database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -125,43 +112,74 @@ def test_the_image_is_the_major_version_that_is_tested(
 
 
 @pytest.mark.parametrize(
-    ("role", "variable", "database"),
+    ("role", "secret", "database"),
     [
-        ("market_owner", "MARKET_OWNER_PASSWORD", "market"),
-        ("brain_source", "BRAIN_SOURCE_PASSWORD", "market"),
-        ("brain_writer", "BRAIN_WRITER_PASSWORD", "warehouse"),
-        ("bi_reader", "BI_READER_PASSWORD", "warehouse"),
-        ("airflow", "AIRFLOW_DB_PASSWORD", "airflow"),
-        ("metabase", "METABASE_DB_PASSWORD", "metabase"),
+        ("market_owner", "market_owner_password", "market"),
+        ("brain_source", "brain_source_password", "market"),
+        ("brain_writer", "brain_writer_password", "warehouse"),
+        ("bi_reader", "bi_reader_password", "warehouse"),
+        ("airflow", "airflow_db_password", "airflow"),
+        ("metabase", "metabase_db_password", "metabase"),
     ],
 )
 def test_a_role_logs_in_with_its_password_and_no_other(
-    deployed: tuple[Postgres, int], variables: dict[str, str], role: str, variable: str, database: str
+    deployed: tuple[Postgres, int], secrets: dict[str, str], role: str, secret: str, database: str
 ) -> None:
     address = {"host": ports.LOOPBACK, "port": deployed[1], "dbname": database, "user": role}
-    with closing(psycopg2.connect(**address, password=variables[variable])) as connection:
+    with closing(psycopg2.connect(**address, password=secrets[secret])) as connection:
         assert connection.info.user == role
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         psycopg2.connect(**address, password=role)
 
 
-def test_a_missing_password_stops_the_script(deployed: tuple[Postgres, int], variables: dict[str, str]) -> None:
-    short = {name: value for name, value in variables.items() if name != "BI_READER_PASSWORD"}
-    with pytest.raises(AssertionError, match="bi_reader_password"):
-        _run_psql(*deployed, short)
+@pytest.mark.parametrize("name", ["brain_source_url", "brain_warehouse_url", "brain_reader_url", "brain_demo_url"])
+def test_a_derived_url_logs_in(deployed: tuple[Postgres, int], secrets: dict[str, str], name: str) -> None:
+    url = secrets[name].replace("@postgres:5432/", f"@{ports.LOOPBACK}:{deployed[1]}/")
+    with closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
+        assert connection.info.user == url.split("//")[1].split(":")[0]
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_missing_password_stops_the_script(
+    deployed: tuple[Postgres, int], made: Path, tmp_path: Path, content: str | None
+) -> None:
+    """Rather than make a role without one; and neither the message nor the server's log tells the others."""
+    files = tmp_path / "secrets"
+    shutil.copytree(made / "secrets", files)
+    (files / "bi_reader_password").unlink()
+    if content is not None:
+        (files / "bi_reader_password").write_text(content)
+    with pytest.raises(AssertionError, match="a file of a password is missing or empty") as caught:
+        prepare(*deployed, files)
+    log = deployed[0].log.read_text(errors="replace")
+    for path in files.iterdir():
+        assert not path.read_text().strip() or path.read_text() not in str(caught.value) + log, path.name
+    assert "a file of a password is missing or empty" in log
+
+
+def test_a_changed_password_is_taken_over(deployed: tuple[Postgres, int], made: Path, tmp_path: Path) -> None:
+    files, port = tmp_path / "secrets", deployed[1]
+    shutil.copytree(made / "secrets", files)
+    (files / "metabase_db_password").write_text("changed by an editor\n")
+    try:
+        prepare(*deployed, files)
+        address = {"host": ports.LOOPBACK, "port": port, "dbname": "metabase", "user": "metabase"}
+        psycopg2.connect(**address, password="changed by an editor").close()
+    finally:
+        prepare(*deployed, made / "secrets")
 
 
 @pytest.fixture(scope="module")
-def mongo(folder: Path, variables: dict[str, str]) -> Iterator[int]:
+def mongo(folder: Path, made: Path, secrets: dict[str, str]) -> Iterator[int]:
     """A mongod as the image leaves it after its first start: an administrator, no replica set yet."""
-    server = Mongo(folder / "mongo", variables["MONGO_ROOT_PASSWORD"], "unused", "5ecade")
+    server = Mongo(folder / "mongo", secrets["mongo_root_password"], "unused", "5ecade")
     server._prepare()
     port = ports.choose(47017)
     try:
-        _make_administrator(server, port, variables["MONGO_ROOT_PASSWORD"])
+        _make_administrator(server, port, secrets["mongo_root_password"])
         server._launch(port)
         for _ in range(2):
-            _run_init(port, variables)
+            _run_init(port, made / "secrets")
         yield port
     finally:
         server.stop()
@@ -178,20 +196,19 @@ def _make_administrator(server: Mongo, port: int, password: str) -> None:
     server.stop()
 
 
-def _run_init(port: int, variables: dict[str, str]) -> None:
-    environment = {**os.environ, **variables, "MONGO_HOST": f"{ports.LOOPBACK}:{port}"}
+def _run_init(port: int, files: Path) -> None:
+    names = {f"{name}_FILE": str(files / name.lower()) for name in ("MONGO_ROOT_PASSWORD", "MONGO_BRAIN_PASSWORD")}
+    environment = {**os.environ, **names, "MONGO_HOST": f"{ports.LOOPBACK}:{port}"}
     done = subprocess.run([sys.executable, str(INIT_MONGO)], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def _client(port: int, password: str) -> pymongo.MongoClient[dict[str, Any]]:
-    return pymongo.MongoClient(
-        f"mongodb://brain:{password}@{ports.LOOPBACK}:{port}/brain?authSource=admin&replicaSet=brain"
-    )
+def _client(port: int, secrets: dict[str, str]) -> pymongo.MongoClient[dict[str, Any]]:
+    return pymongo.MongoClient(secrets["brain_mongo_url"].replace("@mongo:27017/", f"@{ports.LOOPBACK}:{port}/"))
 
 
-def test_the_pipeline_writes_in_a_transaction_by_the_deployed_url(mongo: int, variables: dict[str, str]) -> None:
-    with _client(mongo, variables["MONGO_BRAIN_PASSWORD"]) as client:
+def test_the_pipeline_writes_in_a_transaction_by_the_deployed_url(mongo: int, secrets: dict[str, str]) -> None:
+    with _client(mongo, secrets) as client:
         models = client.get_default_database()["models"]
         models.create_index("key", unique=True)
         with client.start_session() as session, session.start_transaction():
@@ -199,9 +216,9 @@ def test_the_pipeline_writes_in_a_transaction_by_the_deployed_url(mongo: int, va
         assert models.count_documents({}) == 1
 
 
-def test_the_pipeline_may_not_write_elsewhere(mongo: int, variables: dict[str, str]) -> None:
+def test_the_pipeline_may_not_write_elsewhere(mongo: int, secrets: dict[str, str]) -> None:
     with (
-        _client(mongo, variables["MONGO_BRAIN_PASSWORD"]) as client,
+        _client(mongo, secrets) as client,
         pytest.raises(OperationFailure, match="not authorized"),
     ):
         client["elsewhere"]["models"].insert_one({"key": 1})
@@ -215,13 +232,13 @@ def test_nobody_enters_without_a_password(mongo: int) -> None:
         client["brain"]["models"].find_one()
 
 
-LOGINS = {  # role: its password's variable, and the databases it may enter
-    "market_owner": ("MARKET_OWNER_PASSWORD", {"market"}),
-    "brain_source": ("BRAIN_SOURCE_PASSWORD", {"market"}),
-    "brain_writer": ("BRAIN_WRITER_PASSWORD", {"warehouse"}),
-    "bi_reader": ("BI_READER_PASSWORD", {"warehouse"}),
-    "airflow": ("AIRFLOW_DB_PASSWORD", {"airflow"}),
-    "metabase": ("METABASE_DB_PASSWORD", {"metabase"}),
+LOGINS = {  # role: its password's file, and the databases it may enter
+    "market_owner": ("market_owner_password", {"market"}),
+    "brain_source": ("brain_source_password", {"market"}),
+    "brain_writer": ("brain_writer_password", {"warehouse"}),
+    "bi_reader": ("bi_reader_password", {"warehouse"}),
+    "airflow": ("airflow_db_password", {"airflow"}),
+    "metabase": ("metabase_db_password", {"metabase"}),
 }
 DATABASES = ("market", "warehouse", "airflow", "metabase", "postgres", "template1")
 BEYOND = (
@@ -245,11 +262,11 @@ BEYOND = (
 
 @pytest.mark.parametrize("role", LOGINS)
 def test_a_role_enters_its_own_databases_and_no_other(
-    deployed: tuple[Postgres, int], variables: dict[str, str], role: str
+    deployed: tuple[Postgres, int], secrets: dict[str, str], role: str
 ) -> None:
     """What docs/security.md says of each."""
-    variable, own = LOGINS[role]
-    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": variables[variable]}
+    secret, own = LOGINS[role]
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": secrets[secret]}
     entered = set()
     for database in DATABASES:
         try:
@@ -262,10 +279,10 @@ def test_a_role_enters_its_own_databases_and_no_other(
 
 @pytest.mark.parametrize("role", LOGINS)
 def test_a_role_may_do_nothing_beyond_its_databases(
-    deployed: tuple[Postgres, int], variables: dict[str, str], role: str
+    deployed: tuple[Postgres, int], secrets: dict[str, str], role: str
 ) -> None:
-    variable, (database,) = LOGINS[role]
-    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": variables[variable]}
+    secret, (database,) = LOGINS[role]
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": secrets[secret]}
     with closing(psycopg2.connect(**address, dbname=database)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("SET default_transaction_read_only = off")
@@ -278,16 +295,16 @@ def test_a_role_may_do_nothing_beyond_its_databases(
 
 
 def test_the_source_and_the_reader_write_nothing_in_their_own_database(
-    deployed: tuple[Postgres, int], variables: dict[str, str]
+    deployed: tuple[Postgres, int], secrets: dict[str, str]
 ) -> None:
     for role, owner in (("brain_source", "market_owner"), ("bi_reader", "brain_writer")):
-        (variable, (database,)), (owners, _) = LOGINS[role], LOGINS[owner]
+        (secret, (database,)), (owners, _) = LOGINS[role], LOGINS[owner]
         address = {"host": ports.LOOPBACK, "port": deployed[1], "dbname": database}
-        login = {**address, "user": owner, "password": variables[owners]}
+        login = {**address, "user": owner, "password": secrets[owners]}
         with closing(psycopg2.connect(**login)) as connection, connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE kept AS SELECT 1 AS one")
             cursor.execute(sql.SQL("GRANT SELECT ON kept TO {}").format(sql.Identifier(role)))
-        with closing(psycopg2.connect(**address, user=role, password=variables[variable])) as connection:
+        with closing(psycopg2.connect(**address, user=role, password=secrets[secret])) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("SET default_transaction_read_only = off")

@@ -69,5 +69,10 @@ def test_airflow_looks_where_the_image_puts_its_files(variable: str) -> None:
     assert folder in targets
 
 
+def test_airflow_finds_a_configuration_and_writes_none() -> None:
+    (home,) = re.findall(r"AIRFLOW_HOME=(\S+)", DOCKERFILE)
+    assert any(f"touch {home}/airflow.cfg" in line for line in _instructions("RUN"))
+
+
 def test_the_last_command_is_an_argument_list() -> None:
     assert json.loads(_instructions("CMD")[-1])[0] == "airflow"

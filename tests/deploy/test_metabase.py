@@ -58,22 +58,24 @@ def metabase() -> Iterator[str]:
         server.shutdown()
 
 
-def _init(url: str, password: str) -> subprocess.CompletedProcess[str]:
-    given = {"METABASE_URL": url, "METABASE_ADMIN_EMAIL": "a@example.com", "METABASE_ADMIN_PASSWORD": password}
+def _init(url: str, password: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    secret = folder / "metabase_admin_password"
+    secret.write_text(f"{password}\n")
+    given = {"METABASE_URL": url, "METABASE_ADMIN_EMAIL": "a@example.com", "METABASE_ADMIN_PASSWORD_FILE": str(secret)}
     command = [sys.executable, str(INIT)]
     return subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True)
 
 
-def test_the_administrator_is_made_once(metabase: str) -> None:
+def test_the_administrator_is_made_once(metabase: str, tmp_path: Path) -> None:
     for password in ("the first", "another"):
-        done = _init(metabase, password)
+        done = _init(metabase, password, tmp_path)
         assert done.returncode == 0, done.stderr
         assert password not in done.stdout + done.stderr
     (user,) = Documented.users
     assert (user["email"], user["password"]) == ("a@example.com", "the first")
 
 
-def test_a_refusal_fails(metabase: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_fails(metabase: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "TOKEN", "another")
     monkeypatch.setattr(Documented, "do_GET", lambda self: self._answer(200, {"setup-token": "old"}))
-    assert _init(metabase, "secret-word").returncode != 0
+    assert _init(metabase, "secret-word", tmp_path).returncode != 0

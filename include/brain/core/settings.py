@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from brain.core.environment import brain_variables
 from brain.core.errors import SettingsError
 from brain.core.signing_keys import read_key
 
@@ -124,16 +125,17 @@ class Settings(BaseModel):
         """Settings from `overrides`, then the environment, then the embedded servers of this checkout.
 
         Args:
-            environ: Environment variables; the process environment by default.
+            environ: Environment variables; the process environment by default. A URL or keys may also stand in a
+                file: `BRAIN_SOURCE_URL_FILE` names it.
             overrides: Values by variable name that win over both (Airflow Connections).
 
         Raises:
-            SettingsError: A value is missing or malformed; the message names the variable.
+            SettingsError: A value is missing, malformed or given twice; the message names the variable.
         """
         environ = os.environ if environ is None else environ
         home = find_home(environ)
         values: dict[str, object] = {"home": home, **read_connections(home)}
-        values |= {name: value for name, value in environ.items() if name.startswith("BRAIN_") and value}
+        values |= brain_variables(environ)
         values |= overrides or {}
         values.setdefault("BRAIN_LAKE_URL", str(home / "lake"))
         values.setdefault(CATALOGUE_VARIABLE, str(beside(home)))
