@@ -33,13 +33,9 @@ class Equivalent:
     change: str
     reason: str
 
-    def is_of(self, mutation: Mutation) -> bool:
-        return (self.module, self.function, self.line, self.change) == (
-            mutation.module,
-            mutation.function,
-            mutation.line,
-            mutation.change,
-        )
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.module, self.function, self.line, self.change
 
 
 def listed() -> list[Equivalent]:
@@ -49,14 +45,14 @@ def listed() -> list[Equivalent]:
 
 def apart(all_mutations: Iterable[Mutation], equivalents: list[Equivalent]) -> tuple[list[Mutation], list[Mutation]]:
     """Mutations to try, and those that are listed as equivalent."""
-    known = {(one.module, one.function, one.line, one.change) for one in equivalents}
+    known = {one.key for one in equivalents}
     tried, left_out = [], []
     for mutation in all_mutations:
-        key = (mutation.module, mutation.function, mutation.line, mutation.change)
-        (left_out if key in known else tried).append(mutation)
+        (left_out if mutation.key in known else tried).append(mutation)
     return tried, left_out
 
 
 def stale(equivalents: list[Equivalent], left_out: list[Mutation]) -> list[Equivalent]:
-    """Entries whose line is no longer in the code."""
-    return [one for one in equivalents if not any(one.is_of(mutation) for mutation in left_out)]
+    """Entries that no mutation of the code has any more: their line has changed."""
+    found = {mutation.key for mutation in left_out}
+    return [one for one in equivalents if one.key not in found]

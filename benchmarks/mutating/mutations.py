@@ -40,9 +40,14 @@ class Mutation:
     number: int = field(compare=False)
 
     @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What names it, whatever stands above it in the file."""
+        return self.module, self.function, self.line, self.change
+
+    @property
     def rank(self) -> str:
         """A random place in an order that stays when other code changes."""
-        return hashlib.sha256(repr((self.module, self.function, self.line, self.change)).encode()).hexdigest()
+        return hashlib.sha256(repr(self.key).encode()).hexdigest()
 
     def __str__(self) -> str:
         return f"{self.module} {self.function}: `{self.line}`: {self.change}"

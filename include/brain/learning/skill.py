@@ -121,6 +121,6 @@ def control_fdr(p_values: Mapping[Key, float], level: float) -> dict[Key, bool]:
         level: Expected share of false claims.
     """
     ordered = np.sort(np.fromiter(p_values.values(), dtype=np.float64))
-    thresholds = level * np.arange(1, len(ordered) + 1) / max(1, len(ordered))
+    thresholds = level * np.arange(1, len(ordered) + 1) / len(ordered)
     threshold = max(ordered[ordered <= thresholds], default=-1.0)
     return {key: bool(p_value <= threshold) for key, p_value in p_values.items()}
