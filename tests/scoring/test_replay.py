@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from brain.core.moment import Moment
 from brain.portable.export import OnnxModel
 from brain.portable.heads import Identity
 from brain.portable.preparation import prepared, sequences
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from brain.core.moment import Moment
     from brain.lake.lake import Lake
     from brain.lake.snapshot import Snapshot
     from brain.learning.candidate import Candidate
@@ -104,6 +105,69 @@ def test_an_altered_model_is_named(store: ModelStore, lake: Lake, published: Pub
 def test_a_missing_snapshot_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
     (obstacle,) = replay(store, lake, SPACE, replace(published, data_sha256="f" * 64)).obstacles
     assert "the snapshot ffffffffffff… of GOLD is missing" in obstacle
+
+
+def test_a_snapshot_that_was_corrected_within_the_day_is_found_by_its_hash(
+    store: ModelStore, lake: Lake, published: Published, write_snapshot: WriteSnapshot
+) -> None:
+    """Every view of that day has the corrected rows."""
+    corrected = write_snapshot(values=training_rows(seed=3)[0])
+    assert corrected.data_sha256 != published.data_sha256
+    assert lake.as_of(SPACE, "GOLD", published.as_of) == lake.as_of(SPACE, "GOLD", Moment(END)) == corrected
+    assert replay(store, lake, SPACE, published).identical
+
+
+ROWS, _ = training_rows(rows=310)
+LAST = np.datetime64("2024-01-10")
+
+
+def days_up_to(day: int, *others: int) -> dict[str, Any]:
+    """Rows of every day up to one of January 2024, and of some others."""
+    numbers = [*range(300 + day), *(299 + other for other in others)]
+    return {"values": ROWS[numbers], "dates": LAST - (309 - np.array(numbers)).astype("timedelta64[D]")}
+
+
+def published_later(store: ModelStore, lake: Lake) -> Published:
+    """The number of 5 January, published three days later; its version is then thinned out."""
+    published_at = END.replace(day=8)
+    score = score_gold(store, lake, Moment(published_at))
+    return Published(GOLD, score.as_of, published_at, score.value, score.champion.has_skill, 1, score.data_sha256)
+
+
+def thin_out(lake: Lake, data_sha256: str) -> None:
+    manifest = lake.manifest(SPACE, "GOLD")
+    assert manifest is not None
+    kept = [version for version in manifest.versions if version.data_sha256 != data_sha256]
+    with lake.writing(SPACE, "GOLD", manifest):
+        lake.replace_manifest(manifest.with_versions(kept))
+    assert lake.find(SPACE, "GOLD", data_sha256) is None
+
+
+def test_a_snapshot_that_was_thinned_out_is_found_as_known_when_it_was_published(
+    store: ModelStore, lake: Lake, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    """The row came days late: of its own day the lake knows that it was not there yet."""
+    store.add([make_candidate()])
+    write_snapshot(end=END.replace(day=5), **days_up_to(3))
+    write_snapshot(end=END.replace(day=6), **days_up_to(4))
+    write_snapshot(end=END.replace(day=8), **days_up_to(5))
+    published = published_later(store, lake)
+    assert published.as_of == date(2024, 1, 5)
+    write_snapshot(end=END.replace(day=10), **days_up_to(5, 9, 10))
+    thin_out(lake, published.data_sha256)
+    assert replay(store, lake, SPACE, published).identical
+
+
+def test_a_snapshot_that_was_thinned_out_is_found_as_the_rows_up_to_its_own_day(
+    store: ModelStore, lake: Lake, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    """Rows of the days between came later still, so that the view of the publication holds more than was known."""
+    store.add([make_candidate()])
+    write_snapshot(end=END.replace(day=8), **days_up_to(5))
+    published = published_later(store, lake)
+    write_snapshot(end=END.replace(day=10), **days_up_to(10))
+    thin_out(lake, published.data_sha256)
+    assert replay(store, lake, SPACE, published).identical
 
 
 def test_an_altered_snapshot_file_is_named(store: ModelStore, lake: Lake, home: Path, published: Published) -> None:
