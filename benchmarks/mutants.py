@@ -1,7 +1,7 @@
 """Small mutations of the code that must not break unseen: how many do the tests of its folder notice?
 
-The quick form tries a sample of what needs no server. ``python -m benchmarks.mutating NAME`` tries one subject or module
-and prints what survived.
+The quick form tries a sample of what needs no server. ``python -m benchmarks.mutating NAME`` tries one subject or
+module and prints what survived.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.mutating SUBJECT|MODULE...``: try all mutations of some subjects or modules, print survivors."""
+"""``python -m benchmarks.mutating NAME...``: try all mutations of some subjects or modules, print survivors."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def of_expression(node: ast.AST) -> Iterator[ast.AST]:
                 yield kept[0] if len(kept) == 1 else ast.BoolOp(op, kept)
         case ast.UnaryOp(ast.Not() | ast.USub(), operand):
             yield operand
-        case ast.IfExp(test, body, orelse):
+        case ast.IfExp(_, body, orelse):
             yield body
             yield orelse
         case ast.Constant(value) if isinstance(value, bool | int | float):

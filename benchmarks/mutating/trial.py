@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any
 
 import coverage
@@ -99,7 +99,8 @@ def baseline(subject: Subject) -> Baseline:
             raise BrokenBaseline(f"{' '.join(subject.tests)} ended with {code}:\n{out.read_text()[-3000:]}")
         content = json.loads(told.read_text())
     runs = {
-        module: {int(line): set(tests) for line, tests in lines.items()} for module, lines in content["runs"].items()
+        module: {int(line): {*tests} - {""} for line, tests in lines.items()}  # "" is the import
+        for module, lines in content["runs"].items()
     }
     return Baseline(content["seconds"], runs)
 
@@ -123,12 +124,7 @@ def _traced(subject: Subject, told: Path) -> int:
     code = _pytest(subject, watching)
     tracer.stop()
     data = tracer.get_data()
-    runs = {
-        module: {
-            line: sorted(filter(None, tests)) for line, tests in data.contexts_by_lineno(str(path)).items() if any(tests)
-        }
-        for module, path in files.items()
-    }
+    runs = {module: data.contexts_by_lineno(str(path)) for module, path in files.items()}
     told.write_text(json.dumps({"seconds": watching.seconds, "runs": runs}))
     return code
 
@@ -157,7 +153,7 @@ def _forked(work: Callable[[], int], out: Path, timeout: float) -> int | None:
             _write_to(out)
             _forget_ours()
             code = work()
-        except BaseException as error:  # noqa: BLE001 - the fork ends here, whatever it was
+        except BaseException as error:  # the fork ends here, whatever it was
             print(repr(error), flush=True)
         finally:
             sys.stdout.flush()
@@ -209,12 +205,12 @@ class _Changed(SourceFileLoader, importlib.abc.MetaPathFinder):  # type: ignore[
     def __post_init__(self) -> None:
         super().__init__(self.name, str(self.file))
 
-    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         if fullname != self.name:
             return None
-        return importlib.util.spec_from_file_location(fullname, self.file, loader=self)
+        return importlib.util.spec_from_file_location(self.name, self.file, loader=self)
 
-    def get_code(self, fullname: str) -> CodeType:
+    def get_code(self, _: str) -> CodeType:
         return self.code
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from brain.learning.probability import log_loss
 from brain.learning.recent import FALSE_ALARM, RECENT_ROWS, Recent, recent
 
 ROWS = 1700
@@ -67,10 +68,13 @@ def test_the_newest_slope_is_compared_with_the_one_before() -> None:
     base = np.where(np.arange(ROWS) % 2, 0.4, 0.55)
     found = recent(outcome, base, said, 1)
     before, past, blocks = slice(0, 1450), slice(1450, None), 20 * 72 // 20
-    follows, weight = (outcome - base) * (logit(said) - logit(base)), base * (1 - base) * (logit(said) - logit(base)) ** 2
+    follows, weight = (
+        (outcome - base) * (logit(said) - logit(base)),
+        base * (1 - base) * (logit(said) - logit(base)) ** 2,
+    )
     slope, now = follows[before].sum() / weight[before].sum(), follows[past].sum() / weight[past].sum()
     edges = np.arange(blocks + 1) * 1450 // blocks
-    off = [(follows - slope * weight)[first:end].sum() for first, end in zip(edges, edges[1:], strict=False)]
+    off = [(follows - slope * weight)[first:end].sum() for first, end in pairwise(edges)]
     variance = np.square(off).sum() * blocks / (blocks - 1) / weight[before].sum()
     error = np.sqrt(variance / weight[past].sum())
     apart = np.sqrt(variance / weight[past].sum() + variance / weight[before].sum())

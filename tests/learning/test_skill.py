@@ -62,7 +62,12 @@ def _guessed(rows: int, span: int, seed: int, boldness: float = 0.1) -> tuple[np
 def test_a_p_value_at_its_threshold_is_a_claim_and_carries_the_smaller_ones_with_it() -> None:
     assert control_fdr({"a": 0.5}, 0.5) == {"a": True}
     assert control_fdr({"a": 0.5, "b": 0.375, "c": 1.0, "d": 0.625}, 0.5) == dict.fromkeys("abcd", False)
-    assert control_fdr({"a": 0.375, "b": 0.3125, "c": 1.0, "d": 0.25}, 0.5) == {"a": True, "b": True, "c": False, "d": True}
+    assert control_fdr({"a": 0.375, "b": 0.3125, "c": 1.0, "d": 0.25}, 0.5) == {
+        "a": True,
+        "b": True,
+        "c": False,
+        "d": True,
+    }
 
 
 @pytest.mark.parametrize(

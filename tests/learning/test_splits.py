@@ -99,7 +99,10 @@ def test_rows_without_a_known_label_are_in_no_fold() -> None:
 def test_two_folds_choose_and_those_asked_for_prove_over_the_rows_whose_label_is_known() -> None:
     labelled = np.repeat([True, False], [1000, 20])
     folds = walk_forward(labelled, span=20, folds=5, embargo=5)
-    assert [(fold.train[-1], fold.test[0], fold.test[-1]) for fold in folds.selection] == [(259, 285, 379), (354, 380, 474)]
+    assert [(fold.train[-1], fold.test[0], fold.test[-1]) for fold in folds.selection] == [
+        (259, 285, 379),
+        (354, 380, 474),
+    ]
     assert [fold.test[0] for fold in folds.evidence] == [500, 600, 700, 800, 900]
     assert folds.evidence[-1].test[-1] == 999
 

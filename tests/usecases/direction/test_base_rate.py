@@ -212,7 +212,7 @@ def moved() -> dict[int, NDArray[np.float64]]:
 
 
 def test_gains_of_a_window_are_nats_a_label_of_each_block(moved: dict[int, NDArray[np.float64]]) -> None:
-    """A block with fewer labels weighs as much as a full one, and blocks that the window does not precede are left out."""
+    """A block with fewer labels weighs as much as a full one; one that the window does not precede is left out."""
     rates = BaseRates.of(moved, {})
     starts = range(1000, 7001 - 320, 320)
     assert set(rates._gains) == {500, 1000, 2000}
@@ -251,7 +251,9 @@ def test_a_window_is_taken_once_its_blocks_are_known_and_clear(moved: dict[int, 
 def test_blocks_that_all_gain_the_same_prove_nothing() -> None:
     assert _t_value(np.ones(6)) == 0.0
     assert _t_value(np.array([1.0, 2.0, 3.0, 2.0, 1.0])) == 0.0
-    assert _t_value(np.array([1.0, 2.0, 3.0, 2.0, 1.0, 3.0])) == pytest.approx(ttest_1samp([1, 2, 3, 2, 1, 3], 0).statistic)
+    assert _t_value(np.array([1.0, 2.0, 3.0, 2.0, 1.0, 3.0])) == pytest.approx(
+        ttest_1samp([1, 2, 3, 2, 1, 3], 0).statistic
+    )
 
 
 def test_an_asset_of_which_every_horizon_was_refused_has_no_rates() -> None:
