@@ -134,9 +134,7 @@ def spoilt(frame: pd.DataFrame, column: str, row: int, value: float) -> pd.DataF
         ("infinite", "Volume", np.inf, "fail"),
     ],
 )
-def test_one_wrong_cell_breaks_a_rule(
-    sp500: pd.DataFrame, rule: str, column: str, value: float, severity: str
-) -> None:
+def test_one_wrong_cell_breaks_a_rule(sp500: pd.DataFrame, rule: str, column: str, value: float, severity: str) -> None:
     assert rules(spoilt(sp500, column, 3000, value), returns="off")[rule] == severity
 
 
