@@ -92,7 +92,7 @@ def test_no_slope_is_beyond_what_a_model_may_be_amplified_by() -> None:
 @pytest.mark.parametrize("expected", [0.0, 0.2, 0.7])
 @pytest.mark.parametrize("rows", [3, 12, 40, 400])
 def test_at_the_slope_the_loss_and_the_prior_pull_alike(rows: int, expected: float) -> None:
-    """The prior is a t-distribution of 3 degrees of freedom and a scale of 0.3 x sqrt(4 / 3) around what is expected."""
+    """The prior is a t-distribution of 3 degrees of freedom, 0.3 x sqrt(4 / 3) wide, around what is expected."""
     draw = np.random.default_rng(rows)
     evidence, base_odds, weight = draw.normal(size=rows), draw.normal(size=rows) / 5, draw.random(rows)
     outcome = np.where(draw.random(rows) < expit(base_odds + evidence), 1.0, 0.0)
