@@ -46,7 +46,8 @@ def listed() -> list[Equivalent]:
 def apart(all_mutations: Iterable[Mutation], equivalents: list[Equivalent]) -> tuple[list[Mutation], list[Mutation]]:
     """Mutations to try, and those that are listed as equivalent."""
     known = {one.key for one in equivalents}
-    tried, left_out = [], []
+    tried: list[Mutation] = []
+    left_out: list[Mutation] = []
     for mutation in all_mutations:
         (left_out if mutation.key in known else tried).append(mutation)
     return tried, left_out

@@ -81,8 +81,8 @@ def mutated(mutation: Mutation, path: Path) -> CodeType:
     """The module's code with this one change."""
     tree = ast.parse(path.read_text())
     site = next(site for number, site in enumerate(_sites(tree)) if number == mutation.number)
-    changed = ast.fix_missing_locations(_Replacing(site).visit(tree))
-    return compile(changed, str(path), "exec")
+    _Replacing(site).visit(tree)
+    return compile(ast.fix_missing_locations(tree), str(path), "exec")
 
 
 class _Replacing(ast.NodeTransformer):
@@ -135,12 +135,16 @@ def _makes_an_error(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def _place(node: ast.AST) -> tuple[int, int]:
     """Lines of a node; of a statement with a body, those of its head."""
-    head = getattr(node, "test", node) if isinstance(node, ast.If) else node
-    if isinstance(node, ast.ExceptHandler):
-        head = node.body[0]
-    if isinstance(node, ast.comprehension):
-        return node.target.lineno, (node.ifs or [node.iter])[-1].end_lineno or node.target.lineno
-    return head.lineno, head.end_lineno or head.lineno  # type: ignore[attr-defined]
+    first = last = node
+    if isinstance(node, ast.If):
+        first = last = node.test
+    elif isinstance(node, ast.ExceptHandler):
+        first = last = node.body[0]
+    elif isinstance(node, ast.comprehension):
+        first, last = node.target, node.ifs[-1]
+    assert isinstance(first, ast.stmt | ast.expr)
+    assert isinstance(last, ast.stmt | ast.expr)
+    return first.lineno, last.end_lineno or last.lineno
 
 
 def _told(node: ast.AST) -> str:

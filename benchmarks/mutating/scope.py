@@ -1,4 +1,4 @@
-"""Which modules are mutated, and whose tests must notice: those of the folder that names the module."""
+"""Which modules are mutated, and whose tests must notice: files of its folder, the nearest ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DIRECTION = "tests/usecases/direction"
+
+
+def _store(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/store/test_{name}.py" for name in names)
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,26 @@ SUBJECTS = {
         slow=True,
     ),
     "signing": Subject(
-        ("core.signing", "core.signing_keys", "store.signing"), ("tests/core/test_signing.py", "tests/store")
+        ("core.signing", "core.signing_keys", "store.signing"),
+        ("tests/core/test_signing.py", "tests/store/test_document.py", "tests/store/test_tampering.py"),
     ),
-    "champions": Subject(("store.champions", "store.pointers"), ("tests/store",)),
-    "document": Subject(("store.document",), ("tests/store",)),
-    "writing": Subject(("store.writing",), ("tests/store",)),
-    "publish": Subject(("warehouse.publish",), ("tests/warehouse",)),
-    "replay": Subject(("scoring.replay", "replaying"), ("tests/scoring", "tests/test_steps.py")),
-    "incremental": Subject(("extract.incremental", "extract.changes", "extract.plan"), ("tests/extract",)),
-    "fencing": Subject(("warehouse.fence",), ("tests/warehouse",)),
+    "document": Subject(("store.document",), _store("document", "tampering", "format_1")),
+    "champions": Subject(
+        ("store.champions", "store.pointers"),
+        _store("pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
+    ),
+    "writing": Subject(("store.writing",), _store("models", "pointers", "standalone", "foreign_hands", "tampering")),
+    "publish": Subject(
+        ("warehouse.publish",), tuple(f"tests/warehouse/test_{name}.py" for name in ("publish", "fence", "evolution"))
+    ),
+    "fencing": Subject(
+        ("warehouse.fence",), tuple(f"tests/warehouse/test_{name}.py" for name in ("fence", "publish", "taking_back"))
+    ),
+    "replay": Subject(("scoring.replay",), ("tests/scoring/test_replay.py",)),
+    "incremental": Subject(
+        ("extract.incremental", "extract.changes", "extract.plan"),
+        tuple(f"tests/extract/test_{name}.py" for name in ("changes", "incremental", "silent_losses", "future")),
+    ),
 }
 QUICK = ("gate", "rules", "splits", "calibration", "evidence", "base rates")  # no server, seconds
 

@@ -74,6 +74,7 @@ def preload() -> None:
 @contextlib.contextmanager
 def running_servers() -> Iterator[None]:
     """PostgreSQL and MongoDB for all the forks; tests/conftest.py takes them from the variable."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever stops this stops the servers, too
     folder = Path(tempfile.mkdtemp(prefix=f"brain-mutants-{os.getpid()}-"))
     folder.chmod(0o711)  # PostgreSQL runs under another account when started as root
     try:
@@ -150,6 +151,7 @@ def _forked(work: Callable[[], int], out: Path, timeout: float) -> int | None:
         code = 70
         try:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             _write_to(out)
             _forget_ours()
             code = work()
@@ -165,15 +167,17 @@ def _forked(work: Callable[[], int], out: Path, timeout: float) -> int | None:
 
 def _waited_for(child: int, timeout: float) -> int | None:
     end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            _kill(child)  # what it may have left behind
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    _kill(child)
-    os.waitpid(child, 0)
-    return None
+    try:
+        while time.monotonic() < end:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        _kill(child)
+        os.waitpid(child, 0)
+        return None
+    finally:
+        _kill(child)  # and what it may have left behind
 
 
 def _kill(group: int) -> None:

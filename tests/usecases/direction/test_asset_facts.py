@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,7 +160,7 @@ def table(ahead: int, values: np.ndarray | None = None, **others: np.ndarray) ->
     return pd.DataFrame({"Date": days("2020-01-06", 60), "Close": CLOSES, f"RETURNS{ahead}": target, **others})
 
 
-def facts_of(frame: pd.DataFrame, name: str, *, whole: bool = True, horizons: tuple[int, ...] = (5,)) -> pd.Series:
+def facts_of(frame: pd.DataFrame, name: str, *, whole: bool = True, horizons: tuple[int, ...] = (5,)) -> Any:
     spec = AssetSpec(name="GOLD", table="GOLD", horizons=horizons)
     return column_facts(frame, spec, whole=whole).set_index("column").loc[name]
 
