@@ -65,7 +65,9 @@ SUBJECTS = {
         ("store.champions", "store.pointers"),
         _store("pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
     ),
-    "writing": Subject(("store.writing",), _store("models", "pointers", "standalone", "foreign_hands", "tampering")),
+    "writing": Subject(
+        ("store.writing",), _store("writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
+    ),
     "publish": Subject(
         ("warehouse.publish",), tuple(f"tests/warehouse/test_{name}.py" for name in ("publish", "fence", "evolution"))
     ),
