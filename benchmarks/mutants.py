@@ -17,7 +17,7 @@ from benchmarks.mutating.scope import QUICK, SUBJECTS
 from benchmarks.mutating.trial import preload, running_servers
 from benchmarks.report import Report
 
-SAMPLE = 90
+SAMPLE = 60
 HOLDS = {
     "killed": at_least(0.95),
     "tried": at_least(SAMPLE),

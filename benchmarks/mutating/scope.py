@@ -80,7 +80,7 @@ SUBJECTS = {
         tuple(f"tests/extract/test_{name}.py" for name in ("changes", "incremental", "silent_losses", "future")),
     ),
 }
-QUICK = ("gate", "rules", "splits", "calibration", "evidence", "base rates")  # no server, seconds
+QUICK = ("splits", "calibration", "evidence", "base rates")  # no server, seconds
 
 
 def file_of(module: str) -> Path:
