@@ -10,15 +10,20 @@ import numpy as np
 import pytest
 
 from brain.core.moment import Moment
+from brain.core.source_table import KeyKind, SourceTable
+from brain.lake.columns import Column
+from brain.lake.commit import Commit, commit
+from brain.lake.row_content import RowContent
+from brain.lake.rows import Rows
 from brain.portable.export import OnnxModel
 from brain.portable.heads import Identity
 from brain.portable.preparation import prepared, sequences
 from brain.scoring.batch import Score, Wanted, score_newest
-from brain.scoring.replay import Published, replay
+from brain.scoring.replay import Published, Replay, replay
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from tests.portable.test_outputs import said, written
-from tests.store.conftest import END, MOMENT, training_rows
+from tests.store.conftest import END, FEATURES, MOMENT, training_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
 GOLD = model_key("GOLD", 25)
 SPACE = "assets"
+ROWS_OF_THE_FIXTURE, _ = training_rows()
 
 
 def score_gold(store: ModelStore, lake: Lake, moment: Moment) -> Score:
@@ -64,6 +70,56 @@ def test_a_published_probability_comes_out_again(store: ModelStore, lake: Lake, 
     result = replay(store, lake, SPACE, published)
     assert result.identical
     assert result.recomputed == published.value
+    assert result.raw == store.load(GOLD).evaluator().outputs(ROWS_OF_THE_FIXTURE[-1:])[0, -1]
+    assert result.obstacles == ()
+
+
+def test_what_could_not_be_recomputed_is_identical_to_nothing(published: Published) -> None:
+    assert not Replay(replace(published, value=np.nan)).identical
+
+
+def test_a_row_that_the_model_cannot_take_is_named(
+    store: ModelStore, lake: Lake, published: Published, write_snapshot: WriteSnapshot
+) -> None:
+    other = write_snapshot(columns=(*FEATURES[:3], "renamed"))
+    (obstacle,) = replay(store, lake, SPACE, replace(published, data_sha256=other.data_sha256)).obstacles
+    assert f"no column {FEATURES[3]}" in obstacle
+
+
+def test_of_many_outputs_the_last_is_the_raw_one(
+    store: ModelStore, lake: Lake, make_candidate: MakeCandidate, write_snapshot: WriteSnapshot
+) -> None:
+    values = np.nan_to_num(training_rows()[0])
+    windows = sequences(prepared(values, "float32"), 6)
+    means = OnnxModel(written(mean=True, first=2), windows[:60].mean(axis=1))
+    changes = {"head": Identity(), "steps": 6, "preparation": "float32", "check_rows": windows[:60]}
+    store.save([make_candidate(pipeline=means, **changes)], MOMENT)
+    snapshot = write_snapshot(values=values)
+    outputs = store.load(GOLD).evaluator().outputs(windows[-1:])
+    assert outputs.shape == (1, 4)
+    published = Published(GOLD, END.date(), END, float(outputs[0, -1]), None, 1, snapshot.data_sha256)
+    result = replay(store, lake, SPACE, published)
+    assert result.identical
+    assert result.raw == published.value
+
+
+def test_a_number_of_a_time_of_day_is_found_as_the_rows_up_to_that_time(
+    store: ModelStore, lake: Lake, make_candidate: MakeCandidate
+) -> None:
+    """Published at noon for nine o'clock; the rows of the hours between were read in the afternoon."""
+    store.add([make_candidate()])
+    hours = np.datetime64("2024-01-05T14:00:00", "us") - np.arange(300)[::-1] * np.timedelta64(1, "h")
+    rows = Rows(hours, FEATURES, np.ascontiguousarray(ROWS_OF_THE_FIXTURE.T))
+    table = SourceTable("direction", SPACE, "GOLD", "GOLD", ("at",), KeyKind.TIME)
+    content = RowContent("at", tuple(map(Column, FEATURES)), prefix=(), rows=rows, overlap=30)
+    commit(lake, Commit(table, None, "new", content, Moment(END.replace(hour=15)), checked_in_full=True), warnings=0)
+    nine = END.replace(hour=9)
+    view = lake.as_of(SPACE, "GOLD", Moment(nine))
+    assert view is not None
+    model = store.load(GOLD)
+    (value,) = model.head.apply(model.evaluator().outputs(ROWS_OF_THE_FIXTURE[294:295]), None)
+    published = Published(GOLD, nine, END.replace(hour=12), float(value), None, 1, view.data_sha256)
+    assert replay(store, lake, SPACE, published).identical
 
 
 def test_it_does_after_another_champion_another_verdict_and_new_rows(
