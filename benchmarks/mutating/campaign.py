@@ -69,8 +69,7 @@ def _survives(subject: str, mutation: Mutation, before: Baseline) -> bool:
 def _fastest_first(tests: Collection[str], before: Baseline) -> list[str]:
     """File by file, because of what the tests of a file share."""
     files = defaultdict(list)
-    for test in before.seconds:  # in the order of the tests
-        if test in tests:
-            files[test.split("::")[0]].append(test)
+    for test in sorted(tests, key=lambda test: before.seconds[test]):
+        files[test.split("::")[0]].append(test)
     ordered = sorted(files.values(), key=lambda those: before.seconds_of(those) / len(those))
     return [test for those in ordered for test in those]
