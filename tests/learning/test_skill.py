@@ -82,6 +82,7 @@ def test_a_block_is_two_spans_and_twenty_rows_at_least_and_there_are_no_more_tha
 
 def test_skill_error_and_p_value_are_those_of_the_blocks() -> None:
     outcome, base, said = _said(0.3, 400, 0)
+    base = np.where(np.arange(400) % 3, 0.45, 0.6)
     test = skill_test(outcome, base, said, span=1, seed=0)
     lost, gained = (loss.reshape(20, 20).sum(axis=1) for loss in (log_loss(outcome, base), log_loss(outcome, said)))
     moved = ((outcome - base) * (logit(said) - logit(base))).reshape(20, 20).sum(axis=1)
@@ -99,6 +100,15 @@ def test_blocks_of_overlapping_labels_may_go_with_their_neighbours() -> None:
     assert apart == pytest.approx(ttest_1samp(block, 0, alternative="greater").pvalue)
     wider = 1 + off * np.sqrt(together / alone)
     assert overlapping == pytest.approx(ttest_1samp(wider, 0, alternative="greater").pvalue)
+
+
+def test_labels_over_two_rows_overlap_and_those_over_one_do_not() -> None:
+    outcome, base, said = _said(0.3, 400, 1)
+    moved = ((outcome - base) * (logit(said) - logit(base))).reshape(20, 20).sum(axis=1)
+    alone, together = (_p_value(moved, overlapping=overlapping) for overlapping in (False, True))
+    assert alone < together
+    found = [skill_test(outcome, base, said, span, seed=0).p_value for span in (1, 2)]
+    assert found == pytest.approx([alone, together])
 
 
 def test_blocks_that_go_against_their_neighbours_are_not_believed_the_more() -> None:

@@ -204,10 +204,11 @@ def test_a_share_of_nothing_but_ups_leaves_room_for_a_down() -> None:
 
 @pytest.fixture(scope="module")
 def moved() -> dict[int, NDArray[np.float64]]:
-    """Labels whose share moves for good at the row 3,000; one horizon knows none before 5,000."""
+    """Labels whose share moves for good at the row 3,000; one horizon knows but one before 2,000."""
     ups = np.concatenate([shuffled(1500, 3000), shuffled(2750, 4000, seed=1)])
     labels = {horizon: known_at_the_end(ups, horizon) for horizon in (1, 5, 20)}
     labels[5][:2000] = np.nan
+    labels[5][1900] = 1.0  # a block of one label
     return labels
 
 
