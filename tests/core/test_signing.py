@@ -132,3 +132,34 @@ def test_a_signer_reaches_another_process(pair: tuple[str, str]) -> None:
     ours = signer(pair[0], SHARED)
     signature = ours.sign("model", VALUE)
     assert pickle.loads(pickle.dumps(ours)).problem("model", VALUE, signature) == ""
+
+
+def test_a_signature_that_claims_the_algorithm_of_another_kind_of_key_is_none(pair: tuple[str, str]) -> None:
+    """What was signed fits; but whoever reads the claim would take a shared secret for a pair."""
+    for key, claimed in ((SHARED, "Ed25519"), (pair[0], "HMAC-SHA256")):
+        signature = {**signer(key).sign("model", VALUE), "algorithm": claimed}
+        assert f"a signature that claims {claimed} of a key of" in signer(key).problem("model", VALUE, signature)
+
+
+def test_a_value_that_is_never_signed_fits_no_signature() -> None:
+    signature = signer(SHARED).sign("model", VALUE)
+    assert signer(SHARED).problem("model", {"version": object()}, signature) == "values of a type that is never signed"
+
+
+def test_a_signature_names_its_key_and_what_is_none_names_no_key(pair: tuple[str, str]) -> None:
+    signature = signer(SHARED).sign("model", VALUE)
+    for signing, newest, lacking in (
+        (signer(SHARED, pair[0]), True, False),
+        (signer(pair[0], SHARED), False, False),
+        (signer(pair[0]), False, True),
+    ):
+        assert (signing.is_newest(signature), signing.lacks_key(signature)) == (newest, lacking)
+    for none in (None, "signature", [SHARED]):
+        assert not signer(SHARED).is_newest(none)
+        assert not signer(SHARED).lacks_key(none)
+
+
+def test_two_sets_of_keys_share_one_where_a_half_of_a_pair_is_in_both(pair: tuple[str, str]) -> None:
+    private, public = pair
+    assert signer(SHARED, private).shares_a_key_with(signer(public))
+    assert not signer(SHARED, private).shares_a_key_with(signer("another shared secret of the tests"))
