@@ -47,9 +47,9 @@ SUBJECTS = {
         ("learning.skill", "learning.recent", "learning.probability"),
         ("tests/learning/test_skill.py", "tests/learning/test_recent.py"),
     ),
-    "base rates": Subject(
-        ("usecases.direction.base_rate", "usecases.direction.peer_shares"),
-        (f"{DIRECTION}/test_base_rate.py", f"{DIRECTION}/test_peer_shares.py"),
+    "base rates": Subject(("usecases.direction.base_rate",), (f"{DIRECTION}/test_base_rate.py",)),
+    "peers": Subject(
+        ("usecases.direction.peer_shares",), tuple(f"{DIRECTION}/test_{name}.py" for name in ("peer_shares", "trainer"))
     ),
     "leakage": Subject(
         tuple(f"usecases.direction.{name}" for name in ("leakage", "feature_leaks", "column_leaks")),
