@@ -56,11 +56,8 @@ SUBJECTS = {
         (f"{DIRECTION}/test_leakage.py", f"{DIRECTION}/test_feature_leaks.py"),
         slow=True,
     ),
-    "signing": Subject(
-        ("core.signing", "core.signing_keys", "store.signing"),
-        ("tests/core/test_signing.py", "tests/store/test_document.py", "tests/store/test_tampering.py"),
-    ),
-    "document": Subject(("store.document",), _store("document", "tampering", "format_1")),
+    "signing": Subject(("core.signing", "core.signing_keys"), ("tests/core/test_signing.py",)),
+    "document": Subject(("store.document", "store.signing"), _store("document", "tampering", "format_1")),
     "champions": Subject(
         ("store.champions", "store.pointers"),
         _store("pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
@@ -80,7 +77,7 @@ SUBJECTS = {
         tuple(f"tests/extract/test_{name}.py" for name in ("changes", "incremental", "silent_losses", "future")),
     ),
 }
-QUICK = ("splits", "calibration", "evidence", "base rates")  # no server, seconds
+QUICK = ("splits", "calibration", "evidence", "base rates", "signing")  # no server, seconds
 
 
 def file_of(module: str) -> Path:
