@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -163,3 +164,50 @@ def test_two_sets_of_keys_share_one_where_a_half_of_a_pair_is_in_both(pair: tupl
     private, public = pair
     assert signer(SHARED, private).shares_a_key_with(signer(public))
     assert not signer(SHARED, private).shares_a_key_with(signer("another shared secret of the tests"))
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("abcdefgh" * 2, True),
+        ("abcdefgh" * 2 + "a", True),
+        ("abcdefghabcdefg", False),
+        ("abcdefg" * 3, False),
+        ("äöüß" * 4, False),
+        ("abcdefäh" * 2, True),
+    ],
+)
+def test_a_shared_secret_has_16_bytes_and_8_different_ones(text: str, known: bool) -> None:
+    if known:
+        assert signer(text).signs
+        return
+    with pytest.raises(ValueError, match="can be guessed"):
+        read_key(text)
+
+
+def test_half_of_a_pair_has_32_bytes_of_which_8_differ() -> None:
+    right, same = bytes(range(8)) * 4, bytes(range(7)) * 4 + bytes(4)
+    for content, known in ((right, True), (same, False), (bytes(range(31)), False), (bytes(range(33)), False)):
+        text = PRIVATE + base64.urlsafe_b64encode(content).decode()
+        if known:
+            assert read_key(text).signs
+            assert read_key(text.rstrip("=")).id == read_key(text).id
+        else:
+            with pytest.raises(ValueError, match="is none"):
+                read_key(text)
+
+
+def test_a_key_is_named_by_16_digits_that_both_halves_of_a_pair_share(pair: tuple[str, str]) -> None:
+    names = [read_key(text).id for text in (SHARED, *pair)]
+    assert [len(name) for name in names] == [16] * 3
+    assert names[1] == names[2] != names[0]
+
+
+def test_every_signature_of_a_pair_is_in_lower_case_and_a_public_half_has_none(pair: tuple[str, str]) -> None:
+    private, public = (read_key(text) for text in pair)
+    value = private.sign(b"content")
+    assert private.fits(b"content", value)
+    assert public.fits(b"content", value)
+    assert not any(public.fits(b"content", other) for other in (value.upper(), "", "zz", value[:-2]))
+    with pytest.raises(ValueError, match="cannot sign"):
+        public.sign(b"content")
