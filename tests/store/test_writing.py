@@ -9,7 +9,7 @@ import pytest
 
 from brain.core.errors import StorageUnavailable, StoreError
 from brain.store import writing
-from brain.store.champions import Refused
+from brain.store.champions import Refused, write
 from brain.store.writing import Saved
 from brain.usecases.direction.names import model_key
 from tests.store.conftest import FEATURES
@@ -102,13 +102,13 @@ def test_two_candidates_of_one_key_are_two_batches_and_two_versions(
 
 def overtaken(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
     """Another process moves the pointers first, the first so many times."""
-    real, attempts = writing.write, list[int]()
+    real, attempts = write, list[int]()
 
-    def write(backend: Any, moves: Any, session: Any) -> int:
+    def overtaking(backend: Any, moves: Any, session: Any) -> int:
         attempts.append(len(moves))
         return -1 if len(attempts) <= times else real(backend, moves, session)
 
-    monkeypatch.setattr(writing, "write", write)
+    monkeypatch.setattr(writing, "write", overtaking)
     return attempts
 
 
