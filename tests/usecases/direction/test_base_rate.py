@@ -186,12 +186,12 @@ def expected_rates(labels: dict[int, NDArray[np.float64]], peers: float, row: in
 @pytest.mark.parametrize("peers", [0.5, 0.62])
 @pytest.mark.parametrize("row", [0, 1, 3, 6, 40, 161, 700, 2900])
 def test_rates_are_those_worked_out_one_by_one(row: int, peers: float) -> None:
-    labels = {horizon: known_at_the_end(shuffled(1740, 3000), horizon) for horizon in HORIZONS}
+    labels = {horizon: known_at_the_end(shuffled(1740, 3000), horizon) for horizon in (*HORIZONS, 500)}
     labels[20][500:510] = np.nan
-    rates = BaseRates.of(labels, dict.fromkeys(HORIZONS, peers))
-    found = [rates._rates(np.array([row]), LONG_RUN)[at, 0] for at in range(4)]
+    rates = BaseRates.of(labels, dict.fromkeys(labels, peers))
+    found = [rates._rates(np.array([row]), LONG_RUN)[at, 0] for at in range(5)]
     assert found == pytest.approx(expected_rates(labels, peers, row), rel=1e-9)
-    recent = [rates._rates(np.array([row]), 500)[at, 0] for at in range(4)]
+    recent = [rates._rates(np.array([row]), 500)[at, 0] for at in range(5)]
     assert recent == pytest.approx(expected_rates(labels, peers, row, 500), rel=1e-9)
 
 
