@@ -159,6 +159,7 @@ def test_a_signature_names_its_key_and_what_is_none_names_no_key(pair: tuple[str
     for none in (None, "signature", [SHARED]):
         assert not signer(SHARED).is_newest(none)
         assert not signer(SHARED).lacks_key(none)
+        assert "no signature by HMAC-SHA256 or Ed25519" in signer(SHARED).problem("model", VALUE, none)
 
 
 def test_two_sets_of_keys_share_one_where_a_half_of_a_pair_is_in_both(pair: tuple[str, str]) -> None:
