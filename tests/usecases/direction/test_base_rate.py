@@ -186,17 +186,18 @@ def expected_rates(labels: dict[int, NDArray[np.float64]], peers: float, row: in
 @pytest.mark.parametrize("peers", [0.5, 0.62])
 @pytest.mark.parametrize("row", [0, 1, 3, 6, 40, 161, 700, 2900])
 def test_rates_are_those_worked_out_one_by_one(row: int, peers: float) -> None:
-    labels = {horizon: known_at_the_end(shuffled(1740, 3000), horizon) for horizon in (*HORIZONS, 500)}
+    labels = {horizon: known_at_the_end(shuffled(1740, 3000), horizon) for horizon in (*HORIZONS, 300, 500)}
     labels[20][500:510] = np.nan
     rates = BaseRates.of(labels, dict.fromkeys(labels, peers))
-    found = [rates._rates(np.array([row]), LONG_RUN)[at, 0] for at in range(5)]
+    found = [rates._rates(np.array([row]), LONG_RUN)[at, 0] for at in range(6)]
     assert found == pytest.approx(expected_rates(labels, peers, row), rel=1e-9)
-    recent = [rates._rates(np.array([row]), 500)[at, 0] for at in range(5)]
+    recent = [rates._rates(np.array([row]), 500)[at, 0] for at in range(6)]
     assert recent == pytest.approx(expected_rates(labels, peers, row, 500), rel=1e-9)
 
 
-def test_a_share_of_nothing_but_ups_leaves_room_for_a_down() -> None:
-    labels = {5: known_at_the_end(np.ones(400), 5)}
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_a_share_of_nothing_but_ups_or_downs_leaves_room_for_the_other(only: float) -> None:
+    labels = {5: known_at_the_end(np.full(400, only), 5)}
     rates = BaseRates.of(labels, {5: 0.5})
     for row in (5, 30, 399):
         assert rates.rate(5, row) == pytest.approx(expected_rates(labels, 0.5, row)[0], rel=1e-9)
