@@ -7,6 +7,8 @@ from scipy.special import betaln, expit, logit
 from scipy.stats import ttest_1samp
 
 from brain.learning.probability import log_loss
+from brain.learning.rounding import rounded
+from brain.usecases.direction import base_rate
 from brain.usecases.direction.base_rate import (
     FIRST_BLOCK,
     LONG_RUN,
@@ -248,6 +250,20 @@ def test_a_window_is_taken_once_its_blocks_are_known_and_clear(moved: dict[int, 
         chosen.append(best if values[best] > 3 else LONG_RUN)
     assert len(set(chosen)) > 1
     assert [rates.window(row) for row in range(6999)] == chosen
+
+
+def test_a_window_that_is_just_as_clear_as_it_must_be_is_not_taken(
+    moved: dict[int, NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = BaseRates.of(moved, {})
+    known = rates._block_starts + 320 + 20 <= 6900
+    clear = max(rounded(_t_value(gains[known])) for gains in rates._gains.values())
+    taken = []
+    for least in (clear - 1e-6, clear):
+        monkeypatch.setattr(base_rate, "CLEAR", least)
+        taken.append(rates.window(6900))
+    assert taken[0] in WINDOWS
+    assert taken[1] == LONG_RUN
 
 
 def test_blocks_that_all_gain_the_same_prove_nothing() -> None:
