@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup down clean status test test-quick lint audit docs bench sql
+.PHONY: help run setup down clean status test test-quick lint audit docs bench mutants sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -50,6 +50,9 @@ docs: $(READY) ## Write docs/tables.md and docs/commands.md anew from the code
 
 bench: $(READY) ## Run a benchmark: make bench NAME=pipeline [ARGS=--quick]
 	@$(PYTHON) -m benchmarks $(NAME) $(ARGS)
+
+mutants: $(READY) ## Try small mutations of the code on its tests; OF=splits tries some
+	@$(PYTHON) $(if $(OF),-m benchmarks.mutating $(OF),-m benchmarks mutants $(ARGS))
 
 sql: $(READY) ## Ask the published tables: make sql Q='SELECT AssetName FROM Probabilities'
 	@$(VENV)/bin/brain sql $(if $(Q),'$(subst ','\'',$(Q))')

@@ -61,6 +61,9 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Running PostgreSQL and MongoDB on free ports, removed at the end of the session."""
     if _is_quick(request.config):
         pytest.skip("needs servers")
+    if given := os.environ.get("BRAIN_TEST_HOME"):  # servers for many sessions: benchmarks/mutating
+        yield embedded.up(Path(given), durable=False)
+        return
     _remove_abandoned_homes()
     folder = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
     folder.chmod(0o711)  # PostgreSQL runs under another account when the tests run as root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def _flipped(signature: dict[str, Any]) -> dict[str, Any]:
         lambda signature: {**signature, "value": signature["value"].upper()},
         lambda signature: {**signature, "value": signature["value"] + "00"},
         lambda signature: {**signature, "value": " " + signature["value"]},
-        lambda signature: {**signature, "value": "\ud7ff"},
+        lambda signature: {**signature, "value": "\ud800"},
         lambda signature: {**signature, "value": None},
         lambda signature: {**signature, "algorithm": "none"},
         lambda signature: {**signature, "key": "0" * 16},
@@ -114,6 +115,7 @@ def test_a_public_key_is_never_taken_for_a_shared_secret(pair: tuple[str, str]) 
         "ed25519-public:" + "A" * 43,
         "ed25519-private:" + "A" * 43,
         "ed25519-private:ä",
+        "ed25519-public:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY=!",
     ],
 )
 def test_what_looks_like_a_key_of_a_pair_and_is_none_is_refused_and_not_shown(text: str) -> None:
@@ -132,3 +134,82 @@ def test_a_signer_reaches_another_process(pair: tuple[str, str]) -> None:
     ours = signer(pair[0], SHARED)
     signature = ours.sign("model", VALUE)
     assert pickle.loads(pickle.dumps(ours)).problem("model", VALUE, signature) == ""
+
+
+def test_a_signature_that_claims_the_algorithm_of_another_kind_of_key_is_none(pair: tuple[str, str]) -> None:
+    """What was signed fits; but whoever reads the claim would take a shared secret for a pair."""
+    for key, claimed in ((SHARED, "Ed25519"), (pair[0], "HMAC-SHA256")):
+        signature = {**signer(key).sign("model", VALUE), "algorithm": claimed}
+        assert f"a signature that claims {claimed} of a key of" in signer(key).problem("model", VALUE, signature)
+
+
+def test_a_value_that_is_never_signed_fits_no_signature() -> None:
+    signature = signer(SHARED).sign("model", VALUE)
+    assert signer(SHARED).problem("model", {"version": object()}, signature) == "values of a type that is never signed"
+
+
+def test_a_signature_names_its_key_and_what_is_none_names_no_key(pair: tuple[str, str]) -> None:
+    signature = signer(SHARED).sign("model", VALUE)
+    for signing, newest, lacking in (
+        (signer(SHARED, pair[0]), True, False),
+        (signer(pair[0], SHARED), False, False),
+        (signer(pair[0]), False, True),
+    ):
+        assert (signing.is_newest(signature), signing.lacks_key(signature)) == (newest, lacking)
+    for none in (None, "signature", [SHARED]):
+        assert not signer(SHARED).is_newest(none)
+        assert not signer(SHARED).lacks_key(none)
+        assert "no signature by HMAC-SHA256 or Ed25519" in signer(SHARED).problem("model", VALUE, none)
+
+
+def test_two_sets_of_keys_share_one_where_a_half_of_a_pair_is_in_both(pair: tuple[str, str]) -> None:
+    private, public = pair
+    assert signer(SHARED, private).shares_a_key_with(signer(public))
+    assert not signer(SHARED, private).shares_a_key_with(signer("another shared secret of the tests"))
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("abcdefgh" * 2, True),
+        ("abcdefgh" * 2 + "a", True),
+        ("abcdefghabcdefg", False),
+        ("abcdefg" * 3, False),
+        ("äöüß" * 4, False),
+        ("abcdefäh" * 2, True),
+    ],
+)
+def test_a_shared_secret_has_16_bytes_and_8_different_ones(text: str, known: bool) -> None:
+    if known:
+        assert signer(text).signs
+        return
+    with pytest.raises(ValueError, match="can be guessed"):
+        read_key(text)
+
+
+def test_half_of_a_pair_has_32_bytes_of_which_8_differ() -> None:
+    right, same = bytes(range(8)) * 4, bytes(range(7)) * 4 + bytes(4)
+    for content, known in ((right, True), (same, False), (bytes(range(31)), False), (bytes(range(33)), False)):
+        text = PRIVATE + base64.urlsafe_b64encode(content).decode()
+        if known:
+            assert read_key(text).signs
+            assert read_key(text.rstrip("=")).id == read_key(text).id
+        else:
+            with pytest.raises(ValueError, match="is none"):
+                read_key(text)
+
+
+def test_a_key_is_named_by_16_digits_that_both_halves_of_a_pair_share(pair: tuple[str, str]) -> None:
+    names = [read_key(text).id for text in (SHARED, *pair)]
+    assert [len(name) for name in names] == [16] * 3
+    assert names[1] == names[2] != names[0]
+
+
+def test_every_signature_of_a_pair_is_in_lower_case_and_a_public_half_has_none(pair: tuple[str, str]) -> None:
+    private, public = (read_key(text) for text in pair)
+    value = private.sign(b"content")
+    assert private.fits(b"content", value)
+    assert public.fits(b"content", value)
+    assert not any(public.fits(b"content", other) for other in (value.upper(), "", "zz", value[:-2]))
+    with pytest.raises(ValueError, match="cannot sign"):
+        public.sign(b"content")

@@ -38,6 +38,7 @@ WITHOUT_RESULTS_FILE = {
     "docs/decisions/chunks-not-tasks.md",
     "docs/decisions/gate-over-the-grid.md",
     "docs/decisions/one-machine.md",
+    "docs/decisions/own-mutations.md",
     "docs/decisions/ridge-solver.md",
     "docs/decisions/same-bits.md",
     "docs/decisions/shard-key.md",

@@ -87,3 +87,28 @@ def test_bold_evidence_that_means_nothing_is_not_believed(expected: float, scale
 def test_no_slope_is_beyond_what_a_model_may_be_amplified_by() -> None:
     evidence = np.linspace(-1, 1, 800)
     assert blend_slope(evidence, np.where(evidence > 0, 1.0, 0.0), np.zeros(800), 1.0) == pytest.approx(MOST)
+
+
+@pytest.mark.parametrize("expected", [0.0, 0.2, 0.7])
+@pytest.mark.parametrize("rows", [3, 12, 40, 400])
+def test_at_the_slope_the_loss_and_the_prior_pull_alike(rows: int, expected: float) -> None:
+    """The prior is a t-distribution of 3 degrees of freedom, 0.3 x sqrt(4 / 3) wide, around what is expected."""
+    draw = np.random.default_rng(rows)
+    evidence, base_odds, weight = draw.normal(size=rows), draw.normal(size=rows) / 5, draw.random(rows)
+    outcome = np.where(draw.random(rows) < expit(base_odds + evidence), 1.0, 0.0)
+    slope = blend_slope(evidence, outcome, base_odds, weight, expected)
+
+    def pull(at: float) -> float:
+        loss = (weight * evidence) @ (expit(base_odds + at * evidence) - outcome)
+        return float(loss + 4 * (at - expected) / (3 * 0.3**2 * 4 / 3 + (at - expected) ** 2))
+
+    assert 0 < slope < 4
+    assert pull(slope) == pytest.approx(0, abs=1e-6)
+    assert pull(slope - 1e-3) < 0 < pull(slope + 1e-3)
+
+
+def test_the_most_is_four_times_as_much_and_half_of_evidence_is_gone_in_ten_years() -> None:
+    evidence = np.linspace(-1, 1, 800)
+    assert blend_slope(evidence, np.where(evidence > 0, 1.0, 0.0), np.zeros(800), 1.0) == pytest.approx(4.0)
+    assert blend_slope(evidence[:0], evidence[:0], evidence[:0], 1.0, expected=7.0) == pytest.approx(4.0)
+    assert recency(np.array([0, 2500, 5000]), 5000).tolist() == [0.25, 0.5, 1.0]

@@ -3,8 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from scipy.stats import ttest_1samp
 
-from brain.learning.skill import LEAST_BLOCKS, LEAST_SKILL, control_fdr, skill_test, too_little, too_much
+from brain.learning.probability import log_loss
+from brain.learning.skill import (
+    LEAST_BLOCKS,
+    LEAST_SKILL,
+    _p_value,
+    control_fdr,
+    skill_test,
+    too_little,
+    too_much,
+)
 
 # Benjamini & Hochberg (1995), section 3.1: thirteen hypotheses, of which four are rejected at 0.05.
 BH_1995 = (
@@ -55,6 +65,88 @@ def _guessed(rows: int, span: int, seed: int, boldness: float = 0.1) -> tuple[np
     walk, guess = draw.normal(size=rows + span).cumsum(), draw.normal(size=rows + span)
     slow = np.convolve(guess, np.ones(span) / np.sqrt(span), "valid")[:rows]
     return np.where(walk[span:] > walk[:-span], 1.0, 0.0), np.full(rows, 0.5), expit(boldness * slow)
+
+
+def test_a_p_value_at_its_threshold_is_a_claim_and_carries_the_smaller_ones_with_it() -> None:
+    assert control_fdr({"a": 0.5}, 0.5) == {"a": True}
+    assert control_fdr({"a": 0.5, "b": 0.375, "c": 1.0, "d": 0.625}, 0.5) == dict.fromkeys("abcd", False)
+    assert control_fdr({"a": 0.375, "b": 0.3125, "c": 1.0, "d": 0.25}, 0.5) == {
+        "a": True,
+        "b": True,
+        "c": False,
+        "d": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "span", "blocks"),
+    [(10, 1, 1), (39, 1, 1), (40, 1, 2), (200, 1, 10), (399, 10, 19), (400, 11, 18), (400, 20, 10), (4000, 1, 20)],
+)
+def test_a_block_is_two_spans_and_twenty_rows_at_least_and_there_are_no_more_than_twenty(
+    rows: int, span: int, blocks: int
+) -> None:
+    assert skill_test(*_said(0.6, rows, 0), span, seed=0).blocks == blocks
+
+
+def test_skill_error_and_p_value_are_those_of_the_blocks() -> None:
+    outcome, base, said = _said(0.3, 400, 0)
+    base = np.where(np.arange(400) % 3, 0.45, 0.6)
+    test = skill_test(outcome, base, said, span=1, seed=0)
+    lost, gained = (loss.reshape(20, 20).sum(axis=1) for loss in (log_loss(outcome, base), log_loss(outcome, said)))
+    moved = ((outcome - base) * (logit(said) - logit(base))).reshape(20, 20).sum(axis=1)
+    assert test.skill == pytest.approx(1 - gained.sum() / lost.sum())
+    assert test.standard_error == pytest.approx(np.std(lost - gained, ddof=1) / np.sqrt(20) / lost.mean())
+    assert test.p_value == pytest.approx(ttest_1samp(moved, 0, alternative="greater").pvalue)
+
+
+def test_blocks_of_overlapping_labels_may_go_with_their_neighbours() -> None:
+    block = np.array([3.0, 3.0, -1.0, -1.0, 2.0, 2.0, 0.0, 0.0])
+    off = block - 1
+    alone, together = off @ off, off @ off + 2 * (off[1:] @ off[:-1])
+    assert together > alone
+    apart, overlapping = (_p_value(block, overlapping=overlapping) for overlapping in (False, True))
+    assert apart == pytest.approx(ttest_1samp(block, 0, alternative="greater").pvalue)
+    wider = 1 + off * np.sqrt(together / alone)
+    assert overlapping == pytest.approx(ttest_1samp(wider, 0, alternative="greater").pvalue)
+
+
+def test_labels_over_two_rows_overlap_and_those_over_one_do_not() -> None:
+    outcome, base, said = _said(0.3, 400, 1)
+    moved = ((outcome - base) * (logit(said) - logit(base))).reshape(20, 20).sum(axis=1)
+    alone, together = (_p_value(moved, overlapping=overlapping) for overlapping in (False, True))
+    assert alone < together
+    found = [skill_test(outcome, base, said, span, seed=0).p_value for span in (1, 2)]
+    assert found == pytest.approx([alone, together])
+
+
+def test_blocks_that_go_against_their_neighbours_are_not_believed_the_more() -> None:
+    block = np.array([3.0, -1.0] * 4)
+    assert _p_value(block, overlapping=True) == _p_value(block, overlapping=False)
+
+
+def test_blocks_that_do_not_scatter_prove_nothing() -> None:
+    assert _p_value(np.ones(8), overlapping=True) == 1.0
+
+
+def test_the_interval_holds_nine_tenths_of_the_resamples_and_comes_out_again() -> None:
+    test = skill_test(*_said(0.3, 4000, 0), span=1, seed=0)
+    assert (test.low, test.high) == pytest.approx((0.010692956892151606, 0.02088744455300375), rel=1e-9)
+    for end, sign in ((test.low, -1), (test.high, 1)):
+        assert end - test.skill == pytest.approx(sign * 1.645 * test.standard_error, rel=0.15)
+
+
+def test_the_least_number_of_blocks_proves_and_one_less_does_not() -> None:
+    for blocks, proven in ((LEAST_BLOCKS, True), (LEAST_BLOCKS - 1, False)):
+        assert (skill_test(*_said(2.0, 20 * blocks, 0), span=1, seed=0).p_value < 0.05) is proven
+
+
+@pytest.mark.parametrize("strength", [1.0, -1.0])
+def test_one_block_has_an_interval_from_nothing_to_what_it_shows(strength: float) -> None:
+    outcome, base, said = _said(3.0, 39, 0)
+    test = skill_test(outcome, base, said if strength > 0 else 1 - said, span=1, seed=0)
+    assert (test.low, test.high) == (min(0.0, test.skill), max(0.0, test.skill))
+    assert (test.skill > 0) is (strength > 0)
+    assert (test.p_value, test.standard_error) == (1.0, 0.0)
 
 
 def test_a_clear_gain_is_proven() -> None:

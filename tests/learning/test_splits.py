@@ -55,6 +55,24 @@ def test_a_purge_that_eats_all_training_rows_is_refused() -> None:
         list(PurgedWalkForward(2, span=50, start=0.5).split(np.zeros(100)))
 
 
+def test_one_training_row_is_enough_and_none_is_not() -> None:
+    ((train, test),) = PurgedWalkForward(1, span=49).split(100)
+    assert (len(train), len(test)) == (1, 50)
+    with pytest.raises(ValueError, match="too few"):
+        list(PurgedWalkForward(1, span=50).split(100))
+
+
+def test_one_row_a_fold_is_enough_and_a_fold_without_one_is_refused() -> None:
+    assert [len(test) for _, test in PurgedWalkForward(2, start=0.9).split(20)] == [1, 1]
+    with pytest.raises(ValueError, match="too few for 3 folds"):
+        list(PurgedWalkForward(3, start=0.9).split(20))
+
+
+def test_unless_said_otherwise_five_folds_of_the_newer_half_are_tested_and_labels_span_a_row() -> None:
+    folds = list(PurgedWalkForward().split(100))
+    assert [(train[-1], test[0]) for train, test in folds] == [(48, 50), (58, 60), (68, 70), (78, 80), (88, 90)]
+
+
 def test_scikit_learn_takes_the_splitter() -> None:
     draw = np.random.default_rng(0)
     X, y = draw.normal(size=(300, 2)), draw.integers(2, size=300)
@@ -76,6 +94,29 @@ def test_rows_without_a_known_label_are_in_no_fold() -> None:
     used = np.unique(np.concatenate([np.concatenate([f.train, f.test]) for f in folds.all]))
     assert labelled[used].all()
     assert used[-1] == 979
+
+
+def test_two_folds_choose_and_those_asked_for_prove_over_the_rows_whose_label_is_known() -> None:
+    labelled = np.repeat([True, False], [1000, 20])
+    folds = walk_forward(labelled, span=20, folds=5, embargo=5)
+    assert [(fold.train[-1], fold.test[0], fold.test[-1]) for fold in folds.selection] == [
+        (259, 285, 379),
+        (354, 380, 474),
+    ]
+    assert [fold.test[0] for fold in folds.evidence] == [500, 600, 700, 800, 900]
+    assert folds.evidence[-1].test[-1] == 999
+
+
+def test_rows_of_which_no_label_is_known_are_too_few() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        walk_forward(np.zeros(100, dtype=bool), span=1, folds=2, embargo=0)
+
+
+@pytest.mark.parametrize(("span", "stride"), [(1, 1), (7, 1), (8, 2), (19, 4), (20, 5), (160, 40)])
+def test_about_four_rows_of_a_span_are_kept(span: int, stride: int) -> None:
+    rows, weight = thinned(np.arange(400), span)
+    assert rows.tolist() == sorted(range(399, -1, -stride))
+    assert weight == stride / span
 
 
 def test_thinned_rows_weigh_as_much_as_the_independent_labels_they_hold() -> None:

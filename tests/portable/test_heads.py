@@ -68,3 +68,32 @@ def test_json_gives_the_same_head_back(head: Head) -> None:
 def test_a_head_that_is_not_known_here_is_refused(value: Any) -> None:
     with pytest.raises(ArtifactRejected, match="GOLD: found a head"):
         read_head(value, "GOLD")
+
+
+def test_a_blend_moves_the_base_rate_by_its_intercept_and_by_what_the_model_says_beyond_its_center() -> None:
+    said = Blend(base_rate=0.6, slope=0.5, intercept=0.2, center=0.3).blend(np.array([0.7]))
+    assert said == pytest.approx(expit(logit(0.6) + 0.2 + 0.5 * (logit(0.7) - 0.3)))
+
+
+@pytest.mark.parametrize("head", [Blend(base_rate=0.5, slope=1.0), Identity()], ids=str)
+def test_of_many_outputs_the_last_counts(head: Head) -> None:
+    assert head.apply(np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]]), True) == pytest.approx([0.7, 0.4])
+
+
+@pytest.mark.parametrize("raw", [0.0, 1e-9, 1 - 1e-9, 1.0])
+def test_what_a_model_is_certain_of_counts_as_one_in_a_million(raw: float) -> None:
+    edge = 1e-6 if raw < 0.5 else 1 - 1e-6
+    assert Blend(base_rate=0.5, slope=0.5).blend(np.array([raw])) == pytest.approx(expit(0.5 * logit(edge)))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"kind": "blend"}, "found a head 'blend' with no fields; expected base_rate, center, intercept, slope"),
+        ({"kind": "identity", "slope": 1, "bias": 0}, "found a head 'identity' with slope, bias; expected no fields"),
+    ],
+    ids=str,
+)
+def test_a_refused_head_is_told_with_its_fields_and_those_of_its_kind(value: Any, told: str) -> None:
+    with pytest.raises(ArtifactRejected, match=told):
+        read_head(value, "GOLD")

@@ -7,13 +7,14 @@ import datetime as dt
 
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from brain.core.errors import QualityError
 from brain.core.moment import Moment
 from brain.demo.load import demo_frame
 from brain.quality import engine
-from brain.quality.result import GateResult
-from brain.quality.rules import between
+from brain.quality.result import Finding, GateResult
+from brain.quality.rules import Severity, between
 from brain.usecases.direction.asset_check import check_asset
 from brain.usecases.direction.catalogue import AssetSpec
 
@@ -50,3 +51,47 @@ def test_a_rule_on_facts_that_are_not_there_is_refused(suite: str, column: str) 
     rule = between("volume", "warn", suite, column, "{count} rows", min_value=0)
     with pytest.raises(QualityError, match="the rule 'volume'"):
         engine.validate((rule,), facts, {}, "GOLD")
+
+
+@pytest.mark.parametrize(("severity", "told"), [("fail", "critical"), ("warn", "warning")])
+def test_great_expectations_is_told_how_severe_a_rule_is(severity: Severity, told: str) -> None:
+    assert between("volume", severity, "rows", "volume", "{count} rows", min_value=0).build().severity == told
+
+
+def test_off_need_not_be_quoted_and_on_is_no_severity() -> None:
+    read = TypeAdapter(Severity).validate_python
+    assert (read(False), read("off"), read("warn")) == ("off", "off", "warn")
+    with pytest.raises(ValidationError):
+        read(True)
+
+
+def test_a_finding_counts_what_breaks_the_rule_and_names_the_first_five() -> None:
+    frame = pd.DataFrame({"day": [f"day {n}" for n in range(9)], "volume": [-1.0] * 7 + [1.0, 1.0]})
+    rule = between("volume", "fail", "rows", "volume", "{count} rows ({examples}); the first is {found}", min_value=0)
+    ((finding,), results) = engine.validate((rule,), {"rows": frame}, {"rows": "day"}, "GOLD")
+    assert (finding.severity, finding.count) == ("fail", 7)
+    assert finding.examples == ("day 0", "day 1", "day 2", "day 3", "day 4")
+    assert finding.message == "7 rows (day 0, day 1, day 2, day 3, day 4, …); the first is -1.0"
+    assert results["rows"]["success"] is False
+    ((finding,), _) = engine.validate((rule,), {"rows": frame[2:]}, {"rows": "day"}, "GOLD")
+    assert finding.message == "5 rows (day 2, day 3, day 4, day 5, day 6); the first is -1.0"
+    ((finding,), _) = engine.validate((rule,), {"rows": frame[6:]}, {}, "GOLD")
+    assert (finding.count, finding.examples) == (1, ())
+
+
+def test_a_rule_without_any_value_is_skipped_and_the_others_are_not() -> None:
+    frame = pd.DataFrame({"volume": [float("nan")] * 3, "price": [1.0, float("nan"), -1.0]})
+    rules = [between(name, "warn", "rows", name, "{count}", min_value=0) for name in ("volume", "price")]
+    findings, results = engine.validate(rules, {"rows": frame}, {}, "GOLD")
+    assert [(finding.rule, finding.severity, finding.count) for finding in findings] == [("price", "warn", 1)]
+    assert len(results["rows"]["results"]) == 1
+    assert engine.validate(rules[:1], {"rows": frame}, {}, "GOLD") == ([], {})
+
+
+def test_a_result_passes_where_no_finding_fails() -> None:
+    warned, failed = Finding("a", "warn", "so so", 2), Finding("b", "fail", "not so", 3)
+    result = GateResult("GOLD", 9, ("a", "b"), (warned, failed, failed))
+    assert (result.passed, result.failures, result.warnings) == (False, (failed, failed), 1)
+    assert result.reason == "not so; not so"
+    fine = GateResult("GOLD", 9, ("a", "b"), (warned,))
+    assert (fine.passed, fine.warnings, fine.reason) == (True, 1, "")

@@ -10,7 +10,7 @@ import pytest
 
 from brain.core.errors import PublishError
 from brain.warehouse.grid import complete
-from brain.warehouse.publish import TableCounts, TableRows, publish
+from brain.warehouse.publish import Publication, TableCounts, TableRows, publish
 from brain.warehouse.tables import Column, PublishedTable, folded, spelled
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, frame, show, told
 
@@ -121,3 +121,19 @@ def test_a_name_is_what_a_person_writes_in_sql() -> None:
 def test_a_use_case_fills_every_column_but_those_of_the_publisher() -> None:
     assert isinstance(SALES, PublishedTable)
     assert SALES.row_names == ("shop", "day", "as_of", "pieces", "Mean Price", "version", "reason")
+
+
+def test_a_publication_counts_over_all_its_tables() -> None:
+    done = Publication(MONDAY.at, {"sales": TableCounts(1, 2, 3, 4), "stock": TableCounts(10, 20, 30, 40)})
+    assert (done.fresh, done.stale, done.departed) == (11, 22, 33)
+
+
+@pytest.mark.parametrize("value", [10, None])
+def test_a_row_with_a_value_has_all_that_its_table_requires(settings: Settings, value: int | None) -> None:
+    lacking = frame(("Bern", 1, 10, 2.5), ("Thun", 1, value, 2.5), ("Thun", 2, value, 2.5))
+    lacking.loc[1:, "as_of"] = None
+    if value is None:
+        assert show(settings, SALES, lacking).fresh == 1
+        return
+    with pytest.raises(PublishError, match="found 2 rows with a value and without all of as_of; the first is Thun 1"):
+        show(settings, SALES, lacking)

@@ -76,7 +76,7 @@ def skill_test(outcome: Values, base: Values, said: Values, span: int, seed: int
     loss = np.add.reduceat(base_loss, starts)
     gain = loss - np.add.reduceat(log_loss(outcome, said), starts)
     skill = float(gain.sum() / loss.sum())
-    if blocks < 2 or not gain.std():
+    if not gain.std():  # one block has none either
         return SkillTest(skill, min(skill, 0.0), max(skill, 0.0), 1.0, blocks, 0.0)
     drawn = _resamples(blocks, seed)
     resampled = np.sort((drawn @ gain) / (drawn @ loss))
@@ -129,6 +129,6 @@ def control_fdr(p_values: Mapping[Key, float], level: float) -> dict[Key, bool]:
         level: Expected share of false claims.
     """
     ordered = np.sort(np.fromiter(p_values.values(), dtype=np.float64))
-    thresholds = level * np.arange(1, len(ordered) + 1) / max(1, len(ordered))
+    thresholds = level * np.arange(1, len(ordered) + 1) / len(ordered)
     threshold = max(ordered[ordered <= thresholds], default=-1.0)
     return {key: bool(p_value <= threshold) for key, p_value in p_values.items()}

@@ -142,7 +142,7 @@ def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | Non
     result = outcome.result
     positions = result.get("partial_unexpected_index_list") or []
     values = [str(value) for value in result.get("partial_unexpected_list", [])]
-    examples = () if names is None else tuple(names.iloc[positions[:_EXAMPLES]])
+    examples = () if names is None else tuple(names.loc[positions[:_EXAMPLES]])
     count = int(result.get("unexpected_count", 1))
     shown = ", ".join(examples) + (", …" if count > len(examples) else "")
     message = rule.message.format(count=count, examples=shown, found=values[0] if values else "?")

@@ -77,7 +77,7 @@ def replay(store: ModelStore, lake: Lake, space: str, published: Published) -> R
     if isinstance(model, str) or isinstance(rows, str):
         return Replay(published, obstacles=tuple(obstacles))
     try:
-        outputs = model.evaluator().outputs(rows.matrix(model)[-1:])
+        outputs = model.evaluator().outputs(rows.matrix(model))
     except (ScoringError, ArtifactRejected) as error:
         return Replay(published, obstacles=(str(error),))
     value = model.head.apply(outputs, published.has_skill)

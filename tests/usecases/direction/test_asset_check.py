@@ -120,3 +120,76 @@ def test_the_report_is_plain_json(sp500: pd.DataFrame) -> None:
     assert kept["passed"] is True
     assert kept["findings"][0]["message"].startswith("the newest row is ")
     assert json.loads(json.dumps(report.validation))["rows"]["success"] is True
+
+
+def spoilt(frame: pd.DataFrame, column: str, row: int, value: float) -> pd.DataFrame:
+    return frame.assign(**{column: frame[column].where(frame.index != row, value)})
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "value", "severity"),
+    [
+        ("close", "Close", np.nan, "fail"),
+        ("positive", "Low", 0.0, "fail"),
+        ("infinite", "Volume", np.inf, "fail"),
+    ],
+)
+def test_one_wrong_cell_breaks_a_rule(sp500: pd.DataFrame, rule: str, column: str, value: float, severity: str) -> None:
+    assert rules(spoilt(sp500, column, 3000, value), returns="off")[rule] == severity
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("high_low", {"High": -1e-9}),
+        ("price_range", {"Low": 1.1e-6, "High": 1.0}),
+    ],
+)
+def test_a_range_is_held_to_the_last_cent(sp500: pd.DataFrame, rule: str, changes: dict[str, float]) -> None:
+    """Of a day whose prices are all the same, then not quite."""
+    close = float(sp500["Close"][3000])
+    flat = sp500
+    for column in ("Open", "High", "Low"):
+        flat = spoilt(flat, column, 3000, close)
+    assert rules(flat) == {}
+    wrong = flat
+    for column, step in changes.items():
+        wrong = spoilt(wrong, column, 3000, close + step)
+    assert rule in rules(wrong)
+
+
+def test_a_price_outside_its_range_by_rounding_breaks_no_rule(sp500: pd.DataFrame) -> None:
+    close = float(sp500["Close"][3000])
+    frame = spoilt(spoilt(sp500, "Open", 3000, close), "Low", 3000, close + 0.9e-6)
+    assert rules(frame) == {}
+
+
+def test_dates_are_unique_and_ascend(sp500: pd.DataFrame) -> None:
+    twice = sp500.assign(Date=sp500["Date"].where(sp500.index != 3000, sp500["Date"][2999]))
+    assert rules(twice, gaps="off") == {"unique_dates": "fail", "ordered_dates": "fail"}
+    order = [*range(3000), 3001, 3000, *range(3002, len(sp500))]
+    swapped = sp500.assign(Date=sp500["Date"].to_numpy()[order])
+    assert rules(swapped, gaps="off") == {"ordered_dates": "fail"}
+
+
+def test_a_target_that_does_not_look_ahead_and_one_that_is_off_break_a_rule(sp500: pd.DataFrame) -> None:
+    assert rules(sp500.assign(RETURNS5=-sp500["RETURNS5"])) == {"forward_looking": "fail", "returns": "warn"}
+    step = np.where(sp500.index == 3000, 1.1e-6, 0.0)
+    assert rules(sp500.assign(RETURNS5=sp500["RETURNS5"] + step)) == {"returns": "warn"}
+    assert rules(sp500.assign(RETURNS5=sp500["RETURNS5"] + 0.8 * step)) == {}
+
+
+def test_what_a_limit_allows_breaks_no_rule(sp500: pd.DataFrame) -> None:
+    assert rules(sp500, min_rows=len(sp500)) == {}
+    assert rules(sp500, min_rows=len(sp500) + 1) == {"min_rows": "fail"}
+    flat = sp500.assign(Close=sp500["Close"].where(~sp500.index.isin(range(3001, 3005)), sp500["Close"][3000]))
+    others = {"price_range": "off", "returns": "off", "leaks": "off", "forward_looking": "off"}
+    assert rules(flat, max_flat=4, **others) == {}
+    assert rules(flat, max_flat=3, **others) == {"flat": "warn"}
+
+
+def test_the_whole_table_is_as_many_rows_as_it_is_said_to_be(sp500: pd.DataFrame) -> None:
+    report = check_asset(sp500, CATALOGUE.asset("SP500"), NOW, total_rows=7)
+    (failure,) = report.failures
+    assert (failure.rule, failure.message) == ("min_rows", "7 rows; expected at least 100")
+    assert report.rows == len(sp500)

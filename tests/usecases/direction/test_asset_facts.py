@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import median_abs_deviation
 
-from brain.usecases.direction.asset_facts import calendar_mask, flat_runs, gaps, jumps, row_facts, stale_days
+from brain.usecases.direction.asset_facts import (
+    calendar_mask,
+    column_facts,
+    flat_runs,
+    gaps,
+    jumps,
+    row_facts,
+    stale_days,
+    table_facts,
+)
+from brain.usecases.direction.catalogue import AssetSpec
 
 
 def days(start: str, count: int, freq: str = "B") -> np.ndarray:
@@ -76,3 +87,162 @@ def test_a_table_of_closes_has_no_ranges() -> None:
     facts = row_facts(frame)
     assert facts[["high_minus_low", "outside_range"]].isna().all(axis=None)
     assert facts["lowest_price"].tolist() == [1, 2, 3]
+
+
+def test_twenty_rows_make_a_calendar_and_nineteen_do_not() -> None:
+    assert calendar_mask(days("2020-01-06", 20, "D")) == "1111111"
+    assert calendar_mask(days("2020-01-06", 19, "D")) == "1111100"
+
+
+def test_a_weekday_on_which_half_as_often_is_traded_is_not_of_the_calendar() -> None:
+    dates = np.sort(np.concatenate([days("2020-01-06", 50), days("2020-01-11", 5, "W-SAT")]))
+    assert calendar_mask(dates) == "1111100"
+    assert calendar_mask(np.sort(np.append(dates, days("2020-02-15", 1, "D")))) == "1111110"
+
+
+def test_one_row_has_no_gap_and_two_have_one() -> None:
+    assert np.isnan(gaps(days("2020-01-06", 1))).tolist() == [True]
+    assert gaps(np.array(["2020-01-06", "2020-01-08"], "datetime64[D]"))[1] == 1
+
+
+def test_a_row_of_a_later_day_is_not_stale() -> None:
+    assert stale_days(days("2020-01-06", 30), dt.date(2020, 1, 8)) == 0
+
+
+def test_twenty_moves_measure_a_jump_and_nineteen_do_not() -> None:
+    returns = np.random.default_rng(0).normal(0, 0.01, 21)
+    close = np.exp(np.cumsum(returns))
+    assert np.isfinite(jumps(close)[1:]).all()
+    assert np.isnan(jumps(close[1:])).all()
+
+
+def test_a_price_that_is_none_is_no_jump_and_neither_hides_the_others() -> None:
+    close = np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, 60)))
+    close[[10, 20, 30]] = np.nan, 0.0, -1.0
+    found = jumps(close)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [0, 10, 11, 20, 21, 30, 31]
+    assert np.nanmax(found) < 5
+
+
+def prices(**changes: list[float]) -> pd.DataFrame:
+    rows = {"Open": [2.0, 2.0], "High": [3.0, 3.0], "Low": [1.0, 1.0], "Close": [2.0, 2.0], **changes}
+    return row_facts(pd.DataFrame({"Date": days("2020-01-06", 2).astype("datetime64[us]"), **rows}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "outside"),
+    [
+        ({}, [-1.0, -1.0]),
+        ({"Close": [2.0, 3.5]}, [-1.0, 0.5]),
+        ({"Close": [0.25, 2.0]}, [0.75, -1.0]),
+        ({"Open": [2.0, 3.25]}, [-1.0, 0.25]),
+        ({"Open": [np.nan, 0.5]}, [-1.0, 0.5]),
+    ],
+)
+def test_open_and_close_lie_from_low_to_high(changes: dict[str, list[float]], outside: list[float]) -> None:
+    assert prices(**changes)["outside_range"].tolist() == outside
+
+
+def test_the_lowest_price_is_the_lowest_of_all_four_and_a_missing_close_is_told() -> None:
+    facts = prices(Low=[1.0, -0.5], Close=[np.nan, 2.0])
+    assert facts["lowest_price"].tolist() == [1.0, -0.5]
+    assert facts["no_close"].tolist() == [1.0, 0.0]
+    assert prices(High=[0.5, 3.0])["high_minus_low"].tolist() == [-0.5, 2.0]
+
+
+CLOSES = np.round(100 * np.exp(np.cumsum(np.random.default_rng(5).normal(0, 0.01, 60))), 2)
+
+
+def table(ahead: int, values: np.ndarray | None = None, **others: np.ndarray) -> pd.DataFrame:
+    """60 rows of Close and one target, by default what Close will have gained `ahead` rows later."""
+    returns = np.append(CLOSES[ahead:] / CLOSES[: 60 - ahead] - 1, np.full(ahead, np.nan))
+    target = returns if values is None else values
+    return pd.DataFrame({"Date": days("2020-01-06", 60), "Close": CLOSES, f"RETURNS{ahead}": target, **others})
+
+
+def facts_of(frame: pd.DataFrame, name: str, *, whole: bool = True, horizons: tuple[int, ...] = (5,)) -> Any:
+    spec = AssetSpec(name="GOLD", table="GOLD", horizons=horizons)
+    return column_facts(frame, spec, whole=whole).set_index("column").loc[name]
+
+
+def test_a_target_that_looks_ahead_agrees_with_close() -> None:
+    fact = facts_of(table(5), "RETURNS5")
+    assert (fact["missing_share"], fact["infinite"], fact["disagreement"]) == (0, 0, 0)
+    assert fact["return_error"] == pytest.approx(0, abs=1e-12)
+    later = CLOSES[5:] / CLOSES[:55]
+    assert fact["minority_beside"] == min((later >= 1).sum(), (later < 1).sum())
+    assert np.isnan(fact["minority"])
+
+
+def test_a_target_that_looks_elsewhere_disagrees_and_is_off_by_its_largest_difference() -> None:
+    opposite = -table(5)["RETURNS5"].to_numpy()
+    opposite[3] = np.nan
+    fact = facts_of(table(5, opposite), "RETURNS5")
+    assert fact["disagreement"] == 1
+    assert fact["return_error"] == pytest.approx(2 * np.nanmax(np.abs(opposite)))
+    assert fact["missing_share"] == pytest.approx(1 / 55)
+
+
+def test_a_share_of_signs_leaves_out_returns_that_are_nearly_zero() -> None:
+    values = table(5)["RETURNS5"].to_numpy().copy()
+    values[:10] = 1e-12 * -np.sign(values[:10])
+    assert facts_of(table(5, values), "RETURNS5")["disagreement"] == 0
+    assert facts_of(table(5, 0 * values), "RETURNS5")["disagreement"] == 0
+    values[20] *= -1
+    assert facts_of(table(5, values), "RETURNS5")["disagreement"] == pytest.approx(1 / 45)
+
+
+def test_a_target_that_only_goes_one_way_is_told_of_the_whole_and_not_of_a_part() -> None:
+    frame = table(5, np.full(60, 0.01))
+    assert facts_of(frame, "RETURNS5")["minority"] == 0
+    assert np.isnan(facts_of(frame, "RETURNS5")["minority_beside"])
+    assert np.isnan(facts_of(frame, "RETURNS5", whole=False)["minority"])
+    assert np.isnan(facts_of(frame, "RETURNS5", whole=False)["minority_beside"])
+
+
+def test_a_return_of_zero_counts_as_an_up() -> None:
+    values = np.full(60, -0.01)
+    values[:4] = 0.0
+    assert facts_of(table(5, values), "RETURNS5")["minority_beside"] == 4
+
+
+def test_beside_a_target_that_moves_a_constant_one_costs_its_own_horizon() -> None:
+    frame = table(5, RETURNS7=np.full(60, 0.01))
+    facts = [facts_of(frame, name, horizons=(5, 7)) for name in ("RETURNS5", "RETURNS7")]
+    assert facts[0]["minority_beside"] > 0
+    assert facts[1]["minority_beside"] == 0
+    assert all(np.isnan(fact["minority"]) for fact in facts)
+
+
+@pytest.mark.parametrize(("known", "told"), [(19, False), (20, True)])
+def test_twenty_rows_make_a_share_and_nineteen_do_not(known: int, told: bool) -> None:
+    values = np.full(60, np.nan)
+    values[:known] = table(5)["RETURNS5"][:known]
+    assert np.isfinite(facts_of(table(5, values), "RETURNS5")["disagreement"]) == told
+
+
+def test_an_empty_target_of_a_whole_table_of_twenty_labels_is_constant() -> None:
+    empty = np.full(60, np.nan)
+    assert facts_of(table(5, empty), "RETURNS5")["minority"] == 0
+    assert np.isnan(facts_of(table(5, empty), "RETURNS5", whole=False)["minority"])
+    assert facts_of(table(5, empty)[:25], "RETURNS5")["minority"] == 0
+    assert np.isnan(facts_of(table(5, empty)[:24], "RETURNS5")["minority"])
+
+
+def test_cells_that_are_infinite_are_counted_and_the_last_labels_are_not_missing() -> None:
+    frame = table(5, momentum=np.array([np.inf, -np.inf, np.nan, *np.ones(57)]))
+    fact = facts_of(frame, "momentum")
+    assert (fact["infinite"], fact["missing_share"]) == (2, pytest.approx(1 / 60))
+    assert np.isnan(fact[["disagreement", "return_error", "minority"]].to_numpy(float)).all()
+
+
+def test_a_target_of_another_horizon_is_not_compared_and_one_longer_than_the_table_has_no_share() -> None:
+    assert np.isnan(facts_of(table(7), "RETURNS7")["disagreement"])
+    assert np.isnan(facts_of(table(5, RETURNS90=np.ones(60)), "RETURNS90")["missing_share"])
+
+
+def test_a_table_says_how_many_rows_there_are_and_how_old_the_newest_is() -> None:
+    frame = pd.DataFrame({"Date": days("2020-01-06", 20).astype("datetime64[us]")})
+    facts = table_facts(frame, 1000, dt.date(2020, 2, 5))
+    assert facts.to_dict("records") == [{"rows": 1000, "stale_days": 2}]
+    assert table_facts(frame[:0], 0, dt.date(2020, 2, 5))["stale_days"].tolist() == [0]

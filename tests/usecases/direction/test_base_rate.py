@@ -3,8 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import betaln, expit, logit
+from scipy.stats import ttest_1samp
 
 from brain.learning.probability import log_loss
+from brain.learning.rounding import rounded
+from brain.usecases.direction import base_rate
 from brain.usecases.direction.base_rate import (
     FIRST_BLOCK,
     LONG_RUN,
@@ -12,6 +16,7 @@ from brain.usecases.direction.base_rate import (
     WINDOWS,
     YEAR,
     BaseRates,
+    _t_value,
     outcomes_per_row,
 )
 
@@ -142,3 +147,139 @@ def test_the_others_share_that_counts_is_the_one_known_then() -> None:
         assert rates.peers_at(161, row) == peers
         assert rates.rate(161, row) == alone.rate(161, row)
         assert rates.likeness(row) == alone.likeness(row)
+
+
+def counted(labels: NDArray[np.float64], horizon: int, row: int, window: int = 0) -> tuple[float, float]:
+    """Ups and independent outcomes among the labels that end by `row`, counted one by one."""
+    known = labels[: max(0, row - horizon + 1)]
+    known = known[-window:] if window else known
+    known = known[~np.isnan(known)]
+    shared = sum(2 / np.pi * np.arcsin(1 - step / horizon) for step in range(1, horizon))
+    return known.sum() / (1 + 2 * shared), len(known) / (1 + 2 * shared)
+
+
+def expected_rates(labels: dict[int, NDArray[np.float64]], peers: float, row: int, window: int = 0) -> list[float]:
+    """The rates of all horizons as the docstrings of `base_rate` say it, horizon by horizon."""
+    found, told = [], [counted(values, horizon, row) for horizon, values in labels.items()]
+    strengths = [0.5 * np.pi * 252 / (0.25**2 * horizon) for horizon in labels]
+    odds = [
+        (betaln(u + s * peers, n - u + s * (1 - peers)) - betaln(s * peers, s * (1 - peers)))
+        - (betaln(u + 1, n - u + 1) - betaln(1, 1))
+        for (u, n), s in zip(told, strengths, strict=True)
+    ]
+    like = expit(np.mean(odds))
+    for (horizon, values), (ups, outcomes), strength in zip(labels.items(), told, strengths, strict=True):
+        best = like * (ups + strength * peers) / (outcomes + strength) + (1 - like) * (ups + 1) / (outcomes + 2)
+        known = max(outcomes, 1.0)
+        share = min(max(ups / known, 0.5 / (known + 1)), 1 - 0.5 / (known + 1))
+        way = logit(best) - logit(share)
+        in_a_year = max(252 * counted(np.ones(1), horizon, horizon)[1], 1.0)
+        deviation = np.sqrt(share * (1 - share) * (1 / known + 1 / in_a_year))
+        bad = min(max(share - np.sign(way) * 1.645 * deviation, 0.0), 1.0)
+        step = 0.002 * float(log_loss(np.array(bad), share)) / max(abs(bad - share), 1e-9)
+        step *= max(0.5, 1 - step * share * (1 - share) / (2 * max(abs(bad - share), 1e-9)))
+        farthest = max(step, max(0.0, 1 - outcomes / 10) * abs(way))
+        rate = expit(logit(share) + min(max(way, -farthest), farthest))
+        recent, outcomes = counted(values, horizon, row, window)
+        found.append((recent + 200 * rate) / (outcomes + 200) if window else rate)
+    return found
+
+
+@pytest.mark.parametrize("peers", [0.5, 0.62])
+@pytest.mark.parametrize("row", [0, 1, 3, 6, 40, 161, 700, 2900])
+def test_rates_are_those_worked_out_one_by_one(row: int, peers: float) -> None:
+    labels = {horizon: known_at_the_end(shuffled(1740, 3000), horizon) for horizon in (*HORIZONS, 300, 500)}
+    labels[20][500:510] = np.nan
+    rates = BaseRates.of(labels, dict.fromkeys(labels, peers))
+    found = [rates._rates(np.array([row]), LONG_RUN)[at, 0] for at in range(6)]
+    assert found == pytest.approx(expected_rates(labels, peers, row), rel=1e-9)
+    recent = [rates._rates(np.array([row]), 500)[at, 0] for at in range(6)]
+    assert recent == pytest.approx(expected_rates(labels, peers, row, 500), rel=1e-9)
+
+
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_a_share_of_nothing_but_ups_or_downs_leaves_room_for_the_other(only: float) -> None:
+    labels = {5: known_at_the_end(np.full(400, only), 5)}
+    rates = BaseRates.of(labels, {5: 0.5})
+    for row in (5, 30, 399):
+        assert rates.rate(5, row) == pytest.approx(expected_rates(labels, 0.5, row)[0], rel=1e-9)
+
+
+@pytest.fixture(scope="module")
+def moved() -> dict[int, NDArray[np.float64]]:
+    """Labels whose share moves for good at the row 3,000; one horizon knows but one before 2,000."""
+    ups = np.concatenate([shuffled(1500, 3000), shuffled(2750, 4000, seed=1)])
+    labels = {horizon: known_at_the_end(ups, horizon) for horizon in (1, 5, 20)}
+    labels[5][:2000] = np.nan
+    labels[5][1900] = 1.0  # a block of one label
+    return labels
+
+
+def test_gains_of_a_window_are_nats_a_label_of_each_block(moved: dict[int, NDArray[np.float64]]) -> None:
+    """A block with fewer labels weighs as much as a full one; one that the window does not precede is left out."""
+    rates = BaseRates.of(moved, {})
+    starts = range(1000, 7001 - 320, 320)
+    assert set(rates._gains) == {500, 1000, 2000}
+    for window, gains in rates._gains.items():
+        assert len(gains) == len(starts)
+        for start, gain in zip(starts, gains, strict=True):
+            if start <= window:
+                assert np.isnan(gain)
+                continue
+            long_run, recent = (expected_rates(moved, 0.5, start, taken) for taken in (0, window))
+            better = []
+            for values, plain, lately in zip(moved.values(), long_run, recent, strict=True):
+                known = values[start : start + 320]
+                known = known[~np.isnan(known)]
+                losses = log_loss(known, plain) - log_loss(known, lately)
+                better.append(losses.mean() if len(known) else 0.0)
+            assert gain == pytest.approx(np.mean(better), abs=1e-12)
+
+
+def test_a_window_is_taken_once_its_blocks_are_known_and_clear(moved: dict[int, NDArray[np.float64]]) -> None:
+    rates = BaseRates.of(moved, {})
+    starts, chosen = np.arange(1000, 7001 - 320, 320), []
+    for row in range(6999):
+        known = {window: gains[(starts + 320 + 20 <= row)] for window, gains in rates._gains.items()}
+        clear = {window: gains[~np.isnan(gains)] for window, gains in known.items()}
+        values = {
+            window: gains.mean() / gains.std(ddof=1) * np.sqrt(len(gains)) if len(gains) >= 6 else 0.0
+            for window, gains in clear.items()
+        }
+        best = max(values, key=lambda window: round(values[window], 9))
+        chosen.append(best if values[best] > 3 else LONG_RUN)
+    assert len(set(chosen)) > 1
+    assert [rates.window(row) for row in range(6999)] == chosen
+
+
+def test_a_window_that_is_just_as_clear_as_it_must_be_is_not_taken(
+    moved: dict[int, NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = BaseRates.of(moved, {})
+    known = rates._block_starts + 320 + 20 <= 6900
+    clear = max(rounded(_t_value(gains[known])) for gains in rates._gains.values())
+    taken = []
+    for least in (clear - 1e-6, clear):
+        monkeypatch.setattr(base_rate, "CLEAR", least)
+        taken.append(rates.window(6900))
+    assert taken[0] in WINDOWS
+    assert taken[1] == LONG_RUN
+
+
+def test_blocks_that_all_gain_the_same_prove_nothing() -> None:
+    assert _t_value(np.ones(6)) == 0.0
+    assert _t_value(np.array([1.0, 2.0, 3.0, 2.0, 1.0])) == 0.0
+    assert _t_value(np.array([1.0, 2.0, 3.0, 2.0, 1.0, 3.0])) == pytest.approx(
+        ttest_1samp([1, 2, 3, 2, 1, 3], 0).statistic
+    )
+
+
+def test_an_asset_of_which_every_horizon_was_refused_has_no_rates() -> None:
+    assert BaseRates.of({}, {}).window(0) == LONG_RUN
+
+
+def test_the_others_count_as_much_as_was_known_then() -> None:
+    labels = {5: known_at_the_end(shuffled(60, 100), 5)}
+    rates = BaseRates.of(labels, {}, {5: np.repeat([100.0, 300.0], 50)})
+    assert [rates.strength_at(5, row) for row in (49, 50, 99, 120)] == [100, 300, 300, 300]
+    assert BaseRates.of(labels, {}).strength_at(5, 0) == pytest.approx(0.5**2 / (0.25**2 * 5 / 252 / (2 * np.pi)))

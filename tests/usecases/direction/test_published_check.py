@@ -68,6 +68,26 @@ def test_a_wrong_cell_is_refused(changes: dict[str, Any], rule: str) -> None:
     assert "GOLD" in report.reason
 
 
+@pytest.mark.parametrize(
+    "changes", [{"probability": 0.0}, {"probability": 1.0}, {"as_of": date(2024, 1, 9)}, {"base_rate": 1e-9}], ids=str
+)
+def test_the_limits_themselves_pass(changes: dict[str, Any]) -> None:
+    report = check(cells(**changes))
+    assert report.passed
+    assert {finding.rule for finding in report.findings} <= {"neighbouring_horizons"}
+
+
+def test_a_cell_without_a_probability_owes_no_provenance() -> None:
+    assert check(cells(probability=None, model_version=None)).passed
+
+
+def test_a_probability_that_is_no_number_is_refused_beside_one_that_is_missing() -> None:
+    frame = cells(probability="high")
+    frame.loc[1, "probability"] = None
+    report = check(frame)
+    assert [(finding.rule, finding.examples) for finding in report.failures] == [("probability", ("GOLD 5",))]
+
+
 def test_an_unscored_cell_is_a_warning() -> None:
     nothing = {"probability": None, "base_rate": None, "as_of": None, "model_version": None, "reason": "no champion"}
     report = check(cells(**nothing))
@@ -95,6 +115,25 @@ def test_neighbouring_horizons_that_cannot_both_be_right_are_reported() -> None:
     assert report.passed
     assert [(finding.rule, finding.severity) for finding in report.findings] == [("neighbouring_horizons", "warn")]
     assert "GOLD 21" in report.findings[0].message
+
+
+def test_what_independent_moves_allow_is_the_arc_cosine_of_the_root_of_their_share() -> None:
+    allowed = float(np.arccos(np.sqrt(20 / 21)) / np.pi)
+    for apart, found in ((0.999 * allowed, []), (1.001 * allowed, ["neighbouring_horizons"])):
+        for sign in (1, -1):
+            report = check(neighbours(0.5, 0.5 + sign * apart))
+            assert [finding.rule for finding in report.findings] == found
+
+
+def test_a_cell_is_compared_with_the_next_shorter_horizon_of_its_own_asset_and_day() -> None:
+    frame = cells(probability=0.9)
+    frame["horizon"] = [20, 21, 20, 21]
+    frame["probability"] = [0.9, 0.89, 0.1, 0.11]
+    assert check(frame).findings == ()
+    assert check(frame.iloc[[3, 1, 0, 2]]).findings == ()
+    frame.loc[3, "probability"] = 0.3
+    (finding,) = check(frame.iloc[[3, 1, 0, 2]]).findings
+    assert finding.examples == ("SILVER 21",)
 
 
 @pytest.mark.parametrize(

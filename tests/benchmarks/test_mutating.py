@@ -1,0 +1,106 @@
+"""What the tool changes in a module, and what it leaves alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.mutating.campaign import mutations_of
+from benchmarks.mutating.equivalent import Equivalent, apart, listed, stale
+from benchmarks.mutating.mutations import mutated, mutations
+from benchmarks.mutating.scope import ROOT, SUBJECTS, file_of
+from benchmarks.mutating.trial import Baseline
+
+
+def changes(tmp_path: Path, source: str) -> list[str]:
+    path = tmp_path / "module.py"
+    path.write_text(source)
+    return [mutation.change for mutation in mutations("module", path)]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a < b", ["a < b -> a <= b"]),
+        ("a is not b", ["a is not b -> a is b"]),
+        ("a + b", ["a + b -> a - b"]),
+        ("'a' + b", []),
+        ("a and b", ["a and b -> a or b", "a and b -> b", "a and b -> a"]),
+        ("not a", ["not a -> a"]),
+        ("b if a else c", ["b if a else c -> b", "b if a else c -> c"]),
+        ("min(a, b)", ["min(a, b) -> max(a, b)"]),
+        ("np.clip(a, b, c)", ["np.clip(a, b, c) -> np.maximum(a, b)", "np.clip(a, b, c) -> np.minimum(a, c)"]),
+        ("[a for a in b if a]", ["for a in b if a -> for a in b"]),
+        ("[0.0, 0.5, 2, True]", ["0.0 -> 1.0", "0.5 -> 1.0", "2 -> 3", "True -> False"]),
+    ],
+)
+def test_an_expression_has_its_small_slips(tmp_path: Path, source: str, expected: list[str]) -> None:
+    assert changes(tmp_path, f"x = {source}") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("check(a)", ["check(a) -> pass"]),
+        ("a += b", ["a += b -> pass"]),
+        ("if a:\n    b = c", ["if a -> if False"]),
+        ("for a in b:\n    break", ["break -> continue"]),
+        ("try:\n    a = b\nexcept Failed:\n    c = d", ["except: c = d -> except: raise"]),
+        ("raise Failed(1)", []),
+        ("def a(b: x[1] = 2) -> y[3]:\n    '''Say 4.'''\n    return f'{b + 5}'", ["2 -> 3"]),
+        ("def refusal() -> LakeError:\n    return LakeError(1 + 2)", []),
+        ("if TYPE_CHECKING:\n    a(1)", []),
+        ("@dataclass(frozen=True)\nclass A:\n    b: int = 7", ["7 -> 8"]),
+    ],
+)
+def test_a_statement_has_its_small_slips_and_what_is_told_to_people_has_none(
+    tmp_path: Path, source: str, expected: list[str]
+) -> None:
+    assert changes(tmp_path, source) == expected
+
+
+def test_the_code_has_this_one_change(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("def late(a):\n    return a > 1 and a < 9\n\nlate_now = late(1)\n")
+    (mutation,) = [one for one in mutations("module", path) if one.change == "a > 1 -> a >= 1"]
+    assert (mutation.function, mutation.line, mutation.place) == ("late", "return a > 1 and a < 9", (2, 2))
+    found: dict[str, Any] = {}
+    exec(mutated(mutation, path), found)
+    assert found["late_now"] is True
+    assert found["late"](9) is False
+
+
+def test_what_is_said_twice_in_a_line_is_told_apart(tmp_path: Path) -> None:
+    assert changes(tmp_path, "x = (1, 1)") == ["1 -> 2", "1 -> 2 #2"]
+
+
+def test_every_module_and_its_tests_are_there_and_a_module_is_tried_once() -> None:
+    modules = [module for subject in SUBJECTS.values() for module in subject.modules]
+    assert len(modules) == len(set(modules))
+    assert all(file_of(module).exists() for module in modules)
+    assert all((ROOT / path).exists() for subject in SUBJECTS.values() for path in subject.tests)
+
+
+def test_an_equivalent_mutation_says_why_and_its_line_is_still_there() -> None:
+    equivalents = listed()
+    _, left_out = apart((one for subject in SUBJECTS for one in mutations_of(subject)), equivalents)
+    assert stale(equivalents, left_out) == []
+    assert all(len(one.reason) > 20 for one in equivalents)
+    assert len({one.key for one in equivalents}) == len(equivalents)
+
+
+def test_an_entry_whose_line_has_changed_is_stale_and_leaves_nothing_out() -> None:
+    gone = Equivalent("learning.splits", "thinned", "stride = 4", "4 -> 5", "once it was so")
+    tried, left_out = apart(mutations_of("splits"), [gone])
+    assert (len(tried), left_out) == (len(mutations_of("splits")), [])
+    assert stale([gone], left_out) == [gone]
+
+
+def test_a_line_is_tried_on_the_tests_that_run_it_and_one_that_none_is_seen_to_run_on_all() -> None:
+    before = Baseline({"a": 1.0, "b": 2.0, "c": 4.0}, {"module": {3: {"a"}, 4: {"a", "b"}, 9: set()}})
+    assert before.noticing("module", (3, 3)) == {"a"}
+    assert before.noticing("module", (2, 4)) == {"a", "b"}
+    assert before.noticing("module", (9, 9)) == before.noticing("other", (3, 3)) == {"a", "b", "c"}
+    assert before.seconds_of({"a", "c"}) == 5
