@@ -24,6 +24,7 @@ TARGETS = {
     "full disks": 50,
     "skewed clocks": 50,
     "older days run late": 50,
+    "runs of the future taken back": 10,
     "twins": 50,
     "edited lakes": 50,
     "edited staged rows": 50,

@@ -120,6 +120,24 @@ def run_late(stage: Stage, task: Task) -> None:
             stage.judge(outcome, late)
 
 
+def run_ahead(stage: Stage, task: Task) -> None:
+    """A whole run with a clock that is weeks ahead, taken back by `brain repair`; then the day is run again.
+
+    On the last day: the numbers of the versions that were taken back are not given out again.
+    """
+    if not stage.is_last or stage.reader is None:
+        return
+    ahead = stage.day + stage.draw.randrange(5, 60)
+    stage.findings.fault("runs of the future taken back", f"day {ahead} on day {stage.day}")
+    with stage.reader.looking_away():
+        market.load(stage.world.market_url, market.SEED, stage.day + 1)
+        for wrong in stage.tasks(day=ahead)[:-1]:
+            stage.ensure(wrong)
+        market.load(stage.world.market_url, market.SEED, stage.day)
+        for again in (stage.task("repair"), *stage.tasks()[:-1]):
+            stage.ensure(again)
+
+
 def run_twice(stage: Stage, task: Task) -> None:
     """The step runs twice at once, or beside `tidy`; now and then one of the two is killed."""
     other = stage.draw.choice((task, task, stage.task("tidy")))
@@ -209,8 +227,9 @@ KINDS = {
     "disk": Kind(fill_disk, 2),
     "clock": Kind(skew_clock, 1),
     "late": Kind(run_late, 8, ("tidy",)),
+    "ahead": Kind(run_ahead, 4, ("tidy",)),
     "twin": Kind(run_twice, 2),
-    "lake": Kind(spoil_lake, 8, ("publish",)),
-    "staged": Kind(spoil_staged, 8, ("publish",)),
-    "document": Kind(spoil_document, 8, ("publish",)),
+    "lake": Kind(spoil_lake, 12, ("publish",)),
+    "staged": Kind(spoil_staged, 12, ("publish",)),
+    "document": Kind(spoil_document, 12, ("publish",)),
 }

@@ -19,6 +19,7 @@ ASSETS = ("GOLD", "OIL", "SILVER")
 CHUNKS = (("GOLD", "OIL"), ("SILVER",))
 HORIZONS = (5, 20)
 ROWS = 600
+SEED = 1  # of all worlds: they are told apart by their faults
 CORRECTED_ON = 1  # the day on which ten old rows of OIL turn out wrong
 CATALOGUE = """
 defaults:

@@ -113,10 +113,12 @@ def _leave_unfinished() -> None:
 
 
 def _dead_server_is_final() -> None:
+    from brain.core import connections
     from brain.core.errors import EmbeddedServerError
     from brain.store import connection as store
     from brain.warehouse import connection as warehouse
 
+    _replace(connections, "ServerUnreachable", EmbeddedServerError)
     _replace(store, "ServerUnreachable", EmbeddedServerError)
     _replace(warehouse, "ServerUnreachable", EmbeddedServerError)
 
@@ -145,6 +147,12 @@ def _older_replaces_newer() -> None:
     from brain.warehouse import fence
 
     _replace(fence, "newest", lambda cursor, work, tables: None)
+
+
+def _repair_by_half() -> None:
+    from brain import repair
+
+    _replace(repair, "_published", lambda run, after: iter(()))
 
 
 def _no_lock() -> None:
@@ -177,11 +185,16 @@ PLANTS = {
     "again": Plant("a rerun trains and stores anew", ("kill",), ("judge", "train"), ("converges",), _train_always),
     "pointer": Plant("pointers come before their versions", ("kill",), ("train",), ("converges",), _pointer_first),
     "unfinished": Plant("half-written files stay", ("kill",), ("extract", "score"), ("orphans",), _leave_unfinished),
-    "dead": Plant("a dead server is not waited for", ("server",), ("publish",), ("passing",), _dead_server_is_final),
-    "cut": Plant("a cut connection is not made again", ("cut",), ("publish",), ("passing",), _dead_server_is_final),
+    "dead": Plant(
+        "a dead server is not waited for", ("server",), ("publish", "score"), ("passing",), _dead_server_is_final
+    ),
+    "cut": Plant(
+        "a cut connection is not made again", ("cut",), ("publish", "score"), ("passing",), _dead_server_is_final
+    ),
     "full": Plant("a full disk is not waited for", ("disk",), ("extract",), ("passing",), _full_disk_is_final),
     "clock": Plant("a step asks the clock", ("clock",), ("score",), ("passing",), _clock_decides),
     "older": Plant("an older day replaces a newer one", ("late",), (), ("converges", "forward"), _older_replaces_newer),
+    "half": Plant("the repair leaves what was published", ("ahead",), (), ("converges",), _repair_by_half),
     "lock": Plant("writers do not wait for each other", ("twin",), ("publish",), ("passing",), _no_lock),
     "lake": Plant("the lake believes any signature", ("lake",), (), ("true", "traced"), _no_signature),
     "staged": Plant("staged rows are believed unsigned", ("staged",), (), ("true", "traced"), _no_signature),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,7 +46,7 @@ class Reader:
     newest: dict[Any, tuple[Any, Any]] = field(default_factory=dict)
     lines: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
-    _forgets: threading.Event = field(default_factory=threading.Event)
+    _away: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._poll, name="reader", daemon=True)
@@ -57,23 +57,22 @@ class Reader:
         self._ended.set()
         self._thread.join()
 
-    def forget(self) -> None:
-        """Something was taken back on purpose: what was newest is no longer."""
-        self._forgets.set()
-        while self._forgets.is_set() and self._thread.is_alive():
-            time.sleep(PAUSE)
+    @contextmanager
+    def looking_away(self) -> Iterator[None]:
+        """While something is made that is taken back on purpose: what was newest may be no longer."""
+        with self._away:
+            yield
+            self.newest, self.lines = {}, 0
 
     def _poll(self) -> None:
         connection: Connection | None = None
         while not self._ended.wait(PAUSE):
             try:
                 connection = connection or _connect(self.url())
-                self._look(connection)
+                with self._away:
+                    self._look(connection)
             except psycopg2.Error:  # the server is dead, or on its way back
                 connection = None
-            if self._forgets.is_set():
-                self.newest, self.lines = {}, 0
-                self._forgets.clear()
         if connection is not None:
             connection.close()
 

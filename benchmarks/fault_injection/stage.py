@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.fault_injection.findings import Findings
     from benchmarks.fault_injection.machine import Machine, World
+    from benchmarks.fault_injection.reader import Reader
 
 TRIES = 3
 PAUSE = 0.2
@@ -27,7 +28,9 @@ class Stage:
 
     Args:
         seconds: By step, how long it takes undisturbed.
+        reader: Who looks on; None where nobody does.
         plant: A defect put into every child on purpose.
+        is_last: Whether it is the last day of the world.
         manifests: By asset, as the day before left them.
         pointers: By `_id`, as the day before left them.
     """
@@ -36,8 +39,10 @@ class Stage:
     draw: random.Random
     findings: Findings
     seconds: Mapping[str, float]
+    reader: Reader | None = None
     plant: str = ""
     day: int = 0
+    is_last: bool = False
     manifests: dict[str, bytes] = field(default_factory=dict)
     pointers: dict[str, Any] = field(default_factory=dict)
 
@@ -50,11 +55,15 @@ class Stage:
         at = market.moment(self.day if day is None else day).at.isoformat()
         return Task(step, units, at, self.world.variables(), self.plant, skew)
 
-    def tasks(self) -> list[Task]:
-        """The steps of the day, in order."""
-        scores = [self.task("score", chunk) for chunk in CHUNKS]
-        first = [self.task("extract", ASSETS), self.task("train", ASSETS), self.task("judge")]
-        return [*first, *scores, self.task("publish"), self.task("tidy")]
+    def tasks(self, *, day: int | None = None) -> list[Task]:
+        """The steps of the day, or of another one, in order."""
+        scores = [self.task("score", chunk, day=day) for chunk in CHUNKS]
+        first = [
+            self.task("extract", ASSETS, day=day),
+            self.task("train", ASSETS, day=day),
+            self.task("judge", day=day),
+        ]
+        return [*first, *scores, self.task("publish", day=day), self.task("tidy", day=day)]
 
     def judge(self, outcome: Outcome, task: Task, *, killed: bool = False) -> None:
         """What a passing fault may do to a step: nothing, or an error that a retry may help."""

@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.fault_injection.market import ASSETS, HORIZONS
+from benchmarks.fault_injection.market import ASSETS, HORIZONS, moment
 from benchmarks.fault_injection.reader import DETAILS, Truth, facts, named
+from brain.core.moment import Moment
 from brain.lake.retention import RUN
 from brain.lake.storage import UNFINISHED
 from brain.replaying import replay_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from benchmarks.fault_injection.findings import Findings
     from benchmarks.fault_injection.machine import World
-    from brain.core.moment import Moment
 
 TABLES = ("Probabilities", "probability_details", "probability_history")
 KEYS = sorted(str(model_key(asset, horizon)) for asset in ASSETS for horizon in HORIZONS)
@@ -34,18 +34,27 @@ KEPT_VERSIONS = 1 + 2  # the champion, one more, and what a number within the au
 State = dict[str, Any]
 
 
-def state(world: World) -> State:
-    """Published rows as text, champions with their moves and verdicts, and the versions there are."""
+def state(world: World, day: int) -> State:
+    """Published rows as text, champions with what was served on each day and verdicts, and the versions there are."""
     settings = world.settings
     rows = {name: sorted(ask(settings.warehouse_url, f"SELECT t::text FROM {name} t").rows) for name in TABLES}
     models = database(settings.mongo_url)
     pointers = sorted(models["champions"].find(), key=lambda found: str(found["_id"]))
     champions = [
-        {name: found.get(name) for name in ("_id", "version", "model", "trained_at", "degraded", "verdict", "moves")}
+        {
+            **{name: found.get(name) for name in ("_id", "version", "model", "trained_at", "degraded", "verdict")},
+            "served": [_served(found, moment(past)) for past in range(day + 1)],
+        }
         for found in pointers
     ]
     versions = sorted((found["_id"], found["identity"]) for found in models["models"].find({}, {"identity": 1}))
     return {**rows, "champions": champions, "versions": versions}
+
+
+def _served(pointer: dict[str, Any], then: Moment) -> int | None:
+    """The version that was served then, as the pointer's moves tell it."""
+    versions = [move["version"] for move in pointer.get("moves", []) if move["at"] <= then.at]
+    return versions[-1] if versions else None
 
 
 def differences(found: State, expected: State) -> list[str]:
@@ -69,9 +78,9 @@ def truth_of(world: World) -> Truth:
     return {(row["asset"], row["horizon"], row["published_at"]): facts(row) for row in rows}
 
 
-def check_numbers(world: World, moment: Moment, findings: Findings) -> None:
+def check_numbers(world: World, now: Moment, findings: Findings) -> None:
     """Every number that is shown comes out again, from a version that verifies and was champion then."""
-    run = world.workspace().run("direction", moment)
+    run = world.workspace().run("direction", now)
     pointers = {found["_id"]: found for found in database(world.settings.mongo_url)["champions"].find()}
     for row in map(named, ask(world.settings.warehouse_url, DETAILS).rows):
         if row["probability"] is None:
@@ -92,40 +101,39 @@ def check_numbers(world: World, moment: Moment, findings: Findings) -> None:
         findings.count("numbers replayed")
         if not told.identical:
             findings.report("traced", f"{cell} does not come out again: {'; '.join(told.obstacles)}")
-        moves = pointers.get(str(key), {}).get("moves", [])
-        served = [move["version"] for move in moves if move["at"] <= row["published_at"]]
-        if served[-1:] != [row["model_version"]]:
-            findings.report("traced", f"{cell} is of v{row['model_version']}, champions were {served}")
+        served = _served(pointers.get(str(key), {}), Moment(row["published_at"]))
+        if served != row["model_version"]:
+            findings.report("traced", f"{cell} is of v{row['model_version']}, the champion was v{served}")
 
 
-def check_champions(world: World, moment: Moment, findings: Findings) -> None:
+def check_champions(world: World, now: Moment, findings: Findings) -> None:
     """One champion a key, and each is served."""
     models = database(world.settings.mongo_url)
     pointers = sorted(str(found["_id"]) for found in models["champions"].find())
     if pointers != KEYS:
         findings.report("champions", f"the champions are {pointers}")
-    for champion in world.workspace().run("direction", moment).store.champions(ASSETS):
+    for champion in world.workspace().run("direction", now).store.champions(ASSETS):
         findings.count("champions verified")
         if not isinstance(champion, Champion):
             findings.report("champions", f"{champion.key} is refused: {champion.error}")
 
 
-def check_orphans(world: World, moment: Moment, findings: Findings) -> None:
+def check_orphans(world: World, now: Moment, findings: Findings) -> None:
     """What is left after `tidy`, two days after the last writer."""
-    for left in _orphans(world, moment):
+    for left in _orphans(world, now):
         findings.report("orphans", left)
     findings.count("tidied worlds")
 
 
-def age_unfinished(world: World, moment: Moment) -> None:
+def age_unfinished(world: World, now: Moment) -> None:
     """Let files that killed writers left be two days old, as they are when `tidy` comes."""
-    old = (moment.at - timedelta(days=2)).timestamp()
+    old = (now.at - timedelta(days=2)).timestamp()
     for path in world.lake.rglob(f"*{UNFINISHED}"):
         os.utime(path, (old, old))
 
 
-def _orphans(world: World, moment: Moment) -> Iterator[str]:
-    lake = world.workspace().run("direction", moment).lake
+def _orphans(world: World, now: Moment) -> Iterator[str]:
+    lake = world.workspace().run("direction", now).lake
     for asset in ASSETS:
         manifest = lake.manifest("assets", asset)
         named_there = set(manifest.segments) if manifest else set()
@@ -133,7 +141,7 @@ def _orphans(world: World, moment: Moment) -> Iterator[str]:
             if path.name not in named_there:
                 yield f"a file of rows that no snapshot needs: {_shown(path, world)}"
     yield from (f"a half-written file: {_shown(path, world)}" for path in world.lake.rglob(f"*{UNFINISHED}"))
-    oldest = (moment.at - timedelta(days=2)).strftime("%Y%m%d")
+    oldest = (now.at - timedelta(days=2)).strftime("%Y%m%d")
     for folder in run_folders():
         for path in (world.lake / folder).glob("*"):
             if RUN.fullmatch(path.name) and path.name[:8] < oldest:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from benchmarks.fault_injection.children import Task
     from benchmarks.fault_injection.machine import Machine, World
 
-DATA_SEED = 1
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,12 +71,12 @@ def _undisturbed(running: Machine, days: int) -> Reference:
         stage = Stage(quiet, random.Random(0), Findings(), {})
         for day in range(days):
             stage.day = day
-            market.load(quiet.market_url, DATA_SEED, day)
+            market.load(quiet.market_url, market.SEED, day)
             for task in stage.tasks():
                 outcome, seconds = run(task)
                 assert outcome.kind == "done", (task.step, outcome)
                 made.seconds[task.step] = max(seconds, made.seconds.get(task.step, 0.0) if day > 1 else 0.0)
-            made.states.append(state.state(quiet))
+            made.states.append(state.state(quiet, day))
             made.truth |= state.truth_of(quiet)
     return made
 
@@ -87,8 +85,9 @@ def disturbed(running: Machine, reference: Reference, seed: int, plan: Plan, fin
     """One world under the faults that `seed` draws; stops at the end of a day on which something was found."""
     findings.faults.clear()
     with world(running) as shaken:
-        stage = Stage(shaken, random.Random(seed), findings, reference.seconds, plan.plant)
-        with Reader(lambda: shaken.variables(direct=True)["BRAIN_READER_URL"], findings, reference.truth):
+        reader = Reader(lambda: shaken.variables(direct=True)["BRAIN_READER_URL"], findings, reference.truth)
+        stage = Stage(shaken, random.Random(seed), findings, reference.seconds, reader, plan.plant)
+        with reader:
             for day in range(plan.days):
                 _play(stage, day, plan)
                 if not _settle(stage, reference):
@@ -97,10 +96,10 @@ def disturbed(running: Machine, reference: Reference, seed: int, plan: Plan, fin
 
 
 def _play(stage: Stage, day: int, plan: Plan) -> None:
-    stage.day = day
+    stage.day, stage.is_last = day, day == plan.days - 1
     stage.manifests = _manifests(stage.world)
     stage.pointers = {found["_id"]: found for found in database(stage.world.settings.mongo_url)["champions"].find()}
-    market.load(stage.world.market_url, DATA_SEED, day)
+    market.load(stage.world.market_url, market.SEED, day)
     for task in stage.tasks():
         for name in _drawn(stage, task, plan):
             KINDS[name].inject(stage, task)
@@ -122,7 +121,7 @@ def _settle(stage: Stage, reference: Reference) -> bool:
     state.age_unfinished(world, moment)
     Child(stage.task("tidy")).outcome()
     time.sleep(0.05)  # the reader has looked at it, too
-    for told in state.differences(state.state(world), reference.states[stage.day]):
+    for told in state.differences(state.state(world, stage.day), reference.states[stage.day]):
         findings.report("converges", f"day {stage.day}: {told}")
     state.check_champions(world, moment, findings)
     state.check_numbers(world, moment, findings)
