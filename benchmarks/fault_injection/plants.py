@@ -180,17 +180,14 @@ def _unsigned_verdict() -> None:
     _replace(pointers, "SIGNED", tuple(name for name in pointers.SIGNED if name != "verdict"))
 
 
+_ASKING = ("publish", "score")  # what asks PostgreSQL and MongoDB
 PLANTS = {
     "parts": Plant("publishing commits table by table", ("kill",), ("publish",), ("whole",), _publish_in_parts),
     "again": Plant("a rerun trains and stores anew", ("kill",), ("judge", "train"), ("converges",), _train_always),
     "pointer": Plant("pointers come before their versions", ("kill",), ("train",), ("converges",), _pointer_first),
     "unfinished": Plant("half-written files stay", ("kill",), ("extract", "score"), ("orphans",), _leave_unfinished),
-    "dead": Plant(
-        "a dead server is not waited for", ("server",), ("publish", "score"), ("passing",), _dead_server_is_final
-    ),
-    "cut": Plant(
-        "a cut connection is not made again", ("cut",), ("publish", "score"), ("passing",), _dead_server_is_final
-    ),
+    "dead": Plant("a dead server is not waited for", ("server",), _ASKING, ("passing",), _dead_server_is_final),
+    "cut": Plant("a cut connection is not made again", ("cut",), _ASKING, ("passing",), _dead_server_is_final),
     "full": Plant("a full disk is not waited for", ("disk",), ("extract",), ("passing",), _full_disk_is_final),
     "clock": Plant("a step asks the clock", ("clock",), ("score",), ("passing",), _clock_decides),
     "older": Plant("an older day replaces a newer one", ("late",), (), ("converges", "forward"), _older_replaces_newer),
