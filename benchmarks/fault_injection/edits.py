@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     from benchmarks.fault_injection.machine import World
     from brain.core.moment import Moment
 
-LAKE = ("bytes of manifests", "bytes of rows", "a row", "an older manifest", "a file gone", "junk", "another's folder")
-DOCUMENTS = ("a mutation", "a mutation", "a number of the head", "the verdict", "an older pointer", "another's content")
+LAKE = (
+    *("bytes of manifests", "bytes of rows", "a row", "a row", "an older manifest", "a file gone", "junk"),
+    "another's folder",
+)
+DOCUMENTS = (
+    *("a mutation", "a mutation", "a number of the head", "the verdict", "the verdict", "an older pointer"),
+    "another's content",
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def edit_lake(world: World, asset: str, older: Mapping[str, bytes], draw: random
         path = draw.choice(rows)
         path.write_bytes(damaged(path.read_bytes(), draw))
     elif kind == "a row":
-        edit_row(folder, draw)
+        for _ in range(4):  # a feature is among what is changed
+            edit_row(folder, draw)
     elif kind == "an older manifest" and asset in older:
         for path in chosen:
             path.write_bytes(older[asset])

@@ -174,6 +174,16 @@ def _no_signature() -> None:
     _replace(Signer, "problem", lambda self, purpose, value, signature: "")
 
 
+def _rows_unchecked() -> None:
+    from brain.lake.segments import RowFiles, read_file
+
+    def read(self: RowFiles, segment: Any, columns: Any) -> Any:
+        return self._rows(read_file(self.storage, self.folder, segment), columns)
+
+    _no_signature()
+    _replace(RowFiles, "_read", read)
+
+
 def _unsigned_verdict() -> None:
     from brain.store import pointers
 
@@ -193,7 +203,7 @@ PLANTS = {
     "older": Plant("an older day replaces a newer one", ("late",), (), ("converges", "forward"), _older_replaces_newer),
     "half": Plant("the repair leaves what was published", ("ahead",), (), ("converges",), _repair_by_half),
     "lock": Plant("writers do not wait for each other", ("twin",), ("publish",), ("passing",), _no_lock),
-    "lake": Plant("the lake believes any signature", ("lake",), (), ("true", "traced"), _no_signature),
+    "lake": Plant("the lake believes what it reads", ("lake",), (), ("true", "traced"), _rows_unchecked),
     "staged": Plant("staged rows are believed unsigned", ("staged",), (), ("true", "traced"), _no_signature),
     "verdict": Plant("the verdict is not signed", ("document",), (), ("true",), _unsigned_verdict),
 }

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.fault_injection import market
-from benchmarks.fault_injection.children import Child, Outcome, Task
+from benchmarks.fault_injection.children import Outcome, Task, run
 from benchmarks.fault_injection.market import ASSETS, CHUNKS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
 
     from benchmarks.fault_injection.findings import Findings
     from benchmarks.fault_injection.machine import Machine, World
     from benchmarks.fault_injection.reader import Reader
 
 TRIES = 3
+STRETCHES = (1.0, 1.0, 1.0, 2.0)
 PAUSE = 0.2
 
 
@@ -27,7 +27,7 @@ class Stage:
     """A world while faults strike it.
 
     Args:
-        seconds: By step, how long it takes undisturbed.
+        seconds: By step, how long it took lately when nothing struck it.
         reader: Who looks on; None where nobody does.
         plant: A defect put into every child on purpose.
         is_last: Whether it is the last day of the world.
@@ -38,7 +38,7 @@ class Stage:
     world: World
     draw: random.Random
     findings: Findings
-    seconds: Mapping[str, float]
+    seconds: dict[str, float]
     reader: Reader | None = None
     plant: str = ""
     day: int = 0
@@ -65,6 +65,10 @@ class Stage:
         ]
         return [*first, *scores, self.task("publish", day=day), self.task("tidy", day=day)]
 
+    def instant(self, task: Task) -> float:
+        """A random time inside the step, in seconds; now and then later, for the machine may be busier than before."""
+        return self.draw.uniform(0, self.seconds[task.step]) * self.draw.choice(STRETCHES)
+
     def judge(self, outcome: Outcome, task: Task, *, killed: bool = False) -> None:
         """What a passing fault may do to a step: nothing, or an error that a retry may help."""
         if outcome.kind == "hung":
@@ -77,8 +81,9 @@ class Stage:
     def ensure(self, task: Task) -> bool:
         """Run a step again until it goes through, as a scheduler does; without faults it does."""
         for _ in range(TRIES):
-            outcome = Child(task).outcome()
+            outcome, seconds = run(task)
             if outcome.kind == "done":
+                self.seconds[task.step] = (self.seconds.get(task.step, seconds) + seconds) / 2
                 return True
             if outcome.kind != "failed":
                 break

@@ -86,7 +86,7 @@ def disturbed(running: Machine, reference: Reference, seed: int, plan: Plan, fin
     findings.faults.clear()
     with world(running) as shaken:
         reader = Reader(lambda: shaken.variables(direct=True)["BRAIN_READER_URL"], findings, reference.truth)
-        stage = Stage(shaken, random.Random(seed), findings, reference.seconds, reader, plan.plant)
+        stage = Stage(shaken, random.Random(seed), findings, dict(reference.seconds), reader, plan.plant)
         with reader:
             for day in range(plan.days):
                 _play(stage, day, plan)
