@@ -26,6 +26,7 @@ from local.databases import copy_database
 from local.servers import Servers
 
 LAKE_MEGABYTES = 24
+PREFIX = f"brain-faults-{os.getuid()}-"
 
 
 @dataclass
@@ -64,7 +65,8 @@ class Machine:
 @contextmanager
 def machine() -> Iterator[Machine]:
     """A running machine."""
-    folder = Path(tempfile.mkdtemp(prefix=f"brain-faults-{os.getpid()}-"))
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     folder.chmod(0o711)  # PostgreSQL runs under another account when started as root
     home = folder / ".brain"
     proxies: list[Proxy] = []
@@ -77,10 +79,21 @@ def machine() -> Iterator[Machine]:
     finally:
         for proxy in proxies:
             proxy.close()
-        embedded.remove(home)
-        if small_disk is not None:
-            subprocess.run(["umount", "-l", str(small_disk)], check=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove_abandoned() -> None:
+    """Stop and delete what harnesses that were killed left behind; a folder's name holds the process that made it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if not psutil.pid_exists(int(folder.name.removeprefix(PREFIX).split("-")[0])):
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    embedded.remove(folder / ".brain")
+    if (folder / "disk").is_mount():
+        subprocess.run(["umount", "-l", str(folder / "disk")], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _mounted(folder: Path) -> Path | None:

@@ -185,9 +185,18 @@ def _rows_unchecked() -> None:
 
 
 def _unsigned_verdict() -> None:
-    from brain.store import pointers
+    from brain.core.signing import Signer
+    from brain.store.pointers import PURPOSE
 
-    _replace(pointers, "SIGNED", tuple(name for name in pointers.SIGNED if name != "verdict"))
+    def without_verdict(method: Any) -> Any:
+        def covered(self: Signer, purpose: str, value: Any, *rest: Any) -> Any:
+            left_out = ("verdict",) if purpose == PURPOSE else ()
+            return method(self, purpose, {n: v for n, v in value.items() if n not in left_out}, *rest)
+
+        return covered
+
+    _replace(Signer, "sign", without_verdict(Signer.sign))
+    _replace(Signer, "problem", without_verdict(Signer.problem))
 
 
 _ASKING = ("publish", "score")  # what asks PostgreSQL and MongoDB
