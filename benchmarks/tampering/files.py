@@ -101,7 +101,7 @@ def _alter(root: Path, draw: random.Random) -> None:
         path = draw.choice(segments)
         path.write_bytes(damaged(path.read_bytes(), draw))
     elif kind == "row":
-        _edit_row(gold, draw)
+        edit_row(gold, draw)
     elif kind == "older":
         for path in chosen:
             shutil.copy(draw.choice(sorted((root.parent / "older" / "GOLD").glob("manifest*.json"))), path)
@@ -131,7 +131,7 @@ def _forged(body: dict[str, Any], draw: random.Random) -> bytes:
     return f'{text}{_SEAL}{seal}"}}\n'.encode()
 
 
-def _edit_row(gold: Path, draw: random.Random) -> None:
+def edit_row(gold: Path, draw: random.Random) -> None:
     """Another value in the newest row, and every hash that needs no key right again."""
     import pyarrow.parquet as pq
 

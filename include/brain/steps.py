@@ -212,6 +212,7 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
 
     What a champion was trained on, and every version behind a number published within the audit window, stays.
     """
+    from brain.core.progress import forget_runs
     from brain.lake.lake import Lake
     from brain.lake.retention import tidy_runs, tidy_unfinished
 
@@ -222,7 +223,8 @@ def tidy(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     days = max((unit.retention.snapshot_days for run in runs for unit in run.units), default=0)
     lake = Lake(workspace.settings.lake_url)
     past, unfinished = tidy_runs(lake, run_folders(), moment, days), tidy_unfinished(lake, moment)
-    told = f"{past} folders of scores, shares and results and {unfinished} files of killed writers removed"
+    logs = forget_runs(workspace.settings.home, day_before(moment.day, f"{days}d") if days else moment.day)
+    told = f"{past} folders of scores, shares and results, {unfinished} files of killed writers and {logs} logs removed"
     return [*results, UnitResult("past runs", True, told)]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from brain.core.moment import Moment
-from brain.core.progress import ProgressLog, StepProgress
+from brain.core.progress import ProgressLog, StepProgress, forget_runs
 
 
 @pytest.fixture
@@ -87,3 +87,15 @@ def test_a_line_that_a_full_disk_cut_off_is_left_out(progress: ProgressLog) -> N
     progress.report("train", "GOLD 21")
     progress.report("train", "GOLD 25")
     assert (progress.read()["train"].done, progress.read()["train"].item) == (2, "GOLD 25")
+
+
+def test_logs_of_runs_long_past_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    logs = {day: ProgressLog.of(tmp_path, Moment(datetime(2020, 1, day, 22, tzinfo=UTC))) for day in (1, 2, 3)}
+    for log in logs.values():
+        log.report("train", "GOLD")
+    other = logs[1].path.with_name("20190101T220000Z of somebody.jsonl")
+    other.write_text("kept")
+    assert forget_runs(tmp_path, date(2020, 1, 3)) == 2
+    assert [day for day, log in logs.items() if log.path.exists()] == [3]
+    assert other.exists()
+    assert forget_runs(tmp_path / "nowhere", date(2020, 1, 3)) == 0

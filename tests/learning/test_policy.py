@@ -48,6 +48,20 @@ def test_train_refresh_or_skip(
     assert reason in decision.reason
 
 
+@pytest.mark.parametrize(("data_sha256", "action"), [(OLD, "skip"), (NEW, "refresh")])
+def test_a_refresh_that_lost_skill_is_not_searched_when_its_own_run_is_run_again(
+    data_sha256: Sha256, action: str
+) -> None:
+    """A task that is retried, or cleared, after its models were stored must come to the same models."""
+    lost = replace(CHAMPION, degraded="v2 had proven skill")
+
+    def done(now: datetime) -> str:
+        return decide(lost, features=("x", "y"), data_sha256=data_sha256, now=now, settings=TrainingSettings()).action
+
+    assert done(lost.trained_at) == action
+    assert done(lost.trained_at + timedelta(days=1)) == "search"
+
+
 @pytest.mark.parametrize(
     ("metrics", "reason"),
     [

@@ -11,9 +11,11 @@ import contextlib
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from brain.core.moment import Moment
 log = logging.getLogger(__name__)
 
 FOLDER = "progress"
+_SLUG = re.compile(r"\d{8}T\d{6}Z")  # of a moment
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,17 @@ class ProgressLog:
                 os.close(descriptor)
         except OSError as error:
             log.warning("progress is not shown: %s cannot be written (%s)", self.path, error.strerror)
+
+
+def forget_runs(home: Path, before: date) -> int:
+    """Delete the logs of runs about moments before that day; returns how many. What cannot be deleted stays."""
+    count = 0
+    for path in sorted((home / FOLDER).glob("*.jsonl")):
+        if _SLUG.fullmatch(path.stem) and path.stem[:8] < before.isoformat().replace("-", ""):
+            with contextlib.suppress(OSError):  # another tidying was faster, or somebody else's file
+                path.unlink()
+                count += 1
+    return count
 
 
 def _summary(step: str, lines: list[dict[str, Any]]) -> StepProgress:

@@ -47,7 +47,7 @@ def decide(
         )
     if (age := (now - champion.searched_at).days) > settings.max_age_days:
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
-    if champion.degraded:
+    if champion.degraded and champion.trained_at != now:  # next time: the same run again is to change nothing
         return Decision("search", f"degraded: {champion.degraded}")
     if champion.data_sha256 != data_sha256:
         return Decision("refresh", "new rows")
