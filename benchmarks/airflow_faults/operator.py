@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +75,16 @@ class Operator(AirflowClient):
             time.sleep(POLL_SECONDS)
             run = self.run(run.dag_id, run.run_id)
         return run
+
+    def connect(self, connection: Mapping[str, Any]) -> None:
+        """Keep a connection, in place of one of the same name."""
+        name = quote(str(connection["connection_id"]), safe="")
+        try:
+            self._send("PATCH", f"/api/v2/connections/{name}", dict(connection))
+        except EmbeddedServerError as error:
+            if "HTTP 404" not in error.found:
+                raise
+            self._send("POST", "/api/v2/connections", dict(connection))
 
     def everything(self, path: str) -> Any:
         """The answer of any address of the API."""

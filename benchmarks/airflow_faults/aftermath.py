@@ -1,0 +1,86 @@
+"""What must hold when all runs have ended, whatever was done to them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.airflow_faults.market import ASSETS, HORIZON
+from benchmarks.fleet.servers import fresh
+from brain.core.moment import Moment
+from brain.pipeline import run_all
+from brain.replaying import last_published, replay_of
+from brain.store.browse import verify_models
+from brain.store.connection import database
+from brain.warehouse.read import ask
+from brain.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from benchmarks.airflow_faults.machine import Machine
+
+EXTRACTED = "SELECT DISTINCT interval_end FROM extraction_runs ORDER BY 1"
+PUBLISHED = "SELECT DISTINCT published_at FROM probability_history ORDER BY 1"
+HISTORY = "SELECT t::text FROM probability_history t ORDER BY 1"
+TOLD = re.compile(r"so (\d{4}-\d{2}-\d{2} [\d:]+\+00:00) is only added to the history")
+
+
+def silent(
+    extracted: Iterable[datetime], published: Collection[datetime], told: Collection[datetime]
+) -> list[datetime]:
+    """The moments that were extracted, and neither published nor said to be too late."""
+    return [moment for moment in extracted if moment not in published and moment not in told]
+
+
+def silent_moments(machine: Machine) -> list[datetime]:
+    """As `silent`, of a machine."""
+    extracted, published = ([moment for (moment,) in machine.ask(query)] for query in (EXTRACTED, PUBLISHED))
+    return silent(extracted, published, told_late(machine))
+
+
+def told_late(machine: Machine) -> set[datetime]:
+    """The moments of which a publication's log says that a newer one was shown already."""
+    logs = (machine.home / "logs" / "airflow").glob("dag_id=publish_probabilities/**/*.log")
+    return {datetime.fromisoformat(found) for log in logs for found in TOLD.findall(log.read_text(errors="replace"))}
+
+
+def champions_that_are_not_one(machine: Machine) -> list[str]:
+    """Model keys with no champion or with several, and models or pointers that do not verify."""
+    pointers = [(one["entity"], one["target"]) for one in database(machine.settings.mongo_url)["champions"].find()]
+    told = [f"{asset}: {pointers}" for asset in ASSETS if [entity for entity, _ in pointers].count(asset) != 1]
+    run = open_workspace(machine.settings).run("direction", Moment(machine.today))
+    return told + [f"{one}" for one in verify_models(run.store) if one.problem]
+
+
+def numbers_that_do_not_replay(machine: Machine) -> list[str]:
+    """Published numbers, also of the history, that their model and data do not give again, bit for bit."""
+    run = open_workspace(machine.settings).run("direction", Moment(machine.today))
+    found = machine.ask("SELECT DISTINCT asset, as_of FROM probability_history")
+    told = []
+    for asset, as_of in found:
+        row = last_published(run, asset, str(HORIZON), as_of)
+        if row is None or not replay_of(run, row).identical:
+            told.append(f"{asset} {as_of}")
+    return told
+
+
+def undisturbed_history(machine: Machine, moments: Iterable[datetime]) -> list[tuple[Any, ...]]:
+    """What a machine without Airflow publishes for the same moments, one after the other, with nothing in its way."""
+    variables = {
+        **machine.servers.connections(),
+        "BRAIN_HOME": str(machine.home),
+        "BRAIN_LAKE_URL": f"{machine.settings.lake_url}_undisturbed",
+        "BRAIN_CATALOGUE": str(machine.settings.catalogue_path),
+    }
+    settings = fresh(variables)
+    for moment in moments:
+        results = run_all(open_workspace(settings), Moment(moment), workers=1)
+        assert all(result.ok for result in results), results
+    return ask(settings.warehouse_url, HISTORY).rows
+
+
+def history(machine: Machine) -> list[tuple[Any, ...]]:
+    """Every line of the history as text."""
+    return machine.ask(HISTORY)

@@ -1,0 +1,98 @@
+"""A real Airflow whose tasks and scheduler are killed while a week is caught up: no day is lost, nothing goes back.
+
+One story is played once, beside a reader; each test then looks at one thing that must hold. The long form is
+`python -m benchmarks faults_airflow`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.airflow_faults import aftermath, canaries
+from benchmarks.airflow_faults.machine import Machine, running_machine
+from benchmarks.airflow_faults.reader import Reader
+from benchmarks.airflow_faults.story import EXTRACT, PUBLISH, TRAIN, Story, play
+from local import chain
+from local.chain import DAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAYS = 6
+REFUSED = {
+    "brain_source": EXTRACT,
+    "brain_models": TRAIN,
+    "brain_warehouse": PUBLISH,
+}  # whose login is refused, and where
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    with running_machine() as running:
+        canaries.plant(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def reader(machine: Machine) -> Iterator[Reader]:
+    assert machine.settings.reader_url is not None
+    polling = Reader(machine.settings.reader_url)
+    polling.start()
+    yield polling
+    polling.stop()
+
+
+@pytest.fixture(scope="module")
+def story(machine: Machine, reader: Reader) -> Story:
+    played = play(machine, DAYS)
+    reader.stop()
+    return played
+
+
+def test_faults_of_every_kind_were_met(story: Story) -> None:
+    assert story.killed == {"extract": 1, "train": 1, "publish": 1}
+    assert (story.schedulers, story.cleared) == (1, 1)
+
+
+def test_every_moment_is_published_or_said_to_be_late(machine: Machine, story: Story) -> None:
+    assert aftermath.silent_moments(machine) == []
+    assert [moment for (moment,) in machine.ask(aftermath.PUBLISHED)] == story.moments
+
+
+def test_every_run_ends_well_and_is_followed_by_one_of_its_own_moment(machine: Machine, story: Story) -> None:
+    asked = sorted([*story.moments, story.moments[1]])  # one was run again
+    for dag_id in DAGS[1:]:
+        runs = machine.operator.runs(dag_id)
+        assert sorted(run.moment for run in runs if run.moment) == asked
+        assert {run.state for run in runs} == {"success"}
+
+
+def test_a_reader_saw_whole_publications_that_only_went_forward(reader: Reader, story: Story) -> None:
+    assert reader.complaints == []
+    assert reader.polls > 100
+    assert len(reader.moments) >= len(story.moments) - 1
+
+
+def test_the_history_is_that_of_a_machine_nothing_happened_to(machine: Machine, story: Story) -> None:
+    assert aftermath.history(machine) == aftermath.undisturbed_history(machine, story.moments)
+
+
+def test_one_champion_a_key_and_every_number_replays(machine: Machine, story: Story) -> None:
+    assert aftermath.champions_that_are_not_one(machine) == []
+    assert aftermath.numbers_that_do_not_replay(machine) == []
+
+
+def test_no_secret_is_in_a_table_an_answer_a_log_or_a_command_line(machine: Machine, story: Story) -> None:
+    """Also where a login is refused and tasks say why: with passwords like no other text."""
+    planted = canaries.all_secrets(machine)
+    wrong = {name: canaries.fresh_canary() for name in REFUSED}
+    for name, dag_id in REFUSED.items():
+        canaries.plant(machine, {name: wrong[name]})
+        run = machine.operator.follow_to_end(machine.operator.trigger(dag_id, chain.now_utc()))
+        assert run.state == "failed"
+    machine.operator.await_quiet(120)
+    assert canaries.leaks({**planted, **wrong}, canaries.everywhere(machine)) == []
