@@ -34,13 +34,13 @@ Hold = AbstractContextManager[Blocked]
 def reading(machine: Machine, table: str) -> Hold:
     """Stops whoever reads a source table."""
     url = machine.servers.connections()["BRAIN_DEMO_URL"]
-    return _postgres(url, f'LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE')
+    return _postgres(machine, url, f'LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE')
 
 
 def publishing(machine: Machine) -> Hold:
     """Stops whoever publishes, in the middle of the transaction."""
     url = machine.settings.warehouse_url.get_secret_value()
-    return _postgres(url, "SELECT FROM writer_fences WHERE work = 'direction' FOR UPDATE")
+    return _postgres(machine, url, "SELECT FROM writer_fences WHERE work = 'direction' FOR UPDATE")
 
 
 @contextmanager
@@ -100,9 +100,13 @@ def restart(machine: Machine) -> None:
 
 
 @contextmanager
-def _postgres(address: str, statement: str) -> Iterator[Blocked]:
+def _postgres(machine: Machine, address: str, statement: str) -> Iterator[Blocked]:
     url = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
-    with closing(psycopg2.connect(url)) as holder, closing(psycopg2.connect(url)) as watcher:
+    servers = machine.servers  # who waits is shown to the administrator only
+    with (
+        closing(psycopg2.connect(url)) as holder,
+        closing(servers.postgres.connect("postgres", servers.postgres_port)) as watcher,
+    ):
         watcher.autocommit = True
         with holder.cursor() as cursor, watcher.cursor() as asking:
             cursor.execute(statement)

@@ -62,7 +62,7 @@ def running_machine(project: Path = one_machine.PROJECT) -> Iterator[Machine]:
     Args:
         project: The folder whose `dags` and `plugins` it runs.
     """
-    folder = Path(tempfile.mkdtemp(prefix="brain-faults-"))
+    folder = Path(tempfile.mkdtemp(prefix="brain-airflow-faults-"))
     folder.chmod(0o711)  # PostgreSQL runs under another account when started as root
     home = folder / ".brain"
     (folder / "catalogue.yaml").write_text(CATALOGUE)

@@ -13,7 +13,7 @@ from brain.usecases.direction.names import CLOSE, DATE
 
 ASSETS = ("AMBER", "JADE")
 HORIZON = 5
-ROWS = 500
+ROWS = 700
 CATALOGUE = f"""
 defaults: {{horizons: [{HORIZON}], training: {{trials: 1, folds: 2, classifiers: [naive_bayes]}}}}
 assets: [{", ".join(ASSETS)}]

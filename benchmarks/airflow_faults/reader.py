@@ -72,6 +72,7 @@ class Reader:
     polls: int = 0
     complaints: list[str] = field(default_factory=list)
     moments: set[datetime] = field(default_factory=set)
+    _before: dict[str, Row] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -83,16 +84,19 @@ class Reader:
         self._thread.join()
 
     def _poll(self) -> None:
-        before: dict[str, Row] = {}
         while not self._stop.wait(POLL_SECONDS):
             try:
                 rows = [Row(*row) for row in ask(self.url, QUERY).rows]
+                self._look(rows)
             except BrainError as error:
-                if not before and ("does not exist" in str(error) or "no table" in str(error)):
+                if not self._before and "does not exist" in str(error):
                     continue  # nothing is published yet
                 self.complaints.append(f"no answer: {error}")
-                continue
-            self.polls += 1
-            self.complaints += complaints_of(rows, before)
-            before |= {row.asset: row for row in rows}
-            self.moments |= {row.published_at for row in rows}
+            except Exception as error:  # a thread that died would have nothing to complain of
+                self.complaints.append(f"{type(error).__name__}: {error}")
+
+    def _look(self, rows: list[Row]) -> None:
+        self.polls += 1
+        self.complaints += complaints_of(rows, self._before)
+        self._before |= {row.asset: row for row in rows}
+        self.moments |= {row.published_at for row in rows}

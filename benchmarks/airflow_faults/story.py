@@ -49,6 +49,9 @@ def play(machine: Machine, days: int, rounds: int = 1, seed: int = 0) -> Story:
     first = machine.moment(days + 2)
     machine.operator.trigger(EXTRACT, first)
     machine.operator.await_quiet(FIRST_SECONDS, 1)
+    assert [run.state for run in machine.operator.runs(PUBLISH)] == ["success"], (
+        f"the first day failed in {machine.home}"
+    )
     backfilled = [machine.moment(ago) for ago in range(days + 1, 1, -1)]
     machine.operator.backfill(backfilled[0], backfilled[-1])
     for _ in range(rounds):
