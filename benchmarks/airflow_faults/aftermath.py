@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 EXTRACTED = "SELECT DISTINCT interval_end FROM extraction_runs ORDER BY 1"
 PUBLISHED = "SELECT DISTINCT published_at FROM probability_history ORDER BY 1"
 HISTORY = "SELECT t::text FROM probability_history t ORDER BY 1"
-TOLD = re.compile(r"so (\d{4}-\d{2}-\d{2} [\d:]+\+00:00) is only added to the history")
+TOLD = "SELECT value FROM xcom WHERE dag_id = 'publish_probabilities' AND task_id = 'publish' AND key = 'return_value'"
 
 
-def silent(
-    extracted: Iterable[datetime], published: Collection[datetime], told: Collection[datetime]
-) -> list[datetime]:
-    """The moments that were extracted, and neither published nor said to be too late."""
-    return [moment for moment in extracted if moment not in published and moment not in told]
+def silent(extracted: Iterable[datetime], told: Collection[datetime]) -> list[datetime]:
+    """The moments that were extracted and that no publication tells of."""
+    return [moment for moment in extracted if moment not in told]
 
 
 def silent_moments(machine: Machine) -> list[datetime]:
     """As `silent`, of a machine."""
-    extracted, published = ([moment for (moment,) in machine.ask(query)] for query in (EXTRACTED, PUBLISHED))
-    return silent(extracted, published, told_late(machine))
+    return silent((moment for (moment,) in machine.ask(EXTRACTED)), publications(machine))
 
 
-def told_late(machine: Machine) -> set[datetime]:
-    """The moments of which a publication's log says that a newer one was shown already."""
-    logs = (machine.home / "logs" / "airflow").glob("dag_id=publish_probabilities/**/*.log")
-    return {datetime.fromisoformat(found) for log in logs for found in TOLD.findall(log.read_text(errors="replace"))}
+def publications(machine: Machine) -> dict[datetime, str | None]:
+    """Every moment that a publication tells of, and the newer one that was shown already where it came too late."""
+    found: dict[datetime, str | None] = {}
+    for (value,) in machine.ask_airflow(TOLD):
+        told = (json.loads(value) if isinstance(value, str) else value)["direction"]
+        found[datetime.fromisoformat(told["published_at"])] = told["behind"]
+    return found
 
 
 def champions_that_are_not_one(machine: Machine) -> list[str]:

@@ -60,7 +60,15 @@ def test_faults_of_every_kind_were_met(story: Story) -> None:
 
 def test_every_moment_is_published_or_said_to_be_late(machine: Machine, story: Story) -> None:
     assert aftermath.silent_moments(machine) == []
-    assert [moment for (moment,) in machine.ask(aftermath.PUBLISHED)] == story.moments
+    told = aftermath.publications(machine)
+    assert sorted(told) == story.moments
+    assert {moment for moment, behind in told.items() if behind} == {story.moments[1]}  # the one that was run again
+
+
+def test_a_second_run_of_a_day_without_new_rows_adds_nothing_to_the_history(machine: Machine, story: Story) -> None:
+    *others, second, last = story.moments
+    assert [moment for (moment,) in machine.ask(aftermath.PUBLISHED)] == [*others, last]
+    assert second.date() == others[-1].date()
 
 
 def test_every_run_ends_well_and_is_followed_by_one_of_its_own_moment(machine: Machine, story: Story) -> None:
