@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.airflow_faults.market import ASSETS, HORIZON
-from benchmarks.fleet.servers import fresh
 from brain.core.moment import Moment
 from brain.pipeline import run_all
 from brain.replaying import last_published, replay_of
@@ -68,17 +67,10 @@ def numbers_that_do_not_replay(machine: Machine) -> list[str]:
 
 def undisturbed_history(machine: Machine, moments: Iterable[datetime]) -> list[tuple[Any, ...]]:
     """What a machine without Airflow publishes for the same moments, one after the other, with nothing in its way."""
-    variables = {
-        **machine.servers.connections(),
-        "BRAIN_HOME": str(machine.home),
-        "BRAIN_LAKE_URL": f"{machine.settings.lake_url}_undisturbed",
-        "BRAIN_CATALOGUE": str(machine.settings.catalogue_path),
-    }
-    settings = fresh(variables)
     for moment in moments:
-        results = run_all(open_workspace(settings), Moment(moment), workers=1)
+        results = run_all(open_workspace(machine.untouched), Moment(moment), workers=1)
         assert all(result.ok for result in results), results
-    return ask(settings.warehouse_url, HISTORY).rows
+    return ask(machine.untouched.warehouse_url, HISTORY).rows
 
 
 def history(machine: Machine) -> list[tuple[Any, ...]]:

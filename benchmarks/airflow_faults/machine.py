@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.airflow_faults.market import CATALOGUE, make_market
 from benchmarks.airflow_faults.operator import Operator
+from benchmarks.fleet.servers import fresh
 from brain.core.settings import CATALOGUE_VARIABLE, HOME_VARIABLE, Settings
 from brain.warehouse.read import ask
 from local import chain, one_machine, servers
@@ -32,6 +33,7 @@ class Machine:
 
     Args:
         today: The newest moment at which the first DAG was due.
+        untouched: Settings on empty databases and an empty lake of the same servers, and on the same market.
     """
 
     home: Path
@@ -40,6 +42,7 @@ class Machine:
     operator: Operator
     settings: Settings
     today: datetime
+    untouched: Settings
 
     def moment(self, days_ago: int) -> datetime:
         """A moment at which the first DAG was due."""
@@ -82,6 +85,14 @@ def _start(home: Path, project: Path) -> Machine:
     running = servers.up(home, durable=False)
     today = _newest_due(datetime.now(UTC))
     make_market(running.connections()["BRAIN_DEMO_URL"], today.date())
+    untouched = fresh(
+        {
+            **running.connections(),
+            HOME_VARIABLE: str(home),
+            CATALOGUE_VARIABLE: os.environ[CATALOGUE_VARIABLE],
+            "BRAIN_LAKE_URL": str(home / "untouched"),
+        }
+    )
     airflow = Airflow(home, project)
     client = start_airflow(airflow, running)
     wait_until_ready(airflow, running, client)
@@ -90,7 +101,7 @@ def _start(home: Path, project: Path) -> Machine:
     operator.skip_what_is_due()
     for dag_id in reversed(chain.DAGS):
         operator.unpause(dag_id)
-    return Machine(home, airflow, running, operator, Settings.load(os.environ), today)
+    return Machine(home, airflow, running, operator, Settings.load(os.environ), today, untouched)
 
 
 def _newest_due(now: datetime) -> datetime:

@@ -23,6 +23,11 @@ def test_a_whole_publication_and_the_next_one_are_in_order() -> None:
     assert complaints_of(after, {"AMBER": AMBER, "JADE": JADE}) == []
 
 
+def test_tables_may_be_empty_until_the_first_publication_only() -> None:
+    assert complaints_of([], {}) == []
+    assert complaints_of([], {"AMBER": AMBER}) == ["rows of []"]
+
+
 def test_a_stale_row_may_be_of_an_earlier_publication() -> None:
     assert complaints_of([replace(AMBER, **LATER), replace(JADE, stale=True)], {"JADE": JADE}) == []
 

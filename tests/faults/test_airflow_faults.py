@@ -6,6 +6,7 @@ One story is played once, beside a reader; each test then looks at one thing tha
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +15,12 @@ from benchmarks.airflow_faults import aftermath, canaries
 from benchmarks.airflow_faults.machine import Machine, running_machine
 from benchmarks.airflow_faults.reader import Reader
 from benchmarks.airflow_faults.story import EXTRACT, PUBLISH, TRAIN, Story, play
+from brain.warehouse.connection import transaction
 from local import chain
 from local.chain import DAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DAYS = 6
 REFUSED = {
@@ -104,3 +106,38 @@ def test_no_secret_is_in_a_table_an_answer_a_log_or_a_command_line(machine: Mach
         assert run.state == "failed"
     machine.operator.await_quiet(120)
     assert canaries.leaks({**planted, **wrong}, canaries.everywhere(machine)) == []
+
+
+def test_a_secret_that_somebody_types_into_a_form_is_found_in_tables_answers_and_logs(
+    machine: Machine, story: Story
+) -> None:
+    """The search sees what it looks at: the name of a unit that does not exist is told of everywhere."""
+    seeded = canaries.fresh_canary()
+    asked = machine.operator.trigger(EXTRACT, chain.now_utc(), {"units": [seeded]})
+    assert machine.operator.follow_to_end(asked).state == "failed"
+    found = canaries.leaks({"name": seeded}, canaries.everywhere(machine))
+    places = {place.removeprefix("name in ").split()[0] for place in found}
+    assert {"table", "answer", "file"} <= places
+    assert "name in table dag_run" in found
+
+
+def test_a_reader_notices_a_row_that_is_set_back(machine: Machine, story: Story) -> None:
+    assert machine.settings.reader_url is not None
+    watching = Reader(machine.settings.reader_url)
+    watching.start()
+    try:
+        wait_until(lambda: watching.polls > 0)
+        with transaction(machine.settings.warehouse_url) as connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE probability_details SET published_at = published_at - interval '1 day'")
+        wait_until(lambda: bool(watching.complaints))
+    finally:
+        watching.stop()
+    assert any("the two tables differ" in told for told in watching.complaints)
+    assert any("back from" in told for told in watching.complaints)
+
+
+def wait_until(met: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
