@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,12 @@ from benchmarks.airflow_faults.reader import Row, complaints_of
 DAY, NEXT = datetime(2026, 11, 19, 6, tzinfo=UTC), datetime(2026, 11, 20, 6, tzinfo=UTC)
 AMBER = Row("AMBER", DAY.date(), DAY, 0.5, False, DAY.date(), DAY, 0.5)
 JADE = replace(AMBER, asset="JADE")
-LATER = {"as_of": NEXT.date(), "published_at": NEXT, "wide_as_of": NEXT.date(), "wide_published_at": NEXT}
+LATER: dict[str, Any] = {
+    "as_of": NEXT.date(),
+    "published_at": NEXT,
+    "wide_as_of": NEXT.date(),
+    "wide_published_at": NEXT,
+}
 
 
 def test_a_whole_publication_and_the_next_one_are_in_order() -> None:
