@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.airflow_faults.machine import Machine
 
 DAYS, ROUNDS = 30, 5
-QUICK_DAYS, QUICK_ROUNDS = 2, 0
+QUICK_DAYS, QUICK_ROUNDS = 1, 0
 HOLDS = {
     "moments": at_least(QUICK_DAYS + 3),
     "tasks_killed": at_least(0),
