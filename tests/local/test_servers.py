@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pymongo
@@ -143,3 +147,16 @@ def test_a_mongod_that_answers_on_the_port_is_not_taken_for_ours(
     ours = Mongo(home, "root", "password", "key" * 8)
     with pytest.raises(EmbeddedServerError, match="a process that ended while starting"):
         ours._launch(servers.mongo_port)
+
+
+def test_a_port_that_another_start_has_chosen_is_left_to_it_until_it_ends() -> None:
+    with closing(socket.create_server((ports.LOOPBACK, 0))) as listener:
+        free = listener.getsockname()[1]
+    command = [sys.executable, "-c", f"from local import ports; print(ports.choose({free}), flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert int(other.stdout.readline()) == free
+        assert ports.is_free(free)
+        assert ports.choose(free) != free
+        other.communicate("\n")
+    assert ports.choose(free) == free
