@@ -66,7 +66,7 @@ def run(quick: bool) -> Report:
 
 def _figures(machine: Machine, reader: Reader, story: Story) -> dict[str, int]:
     ended = [one.state for dag_id in DAGS[1:] for one in machine.operator.runs(dag_id)]
-    expected = set(aftermath.undisturbed_history(machine, story.moments))
+    expected = set(aftermath.undisturbed_history(machine, story.trained))
     return {
         "moments": len(story.moments),
         "tasks_killed": sum(story.killed.values()),

@@ -28,12 +28,14 @@ class Story:
 
     Args:
         moments: Every moment that was asked for, in order.
+        trained: The moments of the trainings, in the order of their runs: one that is run again comes twice.
         killed: How many tasks were killed in the middle of a step, by what they did.
         schedulers: How many schedulers were killed.
         cleared: How many runs were run again.
     """
 
     moments: list[datetime] = field(default_factory=list)
+    trained: list[datetime] = field(default_factory=list)
     killed: dict[str, int] = field(default_factory=dict)
     schedulers: int = 0
     cleared: int = 0
@@ -71,6 +73,7 @@ def play(machine: Machine, days: int, rounds: int = 1, seed: int = 0) -> Story:
         story.cleared += 1
     machine.operator.await_quiet(FIRST_SECONDS + rounds * DAY_SECONDS, 1 + days + len(twice) + story.cleared)
     story.moments = [first, *backfilled, *twice]
+    story.trained = [run.moment for run in machine.operator.runs(TRAIN) if run.moment]
     return story
 
 
