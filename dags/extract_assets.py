@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from orchestration.datasets import SNAPSHOTS
+from orchestration.datasets import SNAPSHOTS, hand_on
 from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, FAILED_SHARE_PARAM, UNITS_PARAM, report
 
 
@@ -37,9 +37,9 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
     @task(outlets=[SNAPSHOTS], trigger_rule=AFTER_THE_CHUNKS)
     def announce(outlet_events=None) -> None:
-        from orchestration.tasks import current_moment, hand_on
+        from orchestration.tasks import current_moment
 
-        outlet_events[SNAPSHOTS].extra = hand_on(current_moment())
+        hand_on(outlet_events, SNAPSHOTS, current_moment())
 
     @task(trigger_rule=AFTER_THE_CHUNKS)
     def data_docs() -> str:

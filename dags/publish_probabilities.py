@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from orchestration.datasets import CHAMPIONS, PROBABILITIES
+from orchestration.datasets import CHAMPIONS, PROBABILITIES, every_moment_of, hand_on
 from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, FAILED_SHARE_PARAM, report
 
 
 @dag(
     **DAG_SETTINGS,
     doc_md=__doc__,
-    schedule=[CHAMPIONS],
+    schedule=every_moment_of(CHAMPIONS),
     params={"tolerated_share": FAILED_SHARE_PARAM},
 )
 def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
@@ -36,9 +36,9 @@ def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is t
     @task(outlets=[PROBABILITIES], trigger_rule=AFTER_THE_CHUNKS)
     def publish(planned: list[dict], outlet_events=None) -> dict:
         from orchestration.runs import publish_scores
-        from orchestration.tasks import current_moment, hand_on
+        from orchestration.tasks import current_moment
 
-        outlet_events[PROBABILITIES].extra = hand_on(current_moment())
+        hand_on(outlet_events, PROBABILITIES, current_moment())
         return publish_scores(planned)
 
     planned = plan()

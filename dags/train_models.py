@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from orchestration.datasets import CHAMPIONS, SNAPSHOTS
+from orchestration.datasets import CHAMPIONS, SNAPSHOTS, every_moment_of, hand_on
 from orchestration.tasks import (
     AFTER_THE_CHUNKS,
     DAG_SETTINGS,
@@ -27,7 +27,7 @@ from orchestration.tasks import (
 @dag(
     **DAG_SETTINGS,
     doc_md=__doc__,
-    schedule=[SNAPSHOTS],
+    schedule=every_moment_of(SNAPSHOTS),
     params={
         "units": UNITS_PARAM,
         "targets": TARGETS_PARAM,
@@ -51,9 +51,9 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
     @task(outlets=[CHAMPIONS], trigger_rule=AFTER_THE_CHUNKS)
     def judge(outlet_events=None) -> dict:
         from orchestration.runs import judge_champions
-        from orchestration.tasks import current_moment, hand_on
+        from orchestration.tasks import current_moment
 
-        outlet_events[CHAMPIONS].extra = hand_on(current_moment())
+        hand_on(outlet_events, CHAMPIONS, current_moment())
         return judge_champions()
 
     planned = plan()

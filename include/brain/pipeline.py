@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from brain.usecases.protocol import Run
     from brain.workspace import Workspace
 
+Step = Callable[["Run", Sequence[str]], list["UnitResult"]]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the processes are the parallelism
 
 
@@ -58,6 +60,20 @@ def train_all(workspace: Workspace, moment: Moment, *, force: bool, workers: int
     os.environ.update(ONE_THREAD)
     done = deal(partial(_train_one, force), units, workers or os.cpu_count() or 1)
     return [steps.survived(name, result) for (_, name), result in zip(units.values(), done, strict=True)]
+
+
+def one_by_one(step: Step, run: Run, names: Sequence[str]) -> list[UnitResult]:
+    """What a step does for some units, one after the other in a process that may die.
+
+    The process imports nothing but `brain`: one started by an Airflow task could not import Airflow.
+    """
+    done = deal(partial(_do_one, step, run), {name: name for name in names}, workers=1)
+    return [steps.survived(name, result) for name, result in zip(names, done, strict=True)]
+
+
+def _do_one(step: Step, run: Run, name: str) -> UnitResult:
+    (result,) = step(run, [name])
+    return result
 
 
 def _names(run: Run) -> tuple[str, ...]:

@@ -172,7 +172,13 @@ class Airflow:
             "api_auth": {"jwt_secret": state.secret("airflow_jwt")},
             # A finished task is noticed at the next heartbeat; 100 tiny ones took 48 s with the default 5, 19 s with 1.
             "workers": {"min_heartbeat_interval": 1},
-            "scheduler": {"job_heartbeat_sec": 5, "scheduler_idle_sleep_time": 0.5, "enable_health_check": False},
+            "scheduler": {
+                "job_heartbeat_sec": 5,
+                "scheduler_idle_sleep_time": 0.5,
+                "enable_health_check": False,
+                # What a killed scheduler had in hand is taken up by the next one: after 5 minutes with the default.
+                "orphaned_tasks_check_interval": 20,
+            },
             "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 60, "parsing_processes": 1},
             "logging": {"base_log_folder": self.home / "logs" / "airflow", "colored_console_log": False},
         }

@@ -29,12 +29,16 @@ class Dag:
 
 @dataclass(frozen=True)
 class DagRun:
-    """A DAG run at the moment of asking."""
+    """A DAG run at the moment of asking.
+
+    Args:
+        moment: What it is about; None where Airflow does not say it.
+    """
 
     dag_id: str
     run_id: str
     state: str
-    data_interval_end: datetime | None
+    moment: datetime | None
 
     @property
     def finished(self) -> bool:
@@ -99,15 +103,15 @@ class AirflowClient:
     def trigger(self, dag_id: str, moment: datetime, params: Mapping[str, Any] | None = None) -> DagRun:
         """Start a run about the interval that ends at `moment`."""
         body = {"logical_date": moment.isoformat(), "conf": dict(params or {})}
-        return _dag_run(self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", body))
+        return dag_run(self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", body))
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
-        return _dag_run(self._get(f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}"))
+        return dag_run(self._get(f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}"))
 
     def active_run(self, dag_id: str) -> DagRun | None:
         """The oldest run of the DAG that is queued or running."""
         found = self._get(f"/dags/{dag_id}/dagRuns", state=sorted(ACTIVE), order_by="run_after", limit=1)["dag_runs"]
-        return _dag_run(found[0]) if found else None
+        return dag_run(found[0]) if found else None
 
     def started_by(self, run: DagRun) -> list[tuple[str, str]]:
         """DAG and run ids of the runs that `run` started by updating a dataset."""
@@ -165,9 +169,14 @@ class AirflowClient:
             ) from None
 
 
-def _dag_run(found: Mapping[str, Any]) -> DagRun:
-    return DagRun(found["dag_id"], found["dag_run_id"], found["state"], _moment(found["data_interval_end"]))
+def dag_run(found: Mapping[str, Any]) -> DagRun:
+    """What the API says of a run."""
+    moment = found["partition_key"] or found["data_interval_end"]
+    return DagRun(found["dag_id"], found["dag_run_id"], found["state"], _moment(moment))
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:  # a partition key that somebody made up
+        return None

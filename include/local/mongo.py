@@ -132,7 +132,8 @@ class Mongo:
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         pid = process.spawn(command, self.log)
         process.wait_for(
-            lambda: self.pid() == pid and self._answers(port),
+            # Two that start at once can both bind a port; the one that answers there need not be this one.
+            lambda: self.pid() == pid and process.listens(pid, port) and self._answers(port),
             lambda: process.is_running(pid, self.data),
             name="MongoDB",
             log=self.log,

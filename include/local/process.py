@@ -75,6 +75,15 @@ def is_running(pid: int | None, folder: Path) -> bool:
         return False
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether `pid`, a process of this user, is the one that listens on a TCP port."""
+    try:
+        found = psutil.Process(pid).net_connections("tcp")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+
+
 def _works_in(process: psutil.Process, folder: Path) -> bool:
     """Its command line names the folder, or it is its working folder (a process may rewrite its command line)."""
     if process.status() == psutil.STATUS_ZOMBIE:

@@ -65,8 +65,8 @@ class Watcher:
 
     def _find_log(self, run: DagRun) -> ProgressLog | None:
         """The log of the run's moment; the newest one where a run that was under way no longer says its moment."""
-        if run.data_interval_end is not None:
-            exact = ProgressLog(self._folder / f"{Moment(run.data_interval_end).slug}.jsonl")
+        if run.moment is not None:
+            exact = ProgressLog(self._folder / f"{Moment(run.moment).slug}.jsonl")
             if exact.path.exists():
                 return exact
         if run.dag_id == FIRST:

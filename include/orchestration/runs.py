@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from airflow.sdk import get_current_context
 
 from brain import steps
 from brain.core.errors import Transient
-from brain.core.workers import deal
+from brain.pipeline import Step, one_by_one
 from brain.usecases.protocol import Run
 from brain.workspace import Work, choose, open_workspace
 from orchestration.connections import settings_of_task
@@ -29,7 +29,6 @@ EXTRACT_CHUNKS = (2, 50)
 TRAIN_CHUNKS = (6, 10)
 SCORE_CHUNKS = (1, 250)
 
-Step = Callable[[Run, Sequence[str]], list[steps.UnitResult]]
 Chunk = dict[str, Any]  # {"use_case": name, "units": [names]}, as it travels between tasks
 
 
@@ -118,14 +117,7 @@ def _contained(step: Step, chunk: Chunk) -> list[steps.UnitResult]:
     run = _run(chunk)
     if get_current_context()["ti"].try_number <= 1:
         return step(run, chunk["units"])
-    names = {name: name for name in chunk["units"]}
-    done = deal(partial(_do_one, step, run), names, workers=1)
-    return [steps.survived(name, result) for name, result in zip(names, done, strict=True)]
-
-
-def _do_one(step: Step, run: Run, name: str) -> steps.UnitResult:
-    (result,) = step(run, [name])
-    return result
+    return one_by_one(step, run, chunk["units"])
 
 
 def _chosen(units: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Work]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from brain.core.errors import Terminal, Transient
+from brain.core.errors import MomentRefused, Terminal, Transient
 from brain.core.moment import entered
 
 if TYPE_CHECKING:
@@ -76,30 +76,30 @@ FAILED_SHARE_PARAM = Param(
 
 
 def current_moment() -> Moment:
-    """The moment this run is about: the end of its data interval.
+    """The moment this run is about: its partition, else the end of its data interval.
 
-    A run started by datasets takes over the moment of the run that produced them, so that all three DAGs speak of the
-    same day and a cleared run gives the same rows again.
+    A run started by a dataset is about the moment that was announced, so that all three DAGs speak of the same day and
+    a cleared run gives the same rows again. A person may name the moment as the partition key of a run.
 
     Raises:
-        MomentRefused: It lies beyond the clock.
+        MomentRefused: It lies beyond the clock, or the partition key is no moment.
     """
-    context = get_current_context()
-    handed_on = [
-        event.extra["interval_end"]
-        for events in context["triggering_asset_events"].values()
-        for event in events
-        if "interval_end" in event.extra
-    ]
-    if handed_on:
-        return entered(max(datetime.fromisoformat(end) for end in handed_on), datetime.now(UTC))
-    run = context["dag_run"]
+    run = get_current_context()["dag_run"]
+    if run.partition_key is not None:
+        return entered(_moment_of(run.partition_key), datetime.now(UTC))
     return entered(run.data_interval_end or run.logical_date or run.run_after, datetime.now(UTC))
 
 
-def hand_on(moment: Moment) -> dict[str, str]:
-    """What a dataset event carries, for `current_moment` of the run it starts."""
-    return {"interval_end": moment.at.isoformat()}
+def _moment_of(partition_key: str) -> datetime:
+    try:
+        return datetime.fromisoformat(partition_key)
+    except ValueError:
+        raise MomentRefused(
+            "the run's partition key",
+            found=repr(partition_key),
+            expected="a moment with its time zone, such as 2026-11-20T06:00:00+00:00",
+            remedy="Start the run again with the moment that it is to be about, or without a key.",
+        ) from None
 
 
 def chunks(names: Sequence[str], count: int, largest: int) -> list[list[str]]:

@@ -28,7 +28,8 @@ print(json.dumps({
         dag.dag_id: {
             "doc": dag.doc_md or "", "tags": sorted(dag.tags), "params": sorted(dag.params),
             "catchup": dag.catchup, "active": dag.max_active_runs, "schedule": getattr(dag.timetable, "expression", ""),
-            "waits_for": [asset.name for asset in getattr(dag.timetable.asset_condition, "objects", ())],
+            "waits_for": [dag.timetable.asset_condition.name] if dag.timetable.asset_condition else [],
+            "timetable": type(dag.timetable).__name__,
             "tasks": {
                 task.task_id: {
                     "outlets": [outlet.name for outlet in task.outlets], "rule": str(task.trigger_rule.value),
@@ -82,6 +83,11 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
     assert bag["dags"]["extract_assets"]["schedule"] == "0 6 * * *"
     assert bag["dags"]["train_models"]["waits_for"] == ["snapshots"]
     assert bag["dags"]["publish_probabilities"]["waits_for"] == ["champions"]
+
+
+def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
+    started = {name: dag["timetable"] for name, dag in bag["dags"].items() if dag["waits_for"]}
+    assert started == dict.fromkeys(("train_models", "publish_probabilities"), "PartitionedAssetTimetable")
 
 
 def test_every_dag_is_documented_tagged_and_never_catches_up(bag: dict[str, Any]) -> None:

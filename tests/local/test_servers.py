@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
 import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from brain.core.errors import EmbeddedServerError
 from brain.core.settings import Settings
+from local import mongo, ports
+from local.mongo import Mongo
 from local.servers import Servers
+
+SLOW_MONGOD = """#!/bin/sh
+while [ "$1" != --dbpath ]; do shift; done
+echo $$ > "$2/mongod.lock"
+sleep 2
+exit 48
+"""
 
 
 def run(url: str, *statements: str) -> list[tuple[object, ...]]:
@@ -114,3 +130,33 @@ def test_each_test_gets_empty_databases(settings: Settings) -> None:
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert run(settings.source_url.get_secret_value(), tables) == [(0,)]
     assert run(settings.warehouse_url.get_secret_value(), tables) == [(0,)]
+
+
+def test_a_mongod_that_answers_on_the_port_is_not_taken_for_ours(
+    servers: Servers, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours has its lock file and cannot listen, because another one was faster: it ends a moment later."""
+    slow = home / "mongod"
+    slow.write_text(
+        '#!/bin/sh\nwhile [ "$1" != --dbpath ]; do shift; done\necho $$ > "$2/mongod.lock"\nsleep 2\nexit 48\n'
+    )
+    slow.chmod(0o755)
+    monkeypatch.setattr(mongo, "_program", lambda: slow)
+    monkeypatch.setattr(ports, "choose", lambda usual: servers.mongo_port)
+    (home / "mongo" / "data").mkdir(parents=True)
+    ours = Mongo(home, "root", "password", "key" * 8)
+    with pytest.raises(EmbeddedServerError, match="a process that ended while starting"):
+        ours._launch(servers.mongo_port)
+
+
+def test_a_port_that_another_start_has_chosen_is_left_to_it_until_it_ends() -> None:
+    with closing(socket.create_server((ports.LOOPBACK, 0))) as listener:
+        free = listener.getsockname()[1]
+    command = [sys.executable, "-c", f"from local import ports; print(ports.choose({free}), flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert int(other.stdout.readline()) == free
+        assert ports.is_free(free)
+        assert ports.choose(free) != free
+        other.communicate("\n")
+    assert ports.choose(free) == free

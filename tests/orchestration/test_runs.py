@@ -37,6 +37,8 @@ def test_a_chunk_that_is_tried_again_loses_only_the_unit_that_kills(
     workspace = open_workspace(settings.model_copy(update={"catalogue_path": catalogue}))
     monkeypatch.syspath_prepend(DYING)
     monkeypatch.setitem(USE_CASES, "direction", importlib.import_module("dying").DiesAtVix())
+    # What Airflow gives a task instead of its database: a process that imports Airflow dies of it.
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
     monkeypatch.setattr(runs, "get_current_context", lambda: {"ti": SimpleNamespace(try_number=2)})
     monkeypatch.setattr(runs, "current_moment", lambda: FRIDAY)
     monkeypatch.setattr(runs, "_workspace", lambda: workspace)

@@ -1,9 +1,11 @@
-"""Chunks, their labels, and the retry rules."""
+"""Chunks, their labels, the retry rules, and the moment a run is about."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
@@ -11,8 +13,9 @@ os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from brain.core.errors import BrainError, ServerUnreachable, SourceTableError
-from orchestration.tasks import RETRY_BY_ERROR, chunk_label, chunks, report
+from brain.core.errors import BrainError, MomentRefused, ServerUnreachable, SourceTableError
+from orchestration import tasks
+from orchestration.tasks import RETRY_BY_ERROR, chunk_label, chunks, current_moment, report
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,37 @@ def test_a_report_fails_only_where_a_unit_did_not_go_through() -> None:
     reported(planned, [[result]])
     with pytest.raises(AirflowFailException, match="VIX"):
         reported(planned, [[{**result, "ok": False}]])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A DAG run, as far as its moment goes."""
+
+    partition_key: str | None
+    data_interval_end: datetime | None = None
+    logical_date: datetime | None = None
+    run_after: datetime = datetime(2026, 1, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("run", "moment"),
+    [
+        (Asked("2026-01-02T06:00:00+00:00", datetime(2026, 1, 3, tzinfo=UTC)), datetime(2026, 1, 2, 6, tzinfo=UTC)),
+        (Asked(None, datetime(2026, 1, 3, tzinfo=UTC)), datetime(2026, 1, 3, tzinfo=UTC)),
+        (Asked(None, None, datetime(2026, 1, 1, tzinfo=UTC)), datetime(2026, 1, 1, tzinfo=UTC)),
+        (Asked(None), datetime(2026, 1, 4, tzinfo=UTC)),
+    ],
+    ids=["partition", "interval", "logical date", "when it was asked for"],
+)
+def test_a_run_is_about_its_partition_else_its_interval(
+    run: Asked, moment: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "get_current_context", lambda: {"dag_run": run})
+    assert current_moment().at == moment
+
+
+@pytest.mark.parametrize("key", ["GOLD", "2026-01-02T06:00:00", "2999-01-01T00:00:00+00:00"])
+def test_a_partition_key_that_is_no_moment_that_has_come_is_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "get_current_context", lambda: {"dag_run": Asked(key)})
+    with pytest.raises(MomentRefused):
+        current_moment()

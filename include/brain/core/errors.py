@@ -93,7 +93,7 @@ class ExtraNotInstalled(Terminal):
 
 
 class MomentRefused(Terminal):
-    """A run is asked for a moment beyond the clock."""
+    """A run is asked for a moment that lies beyond the clock, or is none."""
 
 
 class CredentialsRejected(Terminal):
