@@ -13,6 +13,7 @@ from brain.core.errors import EmbeddedServerError
 from local.airflow_client import AirflowClient, DagRun, TaskRun
 
 DAGS = ("extract_assets", "train_models", "publish_probabilities")
+AFTERWARDS = "evaluate_probabilities"  # starts when the last has published; nobody waits for it
 PARSE_SECONDS = 90.0
 APPEAR_SECONDS = 60.0
 POLL_SECONDS = 1.0
@@ -33,7 +34,7 @@ class Failure:
         return f"{self.dag_id}.{self.task}: {self.reason} (log: {self.log})"
 
 
-def await_dags(client: AirflowClient, dag_ids: Sequence[str] = DAGS) -> None:
+def await_dags(client: AirflowClient, dag_ids: Sequence[str] = (*DAGS, AFTERWARDS)) -> None:
     """Wait until the scheduler knows the DAGs.
 
     Raises:
@@ -65,7 +66,7 @@ def begin(client: AirflowClient, now: datetime) -> DagRun:
         raise EmbeddedServerError(
             DAGS[0], found="no such DAG", expected="a parsed DAG", remedy="Run `make run` again once it is parsed."
         )
-    for dag_id in reversed(DAGS):
+    for dag_id in (AFTERWARDS, *reversed(DAGS)):
         client.unpause(dag_id)
     for dag_id in DAGS:
         if under_way := client.active_run(dag_id):

@@ -21,6 +21,7 @@ from brain.usecases import USE_CASES
 from brain.warehouse import copying as warehouse_copy
 from brain.warehouse.connection import transaction
 from brain.warehouse.counters import COUNTERS
+from brain.warehouse.evaluation import layouts_of_ledgers
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.fence import FENCES
 from brain.warehouse.publish import explained as explained_sql
@@ -68,6 +69,7 @@ def _own_tables(inventory: Inventory) -> list[str]:
     declared = [COUNTERS, EXTRACTION_RUNS, FENCES]
     for use_case in USE_CASES.values():
         declared += layouts_of(use_case.tables, use_case.derived(use_case.example))
+        declared += layouts_of_ledgers(use_case.ledgers)
     return sorted({table.name for table in inventory.tables} | {layout.identifier for layout in declared})
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from brain.quality.result import GateResult
     from brain.source.connect import Source
     from brain.store.models import ModelStore
+    from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
 
 T = TypeVar("T")
@@ -162,6 +163,7 @@ class UseCase(Protocol):
         example: A section of it, whose tables docs/tables.md describes.
         space: The lake folder of its snapshots.
         tables: What it publishes.
+        ledgers: Which of that is scored once it has come true, and how; empty where nothing is.
         overview: Shown after a run.
     """
 
@@ -171,6 +173,7 @@ class UseCase(Protocol):
     example: Section
     space: str
     tables: tuple[PublishedTable, ...]
+    ledgers: tuple[Ledger, ...]
     overview: Overview
 
     def discover(self, section: Any, source: Source) -> Section:
@@ -223,5 +226,15 @@ class UseCase(Protocol):
     def row_key(self, key: ModelKey) -> Mapping[str, Any]:
         """The reverse of `model_key`: the key columns of the row behind which a model stands."""
 
-    def outcomes(self, run: Run) -> pd.DataFrame:
-        """What came true of the rows in its history: their keys and an ``outcome``, for those whose day has come."""
+    def outcomes(self, run: Run, ledger: Ledger, since: pd.DataFrame) -> pd.DataFrame:
+        """What came true of a ledger's rows, by what is known at the run's moment.
+
+        Args:
+            since: A row a key of the ledger's table, with the oldest day that is asked for. Keys that the catalogue no
+                longer has are among them.
+
+        Returns:
+            A row for every row of data since then whose outcome is known, and for the last row before it: key, day,
+            ``outcome``, ``known_at`` (the day of the row by which it was known) and the columns of `Ledger.realised`.
+            Days that were never published are left out by the ledger itself.
+        """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from brain.usecases import USE_CASES
 from brain.warehouse.docs import describe
+from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 
 HEAD = """# The tables in the warehouse
@@ -27,7 +28,8 @@ def render() -> str:
     for name, use_case in USE_CASES.items():
         parts += [f"# {name}", *map(describe, use_case.tables)]
         parts += map(describe, use_case.derived(use_case.example))
-    return "\n\n".join([*parts, "# All use cases", describe(EXTRACTION_RUNS)]) + "\n"
+        parts += [describe(layout) for ledger in use_case.ledgers for layout in (ledger.layout, ledger.blocks)]
+    return "\n\n".join([*parts, "# All use cases", describe(EXTRACTION_RUNS), describe(EVALUATION_RUNS)]) + "\n"
 
 
 if __name__ == "__main__":
