@@ -189,7 +189,8 @@ def evaluate(run: Run, *, full: bool = False) -> list[Evaluation]:
 
     url, name, ledgers = run.settings.warehouse_url, run.use_case.name, run.use_case.ledgers
     units = {given.table.name: unit.name for unit in run.units for given in run.use_case.inputs(run, unit.name)}
-    found = evaluate_ledgers(url, name, ledgers, partial(run.use_case.outcomes, run), run.moment, units, full=full)
+    outcomes, views = partial(run.use_case.outcomes, run), run.use_case.views
+    found = evaluate_ledgers(url, name, ledgers, outcomes, run.moment, units, full=full, views=views)
     for one in found:
         log.info("%s", one.line())
     run.progress.report("evaluate", name)

@@ -77,6 +77,7 @@ class Visits:
     space = "visits"
     tables: tuple[PublishedTable, ...] = (FORECASTS,)
     ledgers: tuple[Ledger, ...] = (FORECAST_LEDGER,)
+    views = ()
     overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")
 
     def discover(self, section: Shops, source: Source) -> Shops:

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from brain.core.table_settings import RetentionSettings
     from brain.lake.lake import Lake
     from brain.learning.candidate import TrainingResult
+    from brain.learning.policy import Alarm
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
     from brain.source.connect import Source
     from brain.store.models import ModelStore
+    from brain.warehouse.alarms import Feed
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
+    from brain.warehouse.views import View
 
 T = TypeVar("T")
 SHARED = "shared"  # lake folder for what all chunks of a run share: shared/<day>/<name>
@@ -142,6 +145,21 @@ class Run:
         newest = newest_published(self.settings.warehouse_url, self.use_case.name, self.use_case.tables)
         return newest is not None and self.moment.at < newest
 
+    def alarm(self, key: ModelKey) -> Alarm | None:
+        """The last alarm that live outcomes have raised against a model, by itself or with all others of its target."""
+        from brain.warehouse.alarms import EVERY, Feed
+
+        raised = [self.alarms.get(Feed(entity, key.target)) for entity in (key.entity, EVERY)]
+        return max(filter(None, raised), key=lambda alarm: alarm.raised_at, default=None)
+
+    @cached_property
+    def alarms(self) -> Mapping[Feed, Alarm]:
+        """The last alarm of each feed before the run's moment; targets are those of models."""
+        from brain.warehouse.alarms import Feed, last_alarms
+
+        found = last_alarms(self.settings.warehouse_url, self.use_case.name, self.moment)
+        return {Feed(feed.entity, self.use_case.target(feed.target)): alarm for feed, alarm in found.items()}
+
     @property
     def progress(self) -> ProgressLog:
         return ProgressLog.of(self.settings.home, self.moment)
@@ -164,6 +182,7 @@ class UseCase(Protocol):
         space: The lake folder of its snapshots.
         tables: What it publishes.
         ledgers: Which of that is scored once it has come true, and how; empty where nothing is.
+        views: What people ask of the ledgers; made anew by the next evaluation where they have changed.
         overview: Shown after a run.
     """
 
@@ -174,6 +193,7 @@ class UseCase(Protocol):
     space: str
     tables: tuple[PublishedTable, ...]
     ledgers: tuple[Ledger, ...]
+    views: tuple[View, ...]
     overview: Overview
 
     def discover(self, section: Any, source: Source) -> Section:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 from psycopg2 import sql
 
 from brain.warehouse import fence
 from brain.warehouse import ledger_statements as statements
+from brain.warehouse.alarms import ALARMS, WATCH, alarms_by_target, take_back_alarms, watch
+from brain.warehouse.bulk import copy_in
 from brain.warehouse.connection import transaction
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS, EvaluationLine, record_lines
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.filling import prepare
 from brain.warehouse.ledger_statements import ALL, CORRECTED, LOST
+from brain.warehouse.pools import POOLS
 from brain.warehouse.publish import explained
+from brain.warehouse.reliability import ONLY, forget_reliability, renew_reliability
 from brain.warehouse.statements import create_temporary
 from brain.warehouse.upgrade import upgrade
+from brain.warehouse.views import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import Layout
+    from brain.warehouse.views import View
 
     Outcomes = Callable[[Ledger, pd.DataFrame], pd.DataFrame]
 
@@ -69,7 +73,7 @@ class Evaluation:
 def layouts_of_ledgers(ledgers: Iterable[Ledger]) -> list[Layout]:
     """All tables that filling and evaluating some ledgers writes."""
     own = [layout for ledger in ledgers for layout in (ledger.layout, ledger.blocks)]
-    return [*own, EVALUATION_RUNS] if own else []
+    return [*own, EVALUATION_RUNS, WATCH, ALARMS, POOLS] if own else []
 
 
 def evaluate(
@@ -81,6 +85,7 @@ def evaluate(
     units: Mapping[str, str] = MappingProxyType({}),
     *,
     full: bool = False,
+    views: Sequence[View] = (),
 ) -> list[Evaluation]:
     """Score what has come true by `moment`, each ledger in a transaction of its own.
 
@@ -89,6 +94,7 @@ def evaluate(
     Args:
         outcomes: What came true of a ledger's rows: see `UseCase.outcomes`.
         units: By source table, the unit that it belongs to, where that has another name.
+        views: What people ask of the ledgers.
         full: Look at every row again; else at open ones, and at those of units whose data was corrected.
 
     Raises:
@@ -99,7 +105,10 @@ def evaluate(
         return []
     with explained():
         upgrade(url, use_case, layouts_of_ledgers(ledgers))
-    return [_evaluate(url, use_case, ledger, outcomes, moment, units, full=full) for ledger in ledgers]
+    found = [_evaluate(url, use_case, ledger, outcomes, moment, units, full=full) for ledger in ledgers]
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        show(cursor, views)
+    return found
 
 
 def _evaluate(
@@ -128,7 +137,8 @@ def _evaluate(
             return Evaluation(ledger.name, moment.at, (), newest)
         if found is not None and len(found):
             _score(cursor, ledger, found, moment)
-        lines = _lines(cursor, ledger, moment)
+        watch(cursor, use_case, ledger, moment)
+        lines = _finished(cursor, use_case, ledger, moment, _lines(cursor, ledger, moment))
         record_lines(cursor, use_case, ledger.name, moment, lines)
         fence.advance(cursor, _work(ledger), moment)
         return Evaluation(ledger.name, moment.at, tuple(lines))
@@ -142,6 +152,8 @@ def take_back_scores(cursor: Cursor, use_case: str, ledger: Ledger, after: Momen
     values = {"after": after.at, "use_case": use_case, "ledger": ledger.name}
     for statement in statements.take_back(ledger):
         cursor.execute(statement, values)
+    take_back_alarms(cursor, use_case, ledger, after)
+    forget_reliability(cursor, use_case, ledger)
     fence.hold(cursor, _work(ledger))
     cursor.execute(_SET_BACK, (use_case, ledger.name, _work(ledger)))
 
@@ -175,13 +187,7 @@ def _score(cursor: Cursor, ledger: Ledger, found: pd.DataFrame, moment: Moment) 
     cursor.execute(create_temporary(layout))
     names = [column.name for column in layout.columns]
     table = pa.Table.from_pandas(found[names], preserve_index=False)
-    buffer = io.BytesIO()
-    plain = [pa.string() if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
-    pa.csv.write_csv(
-        table.cast(pa.schema(list(zip(names, plain, strict=True)))), buffer, pa.csv.WriteOptions(include_header=False)
-    )
-    buffer.seek(0)
-    cursor.copy_expert(statements.copy_found(ledger), buffer)
+    copy_in(cursor, statements.copy_found(ledger), table)
     cursor.execute(_ANALYZE.format(sql.Identifier(statements.FOUND)))
     cursor.execute(statements.create_touched(ledger))
     values: dict[str, Any] = {"moment": moment.at, "corrected": CORRECTED, "lost": LOST}
@@ -193,6 +199,29 @@ def _score(cursor: Cursor, ledger: Ledger, found: pd.DataFrame, moment: Moment) 
     cursor.execute(statements.sum_touched(ledger))
     for name in (statements.FOUND, statements.TOUCHED):
         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+
+
+def _finished(
+    cursor: Cursor, use_case: str, ledger: Ledger, moment: Moment, lines: Sequence[EvaluationLine]
+) -> list[EvaluationLine]:
+    """The lines with what was found out over all rows scored so far, and the number of alarms."""
+    changed = [line.target for line in lines if line.resolved or line.corrected]
+    if ledger.target is None and changed:
+        changed = [ONLY]
+    slopes = renew_reliability(cursor, use_case, ledger, changed)
+    alarms = alarms_by_target(cursor, use_case, ledger, moment)
+    alarms[ALL] = sum(alarms.values())
+    return [
+        replace(
+            line,
+            measures={
+                **line.measures,
+                **({"calibration_slope": slopes[line.target]} if line.target in slopes else {}),
+                "alarms": alarms.get(line.target, 0),
+            },
+        )
+        for line in lines
+    ]
 
 
 def _lines(cursor: Cursor, ledger: Ledger, moment: Moment) -> list[EvaluationLine]:

@@ -9,6 +9,7 @@ from brain.usecases.direction.catalogue import Assets, AssetSpec
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
+from brain.usecases.direction.views import VIEWS
 from brain.usecases.protocol import Input, Unit
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from brain.usecases.protocol import Run
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
+    from brain.warehouse.views import View
 
 
 class Direction:
@@ -35,6 +37,7 @@ class Direction:
     space = SPACE
     tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
     ledgers: tuple[Ledger, ...] = (PROBABILITY_LEDGER,)
+    views: tuple[View, ...] = VIEWS
     overview = OVERVIEW
 
     def discover(self, section: Any, source: Source) -> Section:
