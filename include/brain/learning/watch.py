@@ -84,8 +84,9 @@ class Wealth:
         started: Day of the first bet that counts.
         settled: The day on which the last bet was decided: the next one is on a forecast not older than that.
         count: Bets since `started`.
-        seen: All bets ever.
-        squares: Sums over all bets ever of squared `error` and `tilt`; shape (feeds, 2).
+        seen: Bets since the last alarm.
+        sums: Sums over these of `error` and `tilt`; shape (feeds, 2).
+        squares: The same of their squares.
     """
 
     bets: Values
@@ -93,13 +94,14 @@ class Wealth:
     settled: Days
     count: NDArray[np.int64]
     seen: NDArray[np.int64]
+    sums: Values
     squares: Values
 
     @classmethod
     def fresh(cls, feeds: int) -> Wealth:
         never = np.full(feeds, np.datetime64("NaT", "us"))
         zeros = np.zeros(feeds, np.int64)
-        return cls(np.ones((feeds, len(BETS))), never, never.copy(), zeros, zeros.copy(), np.zeros((feeds, 2)))
+        return cls(np.ones((feeds, len(BETS))), never, never.copy(), zeros, zeros.copy(), *np.zeros((2, feeds, 2)))
 
     @property
     def total(self) -> Values:
@@ -187,14 +189,12 @@ def _settle(wealth: Wealth, groups: Groups, here: NDArray[np.int64]) -> None:
     anew = feed[np.isnat(began) | (day > began + YEAR)]
     wealth.bets[anew], wealth.count[anew] = 1.0, 0
     wealth.started[anew] = groups.day[here][np.isin(feed, anew)]
-    prior = PRIOR_BETS * (groups.variance[:, here] + np.array([[PRIOR_VARIANCE], [0.0]]))
-    known = (prior + wealth.squares[feed].T) / (PRIOR_BETS + wealth.seen[feed])
-    spread = np.maximum(known, groups.variance[:, here])
+    mean, spread = _seen(wealth, feed, groups.variance[:, here])
     error, tilt = ([values[here] for values in given] for given in (groups.error, groups.tilt))
     wealth.bets[feed] *= np.column_stack(
         [
-            1 + _stake(AIM, spread[0], -error[1]) * error[0],
-            1 - _stake(AIM, spread[0], error[2]) * error[0],
+            1 + _stake(np.maximum(AIM, mean), spread[0], -error[1]) * error[0],
+            1 - _stake(np.maximum(AIM, -mean), spread[0], error[2]) * error[0],
             1 - _stake(groups.bold[here], spread[1], tilt[2]) * tilt[0],
             1 + _stake(groups.timid[here], spread[1], -tilt[1]) * tilt[0],
             groups.ratio[here],
@@ -203,7 +203,21 @@ def _settle(wealth: Wealth, groups: Groups, here: NDArray[np.int64]) -> None:
     wealth.settled[feed] = groups.known[here]
     wealth.count[feed] += 1
     wealth.seen[feed] += 1
+    wealth.sums[feed] += np.column_stack([error[0], tilt[0]])
     wealth.squares[feed] += np.column_stack([error[0], tilt[0]]) ** 2
+
+
+def _seen(wealth: Wealth, feed: NDArray[np.int64], independent: Values) -> tuple[Values, Values]:
+    """The mean error that bets so far have shown, and the variance of error and tilt: what the next stake is made from.
+
+    Args:
+        independent: The variances if outcomes were independent: they are not smaller.
+    """
+    count, sums = wealth.seen[feed], wealth.sums[feed].T
+    centred = wealth.squares[feed].T - sums**2 / np.maximum(count, 1)
+    prior = PRIOR_BETS * (independent + np.array([[PRIOR_VARIANCE], [0.0]]))
+    spread = np.maximum((prior + centred) / (PRIOR_BETS + count), independent)
+    return sums[0] / (PRIOR_BETS + count), spread
 
 
 def _stake(aim: Values | float, variance: Values, worst: Values) -> Values:
@@ -220,6 +234,7 @@ def _raised(wealth: Wealth, feeds: NDArray[np.int64], days: Days) -> list[Alarm]
         if total >= LIMIT:
             kind = BETS[int(np.argmax(wealth.bets[feed] * WEIGHTS))]
             found.append(Alarm(int(feed), kind, total, wealth.started[feed], int(wealth.count[feed]), day))
-            wealth.bets[feed], wealth.count[feed] = 1.0, 0
+            wealth.bets[feed], wealth.count[feed], wealth.seen[feed] = 1.0, 0, 0
+            wealth.sums[feed], wealth.squares[feed] = 0.0, 0.0
             wealth.started[feed] = np.datetime64("NaT", "us")
     return found

@@ -52,9 +52,11 @@ WATCH = Layout(
         Column("started", "timestamptz", "Day of the first bet that counts; the bets start anew after a year."),
         Column("settled", "timestamptz", "When the outcome of the last bet was known: the next is not made before."),
         Column("bets", "bigint", "Outcomes bet on since the start: those that do not overlap.", required=True),
-        Column("seen", "bigint", "Outcomes ever bet on.", required=True),
+        Column("seen", "bigint", "Outcomes bet on since the last alarm.", required=True),
+        Column("sums_1", "double precision", "Sum over them of mean errors.", required=True),
+        Column("sums_2", "double precision", "The same, weighted by how bold the numbers were.", required=True),
         Column("squares_1", "double precision", "Sum over them of squared mean errors.", required=True),
-        Column("squares_2", "double precision", "The same, weighted by how bold the numbers were.", required=True),
+        Column("squares_2", "double precision", "Sum over them of squared weighted errors.", required=True),
         Column("evaluated_at", "timestamptz", "The moment of the run that bet last, in UTC.", required=True),
     ),
     filled=frozenset({"evaluated_at"}),
@@ -183,10 +185,11 @@ def _wealth(known: dict[Feed, tuple[Any, ...]], feeds: Sequence[Feed]) -> Wealth
     wealth, stakes = Wealth.fresh(len(feeds)), len(BETS)
     for place, feed in enumerate(feeds):
         if feed in known:
-            bets, (started, settled, count, seen, *squares, _) = known[feed][:stakes], known[feed][stakes:]
+            bets, (started, settled, count, seen, *moments, _) = known[feed][:stakes], known[feed][stakes:]
             wealth.bets[place] = bets
             wealth.started[place], wealth.settled[place] = (_time(started), _time(settled))
-            wealth.count[place], wealth.seen[place], wealth.squares[place] = count, seen, squares
+            wealth.count[place], wealth.seen[place] = count, seen
+            wealth.sums[place], wealth.squares[place] = moments[:2], moments[2:]
     return wealth
 
 
@@ -208,8 +211,8 @@ def _write(
             "settled": wealth.settled,
             "bets": wealth.count,
             "seen": wealth.seen,
-            "squares_1": wealth.squares[:, 0],
-            "squares_2": wealth.squares[:, 1],
+            **{f"sums_{place + 1}": wealth.sums[:, place] for place in range(2)},
+            **{f"squares_{place + 1}": wealth.squares[:, place] for place in range(2)},
             "evaluated_at": moment.at.isoformat(),
         }
     )
