@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from brain.core.settings import Settings
 
 HORIZONS = (1, 5)
-ROWS, DAYS = 420, 30
+ROWS, DAYS = 560, 30
 LAST_ROWS = {"EARLY": 12, "PAUSE": 12}  # rows of EARLY end after as many days; PAUSE then misses six
 CATALOGUE = f"""
 defaults:
@@ -76,9 +76,11 @@ def live(workspace: Workspace, day: date, *, train: bool) -> None:
     names = [unit.name for unit in run.units]
     assert all(result.ok for result in steps.extract(run, names))
     if train:
-        assert all(result.ok for result in steps.train(run, names))
+        trained = steps.train(run, names)
+        assert all(result.ok for result in trained), trained
         steps.judge(run)
-    steps.score(run, names)
+    scored = steps.score(run, names)
+    assert all(result.ok for result in scored), scored
     steps.publish(run, [names])
     steps.evaluate(run)
 
@@ -163,5 +165,8 @@ def test_a_correction_in_the_source_is_scored_again(workspace: Workspace, demo_u
     assert "corrected" in extracted.reason
     (found,) = steps.evaluate(run)
     assert found.total.corrected == 4, "two rows of each horizon begin or end on that day"
-    query = f"SELECT outcome, first_outcome, corrections, corrected_at FROM probability_ledger WHERE asset = 'DAILY' AND horizon = 1 AND as_of = '{asked}'"
-    assert told(workspace, query) == [(int(then < close), int(then >= close), 1, later.at)]
+    columns = "outcome, first_outcome, corrections, corrected_at"
+    of = f"asset = 'DAILY' AND horizon = 1 AND as_of = '{asked}'"
+    assert told(workspace, f"SELECT {columns} FROM probability_ledger WHERE {of}") == [
+        (int(then < close), int(then >= close), 1, later.at)
+    ]

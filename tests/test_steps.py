@@ -22,6 +22,7 @@ from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from brain.usecases.protocol import Run
+from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
 
@@ -152,6 +153,31 @@ def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: Work
     assert noted
     again = steps.train(workspace.run("direction", SATURDAY), ["SP500"])[0].reason
     assert f"{len(noted)} search" in again
+
+
+def test_what_live_outcomes_refute_is_searched_anew_and_only_once(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, THURSDAY)
+    steps.evaluate(workspace.run("direction", THURSDAY))
+    raised = (
+        "INSERT INTO model_alarms (use_case, ledger, entity, target, raised_at, kind, reason)"
+        " VALUES ('direction', 'probability_ledger', %s, %s, %s, 'too high', 'its numbers were too high')"
+    )
+    with transaction(workspace.settings.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(raised, ("VIX", "5", THURSDAY.at))
+        cursor.execute(raised, ("", "20", THURSDAY.at))
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
+    following = workspace.run("direction", FRIDAY)
+    steps.extract(following, list(ASSETS))
+    told = {result.unit: result.reason for result in steps.train(following, list(ASSETS))}
+    assert {unit: sorted(reason.split(", ")) for unit, reason in told.items()} == {
+        "GOLD": ["1 search", "3 skip"],
+        "SP500": ["1 search", "3 refresh"],
+        "VIX": ["2 refresh", "2 search"],
+    }
+    store = ModelStore.open(workspace.settings, "direction")
+    assert "alarm: its numbers" in str(store.load(model_key("VIX", 5)).document["decision"])
+    again = workspace.run("direction", SATURDAY)
+    assert {result.reason for result in steps.train(again, list(ASSETS))} == {"4 skip"}
 
 
 def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: Workspace, tmp_path: Path) -> None:
