@@ -164,7 +164,7 @@ def test_a_correction_in_the_source_is_scored_again(workspace: Workspace, demo_u
     assert extracted.ok, extracted
     assert "corrected" in extracted.reason
     (found,) = steps.evaluate(run)
-    assert found.total.corrected == 4, "two rows of each horizon begin or end on that day"
+    assert found.total.corrected == 2, "the row that ends on that day, and the one that begins there"
     columns = "outcome, first_outcome, corrections, corrected_at"
     of = f"asset = 'DAILY' AND horizon = 1 AND as_of = '{asked}'"
     assert told(workspace, f"SELECT {columns} FROM probability_ledger WHERE {of}") == [
