@@ -128,7 +128,7 @@ def _evaluate(
             return Evaluation(ledger.name, moment.at, (), newest)
         prepare(cursor, ledger)
         again = [units.get(name, name) for name in _corrected(cursor, use_case, newest, moment)]
-        cursor.execute(statements.open_since(ledger), {"again": again, "full": full, "moment": moment.at})
+        cursor.execute(statements.open_since(ledger), {"again": again, "full": full, "lost": LOST, "moment": moment.at})
         since = pd.DataFrame(cursor.fetchall(), columns=list(ledger.key))
     found = outcomes(ledger, since) if len(since) else None
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
@@ -226,7 +226,7 @@ def _finished(
 
 def _lines(cursor: Cursor, ledger: Ledger, moment: Moment) -> list[EvaluationLine]:
     """One a target, ascending, and the one over all of them last."""
-    cursor.execute(statements.counts(ledger), {"moment": moment.at, "lost": LOST})
+    cursor.execute(statements.counts(ledger), {"moment": moment.at})
     names = list(ledger.scoring.sums)
     rows = sorted(cursor.fetchall(), key=lambda row: (len(row[0]), row[0]))
     counted = {row[0]: ([int(value) for value in row[1:5]], [float(value or 0) for value in row[5:]]) for row in rows}

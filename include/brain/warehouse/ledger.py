@@ -220,7 +220,9 @@ class Ledger:
             Column(KNOWN_AT, day.type, "The day, or time, of the row by which the outcome was known."),
             *self.realised,
             *self.scoring.scores,
-            Column(RESOLVED_AT, "timestamptz", "The moment of the run that scored it first, in UTC; empty until then."),
+            Column(
+                RESOLVED_AT, "timestamptz", "The moment of the run that scored it first, or found that it cannot be."
+            ),
             Column(
                 FIRST_OUTCOME,
                 self.scoring.outcome.type,

@@ -33,7 +33,7 @@ LEAST_BLOCK_DAYS = 28
 FOUND, TOUCHED = "found_outcomes", "touched_blocks"
 ALL = "all"  # the line of `evaluation_runs` over all targets
 CORRECTED = "scored again: the data behind it was corrected"
-LOST = "its row is no longer among the rows that are known"
+LOST = "cannot be scored: its row, or the one that decides it, is missing or without a usable value"
 
 
 def names(columns: Iterable[str]) -> list[sql.Identifier]:
@@ -128,12 +128,14 @@ def fill_from_history(ledger: Ledger) -> sql.Composed:
 def open_since(ledger: Ledger) -> sql.Composed:
     """By key, the oldest day that is to be looked at: of all of %(again)s, of all where %(full)s, else of open."""
     return sql.SQL(
-        "SELECT {key}, min({as_of}) FROM {ledger} WHERE (outcome IS NULL OR %(full)s OR {entity} = ANY(%(again)s))"
+        "SELECT {key}, min({as_of}) FROM {ledger} WHERE"
+        " ((outcome IS NULL AND {note} IS DISTINCT FROM %(lost)s) OR %(full)s OR {entity} = ANY(%(again)s))"
         " AND {published_at} <= %(moment)s GROUP BY {key}"
     ).format(
         key=COMMA.join(names(ledger.table.key)),
         as_of=sql.Identifier(ledger.as_of),
         ledger=sql.Identifier(ledger.layout.identifier),
+        note=sql.Identifier(NOTE),
         entity=sql.Identifier(ledger.entity),
         published_at=sql.Identifier(PUBLISHED_AT),
     )
@@ -199,14 +201,15 @@ def resolve(ledger: Ledger) -> sql.Composed:
 
 
 def void(ledger: Ledger) -> sql.Composed:
-    """Note rows that are about no row any more: days between those that are known, and not among them.
+    """Note rows that cannot be scored: days between those whose outcomes are known, and not among them.
 
-    What was scored of them no longer counts; %(moment)s is the run's.
+    What was scored of them no longer counts; %(moment)s is the run's. A correction may bring them back.
     """
     key = COMMA.join(names(ledger.table.key))
     emptied = (OUTCOME, KNOWN_AT, *(column.name for column in (*ledger.realised, *ledger.scoring.scores)))
     update = sql.SQL(
         "UPDATE {ledger} AS kept SET {emptied}, {note} = %(lost)s,"
+        " {resolved_at} = coalesce(kept.{resolved_at}, %(moment)s),"
         " {corrections} = kept.{corrections} + (kept.outcome IS NOT NULL)::integer,"
         " {corrected_at} = CASE WHEN kept.outcome IS NOT NULL THEN %(moment)s ELSE kept.{corrected_at} END"
         " FROM (SELECT {key}, min({as_of}) AS first, max({as_of}) AS last FROM {found} GROUP BY {key}) AS known"
@@ -284,7 +287,7 @@ def counts(ledger: Ledger) -> sql.Composed:
     scored = sql.SQL("FILTER (WHERE outcome IS NOT NULL AND {} = %(moment)s)").format(sql.Identifier(RESOLVED_AT))
     sums = [sql.SQL("sum({}) {}").format(expression, scored) for expression in ledger.scoring.sums.values()]
     return sql.SQL(
-        "SELECT {target}, count(*) FILTER (WHERE {resolved_at} = %(moment)s OR {note} = %(lost)s),"
+        "SELECT {target}, count(*) FILTER (WHERE {resolved_at} = %(moment)s),"
         " count(*) {scored}, count(*) FILTER (WHERE outcome IS NULL),"
         " count(*) FILTER (WHERE {corrected_at} = %(moment)s), {sums} FROM {ledger}"
         " WHERE NOT {hindcast} AND {published_at} <= %(moment)s"

@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
     Days = NDArray[np.datetime64]
     Values = NDArray[np.float64]
+    _Known = tuple[Days, NDArray[np.int64], Days, Values]
 
 log = logging.getLogger(__name__)
 
+_NONE = (np.array([], "datetime64[D]"), np.array([], np.int64), np.array([], "datetime64[D]"), np.array([]))
 COLUMNS = (*PROBABILITY_LEDGER.key, OUTCOME, KNOWN_AT, REALISED_RETURN)
 
 
 def outcomes(run: Run, since: pd.DataFrame) -> pd.DataFrame:
     """Every outcome known at the run's moment, of each asset and horizon from the row before `since` on.
 
-    A day without a usable Close has none, nor has the one so many rows before it.
+    A day without a usable Close has none, nor has the one that it would decide.
 
     Args:
         since: asset, horizon and as_of.
@@ -40,34 +42,45 @@ def outcomes(run: Run, since: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The columns `COLUMNS`; ``as_of`` and ``known_at`` are dates.
     """
-    import pandas as pd
-
-    found = []
+    cells: list[tuple[str, int]] = []
+    known: list[_Known] = []
     for asset, rows in since.groupby("asset"):
         days, closes = _closes(run, str(asset))
         for horizon, first in zip(rows["horizon"], rows["as_of"], strict=True):
             at = max(int(np.searchsorted(days, np.datetime64(first))) - 1, 0)
-            found.append(_known(str(asset), int(horizon), days[at:], closes[at:]))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
+            cells.append((str(asset), int(horizon)))
+            known.append(_known(int(horizon), days[at:], closes[at:]))
+    return _frame(cells, known)
 
 
-def _known(asset: str, horizon: int, days: Days, closes: Values) -> pd.DataFrame:
+def _frame(cells: Sequence[tuple[str, int]], known: Sequence[_Known]) -> pd.DataFrame:
+    """All cells in one frame: thousands of small ones would take most of the time."""
     import pandas as pd
 
+    counts = [len(days) for days, *_ in known]
+    assets, horizons = np.array([asset for asset, _ in cells], object), np.array([h for _, h in cells], np.int64)
+    days, outcome, later, realised = (np.concatenate(parts) for parts in zip(*known, strict=True)) if known else _NONE
+    return pd.DataFrame(
+        {
+            "asset": pd.Series(np.repeat(assets, counts), dtype="str"),
+            "horizon": np.repeat(horizons, counts),
+            "as_of": days.astype("datetime64[s]"),
+            OUTCOME: outcome,
+            KNOWN_AT: later.astype("datetime64[s]"),
+            REALISED_RETURN: realised,
+        },
+        columns=list(COLUMNS),
+    )
+
+
+def _known(horizon: int, days: Days, closes: Values) -> _Known:
+    """Of each row whose outcome is known: its day, the outcome, the day of the row by which, and the return."""
     now, later = closes[:-horizon], closes[horizon:]
     with np.errstate(divide="ignore", invalid="ignore"):
         realised = later / now - 1
     usable = np.isfinite(realised) & (now > 0)
-    return pd.DataFrame(
-        {
-            "asset": pd.Categorical.from_codes(np.zeros(int(usable.sum()), np.int8), categories=[asset]).astype(str),
-            "horizon": horizon,
-            "as_of": days[:-horizon][usable].astype("datetime64[s]"),
-            OUTCOME: (later >= now)[usable].astype(np.int64),
-            KNOWN_AT: days[horizon:][usable].astype("datetime64[s]"),
-            REALISED_RETURN: realised[usable],
-        }
-    )
+    outcome = (later >= now)[usable].astype(np.int64)
+    return days[:-horizon][usable], outcome, days[horizon:][usable], realised[usable]
 
 
 def _closes(run: Run, asset: str) -> tuple[Days, Values]:
