@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from brain.warehouse.read import ask
 from brain.warehouse.taking_back import take_back
 from tests.conftest import CATALOGUE
 from tests.databases import fresh_connections, fresh_models
+from tests.docs.reading import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +194,20 @@ def test_reliability_is_shown_by_horizon_and_over_all(filled: Settings) -> None:
     assert found.groupby("horizon", dropna=False)["forecasts"].sum().tolist() == [120, 112, 232]
     rows = ledger(filled)
     assert found[found["horizon"].isna()]["brier"].iloc[0] == pytest.approx(rows["brier"].mean(), abs=1e-12)
+
+
+QUESTIONS = re.findall(r"-- (.+)\n((?:(?!-- |```).+\n)+)", (ROOT / "docs" / "ledger.md").read_text())
+
+
+@pytest.mark.parametrize(("question", "query"), QUESTIONS, ids=[question for question, _ in QUESTIONS])
+def test_a_question_of_the_docs_can_be_asked(filled: Settings, question: str, query: str) -> None:
+    answer = told(filled, query.strip().rstrip(";"))
+    assert question.endswith("?")
+    assert len(answer) > 0 or question.startswith(("Which are", "Which models", "Which numbers", "Which outcomes"))
+
+
+def test_there_are_ten_questions() -> None:
+    assert len(QUESTIONS) == 10
 
 
 def test_every_view_is_commented(filled: Settings) -> None:
