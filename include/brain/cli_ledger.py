@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from brain.core.moment import entered
 from brain.display import PlainConsole, show_answer
@@ -18,8 +16,10 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.usecases.protocol import Run
     from brain.warehouse.evaluation import Evaluation
+    from brain.warehouse.read import Answer
 
 console = PlainConsole()
+SHOWN = ("accuracy", "skill", "calibration_slope", "pinball_loss", "interval_coverage", "alarms")
 
 Until = Annotated[
     datetime | None,
@@ -42,7 +42,7 @@ def evaluate(
         for found in steps.evaluate(run, full=full):
             console.print(found.line(), highlight=False, soft_wrap=True)
             if found.total.resolved:
-                console.print(_lines(found))
+                show_answer(console, _lines(found))
 
 
 def outcomes(
@@ -61,14 +61,16 @@ def outcomes(
                 show_answer(console, ask(run.settings.warehouse_url, rows))
 
 
-def _lines(found: Evaluation) -> Table:
-    shown = [name for name, value in found.total.measures.items() if value is not None]
-    table = Table("target", "due", "scored", "open", *shown)
-    for line in found.lines:
-        values = (line.measures.get(name) for name in shown)
-        numbers = [f"{value:.4f}" if value is not None else "" for value in values]
-        table.add_row(Text(line.target), str(line.due), str(line.resolved), str(line.pending), *numbers)
-    return table
+def _lines(found: Evaluation) -> Answer:
+    """What fits a terminal of the lines; `evaluation_runs` has them all."""
+    from brain.warehouse.read import Answer
+
+    measures = [name for name in SHOWN if found.total.measures.get(name) is not None]
+    rows = [
+        (line.target, line.due, line.resolved, line.pending, *(line.measures.get(name) for name in measures))
+        for line in found.lines
+    ]
+    return Answer(("target", "due", "scored", "open", *measures), rows)
 
 
 def _runs(until: datetime | None, use_case: str | None) -> Iterator[Run]:
