@@ -34,7 +34,7 @@ class Failure:
         return f"{self.dag_id}.{self.task}: {self.reason} (log: {self.log})"
 
 
-def await_dags(client: AirflowClient, dag_ids: Sequence[str] = (*DAGS, AFTERWARDS)) -> None:
+def await_dags(client: AirflowClient, dag_ids: Sequence[str] = DAGS) -> None:
     """Wait until the scheduler knows the DAGs.
 
     Raises:
@@ -66,8 +66,10 @@ def begin(client: AirflowClient, now: datetime) -> DagRun:
         raise EmbeddedServerError(
             DAGS[0], found="no such DAG", expected="a parsed DAG", remedy="Run `make run` again once it is parsed."
         )
-    for dag_id in (AFTERWARDS, *reversed(DAGS)):
+    for dag_id in reversed(DAGS):
         client.unpause(dag_id)
+    if client.dag(AFTERWARDS) is not None:
+        client.unpause(AFTERWARDS)
     for dag_id in DAGS:
         if under_way := client.active_run(dag_id):
             return under_way

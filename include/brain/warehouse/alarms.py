@@ -88,8 +88,11 @@ class Feed:
 
 
 def watch(cursor: Cursor, use_case: str, ledger: Ledger, moment: Moment) -> None:
-    """Bet on what the run of `moment` has scored, and note the alarms; a rerun bets on nothing."""
-    if not isinstance(ledger.scoring, Binary) or _has_bet(cursor, use_case, ledger, moment):
+    """Bet on what the run of `moment` has scored, and note the alarms; a rerun bets on nothing.
+
+    Bets that were decided are on older days than `Wealth.settled`, so that none is made again.
+    """
+    if not isinstance(ledger.scoring, Binary):
         return
     scored = _scored(cursor, ledger, ledger.scoring, moment)
     if scored.empty:
@@ -137,12 +140,6 @@ def take_back_alarms(cursor: Cursor, use_case: str, ledger: Ledger, after: Momen
     own = (use_case, ledger.name, after.at)
     cursor.execute("DELETE FROM calibration_watch WHERE use_case = %s AND ledger = %s AND evaluated_at > %s", own)
     cursor.execute("DELETE FROM model_alarms WHERE use_case = %s AND ledger = %s AND raised_at > %s", own)
-
-
-def _has_bet(cursor: Cursor, use_case: str, ledger: Ledger, moment: Moment) -> bool:
-    query = "SELECT max(evaluated_at) >= %s FROM calibration_watch WHERE use_case = %s AND ledger = %s"
-    cursor.execute(query, (moment.at, use_case, ledger.name))
-    return bool(cursor.fetchall()[0][0])
 
 
 def _scored(cursor: Cursor, ledger: Ledger, scoring: Binary, moment: Moment) -> pd.DataFrame:
