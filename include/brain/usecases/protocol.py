@@ -148,17 +148,23 @@ class Run:
     def alarm(self, key: ModelKey) -> Alarm | None:
         """The last alarm that live outcomes have raised against a model, by itself or with all others of its target."""
         from brain.warehouse.alarms import EVERY, Feed
+        from brain.warehouse.ledger_statements import ALL
 
-        raised = [self.alarms.get(Feed(entity, key.target)) for entity in (key.entity, EVERY)]
-        return max(filter(None, raised), key=lambda alarm: alarm.raised_at, default=None)
+        feeds = [Feed(entity, target) for entity in (key.entity, EVERY) for target in (key.target, ALL)]
+        raised = filter(None, map(self.alarms.get, feeds))
+        return max(raised, key=lambda alarm: alarm.raised_at, default=None)
 
     @cached_property
     def alarms(self) -> Mapping[Feed, Alarm]:
-        """The last alarm of each feed before the run's moment; targets are those of models."""
+        """The last alarm of each feed before the run's moment; targets are those of models, or all."""
         from brain.warehouse.alarms import Feed, last_alarms
+        from brain.warehouse.ledger_statements import ALL
 
         found = last_alarms(self.settings.warehouse_url, self.use_case.name, self.moment)
-        return {Feed(feed.entity, self.use_case.target(feed.target)): alarm for feed, alarm in found.items()}
+        return {
+            Feed(feed.entity, ALL if feed.target == ALL else self.use_case.target(feed.target)): alarm
+            for feed, alarm in found.items()
+        }
 
     @property
     def progress(self) -> ProgressLog:

@@ -16,6 +16,7 @@ from brain.learning.watch import BETS, LIMIT, Outcomes, Wealth, bet, grouped
 from brain.warehouse.bulk import copy_in, copy_out
 from brain.warehouse.connection import transaction
 from brain.warehouse.ledger import HINDCAST, KNOWN_AT, OUTCOME, RESOLVED_AT, Binary
+from brain.warehouse.ledger_statements import ALL
 from brain.warehouse.statements import COMMA, identifiers, key_identifiers
 from brain.warehouse.tables import Column, Layout
 
@@ -35,7 +36,9 @@ _FEED = (
     Column("use_case", "text", "The use case."),
     Column("ledger", "text", "The ledger whose rows are watched."),
     Column("entity", "text", "The unit, such as an asset; empty for all of them together."),
-    Column("target", "text", "What is forecast, such as the number of rows ahead."),
+    Column(
+        "target", "text", "What is forecast, such as the number of rows ahead; `all` where there is no more to say."
+    ),
 )
 _STAKES = tuple(
     Column(f"bet_{number}", "double precision", f"What 1 has become that was bet on: the numbers are {name}.", True)
@@ -149,7 +152,7 @@ def _scored(cursor: Cursor, ledger: Ledger, scoring: Binary, moment: Moment) -> 
         for name in (ledger.as_of, KNOWN_AT)
     ]
     parts = [*times, *(sql.Identifier(name) for name in (scoring.value, scoring.base, OUTCOME))]
-    target = sql.Identifier(ledger.target) if ledger.target else sql.Literal("all")
+    target = sql.Identifier(ledger.target) if ledger.target else sql.Literal(ALL)
     query = sql.SQL(
         "COPY (SELECT {entity}, {target}, {parts} FROM {ledger} WHERE {resolved_at} = {moment} AND outcome IS NOT NULL"
         " AND NOT {hindcast}) TO STDOUT WITH (FORMAT csv)"
