@@ -120,6 +120,23 @@ def test_a_run_fills_the_table_that_sql_shows_and_replay_confirms(environment: d
     assert "identical, bit for bit" in replayed.output
 
 
+def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], demo_url: str) -> None:
+    assert brain(environment, "run", "--until", "2018-06-29T22:00:00", "--workers", "1").exit_code == 0
+    assert "0 published numbers have come true" in brain(environment, "outcomes").output
+    load_demo(demo_url, as_of=date(2018, 7, 13), assets=["SP500", "VIX"])
+    assert brain(environment, "extract", "--until", "2018-07-13T22:00:00").exit_code == 0
+    for words in (["evaluate"], ["evaluate", "--full", "--use-case", "direction"]):
+        done = brain(environment, *words, "--until", "2018-07-13T22:00:00")
+        assert done.exit_code == 0, done.output
+        assert "probability_ledger: 2 due, 2 scored, 2 open" in done.output
+        assert "accuracy" in done.output
+    shown = brain(environment, "outcomes", "--last", "1").output
+    assert "2 published numbers have come true or not" in shown
+    assert shown.count("2018-06-29") == 1
+    card = brain(environment, "sql", "SELECT count(*) FROM model_scorecard")
+    assert card.output.split()[-1] == "2"
+
+
 def test_a_second_run_skips_every_model(environment: dict[str, str]) -> None:
     for step in (["extract"], ["train"], ["publish"], ["tidy"]):
         done = brain(environment, *step, "--until", "2018-06-29T22:00:00")

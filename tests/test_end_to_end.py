@@ -87,6 +87,18 @@ def test_all_three_dags_spoke_of_the_same_interval(settings: Settings) -> None:
     assert ask(settings.warehouse_url, query).rows == [(True,)]
 
 
+def test_what_was_published_is_in_the_ledger_and_evaluated_afterwards(settings: Settings) -> None:
+    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger").rows == [(20,)]
+    there = "SELECT to_regclass('evaluation_runs') IS NOT NULL AND to_regclass('model_scorecard') IS NOT NULL"
+    deadline = time.monotonic() + 120
+    while ask(settings.warehouse_url, there).rows != [(True,)]:
+        assert time.monotonic() < deadline, "evaluate_probabilities has not run"
+        time.sleep(1)
+    line = """SELECT pending, e.interval_end = d.published_at FROM evaluation_runs e, probability_details d
+        WHERE target = 'all' LIMIT 1"""
+    assert ask(settings.warehouse_url, line).rows == [(20, True)]
+
+
 def test_a_second_run_retrains_nothing(machine: Path, settings: Settings) -> None:
     versions = "SELECT asset, horizon, model_version, probability FROM probability_details ORDER BY 1, 2"
     before = ask(settings.warehouse_url, versions).rows

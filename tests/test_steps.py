@@ -22,6 +22,7 @@ from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from brain.usecases.protocol import Run
+from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
 
@@ -152,6 +153,31 @@ def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: Work
     assert noted
     again = steps.train(workspace.run("direction", SATURDAY), ["SP500"])[0].reason
     assert f"{len(noted)} search" in again
+
+
+def test_what_live_outcomes_refute_is_searched_anew_and_only_once(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, THURSDAY)
+    steps.evaluate(workspace.run("direction", THURSDAY))
+    raised = (
+        "INSERT INTO model_alarms (use_case, ledger, entity, target, raised_at, kind, reason)"
+        " VALUES ('direction', 'probability_ledger', %s, %s, %s, 'too high', 'its numbers were too high')"
+    )
+    with transaction(workspace.settings.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(raised, ("VIX", "5", THURSDAY.at))
+        cursor.execute(raised, ("", "20", THURSDAY.at))
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=ASSETS)
+    following = workspace.run("direction", FRIDAY)
+    steps.extract(following, list(ASSETS))
+    told = {result.unit: result.reason for result in steps.train(following, list(ASSETS))}
+    assert {unit: sorted(reason.split(", ")) for unit, reason in told.items()} == {
+        "GOLD": ["1 search", "3 skip"],
+        "SP500": ["1 search", "3 refresh"],
+        "VIX": ["2 refresh", "2 search"],
+    }
+    store = ModelStore.open(workspace.settings, "direction")
+    assert "alarm: its numbers" in str(store.load(model_key("VIX", 5)).document["decision"])
+    again = workspace.run("direction", SATURDAY)
+    assert {result.reason for result in steps.train(again, list(ASSETS))} == {"4 skip"}
 
 
 def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: Workspace, tmp_path: Path) -> None:
@@ -285,17 +311,52 @@ def test_a_server_that_cannot_be_used_is_named_without_its_password(
 
 def test_what_was_published_is_told_from_what_came_true(workspace: Workspace, demo_url: str) -> None:
     run(workspace, THURSDAY)
-    assert steps.outcomes(workspace.run("direction", THURSDAY)).empty
+    (first,) = steps.evaluate(workspace.run("direction", THURSDAY))
+    assert (first.total.due, first.total.pending) == (0, 12)
     load_demo(demo_url, as_of=date(2018, 7, 27), assets=ASSETS)
     later = workspace.run("direction", Moment(datetime(2018, 7, 27, 22, tzinfo=UTC)))
     steps.extract(later, ["SP500", "VIX"])
-    found = steps.outcomes(later)
-    assert sorted(set(zip(found["asset"], found["horizon"], strict=True))) == [
-        (asset, horizon) for asset in ("SP500", "VIX") for horizon in (5, 20)
-    ]
+    (found,) = steps.evaluate(later)
+    assert (found.total.resolved, found.total.pending) == (4, 8)
+    scored = (
+        "SELECT asset, horizon, outcome, realised_return, known_at FROM probability_ledger WHERE outcome IS NOT NULL"
+    )
+    known = {(asset, horizon): of for asset, horizon, *of in rows(workspace, scored)}
+    assert sorted(known) == [(asset, horizon) for asset in ("SP500", "VIX") for horizon in (5, 20)]
     closes = later.lake.as_of("assets", "SP500", later.moment)
     assert closes is not None
     prices = later.lake.read(closes, ["Close"])
     at = int((prices["Date"] == "2018-06-28").to_numpy().argmax())
-    rose = prices["Close"].iloc[at + 5] >= prices["Close"].iloc[at]
-    assert found.set_index(["asset", "horizon"]).loc[("SP500", 5), "outcome"] == int(rose)
+    now, then = prices["Close"].iloc[at], prices["Close"].iloc[at + 5]
+    assert known["SP500", 5] == [int(then >= now), then / now - 1, prices["Date"].iloc[at + 5].date()]
+
+
+def test_what_has_left_the_catalogue_is_scored_all_the_same(
+    workspace: Workspace, demo_url: str, tmp_path: Path
+) -> None:
+    run(workspace, THURSDAY)
+    load_demo(demo_url, as_of=date(2018, 7, 27), assets=ASSETS)
+    narrowed = CATALOGUE.replace("[5, 20, 21, 161]", "[20]") % "VIX"
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(narrowed)
+    left = open_workspace(workspace.settings.model_copy(update={"catalogue_path": path}))
+    later = left.run("direction", Moment(datetime(2018, 7, 27, 22, tzinfo=UTC)))
+    steps.extract(later, ["VIX"])
+    (found,) = steps.evaluate(later)
+    assert (found.total.resolved, found.total.pending) == (4, 8)
+    scored = "SELECT asset, horizon FROM probability_ledger WHERE outcome IS NOT NULL ORDER BY 1, 2"
+    assert rows(workspace, scored) == [("SP500", 5), ("SP500", 20), ("VIX", 5), ("VIX", 20)]
+
+
+def test_a_table_that_is_gone_leaves_its_numbers_open(workspace: Workspace, demo_url: str, tmp_path: Path) -> None:
+    run(workspace, THURSDAY)
+    load_demo(demo_url, as_of=date(2018, 7, 27), assets=ASSETS)
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql('DROP TABLE "SP500"')
+    engine.dispose()
+    left = _workspace(workspace.settings, tmp_path, ["VIX"])
+    later = left.run("direction", Moment(datetime(2018, 7, 27, 22, tzinfo=UTC)))
+    steps.extract(later, ["VIX"])
+    (found,) = steps.evaluate(later)
+    assert (found.total.resolved, found.total.pending) == (2, 10)

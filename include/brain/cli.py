@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__, cli_backup
+from brain import __version__, cli_backup, cli_ledger
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
@@ -36,6 +36,8 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.command()(cli_ledger.evaluate)
+app.command()(cli_ledger.outcomes)
 console = PlainConsole()
 
 
@@ -252,22 +254,6 @@ def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None
     console.print(marked(result.identical, "identical, bit for bit", "not reproduced"))
     if not result.identical:
         raise typer.Exit(1)
-
-
-@app.command()
-def outcomes(until: Until = None, use_case: UseCaseName = None) -> None:
-    """Show what came true of the numbers published so far."""
-    from brain import steps
-    from brain.display import show_answer
-    from brain.warehouse.read import Answer
-
-    for run in _workspace().runs(_moment(until)):
-        if use_case in (None, run.use_case.name):
-            found = steps.outcomes(run)
-            rows = list(found.itertuples(index=False, name=None))
-            console.print(f"{run.use_case.name}: {len(rows)} published numbers have come true or not")
-            if rows:
-                show_answer(console, Answer(tuple(found.columns), rows))
 
 
 @app.command()

@@ -23,7 +23,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the proces
 def run_all(
     workspace: Workspace, moment: Moment, *, force: bool = False, workers: int | None = None
 ) -> list[UnitResult]:
-    """Extract, train, judge, score and publish every use case once.
+    """Extract, train, judge, score, publish and evaluate every use case once.
 
     Args:
         workers: Processes to deal the units over; one a core by default, none besides this one for 1.
@@ -38,6 +38,7 @@ def run_all(
     progress.expect("train", sum(len(unit.targets) for run in runs for unit in run.units))
     progress.expect("score", sum(map(len, names.values())))
     progress.expect("publish", len(runs))
+    progress.expect("evaluate", len(runs))
     results: list[UnitResult] = []
     for run in runs:
         results += steps.extract(run, names[run.use_case.name])
@@ -46,6 +47,7 @@ def run_all(
     scored = steps.each(runs, lambda run: steps.score(run, names[run.use_case.name]))
     results += [result for found in scored.values() for result in found]
     steps.each(runs, lambda run: steps.publish(run, [names[run.use_case.name]]))
+    steps.each(runs, steps.evaluate)
     return results
 
 

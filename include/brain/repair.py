@@ -95,8 +95,9 @@ def _published(run: Run, after: Moment) -> Iterator[Repair]:
     url, name, tables = run.settings.warehouse_url, run.use_case.name, run.use_case.tables
     if warehouse_back.publications_after(url, name, tables, after):
         derived = run.use_case.derived(run.section)
-        do = partial(warehouse_back.take_back, url, name, tables, derived, after)
-        told = "what was published later removed, from the histories too; the last rows before it shown as stale"
+        do = partial(warehouse_back.take_back, url, name, tables, derived, after, run.use_case.ledgers)
+        told = "what was published later removed, from the histories too; the last rows before it shown as stale;"
+        told += " what was scored later is open again"
         yield Repair(run, f"published tables of {name}", told, do)
     if extractions := warehouse_back.extractions_after(url, name, after):
         do_forget = partial(warehouse_back.forget_extractions, url, name, after)

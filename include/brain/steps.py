@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brain.core.durations import day_before
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from brain.store.champions import Refused
     from brain.store.writing import Saved
     from brain.usecases.protocol import Input, Run, Unit
+    from brain.warehouse.evaluation import Evaluation
     from brain.warehouse.publish import Publication
     from brain.workspace import Workspace
 
@@ -144,7 +146,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     """
     from brain.quality.gate import keep_result
     from brain.scoring.staged import staged
-    from brain.warehouse.grid import complete
+    from brain.warehouse.grid import complete, tell_refused
     from brain.warehouse.publish import TableRows
     from brain.warehouse.publish import publish as publish_tables
 
@@ -152,7 +154,9 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     found = staged(run.staging, run.moment, run.use_case.name, chunks)
     expected = run.use_case.rows(run.section)
     rows = {table.name: complete(table, found.rows.get(table.name), expected[table.name]) for table in tables}
-    _tell_refused(run, rows, found.refused)
+    for unit, error in found.refused.items():
+        log.error("the staged rows of %s are left out: %s", unit, error)
+    tell_refused(rows.values(), found.refused, lambda row: run.use_case.model_key(row).entity)
     result = run.use_case.rules(run, rows)
     keep_result(run.lake, run.use_case.name, run.moment, result)
     for finding in result.findings:
@@ -166,7 +170,8 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
         )
     derived = run.use_case.derived(run.section)
     given = [TableRows(table, rows[table.name]) for table in tables]
-    publication = publish_tables(run.settings.warehouse_url, run.use_case.name, given, derived, run.moment)
+    url, name, ledgers = run.settings.warehouse_url, run.use_case.name, run.use_case.ledgers
+    publication = publish_tables(url, name, given, derived, run.moment, ledgers)
     if publication.behind is not None:
         told = "%s: %s was published already, so %s is only added to the history"
         log.warning(told, run.use_case.name, publication.behind, publication.published_at)
@@ -174,23 +179,22 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     return publication
 
 
-def _tell_refused(run: Run, rows: Mapping[str, pd.DataFrame], refused: Mapping[str, BrainError]) -> None:
-    """Give the rows of chunks whose staged rows were refused that reason, in place."""
-    from brain.warehouse.grid import UNSCORED
+def evaluate(run: Run, *, full: bool = False) -> list[Evaluation]:
+    """Score the published numbers that have come true by the run's moment, and say how good they were.
 
-    for unit, error in refused.items():
-        log.error("the staged rows of %s are left out: %s", unit, error)
-    for frame in rows.values() if refused else ():
-        for place in frame.index[frame["reason"] == UNSCORED]:
-            (row,) = _records(frame.loc[[place]])
-            unit = run.use_case.model_key(row).entity
-            if unit in refused:
-                frame.loc[place, "reason"] = str(refused[unit])
+    Args:
+        full: Look at every number again, not only at open ones and at those whose data was corrected.
+    """
+    from brain.warehouse.evaluation import evaluate as evaluate_ledgers
 
-
-def outcomes(run: Run) -> pd.DataFrame:
-    """What came true of the rows ever published: their keys and values, and an ``outcome``."""
-    return run.use_case.outcomes(run)
+    url, name, ledgers = run.settings.warehouse_url, run.use_case.name, run.use_case.ledgers
+    units = {given.table.name: unit.name for unit in run.units for given in run.use_case.inputs(run, unit.name)}
+    outcomes, views = partial(run.use_case.outcomes, run), run.use_case.views
+    found = evaluate_ledgers(url, name, ledgers, outcomes, run.moment, units, full=full, views=views)
+    for one in found:
+        log.info("%s", one.line())
+    run.progress.report("evaluate", name)
+    return found
 
 
 def document(run: Run) -> str:

@@ -13,6 +13,7 @@ from brain.core.errors import EmbeddedServerError
 from local.airflow_client import AirflowClient, DagRun, TaskRun
 
 DAGS = ("extract_assets", "train_models", "publish_probabilities")
+AFTERWARDS = "evaluate_probabilities"  # starts when the last has published; nobody waits for it
 PARSE_SECONDS = 90.0
 APPEAR_SECONDS = 60.0
 POLL_SECONDS = 1.0
@@ -67,6 +68,8 @@ def begin(client: AirflowClient, now: datetime) -> DagRun:
         )
     for dag_id in reversed(DAGS):
         client.unpause(dag_id)
+    if client.dag(AFTERWARDS) is not None:
+        client.unpause(AFTERWARDS)
     for dag_id in DAGS:
         if under_way := client.active_run(dag_id):
             return under_way

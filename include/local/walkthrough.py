@@ -41,7 +41,7 @@ def run_everything(console: Console, home: Path) -> None:
         client = start_airflow(airflow, running)
         console.print(_done(loading.result(), start))
     wait_until_ready(airflow, running, client)
-    chain.await_dags(client)
+    chain.await_dags(client, (*chain.DAGS, chain.AFTERWARDS))
     console.print(_done("Airflow", start))
     published, failed = run_pipeline(console, client, home)
     console.print(Text.assemble(("✗", "red"), f" {len(failed)} tasks failed") if failed else _done("Pipeline", start))

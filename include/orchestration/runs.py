@@ -101,6 +101,13 @@ def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
     return steps.each(_workspace().runs(current_moment()), publish)
 
 
+def evaluate_ledgers() -> list[dict[str, Any]]:
+    """Score what has come true of every use case's numbers."""
+    found = steps.each(_workspace().runs(current_moment()), steps.evaluate)
+    lines = [(name, one) for name, evaluations in found.items() for one in evaluations]
+    return _tell([steps.UnitResult(f"{name} {one.ledger}", True, one.line()) for name, one in lines])
+
+
 def _workspace() -> Workspace:
     return open_workspace(settings_of_task())
 

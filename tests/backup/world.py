@@ -60,8 +60,8 @@ class World:
         """Let the source know all up to `known`."""
         load_demo(self.variables["BRAIN_DEMO_URL"], as_of=known, assets=ASSETS)
 
-    def play(self, moment: Moment, count: int = 5) -> None:
-        """The first `count` steps of the run for a day, from extraction to publication."""
+    def play(self, moment: Moment, count: int = 6) -> None:
+        """The first `count` steps of the run for a day, from extraction to the evaluation of what has come true."""
         self.learn(moment.day)
         run = self.run(moment)
         for step in STEPS[:count]:
@@ -78,6 +78,7 @@ STEPS = (
     steps.judge,
     lambda run: _require(steps.score(run, ASSETS)),
     lambda run: steps.publish(run, [ASSETS]),
+    steps.evaluate,
 )
 
 

@@ -61,7 +61,9 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
-    assert sorted(bag["dags"]) == ["extract_assets", "publish_probabilities", "tidy_storage", "train_models"]
+    assert sorted(bag["dags"]) == [
+        *("evaluate_probabilities", "extract_assets", "publish_probabilities", "tidy_storage", "train_models")
+    ]
     assert sorted(path.stem for path in DAGS.glob("*.py")) == sorted(bag["dags"])
 
 
@@ -78,11 +80,13 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "extract_assets": ["snapshots"],
         "train_models": ["champions"],
         "publish_probabilities": ["probabilities"],
+        "evaluate_probabilities": [],
         "tidy_storage": [],
     }
     assert bag["dags"]["extract_assets"]["schedule"] == "0 6 * * *"
     assert bag["dags"]["train_models"]["waits_for"] == ["snapshots"]
     assert bag["dags"]["publish_probabilities"]["waits_for"] == ["champions"]
+    assert bag["dags"]["evaluate_probabilities"]["waits_for"] == ["probabilities"]
 
 
 def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
@@ -113,6 +117,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         "extract_assets": ["extract"],
         "train_models": ["train"],
         "publish_probabilities": ["score"],
+        "evaluate_probabilities": [],
         "tidy_storage": [],
     }
     for dag in bag["dags"].values():

@@ -7,7 +7,7 @@ import pytest
 
 from brain.core.keys import Sha256
 from brain.learning.candidate import ChampionSummary, Decision
-from brain.learning.policy import decide, lost_skill
+from brain.learning.policy import Alarm, decide, lost_skill
 from brain.learning.settings import TrainingSettings
 
 OLD, NEW = Sha256("a" * 64), Sha256("b" * 64)
@@ -75,3 +75,22 @@ def test_a_refresh_that_speaks_against_proven_skill_asks_for_a_search(metrics: d
     assert reason in told
     assert bool(told) == bool(reason)
     assert not lost_skill(CHAMPION, Decision("refresh", "new rows"), metrics, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("days_after_the_search", "action"),
+    [(-1, "refresh"), (0, "search"), (40, "search")],
+    ids=["before", "with", "after"],
+)
+def test_an_alarm_counts_until_a_search_after_it(days_after_the_search: int, action: str) -> None:
+    alarm = Alarm(CHAMPION.searched_at + timedelta(days=days_after_the_search), "too high")
+    decision = decide(
+        CHAMPION,
+        features=("x", "y"),
+        data_sha256=NEW,
+        now=datetime(2024, 2, 20, tzinfo=UTC),
+        settings=TrainingSettings(),
+        alarm=alarm,
+    )
+    assert decision.action == action
+    assert ("alarm: too high" in decision.reason) == (action == "search")

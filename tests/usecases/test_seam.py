@@ -91,6 +91,27 @@ def test_a_later_run_serves_later_rows_and_keeps_the_history(workspace: Workspac
     assert ask(workspace.settings.warehouse_url, counted).rows == [(4, 2)]
 
 
+def test_its_numbers_are_scored_by_quantiles_when_their_hour_has_come(workspace: Workspace) -> None:
+    run_all(workspace, NOON, workers=1)
+    run_all(workspace, LATER, workers=1)
+    query = (
+        "SELECT few, visitors, many, outcome, pinball_loss, covered, known_at FROM visit_forecast_ledger ORDER BY as_of"
+    )
+    scored = [row for row in ask(workspace.settings.warehouse_url, query).rows if row[3] is not None]
+    assert len(scored) == 2
+    for few, median, many, came, loss, covered, known_at in scored:
+        parts = [(few, 0.1), (median, 0.5), (many, 0.9)]
+        expected = sum((level - (came < said)) * (came - said) for said, level in parts) / 3
+        assert loss == pytest.approx(expected, abs=1e-12)
+        assert covered == int(few <= came <= many)
+        assert known_at == datetime(2024, 5, 3, 12, 30, 0, 1, tzinfo=UTC)
+    lines = "SELECT target, due, resolved, pending, pinball_loss, interval_coverage, log_loss FROM evaluation_runs"
+    (line,) = ask(workspace.settings.warehouse_url, f"{lines} WHERE due > 0").rows
+    assert line[:4] == ("all", 2, 2, 2)
+    assert line[4] == pytest.approx(sum(row[4] for row in scored) / 2)
+    assert line[5:] == (sum(row[5] for row in scored) / 2, None)
+
+
 def test_a_rerun_gives_the_same_rows(workspace: Workspace) -> None:
     run_all(workspace, NOON, workers=1)
     before = forecasts(workspace)
@@ -205,6 +226,7 @@ class Averages(Visits):
             unscored="drop",
         ),
     )
+    ledgers = ()
     overview = Overview("Averages", "SELECT * FROM visit_averages ORDER BY shop")
 
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:

@@ -22,10 +22,12 @@ from brain.quality.rules import between
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.source.connect import Source
 from brain.usecases.protocol import Input, Overview, Run, Unit
+from brain.warehouse.ledger import Ledger, Quantiles
 from brain.warehouse.tables import Column, DerivedTable, History, ModelColumns, PublishedTable
 
 FEATURES = ("visitors", "temperature")
 TARGET = "next_hour"
+SPREAD = 3.0  # visitors
 RULES = (between("visitors", "fail", "rows", "visitors", "{count} rows with fewer than no visitors", min_value=0),)
 
 FORECASTS = PublishedTable(
@@ -36,6 +38,8 @@ FORECASTS = PublishedTable(
         Column("shop", "text", "The shop."),
         Column("as_of", "timestamptz", "The hour that the forecast was made from.", required=True),
         Column("visitors", "double precision", "Visitors expected in the next hour.", required=True),
+        Column("few", "double precision", "Fewer come in one hour of ten."),
+        Column("many", "double precision", "More come in one hour of ten."),
         Column("model_version", "integer", "Version of the model behind it.", required=True),
         Column("data_sha256", "text", "Hash of the snapshot behind it.", required=True),
         Column("stale", "boolean", "True where this publication could not forecast it."),
@@ -45,6 +49,15 @@ FORECASTS = PublishedTable(
     value="visitors",
     history=History("visit_forecast_history", "Every forecast ever published."),
     model=ModelColumns(("shop",), "model_version"),
+)
+
+FORECAST_LEDGER = Ledger(
+    name="visit_forecast_ledger",
+    meaning="A row a shop and hour: what was forecast first, and how many came.",
+    table=FORECASTS,
+    kept=("few", "visitors", "many", "model_version"),
+    scoring=Quantiles((("few", 0.1), ("visitors", 0.5), ("many", 0.9)), "visitors", "visitors in the next hour"),
+    entity="shop",
 )
 
 
@@ -63,6 +76,8 @@ class Visits:
     example: Section = Shops(shops=("harbour",))
     space = "visits"
     tables: tuple[PublishedTable, ...] = (FORECASTS,)
+    ledgers: tuple[Ledger, ...] = (FORECAST_LEDGER,)
+    views = ()
     overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")
 
     def discover(self, section: Shops, source: Source) -> Shops:
@@ -131,8 +146,17 @@ class Visits:
     def row_key(self, key: ModelKey) -> Mapping[str, Any]:
         return {"shop": key.entity}
 
-    def outcomes(self, run: Run) -> pd.DataFrame:
-        return pd.DataFrame(columns=["shop", "as_of", "outcome"])
+    def outcomes(self, run: Run, ledger: Ledger, since: pd.DataFrame) -> pd.DataFrame:
+        found = [pd.DataFrame(columns=[*ledger.key, "outcome", "known_at"])]
+        for shop, first in zip(since["shop"], since["as_of"], strict=True):
+            snapshot = run.lake.as_of(self.space, shop, run.moment)
+            if snapshot is not None:
+                rows = run.lake.read(snapshot, ["visitors"])
+                rows = rows.assign(shop=shop, as_of=rows["at"].dt.tz_localize("UTC"))
+                rows["outcome"], rows["known_at"] = rows["visitors"].shift(-1), rows["as_of"].shift(-1)
+                start = max(int((rows["as_of"] < first).sum()) - 1, 0)
+                found.append(rows.iloc[start:-1][list(found[0].columns)])
+        return pd.concat(found)
 
 
 def _check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
@@ -144,4 +168,5 @@ def _row(found: Score | Unscored) -> dict[str, Any]:
     if isinstance(found, Unscored):
         return {"shop": found.key.entity, "reason": str(found.error)}
     of = {"shop": found.key.entity, "as_of": found.as_of, "visitors": found.value, "data_sha256": found.data_sha256}
-    return {**of, "model_version": found.champion.model.version}
+    spread = {"few": found.value - SPREAD, "many": found.value + SPREAD}
+    return {**of, **spread, "model_version": found.champion.model.version}

@@ -21,16 +21,19 @@ from brain.usecases import USE_CASES
 from brain.warehouse import copying as warehouse_copy
 from brain.warehouse.connection import transaction
 from brain.warehouse.counters import COUNTERS
+from brain.warehouse.evaluation import layouts_of_ledgers
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.fence import FENCES
 from brain.warehouse.publish import explained as explained_sql
 from brain.warehouse.publish import layouts_of
+from brain.warehouse.views import hide, show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from brain.backup.inventory import Inventory
     from brain.core.settings import Settings
+    from brain.warehouse.views import View
 
 
 def check_backup(settings: Settings, folder: Path) -> Inventory:
@@ -55,6 +58,7 @@ def restore_backup(settings: Settings, folder: Path, *, replace: bool = False) -
     names = _own_tables(inventory)
     _require_room(settings, inventory, names, replace=replace)
     with explained_sql(), transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
+        hide(cursor, _own_views())
         warehouse_copy.require_droppable(cursor, names)
         warehouse_copy.begin_restore(cursor, inventory.id)
     _restore_lake(settings, folder, inventory)
@@ -68,6 +72,7 @@ def _own_tables(inventory: Inventory) -> list[str]:
     declared = [COUNTERS, EXTRACTION_RUNS, FENCES]
     for use_case in USE_CASES.values():
         declared += layouts_of(use_case.tables, use_case.derived(use_case.example))
+        declared += layouts_of_ledgers(use_case.ledgers)
     return sorted({table.name for table in inventory.tables} | {layout.identifier for layout in declared})
 
 
@@ -116,8 +121,15 @@ def _restore_warehouse(settings: Settings, folder: Path, inventory: Inventory, n
     parts = {part.subject: part for part in inventory.of("warehouse")}
     with explained_sql(), transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
         warehouse_copy.hold_writers(cursor)
+        hide(cursor, _own_views())
         warehouse_copy.drop(cursor, names)
         for table in inventory.tables:
             with reading(folder, parts[table.name]) as rows:
                 warehouse_copy.make(cursor, table, rows)
+        show(cursor, _own_views())
         warehouse_copy.end_restore(cursor)
+
+
+def _own_views() -> list[View]:
+    """The views of this release: they are made from the tables that are replaced, and made again."""
+    return [view for use_case in USE_CASES.values() for view in use_case.views]

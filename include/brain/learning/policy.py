@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brain.learning.candidate import Decision
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from brain.learning.settings import TrainingSettings
 
 
+@dataclass(frozen=True)
+class Alarm:
+    """What live outcomes say against a model.
+
+    Args:
+        raised_at: The moment of the run that raised it.
+        reason: For people.
+    """
+
+    raised_at: datetime
+    reason: str
+
+
 def decide(
     champion: ChampionSummary | None,
     *,
@@ -24,6 +38,7 @@ def decide(
     now: datetime,
     settings: TrainingSettings,
     force: bool = False,
+    alarm: Alarm | None = None,
 ) -> Decision:
     """What to do for one model.
 
@@ -34,6 +49,7 @@ def decide(
         now: The moment that is trained for.
         settings: `classifiers` and `max_age_days` are used.
         force: Search in any case.
+        alarm: The last one against the model; it counts until a search after it.
     """
     if force:
         return Decision("search", "forced")
@@ -47,6 +63,8 @@ def decide(
         )
     if (age := (now - champion.searched_at).days) > settings.max_age_days:
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
+    if alarm is not None and alarm.raised_at >= champion.searched_at:
+        return Decision("search", f"alarm: {alarm.reason}")
     if champion.degraded and champion.trained_at != now:  # next time: the same run again is to change nothing
         return Decision("search", f"degraded: {champion.degraded}")
     if champion.data_sha256 != data_sha256:

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from brain.core.table_settings import RetentionSettings
     from brain.lake.lake import Lake
     from brain.learning.candidate import TrainingResult
+    from brain.learning.policy import Alarm
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
     from brain.source.connect import Source
     from brain.store.models import ModelStore
+    from brain.warehouse.alarms import Feed
+    from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
+    from brain.warehouse.views import View
 
 T = TypeVar("T")
 SHARED = "shared"  # lake folder for what all chunks of a run share: shared/<day>/<name>
@@ -141,6 +145,27 @@ class Run:
         newest = newest_published(self.settings.warehouse_url, self.use_case.name, self.use_case.tables)
         return newest is not None and self.moment.at < newest
 
+    def alarm(self, key: ModelKey) -> Alarm | None:
+        """The last alarm that live outcomes have raised against a model, by itself or with all others of its target."""
+        from brain.warehouse.alarms import EVERY, Feed
+        from brain.warehouse.ledger_statements import ALL
+
+        feeds = [Feed(entity, target) for entity in (key.entity, EVERY) for target in (key.target, ALL)]
+        raised = filter(None, map(self.alarms.get, feeds))
+        return max(raised, key=lambda alarm: alarm.raised_at, default=None)
+
+    @cached_property
+    def alarms(self) -> Mapping[Feed, Alarm]:
+        """The last alarm of each feed before the run's moment; targets are those of models, or all."""
+        from brain.warehouse.alarms import Feed, last_alarms
+        from brain.warehouse.ledger_statements import ALL
+
+        found = last_alarms(self.settings.warehouse_url, self.use_case.name, self.moment)
+        return {
+            Feed(feed.entity, ALL if feed.target == ALL else self.use_case.target(feed.target)): alarm
+            for feed, alarm in found.items()
+        }
+
     @property
     def progress(self) -> ProgressLog:
         return ProgressLog.of(self.settings.home, self.moment)
@@ -162,6 +187,8 @@ class UseCase(Protocol):
         example: A section of it, whose tables docs/tables.md describes.
         space: The lake folder of its snapshots.
         tables: What it publishes.
+        ledgers: Which of that is scored once it has come true, and how; empty where nothing is.
+        views: What people ask of the ledgers; made anew by the next evaluation where they have changed.
         overview: Shown after a run.
     """
 
@@ -171,6 +198,8 @@ class UseCase(Protocol):
     example: Section
     space: str
     tables: tuple[PublishedTable, ...]
+    ledgers: tuple[Ledger, ...]
+    views: tuple[View, ...]
     overview: Overview
 
     def discover(self, section: Any, source: Source) -> Section:
@@ -223,5 +252,15 @@ class UseCase(Protocol):
     def row_key(self, key: ModelKey) -> Mapping[str, Any]:
         """The reverse of `model_key`: the key columns of the row behind which a model stands."""
 
-    def outcomes(self, run: Run) -> pd.DataFrame:
-        """What came true of the rows in its history: their keys and an ``outcome``, for those whose day has come."""
+    def outcomes(self, run: Run, ledger: Ledger, since: pd.DataFrame) -> pd.DataFrame:
+        """What came true of a ledger's rows, by what is known at the run's moment.
+
+        Args:
+            since: A row a key of the ledger's table, with the oldest day that is asked for. Keys that the catalogue no
+                longer has are among them.
+
+        Returns:
+            A row for every row of data since then whose outcome is known, and for the last row before it: key, day,
+            ``outcome``, ``known_at`` (the day of the row by which it was known) and the columns of `Ledger.realised`.
+            Days that were never published are left out by the ledger itself.
+        """

@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 from brain.usecases import USE_CASES
+from brain.warehouse.alarms import ALARMS, WATCH
 from brain.warehouse.docs import describe
+from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
+from brain.warehouse.pools import POOLS
+from brain.warehouse.views import describe_view
 
 HEAD = """# The tables in the warehouse
 
@@ -27,7 +31,11 @@ def render() -> str:
     for name, use_case in USE_CASES.items():
         parts += [f"# {name}", *map(describe, use_case.tables)]
         parts += map(describe, use_case.derived(use_case.example))
-    return "\n\n".join([*parts, "# All use cases", describe(EXTRACTION_RUNS)]) + "\n"
+        parts += [describe(ledger.layout) for ledger in use_case.ledgers]
+        parts += map(describe_view, use_case.views)
+        parts += [describe(ledger.blocks) for ledger in use_case.ledgers]
+    shared = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, POOLS, WATCH)
+    return "\n\n".join([*parts, "# All use cases", *map(describe, shared)]) + "\n"
 
 
 if __name__ == "__main__":

@@ -35,6 +35,10 @@ SELECT jsonb_build_object(
     'name', relname,
     'comment', obj_description(relation.oid, 'pg_class'),
     'options', coalesce(to_jsonb(reloptions), '[]'),
+    'parted_by', pg_get_partkeydef(relation.oid),
+    'parts', coalesce((
+        SELECT jsonb_agg(jsonb_build_array(part.relname, pg_get_expr(part.relpartbound, part.oid)) ORDER BY part.oid)
+        FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid WHERE inhparent = relation.oid), '[]'),
     'readable', coalesce((
         SELECT has_table_privilege(rolname, relation.oid, 'SELECT') FROM pg_roles WHERE rolname = %s), false),
     'columns', (
@@ -72,6 +76,8 @@ class TableCopy(BaseModel):
         options: Storage parameters, as ``name=value``.
         readable: Whether the reader role may read it.
         constraints: Name and definition of its keys and limits.
+        parted_by: How its rows are kept apart, as PostgreSQL writes it; None if they are not.
+        parts: Name and bounds of its parts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +88,8 @@ class TableCopy(BaseModel):
     readable: bool
     columns: tuple[ColumnCopy, ...]
     constraints: tuple[tuple[str, str], ...]
+    parted_by: str | None = None
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 def hold_writers(cursor: Cursor) -> None:
@@ -196,7 +204,12 @@ def make(cursor: Cursor, table: TableCopy, rows: IO[bytes]) -> int:
     name = sql.Identifier(table.name)
     options = sql.SQL(f" WITH ({', '.join(table.options)})" if table.options else "")
     columns = COMMA.join(map(_definition, table.columns))
+    if table.parted_by is not None:
+        options = sql.SQL(" PARTITION BY ") + sql.SQL(table.parted_by)
     cursor.execute(sql.SQL("CREATE TABLE {} ({}){}").format(name, columns, options))
+    for part, bounds in table.parts:
+        made = sql.SQL("CREATE TABLE {} PARTITION OF {} {}")
+        cursor.execute(made.format(sql.Identifier(part), name, sql.SQL(bounds)))
     cursor.execute(AS_WRITTEN)
     cursor.copy_expert(sql.SQL("COPY {} ({}) FROM STDIN").format(name, _columns(table)), rows)
     count = int(cursor.rowcount)

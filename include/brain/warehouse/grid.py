@@ -12,7 +12,7 @@ from brain.core.errors import PublishError
 from brain.warehouse.tables import REASON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from brain.warehouse.tables import PublishedTable
 
@@ -51,6 +51,18 @@ def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.Da
             table, f"{len(unknown)} rows that are not expected: {_named(unknown)}", f"no other than the {len(wanted)}"
         )
     return _filled_in(table, rows, keys, expected, wanted)
+
+
+def tell_refused(
+    tables: Iterable[pd.DataFrame], refused: Mapping[str, object], unit_of: Callable[[Mapping[str, Any]], str]
+) -> None:
+    """Give the rows that were not scored because their unit's staged rows were refused that reason, in place."""
+    for frame in tables if refused else ():
+        for place in frame.index[frame[REASON] == UNSCORED]:
+            (row,) = frame.loc[[place]].to_dict("records")
+            unit = unit_of({str(name): value for name, value in row.items()})
+            if unit in refused:
+                frame.loc[place, REASON] = str(refused[unit])
 
 
 def _filled_in(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from psycopg2.errors import InsufficientPrivilege
 from brain.core.errors import PublishError
 from brain.warehouse import fence, statements
 from brain.warehouse.connection import transaction
+from brain.warehouse.filling import fill, prepare
 from brain.warehouse.tables import STAGED
 from brain.warehouse.upgrade import upgrade
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
+    from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, Layout, PublishedTable
 
 
@@ -62,11 +64,13 @@ class Publication:
     Args:
         tables: By name of the table.
         behind: The newest moment published, if that is a newer one: then only histories were added to.
+        noted: Rows that the ledgers did not have.
     """
 
     published_at: datetime
     tables: Mapping[str, TableCounts]
     behind: datetime | None = None
+    noted: int = 0
 
     @property
     def fresh(self) -> int:
@@ -82,7 +86,12 @@ class Publication:
 
 
 def publish(
-    url: SecretStr, use_case: str, tables: Sequence[TableRows], derived: Sequence[DerivedTable], moment: Moment
+    url: SecretStr,
+    use_case: str,
+    tables: Sequence[TableRows],
+    derived: Sequence[DerivedTable],
+    moment: Moment,
+    ledgers: Sequence[Ledger] = (),
 ) -> Publication:
     """Replace what readers see of the tables of one use case, in one transaction.
 
@@ -95,6 +104,7 @@ def publish(
             not among them goes.
         derived: Filled from `tables` at the end.
         moment: A rerun of the newest one gives the same rows.
+        ledgers: Note what was not published before, in the same transaction.
 
     Raises:
         PublishError: The rows break what their table declares, or the warehouse's table cannot be brought to what this
@@ -104,9 +114,15 @@ def publish(
     for given in tables:
         _require_whole(given)
     with explained():
-        undeclared = upgrade(url, use_case, layouts_of([given.table for given in tables], derived))
+        layouts = layouts_of([given.table for given in tables], derived)
+        undeclared = upgrade(url, use_case, [*layouts, *(ledger.layout for ledger in ledgers)])
         with transaction(url) as connection, connection.cursor() as cursor:
-            return _publish(cursor, use_case, tables, derived, undeclared, moment)
+            fence.hold(cursor, use_case)
+            for ledger in ledgers:
+                prepare(cursor, ledger)
+            publication = _publish(cursor, use_case, tables, derived, undeclared, moment)
+            noted = [fill(cursor, ledger, moment, is_past=publication.behind is not None) for ledger in ledgers]
+            return replace(publication, noted=sum(noted))
 
 
 def _publish(

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from brain.core.errors import QueryRefused
 from brain.warehouse.connection import transaction
+from brain.warehouse.ledger import KNOWN_AT, OUTCOME
 from brain.warehouse.statements import AND, COMMA, key_identifiers
 from brain.warehouse.tables import PUBLISHED_AT
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
-    import pandas as pd
     from pydantic import SecretStr
 
     from brain.core.settings import Settings
+    from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import ModelColumns, PublishedTable
 
 OPEN_CURSOR = """
@@ -99,19 +100,22 @@ def last_published(
     return dict(zip((column.name for column in history.columns), found[0], strict=True)) if found else None
 
 
-def history_of(url: SecretStr, table: PublishedTable) -> pd.DataFrame:
-    """Every row ever published of a table that keeps a history.
-
-    Raises:
-        QueryRefused: Nothing was published yet.
-    """
-    import pandas as pd
-
-    history = table.history_layout
-    assert history is not None, f"{table.name} keeps no history"
-    columns = COMMA.join(sql.Identifier(column.identifier) for column in history.columns)
-    query = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier(history.identifier))
-    return pd.DataFrame(ask(url, query).rows, columns=[column.name for column in history.columns])
+def resolved_rows(ledger: Ledger, last: int) -> tuple[sql.Composed, sql.Composed]:
+    """Queries for how many rows of a ledger are scored, and for the `last` of them by the day of their outcome."""
+    shown = [*ledger.key, *ledger.kept, OUTCOME, KNOWN_AT]
+    shown += [column.name for column in (*ledger.realised, *ledger.scoring.scores)]
+    table, known = sql.Identifier(ledger.layout.identifier), sql.SQL("WHERE outcome IS NOT NULL")
+    return (
+        sql.SQL("SELECT count(*) FROM {} {}").format(table, known),
+        sql.SQL("SELECT {} FROM {} {} ORDER BY {} DESC, {} LIMIT {}").format(
+            COMMA.join(map(sql.Identifier, shown)),
+            table,
+            known,
+            sql.Identifier(KNOWN_AT),
+            COMMA.join(map(sql.Identifier, ledger.key)),
+            sql.Literal(last),
+        ),
+    )
 
 
 def referenced_versions(

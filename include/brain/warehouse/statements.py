@@ -32,6 +32,8 @@ def key_identifiers(layout: Layout) -> list[sql.Identifier]:
 def create(layout: Layout) -> sql.Composed:
     """CREATE TABLE with types, limits and key; comments and rights come after it."""
     room = sql.SQL(f" WITH ({ROOM})" if layout.rewritten else "")
+    if layout.partitioned_by is not None:
+        room = sql.SQL(" PARTITION BY RANGE ({})").format(sql.Identifier(layout.partitioned_by))
     return sql.SQL("CREATE TABLE {} ({}){}").format(sql.Identifier(layout.identifier), _body(layout), room)
 
 

@@ -77,6 +77,7 @@ class Layout:
         filled: Names of the columns that are never empty, besides the key.
         rewritten: Every row is replaced by each publication: pages are left part empty for it, so that what readers
             have to pass does not grow.
+        partitioned_by: Name of the column of days by whose year its rows are kept apart; None keeps them together.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Layout:
     columns: tuple[Column, ...]
     filled: frozenset[str] = frozenset()
     rewritten: bool = False
+    partitioned_by: str | None = None
 
     def __post_init__(self) -> None:
         names = [column.identifier for column in self.columns]

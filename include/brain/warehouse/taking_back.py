@@ -8,6 +8,7 @@ from psycopg2 import sql
 
 from brain.warehouse import fence
 from brain.warehouse.connection import transaction
+from brain.warehouse.evaluation import layouts_of_ledgers, take_back_scores
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.publish import derive, explained, layouts_of
 from brain.warehouse.statements import COMMA, create_temporary, identifiers, key_identifiers
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
+    from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, Layout, PublishedTable
 
 _COUNT_EXTRACTIONS = "SELECT count(*) FROM extraction_runs WHERE use_case = %s AND interval_end > %s"
@@ -35,18 +37,24 @@ def publications_after(url: SecretStr, use_case: str, tables: Sequence[Published
 
 
 def take_back(
-    url: SecretStr, use_case: str, tables: Sequence[PublishedTable], derived: Sequence[DerivedTable], after: Moment
+    url: SecretStr,
+    use_case: str,
+    tables: Sequence[PublishedTable],
+    derived: Sequence[DerivedTable],
+    after: Moment,
+    ledgers: Sequence[Ledger] = (),
 ) -> int:
     """Remove what was published for moments later than `after`, in one transaction.
 
     In its place comes the last row of the history that is not later, marked as stale, and the tables may be published
-    for moments after `after` again. A table without a history has no rows until then where they were later.
+    for moments after `after` again. A table without a history has no rows until then where they were later. The ledgers
+    forget what was noted later, and what was scored later is open again.
 
     Returns:
         How many published rows were later.
     """
     with explained():
-        undeclared = upgrade(url, use_case, layouts_of(tables, derived))
+        undeclared = upgrade(url, use_case, [*layouts_of(tables, derived), *layouts_of_ledgers(ledgers)])
         with transaction(url) as connection, connection.cursor() as cursor:
             fence.hold(cursor, use_case)
             later = sum(_take_back(cursor, table, after) for table in tables)
@@ -54,6 +62,8 @@ def take_back(
                 cursor.execute(create_temporary(table.staging))
                 derive(cursor, table, undeclared[table.name])
             fence.set_back(cursor, use_case, tables)
+            for ledger in ledgers:
+                take_back_scores(cursor, use_case, ledger, after)
             return later
 
 

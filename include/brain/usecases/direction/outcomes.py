@@ -1,53 +1,121 @@
-"""The verb `outcomes` of direction: whether Close was not lower, for every published number whose day has come."""
+"""The verb `outcomes` of direction: whether Close was not lower so many rows later, counted in the asset's own rows."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.usecases.direction.names import DATE, SPACE, target_name
-from brain.usecases.direction.tables import PROBABILITY_DETAILS
+from brain.core.errors import SourceTableError
+from brain.usecases.direction.ledger import PROBABILITY_LEDGER, REALISED_RETURN
+from brain.usecases.direction.names import CLOSE, DATE, SPACE
+from brain.warehouse.ledger import KNOWN_AT, OUTCOME
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from brain.lake.snapshot import Snapshot
     from brain.usecases.protocol import Run
 
-SHOWN = ("asset", "horizon", "as_of", "published_at", "probability", "base_rate")
+    Days = NDArray[np.datetime64]
+    Values = NDArray[np.float64]
+    _Known = tuple[Days, NDArray[np.int64], Days, Values]
+
+log = logging.getLogger(__name__)
+
+_NONE = (np.array([], "datetime64[D]"), np.array([], np.int64), np.array([], "datetime64[D]"), np.array([]))
+COLUMNS = (*PROBABILITY_LEDGER.key, OUTCOME, KNOWN_AT, REALISED_RETURN)
 
 
-def outcomes(run: Run) -> pd.DataFrame:
-    """Every number in the history that can be scored by the run's moment.
+def outcomes(run: Run, since: pd.DataFrame) -> pd.DataFrame:
+    """Every outcome known at the run's moment, of each asset and horizon from the row before `since` on.
+
+    A day without a usable Close has none, nor has the one that it would decide.
+
+    Args:
+        since: asset, horizon and as_of.
 
     Returns:
-        A row each: `SHOWN`, and ``outcome``, 1 where Close was not lower after so many rows, else 0.
+        The columns `COLUMNS`; ``as_of`` and ``known_at`` are dates.
     """
+    cells: list[tuple[str, int]] = []
+    known: list[_Known] = []
+    for asset, rows in since.groupby("asset"):
+        days, closes = _closes(run, str(asset))
+        for horizon, first in zip(rows["horizon"], rows["as_of"], strict=True):
+            at = max(int(np.searchsorted(days, np.datetime64(first))) - 1, 0)
+            cells.append((str(asset), int(horizon)))
+            known.append(_known(int(horizon), days[at:], closes[at:]))
+    return _frame(cells, known)
+
+
+def _frame(cells: Sequence[tuple[str, int]], known: Sequence[_Known]) -> pd.DataFrame:
+    """All cells in one frame: thousands of small ones would take most of the time."""
     import pandas as pd
 
-    from brain.warehouse.read import history_of
-
-    history = history_of(run.settings.warehouse_url, PROBABILITY_DETAILS)[list(SHOWN)]
-    known = [_known(run, str(asset), sorted(set(rows["horizon"]))) for asset, rows in history.groupby("asset")]
-    found = pd.concat(known) if known else pd.DataFrame(columns=["asset", "horizon", "as_of", "outcome"])
-    return history.merge(found, on=["asset", "horizon", "as_of"])
-
-
-def _known(run: Run, asset: str, horizons: list[int]) -> pd.DataFrame:
-    """What is known of an asset's returns: asset, horizon, as_of and outcome."""
-    import pandas as pd
-
-    snapshot = run.lake.as_of(SPACE, asset, run.moment)
-    targets = {target_name(horizon): horizon for horizon in horizons}
-    columns = [name for name in targets if snapshot and name in snapshot.columns]
-    if snapshot is None or not columns:
-        return pd.DataFrame(columns=["asset", "horizon", "as_of", "outcome"])
-    returns = run.lake.read(snapshot, columns).melt(DATE, var_name="target", value_name="return").dropna()
+    counts = [len(days) for days, *_ in known]
+    assets, horizons = np.array([asset for asset, _ in cells], object), np.array([h for _, h in cells], np.int64)
+    days, outcome, later, realised = (np.concatenate(parts) for parts in zip(*known, strict=True)) if known else _NONE
     return pd.DataFrame(
         {
-            "asset": asset,
-            "horizon": returns["target"].map(targets).astype(np.int64),
-            "as_of": returns[DATE].dt.date,
-            "outcome": (returns["return"] >= 0).astype(np.int64),
-        }
+            "asset": pd.Series(np.repeat(assets, counts), dtype="str"),
+            "horizon": np.repeat(horizons, counts),
+            "as_of": days.astype("datetime64[s]"),
+            OUTCOME: outcome,
+            KNOWN_AT: later.astype("datetime64[s]"),
+            REALISED_RETURN: realised,
+        },
+        columns=list(COLUMNS),
     )
+
+
+def _known(horizon: int, days: Days, closes: Values) -> _Known:
+    """Of each row whose outcome is known: its day, the outcome, the day of the row by which, and the return."""
+    now, later = closes[:-horizon], closes[horizon:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        realised = later / now - 1
+    usable = np.isfinite(realised) & (now > 0)
+    outcome = (later >= now)[usable].astype(np.int64)
+    return days[:-horizon][usable], outcome, days[horizon:][usable], realised[usable]
+
+
+def _closes(run: Run, asset: str) -> tuple[Days, Values]:
+    """Days and Close of an asset as known at the run's moment; of one that has left the catalogue, up to date, too."""
+    snapshot = run.lake.as_of(SPACE, asset, run.moment)
+    if snapshot is None or CLOSE not in snapshot.columns:
+        return np.array([], "datetime64[D]"), np.array([])
+    rows = run.lake.read(snapshot, [CLOSE])
+    days, closes = rows[DATE].to_numpy().astype("datetime64[D]"), rows[CLOSE].to_numpy()
+    if asset in run.section.names:
+        return days, closes
+    newer_days, newer = _newer(run, asset, snapshot)
+    return np.concatenate([days, newer_days]), np.concatenate([closes, newer])
+
+
+def _newer(run: Run, asset: str, snapshot: Snapshot) -> tuple[Days, Values]:
+    """What the source has of an asset after its last snapshot: nobody extracts one that has left the catalogue."""
+    from brain.source.connect import open_source
+
+    source = open_source(run.settings, run.source.schema_name)
+    try:
+        read = source.read(snapshot.source_tables[0], DATE, [CLOSE], since=snapshot.watermark, until=run.moment.day)
+        batches = [(batch.keys.astype("datetime64[D]"), batch.values[0]) for batch in read]
+    except SourceTableError as error:
+        log.warning("what came true of %s is known up to %s only: %s", asset, snapshot.watermark, error)
+        batches = []
+    finally:
+        source.close()
+    return _after(snapshot, batches)
+
+
+def _after(snapshot: Snapshot, batches: Sequence[tuple[Days, Values]]) -> tuple[Days, Values]:
+    """The rows of batches that are newer than the snapshot, each day once: nobody has checked them."""
+    days = np.concatenate([np.array([], "datetime64[D]"), *(keys for keys, _ in batches)])
+    values = np.concatenate([np.array([], np.float64), *(closes for _, closes in batches)])
+    days, first = np.unique(days, return_index=True)
+    newer = days > np.datetime64(snapshot.watermark)
+    return days[newer], values[first][newer]

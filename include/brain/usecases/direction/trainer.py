@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.learning.candidate import ChampionSummary, DataReference
     from brain.learning.fitting import Fitted
+    from brain.learning.policy import Alarm
     from brain.learning.search import SearchResult
     from brain.learning.settings import TrainingSettings
     from brain.usecases.direction.backtest import Backtest
@@ -70,6 +72,7 @@ def train_asset(
     moment: Moment,
     horizons: Sequence[int] | None = None,
     force: bool = False,
+    alarms: Mapping[int, Alarm] = MappingProxyType({}),
 ) -> list[TrainingResult]:
     """One result for each horizon, in the asset's order; a failure leaves the others untouched.
 
@@ -79,6 +82,7 @@ def train_asset(
         horizons: The ones to train; all of the asset's if None. The base rates are made from all of them either way;
             the slopes of the blends start from what the others that are trained now had shown.
         force: Search every model anew.
+        alarms: By horizon, what live outcomes say against the model.
     """
     chosen = [horizon for horizon in spec.horizons if horizons is None or horizon in horizons]
     try:
@@ -87,7 +91,9 @@ def train_asset(
         return [_failed(model_key(spec.name, horizon), error) for horizon in chosen]
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
     strengths = history.peers.strengths_by_row(list(dataset.labels), dataset.dates) if history.peers else {}
-    asset = _Asset(spec, dataset, BaseRates.of(dataset.labels, peers, strengths), history.data, moment.at, force)
+    asset = _Asset(
+        spec, dataset, BaseRates.of(dataset.labels, peers, strengths), history.data, moment.at, force, alarms
+    )
     with quiet_single_thread():
         found = [_train_model(asset, horizon, champions.get(horizon)) for horizon in chosen]
         backtests = [one.whole for one in found if isinstance(one, _Model) and one.whole]
@@ -104,6 +110,7 @@ class _Asset:
     data: DataReference
     at: datetime
     force: bool
+    alarms: Mapping[int, Alarm]
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,7 @@ def _train_model(asset: _Asset, horizon: int, champion: ChampionSummary | None) 
         now=asset.at,
         settings=asset.spec.training,
         force=asset.force,
+        alarm=asset.alarms.get(horizon),
     )
     if decision.action == "skip":
         return Skipped(key, decision)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import DataReference
 from brain.usecases.direction.column_leaks import corrected
-from brain.usecases.direction.names import CLOSE, SPACE, horizon_of, is_target
+from brain.usecases.direction.names import CLOSE, SPACE, horizon_of, is_target, model_key
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
 
@@ -52,6 +52,7 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
         moment=run.moment,
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
+        alarms={horizon: alarm for horizon in spec.horizons if (alarm := run.alarm(model_key(asset, horizon)))},
     )
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets, AssetSpec
+from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
+from brain.usecases.direction.views import VIEWS
 from brain.usecases.protocol import Input, Unit
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from brain.quality.result import GateResult
     from brain.source.connect import Source
     from brain.usecases.protocol import Run
+    from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
+    from brain.warehouse.views import View
 
 
 class Direction:
@@ -32,6 +36,8 @@ class Direction:
     example: Section = Assets(assets=(AssetSpec(name="GOLD", table="GOLD"),))
     space = SPACE
     tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
+    ledgers: tuple[Ledger, ...] = (PROBABILITY_LEDGER,)
+    views: tuple[View, ...] = VIEWS
     overview = OVERVIEW
 
     def discover(self, section: Any, source: Source) -> Section:
@@ -96,7 +102,7 @@ class Direction:
     def row_key(self, key: ModelKey) -> Mapping[str, Any]:
         return {"asset": key.entity, "horizon": horizon_of(key.target)}
 
-    def outcomes(self, run: Run) -> pd.DataFrame:
+    def outcomes(self, run: Run, ledger: Ledger, since: pd.DataFrame) -> pd.DataFrame:
         from brain.usecases.direction.outcomes import outcomes
 
-        return outcomes(run)
+        return outcomes(run, since)

@@ -1,0 +1,87 @@
+"""Commands on the ledgers: score what has come true, and look at it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brain.core.moment import entered
+from brain.display import PlainConsole, show_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brain.core.moment import Moment
+    from brain.usecases.protocol import Run
+    from brain.warehouse.evaluation import Evaluation
+    from brain.warehouse.read import Answer
+
+console = PlainConsole()
+SHOWN = ("accuracy", "skill", "calibration_slope", "pinball_loss", "interval_coverage", "alarms")
+
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        "--until", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Moment of the run, in UTC; now if omitted."
+    ),
+]
+UseCaseName = Annotated[str | None, typer.Option("--use-case", help="Only this use case.")]
+
+
+def evaluate(
+    until: Until = None,
+    full: Annotated[bool, typer.Option("--full", help="Look at every number again, not only at what is new.")] = False,
+    use_case: UseCaseName = None,
+) -> None:
+    """Score the published numbers that have come true, and say how good they were."""
+    from brain import steps
+
+    for run in _runs(until, use_case):
+        for found in steps.evaluate(run, full=full):
+            console.print(found.line(), highlight=False, soft_wrap=True)
+            if found.total.resolved:
+                show_answer(console, _lines(found))
+
+
+def outcomes(
+    last: Annotated[int, typer.Option("--last", min=1, help="How many numbers, the newest first.")] = 20,
+    use_case: UseCaseName = None,
+) -> None:
+    """Show what came true of the numbers published so far; `brain evaluate` finds out."""
+    from brain.warehouse.read import ask, resolved_rows
+
+    for run in _runs(None, use_case):
+        for ledger in run.use_case.ledgers:
+            counted, rows = resolved_rows(ledger, last)
+            ((number,),) = ask(run.settings.warehouse_url, counted).rows
+            console.print(f"{ledger.name}: {number} published numbers have come true or not", highlight=False)
+            if number:
+                show_answer(console, ask(run.settings.warehouse_url, rows))
+
+
+def _lines(found: Evaluation) -> Answer:
+    """What fits a terminal of the lines; `evaluation_runs` has them all."""
+    from brain.warehouse.read import Answer
+
+    measures = [name for name in SHOWN if found.total.measures.get(name) is not None]
+    rows = [
+        (line.target, line.due, line.resolved, line.pending, *(line.measures.get(name) for name in measures))
+        for line in found.lines
+    ]
+    return Answer(("target", "due", "scored", "open", *measures), rows)
+
+
+def _runs(until: datetime | None, use_case: str | None) -> Iterator[Run]:
+    from brain.core.settings import Settings
+    from brain.workspace import open_workspace
+
+    for run in open_workspace(Settings.load()).runs(_moment(until)):
+        if use_case in (None, run.use_case.name):
+            yield run
+
+
+def _moment(until: datetime | None) -> Moment:
+    now = datetime.now(UTC)
+    return entered(until.replace(tzinfo=UTC) if until else now, now)
