@@ -91,7 +91,9 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
 
 def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
     started = {name: dag["timetable"] for name, dag in bag["dags"].items() if dag["waits_for"]}
-    assert started == dict.fromkeys(("train_models", "publish_probabilities"), "PartitionedAssetTimetable")
+    assert started == dict.fromkeys(
+        ("train_models", "publish_probabilities", "evaluate_probabilities"), "PartitionedAssetTimetable"
+    )
 
 
 def test_every_dag_is_documented_tagged_and_never_catches_up(bag: dict[str, Any]) -> None:
