@@ -8,6 +8,13 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 
+class _LikeDatetime(type):
+    """Every time is one of the class in whose place another one stands."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, datetime)
+
+
 def skew(seconds: float) -> None:
     """Move the wall clock of this process, also where a module has already taken `datetime` as its own."""
     if not seconds:
@@ -16,7 +23,10 @@ def skew(seconds: float) -> None:
     setattr(time, "time", lambda: true() + seconds)  # noqa: B010 - mypy knows the function it replaces
     setattr(time, "time_ns", lambda: true_ns() + int(seconds * 1e9))  # noqa: B010
 
-    class Skewed(datetime):
+    class Skewed(datetime, metaclass=_LikeDatetime):
+        def __new__(cls, *parts: Any, **named: Any) -> Any:
+            return datetime(*parts, **named)  # noqa: DTZ001 - the caller says which zone
+
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Any:
             return datetime.now(tz) + timedelta(seconds=seconds)

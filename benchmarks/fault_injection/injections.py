@@ -141,6 +141,8 @@ def run_ahead(stage: Stage, task: Task) -> None:
 def run_twice(stage: Stage, task: Task) -> None:
     """The step runs twice at once, or beside `tidy`; now and then one of the two is killed."""
     other = stage.draw.choice((task, task, stage.task("tidy")))
+    if not stage.day:  # it refuses to tidy where nothing was published yet
+        other = task
     twins = [Child(task), Child(other)]
     killed = stage.draw.choice((None, None, *twins))
     stage.findings.fault("twins", f"{task.step} beside {other.step}")

@@ -20,7 +20,7 @@ CHUNKS = (("GOLD", "OIL"), ("SILVER",))
 HORIZONS = (5, 20)
 ROWS = 600
 SEED = 1  # of all worlds: they are told apart by their faults
-CORRECTED_ON = 1  # the day on which ten old rows of OIL turn out wrong
+CORRECTED_ON = 1  # the day on which some rows of OIL turn out wrong, recent ones: every extraction sees that
 CATALOGUE = """
 defaults:
   horizons: [5, 20]
@@ -56,7 +56,7 @@ def table(seed: int, place: int, day: int) -> pd.DataFrame:
     drift = 0.004 * np.sin(np.arange(len(noise)) / (7 + place))
     close = 100 * np.exp(np.cumsum(noise[:, 0] + drift))[:count]
     if place == 1 and day < CORRECTED_ON:
-        close[300:310] *= 1.001
+        close[ROWS - 12 : ROWS - 8] *= 1.001
     frame = pd.DataFrame({"Date": pd.bdate_range(_FIRST, periods=count).date, "Close": close})
     frame["trend"], frame["noise"] = drift[:count] + noise[:count, 1] / 10, noise[:count, 1]
     for horizon in HORIZONS:
