@@ -9,7 +9,7 @@ import sys
 LOOPBACK = "127.0.0.1"
 # Below Linux's ephemeral range (32768 up), so that an outgoing connection cannot sit on a remembered port.
 RANGE = range(15_000, 30_000)
-_CLAIMED: dict[int, socket.socket] = {}
+_CLAIMED: dict[int, int] = {}  # open file descriptors
 
 
 def is_free(port: int) -> bool:
@@ -36,7 +36,7 @@ def claim(port: int) -> bool:
     except OSError:
         name.close()
         return False
-    _CLAIMED[port] = name
+    _CLAIMED[port] = name.detach()
     return True
 
 
