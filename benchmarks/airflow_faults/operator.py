@@ -15,6 +15,7 @@ from local.chain import DAGS
 
 POLL_SECONDS = 0.5
 PAGE = 100
+BACKFILL_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,16 @@ class Operator(AirflowClient):
     def backfill(self, first: datetime, last: datetime) -> None:
         """Extract every day from `first` to `last`, one after the other."""
         body = {"dag_id": DAGS[0], "from_date": first.isoformat(), "to_date": last.isoformat(), "max_active_runs": 1}
-        self._send("POST", "/api/v2/backfills", body)
+        deadline = time.monotonic() + BACKFILL_SECONDS
+        while True:
+            try:
+                self._send("POST", "/api/v2/backfills", body)
+            except EmbeddedServerError as error:  # the one before is noticed to have ended a while later
+                if "HTTP 409" not in error.found or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
 
     def clear(self, dag_id: str, run_id: str) -> None:
         """Let every task of a run that has ended run again."""

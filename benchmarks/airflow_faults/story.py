@@ -55,15 +55,17 @@ def play(machine: Machine, days: int, rounds: int = 1, seed: int = 0) -> Story:
         f"the first day failed in {machine.home}"
     )
     backfilled = [machine.moment(ago) for ago in range(days + 1, 1, -1)]
-    machine.operator.backfill(backfilled[0], backfilled[-1])
-    for _ in range(rounds):
-        _fault_each(machine, story)
-        _let_publish(machine, chance.randrange(1, 3))
-        faults.kill_scheduler(machine)
-        story.schedulers += 1
-        faults.restart(machine)
-    patience = days * DAY_SECONDS + rounds * 4 * FAULT_SECONDS
-    machine.operator.await_quiet(patience, 1 + days)
+    published = 1
+    for part in _parts(backfilled, max(rounds, 1)):
+        machine.operator.backfill(part[0], part[-1])
+        if rounds:
+            _fault_each(machine, story)
+            _let_publish(machine, chance.randrange(1, 3))
+            faults.kill_scheduler(machine)
+            story.schedulers += 1
+            faults.restart(machine)
+        published += len(part)
+        machine.operator.await_quiet(len(part) * DAY_SECONDS + 4 * FAULT_SECONDS, published)
     twice = [backfilled[-1] + LATER, machine.moment(1)]
     for moment in twice:
         machine.operator.trigger(EXTRACT, moment)
@@ -75,6 +77,12 @@ def play(machine: Machine, days: int, rounds: int = 1, seed: int = 0) -> Story:
     story.moments = [first, *backfilled, *twice]
     story.trained = [run.moment for run in machine.operator.runs(TRAIN) if run.moment]
     return story
+
+
+def _parts(moments: list[datetime], count: int) -> list[list[datetime]]:
+    """Moments in `count` parts, each with days of its own to catch up while a fault of every kind comes."""
+    size = -(-len(moments) // count)
+    return [moments[start : start + size] for start in range(0, len(moments), size)]
 
 
 def _fault_each(machine: Machine, story: Story) -> None:
