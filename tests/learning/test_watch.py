@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
@@ -9,13 +11,16 @@ from scipy.stats import norm
 
 from brain.learning.watch import BETS, LIMIT, WEIGHTS, YEAR, Outcomes, Wealth, bet, grouped
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 START = np.datetime64("2024-01-01", "us")
 DAY = np.timedelta64(1, "D")
 
 
 def first_alarms(
     *, feeds: int, rows: int, days: int, wrong: str = "", span: int = 1, together: float = 0.0, seed: int = 0
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """The day on which each feed raised its first alarm; infinite if it never did.
 
     Outcomes are signs of sums over `span` days, so those of neighbouring days overlap; `together` is the correlation of

@@ -24,6 +24,7 @@ from brain.source.connect import Source
 from brain.usecases.protocol import Input, Overview, Run, Unit
 from brain.warehouse.ledger import Ledger, Quantiles
 from brain.warehouse.tables import Column, DerivedTable, History, ModelColumns, PublishedTable
+from brain.warehouse.views import View
 
 FEATURES = ("visitors", "temperature")
 TARGET = "next_hour"
@@ -77,7 +78,7 @@ class Visits:
     space = "visits"
     tables: tuple[PublishedTable, ...] = (FORECASTS,)
     ledgers: tuple[Ledger, ...] = (FORECAST_LEDGER,)
-    views = ()
+    views: tuple[View, ...] = ()
     overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")
 
     def discover(self, section: Shops, source: Source) -> Shops:

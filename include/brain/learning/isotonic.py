@@ -46,10 +46,8 @@ class Said:
         """Those of all parts together."""
         probability = np.concatenate([np.empty(0), *(part.probability for part in parts)])
         different, place = np.unique(probability, return_inverse=True)
-        count, happened = (
-            np.bincount(place, np.concatenate([np.empty(0), *values]), minlength=len(different))
-            for values in ((part.count for part in parts), (part.happened for part in parts))
-        )
+        weights = (np.concatenate([np.empty(0), *values]) for values in _weights(parts))
+        count, happened = (np.bincount(place, values, len(different)).astype(np.float64) for values in weights)
         return cls(different, count, happened)
 
 
@@ -74,6 +72,10 @@ class Reliability:
     miscalibration: float
     discrimination: float
     uncertainty: float
+
+
+def _weights(parts: list[Said]) -> tuple[list[Values], list[Values]]:
+    return [part.count for part in parts], [part.happened for part in parts]
 
 
 def reliability(given: Said) -> Reliability:

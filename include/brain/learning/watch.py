@@ -105,7 +105,8 @@ class Wealth:
 
     @property
     def total(self) -> Values:
-        return self.bets @ WEIGHTS
+        found: Values = self.bets @ WEIGHTS
+        return found
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def _scored(cursor: Cursor, ledger: Ledger, scoring: Binary, moment: Moment) -> 
         **dict.fromkeys(("as_of", "known"), pa.int64()),
         **dict.fromkeys(("said", "base", "outcome"), pa.float64()),
     }
-    frame = copy_out(cursor, query, types).to_pandas()
+    frame: pd.DataFrame = copy_out(cursor, query, types).to_pandas()
     return frame.assign(**{name: frame[name].astype("datetime64[us]") for name in ("as_of", "known")})
 
 

@@ -52,7 +52,7 @@ def said(number: int) -> pd.DataFrame:
     frame["has_skill"] = frame["asset"] == "GOLD"
     frame["base_rate"] = 0.55
     frame["probability"] = np.where(frame["has_skill"], random.uniform(0.3, 0.8, len(frame)), 0.55)
-    values = {"as_of": FIRST + timedelta(days=number), "model_version": 1, "data_sha256": "0" * 64}
+    values: dict[str, Any] = {"as_of": FIRST + timedelta(days=number), "model_version": 1, "data_sha256": "0" * 64}
     return frame.assign(**values, skill=0.01, trained_at=moment(0).at.isoformat(), left_out=None, reason=None)
 
 
@@ -135,10 +135,10 @@ def test_scores_are_what_independent_judges_say(filled: Settings) -> None:
 
 def test_the_scorecard_is_what_the_ledger_says(filled: Settings) -> None:
     rows = ledger(filled)
-    card = told(filled, "SELECT * FROM model_scorecard ORDER BY asset, horizon").set_index(["asset", "horizon"])
-    assert list(card.index) == [(asset, horizon) for asset in ASSETS for horizon in HORIZONS]
-    for cell, own in rows.groupby(["asset", "horizon"]):
-        line: Any = card.loc[cell]
+    card = told(filled, "SELECT * FROM model_scorecard ORDER BY asset, horizon")
+    assert len(card) == len(ASSETS) * len(HORIZONS)
+    for line in card.to_dict("records"):
+        own = rows[(rows["asset"] == line["asset"]) & (rows["horizon"] == line["horizon"])]
         assert line["resolved"] == len(own)
         assert line["hit_rate"] == pytest.approx(((own["probability"] >= 0.5) == (own["outcome"] == 1)).mean())
         assert line["skill"] == pytest.approx(1 - own["log_loss"].sum() / own["base_log_loss"].sum(), abs=1e-12)
@@ -185,7 +185,7 @@ def test_best_and_worst_calls_come_with_the_command_that_replays_them(filled: Se
     assert calls["gain"].max() == pytest.approx(gain.max())
     assert calls["gain"].min() == pytest.approx(gain.min())
     assert calls.groupby("call").size().to_dict() == {"best": 20, "worst": 20}
-    best = rows.loc[gain.idxmax()]
+    best = rows.iloc[int(gain.to_numpy().argmax())]
     assert f'brain replay "GOLD" {best["horizon"]} --as-of {best["as_of"]}' in set(calls["replay"])
 
 
@@ -196,7 +196,7 @@ def test_reliability_is_shown_by_horizon_and_over_all(filled: Settings) -> None:
     assert found[found["horizon"].isna()]["brier"].iloc[0] == pytest.approx(rows["brier"].mean(), abs=1e-12)
 
 
-QUESTIONS = re.findall(r"-- (.+)\n((?:(?!-- |```).+\n)+)", (ROOT / "docs" / "ledger.md").read_text())
+QUESTIONS = re.findall(r"^-- (.+)\n((?:(?!-- |```).+\n)+)", (ROOT / "docs" / "ledger.md").read_text(), re.M)
 
 
 @pytest.mark.parametrize(("question", "query"), QUESTIONS, ids=[question for question, _ in QUESTIONS])

@@ -59,7 +59,7 @@ def _frame(cells: Sequence[tuple[str, int]], known: Sequence[_Known]) -> pd.Data
 
     counts = [len(days) for days, *_ in known]
     assets, horizons = np.array([asset for asset, _ in cells], object), np.array([h for _, h in cells], np.int64)
-    days, outcome, later, realised = (np.concatenate(parts) for parts in zip(*known, strict=True)) if known else _NONE
+    days, outcome, later, realised = (np.concatenate(parts) for parts in zip(_NONE, *known, strict=True))
     return pd.DataFrame(
         {
             "asset": pd.Series(np.repeat(assets, counts), dtype="str"),
