@@ -235,7 +235,7 @@ def environment(connections: dict[str, str], workspace: Workspace, home: Path) -
     return {**os.environ, **connections, **given}
 
 
-@pytest.mark.parametrize("command", ["extract", "train", "score", "publish", "run", "outcomes", "tidy"])
+@pytest.mark.parametrize("command", ["extract", "train", "score", "publish", "run", "evaluate", "tidy"])
 def test_every_command_refuses_a_moment_that_has_not_come(environment: dict[str, str], command: str) -> None:
     tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
     done = CliRunner().invoke(app, [command, "--until", tomorrow], env=environment)

@@ -33,6 +33,7 @@ WITHOUT_RESULTS_FILE = {
     "docs/decisions/embedded-servers.md",
     "docs/decisions/patched-great-expectations.md",
     "docs/decisions/rooms-and-seam.md",
+    "docs/decisions/a-run-for-every-moment.md",
     "docs/decisions/arrow-over-copy.md",
     "docs/decisions/blend-toward-the-base-rate.md",
     "docs/decisions/chunks-not-tasks.md",

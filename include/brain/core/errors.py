@@ -10,7 +10,7 @@
     └── Terminal                  a retry cannot help; somebody has to act
         ├── SettingsError           a setting is missing or malformed
         ├── ExtraNotInstalled       an optional part of Brain is not installed
-        ├── MomentRefused           a run is asked for a moment beyond the clock
+        ├── MomentRefused           a run is asked for a moment that lies beyond the clock, or is none
         ├── CredentialsRejected     the server answers but refuses the login
         ├── ServerNotTrusted        the server answers but its certificate is not one that the settings accept
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line

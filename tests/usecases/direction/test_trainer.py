@@ -256,7 +256,7 @@ def test_a_refresh_that_loses_proven_skill_is_to_be_searched_anew(spec: Spec, da
     outcome = train_asset(newer, spec((1,)), {1: champion}, moment=NOW)[0]
     assert isinstance(outcome, Candidate)
     assert outcome.decision.action == "refresh"
-    assert outcome.degraded.startswith("v1 had proven skill; refitted, the interval of its skill begins at")
+    assert outcome.degraded.startswith("v1 had proven skill; refitted, its p-value is")
     assert not searched.degraded
 
 
