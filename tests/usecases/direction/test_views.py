@@ -258,9 +258,8 @@ def test_what_somebody_else_made_is_never_dropped(filled: Settings, case: str) -
         cursor.execute(f"DROP VIEW claims; {made}")
     try:
         for drop in (show, hide):
-            with pytest.raises(PublishError, match=said_of_it):
-                with transaction(filled.warehouse_url) as connection, connection.cursor() as cursor:
-                    drop(cursor, VIEWS)
+            with pytest.raises(PublishError, match=said_of_it), transaction(filled.warehouse_url) as connection:
+                drop(connection.cursor(), VIEWS)
         assert ask(filled.warehouse_url, "SELECT * FROM claims").rows == [(1,)]
     finally:
         kind = "TABLE" if case == "a table" else "VIEW"
