@@ -54,9 +54,7 @@ def main() -> None:
     env: Path = parser.parse_args().folder / ".env"
     found, rest = divide(decoded(env).lstrip("\ufeff").replace("\r\n", "\n") if env.exists() else "")
     text = settings((ROOT / ".env.example").read_text(), rest)
-    files = env.parent / next(
-        match[2] for line in text.splitlines() if (match := LINE.match(line)) and match[1] == FOLDER
-    )
+    files = env.parent / folder(text)
     told = [*move(found, files), *draw_missing(files), *derive(files)]
     write(env, text, 0o600)
     told.append(f"{env} and {files} are ready. Keep a copy: without the keys no model can be verified or read.")
@@ -69,7 +67,9 @@ def divide(text: str) -> tuple[dict[str, str], str]:
     for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+$", text), 1):
         match = LINE.match(line)
         if match and match[1] == match[1].upper() and match[1].lower() in (*DRAWN, *DERIVED):
-            if value := _unquoted(match[1], match[2], f"write its value into secrets/{match[1].lower()}"):
+            if value := _unquoted(
+                match[1], match[2], f"write its value into secrets/{match[1].lower()} and remove the line"
+            ):
                 found[match[1].lower()] = value
             continue
         if match and match[2][:1] in ("'", '"') and not QUOTED.fullmatch(match[2]):
@@ -84,12 +84,21 @@ def _unquoted(name: str, value: str, otherwise: str) -> str:
     """The value as compose reads it; what it would interpolate is left to a person, who is told what to do."""
     quoted = QUOTED.fullmatch(value)
     if value[:1] in ("'", '"') and not quoted:
-        sys.exit(f"{name} in .env has a quote that is not closed at the end: {otherwise} and remove the line.")
+        sys.exit(f"{name} in .env has a quote that is not closed at the end: {otherwise}.")
     plain = (quoted[1] or quoted[2] or "") if quoted else re.sub(r"(?:^|\s+)#.*$", "", value)
     literal = bool(quoted) and value.startswith("'")
     if "\r" in plain or (not literal and re.search(r"[$\\]", plain)):
-        sys.exit(f"{name} in .env holds $, \\ or a line break: {otherwise} and remove the line.")
+        sys.exit(f"{name} in .env holds $, \\ or a line break: {otherwise}.")
     return plain
+
+
+def folder(text: str) -> str:
+    """Where the text of an `.env` says that the secrets are, as compose reads it: the last line that says so counts."""
+    given = [match[2] for line in text.splitlines() if (match := LINE.match(line)) and match[1] == FOLDER]
+    value = _unquoted(FOLDER, given[-1], "write the path itself")
+    if not value or value.startswith("~"):
+        sys.exit(f"{FOLDER} in .env is {'empty' if not value else 'a path with ~'}: write the path, such as ./secrets.")
+    return value
 
 
 def move(found: dict[str, str], files: Path) -> list[str]:

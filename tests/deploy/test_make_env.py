@@ -109,6 +109,33 @@ def test_the_folder_may_be_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets").exists()
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'SECRETS_FOLDER="./of brain"',
+        "SECRETS_FOLDER='./of brain' # moved",
+        "export SECRETS_FOLDER = ./of brain # moved",
+        "SECRETS_FOLDER=./elsewhere\nSECRETS_FOLDER=./of brain",
+    ],
+)
+def test_the_folder_is_the_one_that_compose_reads(tmp_path: Path, lines: str) -> None:
+    (tmp_path / ".env").write_text(f"{lines}\n")
+    assert _run(tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "of brain"]
+
+
+@pytest.mark.parametrize(
+    "value", ["", "''", "# none", "~/secrets", "${HOME}/secrets", "'./secrets", '"$HOME"', "$HOME"]
+)
+def test_a_folder_that_is_not_clear_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / ".env").write_text(f"REDIS_PASSWORD=given\nSECRETS_FOLDER={value}\n")
+    done = _run(tmp_path)
+    assert done.returncode == 1
+    assert "SECRETS_FOLDER in .env" in done.stderr or "Line 2 of .env: a quote" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]
+    assert "REDIS_PASSWORD=given" in (tmp_path / ".env").read_text()
+
+
 @pytest.mark.parametrize("password", sorted(set(PASSWORDS.values())))
 def test_a_changed_password_enters_its_urls(tmp_path: Path, password: str) -> None:
     first = _make(tmp_path)
