@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +189,23 @@ def test_best_and_worst_calls_come_with_the_command_that_replays_them(filled: Se
     assert calls["gain"].min() == pytest.approx(gain.min())
     assert calls.groupby("call").size().to_dict() == {"best": 20, "worst": 20}
     best = rows.iloc[int(gain.to_numpy().argmax())]
-    assert f'brain replay "GOLD" {best["horizon"]} --as-of {best["as_of"]}' in set(calls["replay"])
+    assert f"brain replay 'GOLD' {best['horizon']} --as-of {best['as_of']}" in set(calls["replay"])
+
+
+def test_the_command_names_the_asset_in_one_word_of_a_shell_whatever_it_is_called(filled: Settings) -> None:
+    name = "$(touch x) `id` \"it's\" \\ ''; rm *"
+    with pytest.raises(_Undone), transaction(filled.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE probability_ledger SET asset = %s WHERE asset = 'GOLD'", (name,))
+        cursor.execute("SELECT DISTINCT split_part(replay, ' --as-of', 1) FROM best_and_worst_calls WHERE asset = %s"
+                       " AND horizon = 1", (name,))  # fmt: skip
+        ((command,),) = cursor.fetchall()
+        words = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True)
+        assert words.stdout.splitlines() == ["brain", "replay", name, "1"]
+        raise _Undone
+
+
+class _Undone(Exception):
+    """Takes back what a test has written."""
 
 
 def test_reliability_is_shown_by_horizon_and_over_all(filled: Settings) -> None:
