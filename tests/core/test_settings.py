@@ -200,6 +200,24 @@ def test_a_malformed_setting_is_named_and_not_shown(
     assert "hidden" not in shown
 
 
+@pytest.mark.parametrize("name", ["BRAIN_WAREHOUSE_URL", "BRAIN_READER_URL"])
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        *((f"{name}=hidden", f"{name} after the question mark") for name in ("options", "password", "host", "dsn")),
+        ("foo=hidden", 'libpq does not know .*"foo"'),
+        ("connection_factory=hidden", "libpq does not know"),
+        ("async=hidden", "libpq does not know"),
+        ("sslmode=hidden&sslmode=hidden2", "sslmode more than once"),
+    ],
+)
+def test_options_that_cannot_be_used_are_named(environ: dict[str, str], name: str, query: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason) as caught:
+        Settings.load({**environ, name: f"postgresql://u:p@h/db?{query}"})
+    assert caught.value.subject == name
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
 @pytest.mark.parametrize("url", ["postgresql://u:p@h/db", "postgresql+psycopg2://u:p@h:5433/db?sslmode=require"])
 def test_a_postgresql_url_may_name_its_driver_or_not(environ: dict[str, str], url: str) -> None:
     assert Settings.load({**environ, "BRAIN_WAREHOUSE_URL": url}).warehouse_url.get_secret_value() == url
