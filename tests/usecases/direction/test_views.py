@@ -285,6 +285,20 @@ def test_what_somebody_else_made_is_never_dropped(filled: Settings, case: str) -
             show(cursor, VIEWS)
 
 
+def test_scores_stay_where_a_view_cannot_be_made(filled: Settings) -> None:
+    with transaction(filled.warehouse_url) as connection:
+        connection.cursor().execute("DROP VIEW claims; CREATE VIEW claims AS SELECT 1 AS mine")
+    try:
+        with pytest.raises(PublishError, match="view claims"):
+            score(filled, DAYS + 1)
+        (last,) = ask(filled.warehouse_url, "SELECT max(interval_end) FROM evaluation_runs").rows
+        assert last == (moment(DAYS + 1).at,)
+    finally:
+        with transaction(filled.warehouse_url) as connection:
+            connection.cursor().execute("DROP VIEW claims")
+            show(connection.cursor(), VIEWS)
+
+
 def test_repair_does_not_stumble_over_the_views(filled: Settings) -> None:
     derived = [probabilities(HORIZONS)]
     take_back(filled.warehouse_url, "direction", [PROBABILITY_DETAILS], derived, moment(30), [PROBABILITY_LEDGER])
