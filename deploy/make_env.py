@@ -41,7 +41,10 @@ DERIVED = {
     "celery_broker_url": ("redis_password", "redis://:{}@redis:6379/0"),
 }
 PLAIN = re.compile(r"[A-Za-z0-9._~-]+")  # what needs no quoting in a URL
-LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Z_]+)[ \t]*=[ \t]*(.*?)[ \t]*\n?$")
+LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*?)[ \t]*\n?$")
+IGNORED = re.compile(r"\s*(?:#.*)?\s*")
+QUOTED = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")(?:[ \t]+#.*)?""")
+NAMED = re.compile(rf"(?<!\w)(?:{'|'.join((*DRAWN, *DERIVED)).upper()})(?!\w)")
 
 
 def main() -> None:
@@ -49,11 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write .env and the folder of secrets for docker compose.")
     parser.add_argument("--folder", type=Path, default=ROOT, help="where .env stands: beside docker-compose.yaml")
     env: Path = parser.parse_args().folder / ".env"
-    found, rest = divide(env.read_text() if env.exists() else "")
+    found, rest = divide(decoded(env).lstrip("\ufeff").replace("\r\n", "\n") if env.exists() else "")
     text = settings((ROOT / ".env.example").read_text(), rest)
-    files = env.parent / next(
-        match[2] for line in text.splitlines() if (match := LINE.match(line)) and match[1] == FOLDER
-    )
+    files = env.parent / folder(text)
     told = [*move(found, files), *draw_missing(files), *derive(files)]
     write(env, text, 0o600)
     told.append(f"{env} and {files} are ready. Keep a copy: without the keys no model can be verified or read.")
@@ -63,24 +64,41 @@ def main() -> None:
 def divide(text: str) -> tuple[dict[str, str], str]:
     """What an `.env` holds of secrets, by the names of their files, and its text without them."""
     found, rest = {}, []
-    for line in text.splitlines(keepends=True):
+    for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+$", text), 1):
         match = LINE.match(line)
-        if match and match[1].lower() in (*DRAWN, *DERIVED):
-            if value := _unquoted(*match.groups()):
+        if match and match[1] == match[1].upper() and match[1].lower() in (*DRAWN, *DERIVED):
+            if value := _unquoted(
+                match[1], match[2], f"write its value into secrets/{match[1].lower()} and remove the line"
+            ):
                 found[match[1].lower()] = value
-        else:
-            rest.append(line)
+            continue
+        if match and match[2][:1] in ("'", '"') and not QUOTED.fullmatch(match[2]):
+            sys.exit(f"Line {number} of .env: a quote that is not closed in it. Nothing changed.")
+        if not match and not IGNORED.fullmatch(line) and (named := NAMED.search(line)):
+            sys.exit(f"Line {number} of .env names {named[0]} otherwise than as NAME=value. Nothing changed.")
+        rest.append(line)
     return found, "".join(rest)
 
 
-def _unquoted(name: str, value: str) -> str:
-    """The value as compose reads it; what it would interpolate is left to a person."""
-    quoted = re.fullmatch(r"(['\"])(.*)\1(?:\s+#.*)?", value)
-    plain = quoted[2] if quoted else re.sub(r"(?:^|\s+)#.*$", "", value)
+def _unquoted(name: str, value: str, otherwise: str) -> str:
+    """The value as compose reads it; what it would interpolate is left to a person, who is told what to do."""
+    quoted = QUOTED.fullmatch(value)
+    if value[:1] in ("'", '"') and not quoted:
+        sys.exit(f"{name} in .env has a quote that is not closed at the end: {otherwise}.")
+    plain = (quoted[1] or quoted[2] or "") if quoted else re.sub(r"(?:^|\s+)#.*$", "", value)
     literal = bool(quoted) and value.startswith("'")
-    if not literal and re.search(r"[$\\]", plain):
-        sys.exit(f"{name} in .env holds $ or \\: write its value into secrets/{name.lower()} and remove the line.")
+    if "\r" in plain or (not literal and re.search(r"[$\\]", plain)):
+        sys.exit(f"{name} in .env holds $, \\ or a line break: {otherwise}.")
     return plain
+
+
+def folder(text: str) -> str:
+    """Where the text of an `.env` says that the secrets are, as compose reads it: the last line that says so counts."""
+    given = [match[2] for line in text.splitlines() if (match := LINE.match(line)) and match[1] == FOLDER]
+    value = _unquoted(FOLDER, given[-1], "write the path itself")
+    if not value or value.startswith("~"):
+        sys.exit(f"{FOLDER} in .env is {'empty' if not value else 'a path with ~'}: write the path, such as ./secrets.")
+    return value
 
 
 def move(found: dict[str, str], files: Path) -> list[str]:
@@ -130,7 +148,17 @@ def is_derived(name: str, value: str) -> bool:
 
 def read(path: Path) -> str | None:
     """What a file holds; an empty one counts as missing."""
-    return (path.read_text().rstrip("\r\n") or None) if path.exists() else None
+    return (decoded(path).rstrip("\r\n") or None) if path.exists() else None
+
+
+def decoded(path: Path) -> str:
+    """The text of a file."""
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}.")
+    except UnicodeDecodeError:
+        sys.exit(f"{path} is no UTF-8 text: save it as UTF-8, and run this again.")
 
 
 def settings(example: str, present: str) -> str:

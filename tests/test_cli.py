@@ -137,6 +137,14 @@ def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], dem
     assert card.output.split()[-1] == "2"
 
 
+@pytest.mark.parametrize("command", ["evaluate", "outcomes"])
+def test_a_use_case_that_is_not_there_is_refused_with_those_that_are(environment: dict[str, str], command: str) -> None:
+    done = brain(environment, command, "--use-case", "nope")
+    assert done.exit_code != 0
+    assert isinstance(done.exception, CatalogueError)
+    assert (done.exception.subject, done.exception.expected) == ("nope", "one of direction")
+
+
 def test_a_second_run_skips_every_model(environment: dict[str, str]) -> None:
     for step in (["extract"], ["train"], ["publish"], ["tidy"]):
         done = brain(environment, *step, "--until", "2018-06-29T22:00:00")

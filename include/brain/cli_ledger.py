@@ -77,9 +77,8 @@ def _runs(until: datetime | None, use_case: str | None) -> Iterator[Run]:
     from brain.core.settings import Settings
     from brain.workspace import open_workspace
 
-    for run in open_workspace(Settings.load()).runs(_moment(until)):
-        if use_case in (None, run.use_case.name):
-            yield run
+    workspace, moment = open_workspace(Settings.load()), _moment(until)
+    yield from [workspace.run(use_case, moment)] if use_case is not None else workspace.runs(moment)
 
 
 def _moment(until: datetime | None) -> Moment:

@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from brain.backup import inventory as inventories
 from brain.backup.restoring import check_backup, restore_backup
 from brain.backup.taking import take_backup
-from brain.core.errors import BackupError
+from brain.core.errors import BackupError, SettingsError
 from brain.core.signing import Signer
+from brain.core.signing_keys import new_pair
 from brain.lake.copying import copy_in
 from brain.lake.storage import open_storage
 from tests.backup.world import WEDNESDAY, Everything, World, everything
@@ -101,6 +102,19 @@ def test_every_key_that_signed_something_must_be_there(world: World, other: Worl
     with pytest.raises(BackupError, match="content signed with the keys") as error:
         restore_backup(only_new, tmp_path / "rotated")
     assert inventories.key_names([old])[0] in error.value.expected
+
+
+def test_a_public_half_among_the_keys_is_named_and_nothing_more(world: World, tmp_path: Path) -> None:
+    """It verifies what its private half has signed elsewhere: a backup needs no signature of it."""
+    private, public = (SecretStr(half) for half in new_pair())
+    signing = world.settings.model_copy(update={"signing_keys": (*world.settings.signing_keys, public)})
+    made = take_backup(signing, tmp_path / "kept", WEDNESDAY.at)
+    assert made.keys == inventories.key_names([*world.settings.signing_keys, private])
+    verifying = world.settings.model_copy(update={"signing_keys": (public, *world.settings.signing_keys)})
+    assert check_backup(verifying, tmp_path / "kept") == made
+    with pytest.raises(SettingsError, match="verifies and cannot sign"):
+        take_backup(verifying, tmp_path / "unsigned", WEDNESDAY.at)
+    assert not (tmp_path / "unsigned").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import traceback
 from typing import TYPE_CHECKING
@@ -78,11 +79,14 @@ FILED = [*ENVIRONMENT, "BRAIN_LAKE_URL", "BRAIN_STAGING_KEYS", "BRAIN_DEMO_URL"]
 
 
 @pytest.mark.parametrize("name", FILED)
+@pytest.mark.parametrize("beginning", ["", "\ufeff"])
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_a_secret_may_stand_in_a_file(environ: dict[str, str], tmp_path: Path, name: str, ending: str) -> None:
+def test_a_secret_may_stand_in_a_file(
+    environ: dict[str, str], tmp_path: Path, name: str, ending: str, beginning: str
+) -> None:
     value = environ.pop(name, "s3://key:hidden@bucket/lake")
     path = tmp_path / "secret"
-    path.write_text(value + ending, newline="")
+    path.write_text(beginning + value + ending, newline="", encoding="utf-8")
     given = {**environ, f"{name}_FILE": str(path)}
     assert brain_variables(given)[name] == value
     assert f"{name}_FILE" not in brain_variables(given)
@@ -115,6 +119,7 @@ USELESS = {  # what the file holds: what is said of it
     "empty": (b"\n", "0 lines"),
     "lines": (b"hidden-one\nhidden-two\n", "2 lines"),
     "no text": (b"hidden-\xff\xfe", "no text"),
+    "too much": (b"hidden-" * 150_000, "more than 1,048,576 bytes"),
     "malformed": (b"hidden-url", "not a MongoDB URL"),
 }
 
@@ -133,6 +138,15 @@ def test_a_file_of_no_use_is_named_and_not_shown(environ: dict[str, str], tmp_pa
     shown = "".join(traceback.format_exception(caught.value))
     assert "BRAIN_MONGO_URL" in str(caught.value)
     assert "hidden-" not in shown
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+def test_what_may_never_end_is_not_read(environ: dict[str, str], tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "pipe" if kind == "a pipe" else "/dev/zero"
+    given = {**environ, "BRAIN_MONGO_URL": "", "BRAIN_MONGO_URL_FILE": str(path)}
+    with pytest.raises(SettingsError, match=f"{path}: a pipe or a device"):
+        Settings.load(given)
 
 
 def test_a_secret_in_place_of_a_path_is_not_shown(environ: dict[str, str]) -> None:
@@ -184,6 +198,24 @@ def test_a_malformed_setting_is_named_and_not_shown(
     shown = "".join(traceback.format_exception(caught.value))
     assert caught.value.subject == name
     assert "hidden" not in shown
+
+
+@pytest.mark.parametrize("name", ["BRAIN_WAREHOUSE_URL", "BRAIN_READER_URL"])
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        *((f"{name}=hidden", f"{name} after the question mark") for name in ("options", "password", "host", "dsn")),
+        ("foo=hidden", 'libpq does not know .*"foo"'),
+        ("connection_factory=hidden", "libpq does not know"),
+        ("async=hidden", "libpq does not know"),
+        ("sslmode=hidden&sslmode=hidden2", "sslmode more than once"),
+    ],
+)
+def test_options_that_cannot_be_used_are_named(environ: dict[str, str], name: str, query: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason) as caught:
+        Settings.load({**environ, name: f"postgresql://u:p@h/db?{query}"})
+    assert caught.value.subject == name
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:p@h/db", "postgresql+psycopg2://u:p@h:5433/db?sslmode=require"])

@@ -109,6 +109,33 @@ def test_the_folder_may_be_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets").exists()
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'SECRETS_FOLDER="./of brain"',
+        "SECRETS_FOLDER='./of brain' # moved",
+        "export SECRETS_FOLDER = ./of brain # moved",
+        "SECRETS_FOLDER=./elsewhere\nSECRETS_FOLDER=./of brain",
+    ],
+)
+def test_the_folder_is_the_one_that_compose_reads(tmp_path: Path, lines: str) -> None:
+    (tmp_path / ".env").write_text(f"{lines}\n")
+    assert _run(tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "of brain"]
+
+
+@pytest.mark.parametrize(
+    "value", ["", "''", "# none", "~/secrets", "${HOME}/secrets", "'./secrets", '"$HOME"', "$HOME"]
+)
+def test_a_folder_that_is_not_clear_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / ".env").write_text(f"REDIS_PASSWORD=given\nSECRETS_FOLDER={value}\n")
+    done = _run(tmp_path)
+    assert done.returncode == 1
+    assert "SECRETS_FOLDER in .env" in done.stderr or "Line 2 of .env: a quote" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]
+    assert "REDIS_PASSWORD=given" in (tmp_path / ".env").read_text()
+
+
 @pytest.mark.parametrize("password", sorted(set(PASSWORDS.values())))
 def test_a_changed_password_enters_its_urls(tmp_path: Path, password: str) -> None:
     first = _make(tmp_path)
@@ -212,3 +239,54 @@ def test_what_is_not_clear_is_left_to_a_person(tmp_path: Path, line: str, told: 
     assert "another-one" not in done.stderr
     assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == before
     assert (tmp_path / ".env").read_text() == text
+
+
+UNCLEAR = {  # what an older file holds: what is said of it
+    "yaml": (b"REDIS_PASSWORD: hidden-one\n", "Line 1 of .env names REDIS_PASSWORD"),
+    "a name alone": (b"A=1\n\nREDIS_PASSWORD\n", "Line 3 of .env names REDIS_PASSWORD"),
+    "a word before": (b"set REDIS_PASSWORD=hidden-one\n", "Line 1 of .env names REDIS_PASSWORD"),
+    "lines": (b'REDIS_PASSWORD="hidden-one\nhidden-two"\n', "REDIS_PASSWORD in .env has a quote"),
+    "within lines": (b'A="1\nREDIS_PASSWORD=hidden-one"\n', "Line 1 of .env: a quote"),
+    "after a quote": (b"REDIS_PASSWORD='hidden'one\n", "REDIS_PASSWORD in .env has a quote"),
+    "latin-1": ("REDIS_PASSWORD=hidden-ä\n".encode("latin-1"), "is no UTF-8 text"),
+    "utf-16": ("REDIS_PASSWORD=hidden-one\n".encode("utf-16"), "is no UTF-8 text"),
+    "a line break of old": (b"REDIS_PASSWORD=hidden-one\rA=1\n", "REDIS_PASSWORD in .env holds"),
+}
+
+
+@pytest.mark.parametrize("case", UNCLEAR)
+def test_a_secret_that_is_not_understood_stops_before_one_is_drawn(tmp_path: Path, case: str) -> None:
+    content, said = UNCLEAR[case]
+    (tmp_path / ".env").write_bytes(content)
+    done = _run(tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "hidden" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / ".env").read_bytes() == content
+    assert not (tmp_path / "secrets").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfREDIS_PASSWORD=given\n",
+        b"REDIS_PASSWORD=given\r\nA=1\r\n",
+        b'# REDIS_PASSWORD: of old\nREDIS_PASSWORD="given" # "mine"\n',
+        b"REDIS_PASSWORD=of-old\nREDIS_PASSWORD=given",
+    ],
+)
+def test_a_secret_is_read_as_compose_has_read_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    assert _make(tmp_path)["redis_password"] == "given"
+    assert "REDIS_PASSWORD=" not in (tmp_path / ".env").read_text()
+
+
+def test_a_secret_of_no_text_is_told(tmp_path: Path) -> None:
+    _make(tmp_path)
+    (tmp_path / "secrets" / "redis_password").write_bytes(b"\xe4")
+    done = _run(tmp_path)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{tmp_path}/secrets/redis_password is no UTF-8 text: save it as UTF-8, and run this again.\n",
+    )

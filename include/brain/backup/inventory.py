@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from brain.backup.parts import Part, check, damaged, open_private
 from brain.core.errors import BackupError
 from brain.core.signing import Signer
+from brain.core.signing_keys import read_key
 from brain.warehouse.copying import TableCopy
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Inventory(BaseModel):
         formats: Highest format of what is in it: of documents, pointers and manifests.
         servers: Versions of PostgreSQL and MongoDB.
         libraries: Versions of what models are evaluated with.
-        keys: Names of the signing keys that were set; not the keys.
+        keys: Names of the signing keys that were set, public halves among them; not the keys.
         tables: The warehouse's tables, in the order in which they are made.
     """
 
@@ -65,8 +66,8 @@ class Inventory(BaseModel):
 
 
 def key_names(keys: Sequence[SecretStr]) -> tuple[str, ...]:
-    """The names by which signatures call these keys."""
-    return tuple(Signer([key]).sign(PURPOSE, {})["key"] for key in keys)
+    """The names by which signatures call these keys; both halves of a pair have one name."""
+    return tuple(dict.fromkeys(read_key(key.get_secret_value()).id for key in keys))
 
 
 def write_inventory(folder: Path, inventory: Inventory, signer: Signer) -> Inventory:

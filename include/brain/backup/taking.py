@@ -55,8 +55,10 @@ def take_backup(settings: Settings, folder: Path, at: datetime) -> Inventory:
 
     Raises:
         BackupError: There is something in the folder, or it cannot be written.
+        SettingsError: The first key cannot sign what is taken.
         TableBusy, StorageUnavailable: A run is in the way, or files were tidied away meanwhile: try again.
     """
+    settings.models_signer.require_signing()
     try:
         _make_room(folder)
         return _take(settings, folder, at)

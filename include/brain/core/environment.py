@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import stat
 from typing import TYPE_CHECKING
 
 from brain.core.errors import SettingsError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 PREFIX = "BRAIN_"
 SUFFIX = "_FILE"
+LARGEST = 2**20  # bytes of a file
 FILES = ("_URL_FILE", "_KEYS_FILE")  # of what may carry a password, or is one
 
 
@@ -39,7 +41,7 @@ def _content(name: str, path: str) -> str:
     if not path.startswith("/"):  # not shown: it may be the secret itself
         raise _useless(name, "something else")
     try:
-        value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        value = _bytes(name, path).decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise _useless(name, f"{path}: {error.strerror or 'an unreadable file'}") from None
     except ValueError:
@@ -47,6 +49,21 @@ def _content(name: str, path: str) -> str:
     if len(value.splitlines()) != 1:
         raise _useless(name, f"{path}: {len(value.splitlines())} lines")
     return value
+
+
+def _bytes(name: str, path: str) -> bytes:
+    """Of a regular file; a pipe or a device might never end."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        kind = os.fstat(opened).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise _useless(name, f"{path}: a pipe or a device")
+        content = os.read(opened, LARGEST + 1)
+    finally:
+        os.close(opened)
+    if len(content) > LARGEST:
+        raise _useless(name, f"{path}: more than {LARGEST:,} bytes")
+    return content
 
 
 def _useless(name: str, found: str) -> SettingsError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "BRAIN_HOME"
 CATALOGUE_VARIABLE = "BRAIN_CATALOGUE"
 CONNECTIONS_FILE = "connections.json"
+_SET_ELSEWHERE = {"host", "port", "user", "password", "dbname", "database", "dsn", "connect_timeout", "options"}
 
 
 def _split(value: object) -> object:
@@ -44,10 +45,27 @@ def _sql_url(value: SecretStr) -> SecretStr:
 def _postgres_url(value: SecretStr) -> SecretStr:
     from sqlalchemy.engine import make_url
 
-    backend = make_url(_sql_url(value).get_secret_value()).get_backend_name()
+    url = make_url(_sql_url(value).get_secret_value())
+    backend = url.get_backend_name()
     if backend != "postgresql":
         raise ValueError(f"a URL of {backend}; the tables are published in PostgreSQL")
+    _require_options(url.query)
     return value
+
+
+def _require_options(query: Mapping[str, str | tuple[str, ...]]) -> None:
+    """Options of libpq, once each, which neither the rest of the URL nor the session sets."""
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import make_dsn
+
+    if set_elsewhere := sorted(_SET_ELSEWHERE & query.keys()):
+        raise ValueError(f"{', '.join(set_elsewhere)} after the question mark: it belongs before it, or Brain sets it")
+    if twice := sorted(name for name, given in query.items() if not isinstance(given, str)):
+        raise ValueError(f"{', '.join(twice)} more than once after the question mark")
+    try:
+        make_dsn(**query)
+    except ProgrammingError as error:
+        raise ValueError(f"something after the question mark that libpq does not know ({error})") from None
 
 
 def _mongo_url(value: SecretStr) -> SecretStr:

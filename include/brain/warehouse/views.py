@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psycopg2 import errors as pg
 from psycopg2 import sql
 
+from brain.core.errors import PublishError
 from brain.warehouse.evolution import grant_read
 from brain.warehouse.statements import COMMA
 from brain.warehouse.tables import spelled
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 _SAME = "SELECT coalesce(pg_get_viewdef(to_regclass(quote_ident(%s))) = pg_get_viewdef(to_regclass(%s)), false)"
 _DECLARED = "declared_view"
+MARK = "Brain made this view and replaces it."  # ends the comment of each: nothing without it is dropped
+_FOUND = (
+    "SELECT relkind = 'v', coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class"
+    " WHERE oid = to_regclass(quote_ident(%s))"
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,11 @@ class View:
 
 
 def show(cursor: Cursor, views: Iterable[View]) -> None:
-    """Make the views what is declared; one that is the same is not touched, because replacing it locks readers out."""
+    """Make the views what is declared; one that is the same is not touched, because replacing it locks readers out.
+
+    Raises:
+        PublishError: Something of somebody else has the name of a view, or needs one that has to be replaced.
+    """
     for view in views:
         cursor.execute("SELECT bool_and(to_regclass(quote_ident(name)) IS NOT NULL) FROM unnest(%s) AS needed (name)",
                        (list(view.needs),))  # fmt: skip
@@ -51,10 +62,13 @@ def show(cursor: Cursor, views: Iterable[View]) -> None:
 
 
 def hide(cursor: Cursor, views: Sequence[View]) -> None:
-    """Drop the views: tables that they read are about to go."""
+    """Drop the views: tables that they read are about to go.
+
+    Raises:
+        PublishError: Something of somebody else has the name of a view, or needs one of them.
+    """
     if views:
-        listed = COMMA.join(sql.Identifier(view.name) for view in views)
-        cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(listed))
+        _drop(cursor, views)
 
 
 def describe_view(view: View) -> str:
@@ -74,10 +88,38 @@ def _show(cursor: Cursor, view: View) -> None:
     ((same,),) = cursor.fetchall()
     cursor.execute(sql.SQL("DROP VIEW pg_temp.{}").format(declared))
     if not same:
-        cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(name))
+        _drop(cursor, [view])
         cursor.execute(made.format(sql.SQL("CREATE"), name, columns, view.select))
         grant_read(cursor, view.name)
-    cursor.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(name, sql.Literal(view.meaning)))
+    cursor.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(name, sql.Literal(f"{view.meaning} {MARK}")))
     for column in view.columns:
         comment = sql.SQL("COMMENT ON COLUMN {}.{} IS {}")
         cursor.execute(comment.format(name, sql.Identifier(column.name), sql.Literal(column.meaning)))
+
+
+def _drop(cursor: Cursor, views: Sequence[View]) -> None:
+    for view in views:
+        _require_ours(cursor, view)
+    listed = COMMA.join(sql.Identifier(view.name) for view in views)
+    try:
+        cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(listed))
+    except pg.DependentObjectsStillExist as error:
+        raise PublishError(
+            "views of the warehouse",
+            found=f"others that need them ({'; '.join(str(error.diag.message_detail).splitlines())})",
+            expected="nothing in the way of replacing our own",
+            remedy="Drop what needs them, run this again, and then make it again.",
+        ) from error
+
+
+def _require_ours(cursor: Cursor, view: View) -> None:
+    cursor.execute(_FOUND, (view.name,))
+    found = cursor.fetchone()
+    if found is None or (found[0] and (found[1] == view.meaning or found[1].endswith(MARK))):
+        return
+    raise PublishError(
+        f"view {view.name}",
+        found=f"{'a view' if found[0] else 'a table or the like'} of that name that Brain has not made",
+        expected="the name to be free",
+        remedy="It was left as it is. Rename it, and run this again.",
+    )

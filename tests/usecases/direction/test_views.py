@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from scipy.stats import t
 from scores.probability import brier_score
 from sklearn.metrics import log_loss
 
+from brain.core.errors import PublishError
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
@@ -27,6 +29,7 @@ from brain.warehouse.ledger_statements import EPOCH
 from brain.warehouse.publish import TableRows, publish
 from brain.warehouse.read import ask
 from brain.warehouse.taking_back import take_back
+from brain.warehouse.views import MARK, hide, show
 from tests.conftest import CATALOGUE
 from tests.databases import fresh_connections, fresh_models
 from tests.docs.reading import ROOT
@@ -186,7 +189,23 @@ def test_best_and_worst_calls_come_with_the_command_that_replays_them(filled: Se
     assert calls["gain"].min() == pytest.approx(gain.min())
     assert calls.groupby("call").size().to_dict() == {"best": 20, "worst": 20}
     best = rows.iloc[int(gain.to_numpy().argmax())]
-    assert f'brain replay "GOLD" {best["horizon"]} --as-of {best["as_of"]}' in set(calls["replay"])
+    assert f"brain replay 'GOLD' {best['horizon']} --as-of {best['as_of']}" in set(calls["replay"])
+
+
+def test_the_command_names_the_asset_in_one_word_of_a_shell_whatever_it_is_called(filled: Settings) -> None:
+    name = "$(touch x) `id` \"it's\" \\ ''; rm *"
+    with pytest.raises(_Undone), transaction(filled.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE probability_ledger SET asset = %s WHERE asset = 'GOLD'", (name,))
+        cursor.execute("SELECT DISTINCT split_part(replay, ' --as-of', 1) FROM best_and_worst_calls WHERE asset = %s"
+                       " AND horizon = 1", (name,))  # fmt: skip
+        ((command,),) = cursor.fetchall()
+        words = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True)
+        assert words.stdout.splitlines() == ["brain", "replay", name, "1"]
+        raise _Undone
+
+
+class _Undone(Exception):
+    """Takes back what a test has written."""
 
 
 def test_reliability_is_shown_by_horizon_and_over_all(filled: Settings) -> None:
@@ -231,10 +250,53 @@ def test_a_view_that_is_the_same_is_not_made_again_and_one_that_changed_is(fille
     with transaction(filled.warehouse_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE OR REPLACE VIEW coverage_of AS SELECT 1 AS one; DROP VIEW coverage")
         cursor.execute("CREATE VIEW coverage AS SELECT 2 AS two")
+        cursor.execute("COMMENT ON VIEW coverage IS %s", (f"As an older release made it. {MARK}",))
     score(filled, DAYS)
     after = [line for line in made() if line[0] != "coverage_of"]
     assert [name for (name, old), (_, new) in zip(before, after, strict=True) if old != new] == ["coverage"]
     assert "cells" in told(filled, "SELECT * FROM coverage")
+
+
+OF_OTHERS = {  # what is there: what is said of it
+    "a view": ("CREATE VIEW claims AS SELECT 1 AS mine", "view claims: found a view of that name"),
+    "a table": ("CREATE TABLE claims AS SELECT 1 AS mine", "view claims: found a table or the like"),
+    "a view on ours": (
+        f"CREATE VIEW claims AS SELECT 1 AS mine; COMMENT ON VIEW claims IS '{MARK}';"
+        " CREATE VIEW of_mine AS SELECT * FROM claims",
+        "view of_mine depends on view claims",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OF_OTHERS)
+def test_what_somebody_else_made_is_never_dropped(filled: Settings, case: str) -> None:
+    made, said_of_it = OF_OTHERS[case]
+    with transaction(filled.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP VIEW claims; {made}")
+    try:
+        for drop in (show, hide):
+            with pytest.raises(PublishError, match=said_of_it), transaction(filled.warehouse_url) as connection:
+                drop(connection.cursor(), VIEWS)
+        assert ask(filled.warehouse_url, "SELECT * FROM claims").rows == [(1,)]
+    finally:
+        kind = "TABLE" if case == "a table" else "VIEW"
+        with transaction(filled.warehouse_url) as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP {kind} claims CASCADE")
+            show(cursor, VIEWS)
+
+
+def test_scores_stay_where_a_view_cannot_be_made(filled: Settings) -> None:
+    with transaction(filled.warehouse_url) as connection:
+        connection.cursor().execute("DROP VIEW claims; CREATE VIEW claims AS SELECT 1 AS mine")
+    try:
+        with pytest.raises(PublishError, match="view claims"):
+            score(filled, DAYS + 1)
+        (last,) = ask(filled.warehouse_url, "SELECT max(interval_end) FROM evaluation_runs").rows
+        assert last == (moment(DAYS + 1).at,)
+    finally:
+        with transaction(filled.warehouse_url) as connection:
+            connection.cursor().execute("DROP VIEW claims")
+            show(connection.cursor(), VIEWS)
 
 
 def test_repair_does_not_stumble_over_the_views(filled: Settings) -> None:

@@ -188,15 +188,22 @@ RELIABILITY = View(
 )
 
 
+# A name as one word of a POSIX shell: nothing is special between apostrophes, and one itself is written '\''.
+_IN_A_SHELL = sql.SQL("'''' || replace(asset, {apostrophe}, {escaped}) || ''''").format(
+    apostrophe=sql.Literal("'"), escaped=sql.Literal("'\\''")
+)
+
+
 def _calls(call: str, order: str) -> sql.Composed:
     return sql.SQL(
         "(SELECT {call}, asset, horizon, as_of, probability, base_rate, outcome, realised_return,"
         " base_log_loss - log_loss, hindcast,"
-        " format('brain replay %s %s --as-of %s', quote_ident(asset), horizon, as_of)"
+        " format('brain replay %s %s --as-of %s', {quoted}, horizon, as_of)"
         " FROM {ledger} WHERE outcome IS NOT NULL AND base_log_loss - log_loss {sign} 0"
         " ORDER BY base_log_loss - log_loss {order} LIMIT {count})"
     ).format(
         call=sql.Literal(call),
+        quoted=_IN_A_SHELL,
         ledger=sql.Identifier(LEDGER),
         sign=sql.SQL(">" if order == "DESC" else "<"),
         order=sql.SQL(order),
