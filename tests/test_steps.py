@@ -360,3 +360,24 @@ def test_a_table_that_is_gone_leaves_its_numbers_open(workspace: Workspace, demo
     steps.extract(later, ["VIX"])
     (found,) = steps.evaluate(later)
     assert (found.total.resolved, found.total.pending) == (2, 10)
+
+
+@pytest.mark.parametrize("what", ["segments", "manifest.json"])
+def test_a_damaged_file_of_one_asset_leaves_only_its_numbers_open(
+    workspace: Workspace, demo_url: str, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    run(workspace, THURSDAY)
+    load_demo(demo_url, as_of=date(2018, 7, 27), assets=ASSETS)
+    later = workspace.run("direction", Moment(datetime(2018, 7, 27, 22, tzinfo=UTC)))
+    steps.extract(later, ["SP500", "VIX"])
+    found = Path(later.lake.storage.root) / "assets" / "SP500" / what
+    kept = {path: path.read_bytes() for path in (found.iterdir() if found.is_dir() else [found])}
+    for path, content in kept.items():
+        path.write_bytes(content[: len(content) // 2])
+    (scored,) = steps.evaluate(workspace.run("direction", later.moment))
+    assert (scored.total.resolved, scored.total.pending) == (2, 10)
+    assert "what came true of SP500 stays open" in caplog.text
+    for path, content in kept.items():
+        path.write_bytes(content)
+    (healed,) = steps.evaluate(workspace.run("direction", later.moment))
+    assert (healed.total.resolved, healed.total.pending) == (4, 8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.core.errors import SourceTableError
+from brain.core.errors import LakeError, SourceTableError
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER, REALISED_RETURN
 from brain.usecases.direction.names import CLOSE, DATE, SPACE
 from brain.warehouse.ledger import KNOWN_AT, OUTCOME
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NONE = (np.array([], "datetime64[D]"), np.array([], np.int64), np.array([], "datetime64[D]"), np.array([]))
+_NO_CLOSES = (np.array([], "datetime64[D]"), np.array([], np.float64))
 COLUMNS = (*PROBABILITY_LEDGER.key, OUTCOME, KNOWN_AT, REALISED_RETURN)
 
 
 def outcomes(run: Run, since: pd.DataFrame) -> pd.DataFrame:
     """Every outcome known at the run's moment, of each asset and horizon from the row before `since` on.
 
-    A day without a usable Close has none, nor has the one that it would decide.
+    A day without a usable Close has none, nor has the one that it would decide. An asset whose files in the lake are
+    damaged has none, either: a later run scores it.
 
     Args:
         since: asset, horizon and as_of.
@@ -84,10 +86,19 @@ def _known(horizon: int, days: Days, closes: Values) -> _Known:
 
 
 def _closes(run: Run, asset: str) -> tuple[Days, Values]:
-    """Days and Close of an asset as known at the run's moment; of one that has left the catalogue, up to date, too."""
+    """Days and Close of an asset as known at the run's moment: none where its files are damaged."""
+    try:
+        return _read(run, asset)
+    except LakeError as error:
+        log.error("what came true of %s stays open, and nothing else waits for it: %s", asset, error)
+        return _NO_CLOSES
+
+
+def _read(run: Run, asset: str) -> tuple[Days, Values]:
+    """The same; of an asset that has left the catalogue up to date, too."""
     snapshot = run.lake.as_of(SPACE, asset, run.moment)
     if snapshot is None or CLOSE not in snapshot.columns:
-        return np.array([], "datetime64[D]"), np.array([])
+        return _NO_CLOSES
     rows = run.lake.read(snapshot, [CLOSE])
     days, closes = rows[DATE].to_numpy().astype("datetime64[D]"), rows[CLOSE].to_numpy()
     if asset in run.section.names:
