@@ -160,6 +160,32 @@ def test_a_correction_scores_again_what_it_touches_and_says_so(settings: Setting
     assert told(settings, summed) == [(3, 2, 2)]
 
 
+@pytest.mark.parametrize("of", [2, 4])
+def test_a_correction_read_for_a_day_that_is_evaluated_already_is_taken_over(settings: Settings, of: int) -> None:
+    known = world(10, 11, 9, 12, 13)
+    for number in range(1, 6):
+        say(settings, moment(number), rows(day(number), {("Bern", 1): 0.7}))
+    judge(settings, known, moment(4))
+    known.takings["Bern"][day(2)] = 8.0
+    _extraction(settings, "Bern", "corrected", of)
+    assert judge(settings, known, moment(5)).total.corrected == 2
+    before = everything(settings)
+    judge(settings, known, moment(5))
+    assert everything(settings) == before
+
+
+@pytest.mark.parametrize("again", ["unchanged", "appended", "failed"])
+def test_a_correction_survives_an_extraction_that_is_made_again(settings: Settings, again: str) -> None:
+    known = world(10, 11, 9, 12)
+    for number in (1, 2, 3):
+        say(settings, moment(number), rows(day(number), {("Bern", 1): 0.7}))
+    judge(settings, known, moment(3))
+    known.takings["Bern"][day(2)] = 8.0
+    _extraction(settings, "Bern", "corrected", 4, day(2))
+    _extraction(settings, "Bern", again, 4)
+    assert judge(settings, known, moment(4)).total.corrected == 2
+
+
 def test_every_row_is_looked_at_again_where_that_is_asked_for(settings: Settings) -> None:
     known = world(10, 11)
     say(settings, moment(1), rows(day(1), {("Bern", 1): 0.7}))
@@ -301,14 +327,14 @@ def test_an_outcome_that_is_none_is_refused_and_nothing_is_scored(settings: Sett
     assert told(settings, "SELECT count(*) FROM openings_ledger WHERE outcome IS NOT NULL") == [(0,)]
 
 
-def _extraction(settings: Settings, name: str, verdict: str, number: int) -> None:
+def _extraction(settings: Settings, name: str, verdict: str, number: int, *corrected: date) -> None:
     """What an extraction recorded."""
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
     from brain.warehouse.extraction_runs import record_runs
 
     at = Moment(moment(number).at)
-    report = ExtractionReport("shops", name, at, verdict)  # type: ignore[arg-type]
+    report = ExtractionReport("shops", name, at, verdict, corrected_dates=corrected)  # type: ignore[arg-type]
     record_runs(settings.warehouse_url, [report])
 
 

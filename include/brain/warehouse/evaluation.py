@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     Outcomes = Callable[[Ledger, pd.DataFrame], pd.DataFrame]
 
 KEPT_TRUE = ("appended", "unchanged", "quarantined", "failed")  # what an extraction did that leaves known rows alone
+TAKEN_OVER_AGAIN = timedelta(days=7)  # an extraction of a moment that is evaluated already may be made, or made again
 
 
 @dataclass(frozen=True)
@@ -195,15 +197,19 @@ def _work(ledger: Ledger) -> str:
 
 
 def _corrected(cursor: Cursor, use_case: str, after: datetime | None, moment: Moment) -> list[str]:
-    """The source tables whose known rows have changed since the last evaluation."""
+    """The source tables whose known rows have changed since some days before the last evaluation.
+
+    To take over a correction twice changes nothing. To miss one would leave a wrong outcome for good.
+    """
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (EXTRACTION_RUNS.name,))
     if after is None or cursor.fetchall() == [(False,)]:
         return []
     query = (
         "SELECT DISTINCT asset FROM extraction_runs"
-        " WHERE use_case = %s AND interval_end > %s AND interval_end <= %s AND verdict <> ALL(%s)"
+        " WHERE use_case = %s AND interval_end >= %s AND interval_end <= %s"
+        " AND (verdict <> ALL(%s) OR corrected > 0)"
     )
-    cursor.execute(query, (use_case, after, moment.at, list(KEPT_TRUE)))
+    cursor.execute(query, (use_case, after - TAKEN_OVER_AGAIN, moment.at, list(KEPT_TRUE)))
     return [name for (name,) in cursor.fetchall()]
 
 
