@@ -171,7 +171,7 @@ def scored_after(url: SecretStr, use_case: str, ledgers: Iterable[Ledger], after
         if cursor.fetchall() == [(False,)]:
             return False
         cursor.execute(_LATER_LINES, (use_case, after.at))
-        return cursor.fetchall() == [(True,)]
+        return bool(cursor.fetchall() == [(True,)])
 
 
 def _hold(cursor: Cursor, use_case: str, ledger: Ledger) -> datetime | None:
