@@ -103,6 +103,15 @@ def test_afterwards_the_numbers_are_those_of_a_workspace_that_never_knew(
     assert shown(workspace) == repaired
 
 
+def test_an_evaluation_of_the_future_alone_is_noticed_and_taken_back(workspace: Workspace, demo_url: str) -> None:
+    assert ok(play(workspace, demo_url, TUESDAY.day, TUESDAY))
+    steps.evaluate(workspace.run("direction", FUTURE))
+    repairs = find_repairs(workspace, THURSDAY)
+    assert [repair.subject for repair in repairs] == ["published tables of direction"]
+    assert ok(carry_out(repairs))
+    assert find_repairs(workspace, THURSDAY) == []
+
+
 def test_where_there_was_nothing_before_there_is_nothing_after(workspace: Workspace, demo_url: str) -> None:
     play(workspace, demo_url, WEDNESDAY.day, FUTURE)
     assert ok(carry_out(find_repairs(workspace, THURSDAY)))

@@ -16,6 +16,7 @@ from brain.lake import taking_back as lake_back
 from brain.steps import UnitResult, run_folders
 from brain.store import taking_back as store_back
 from brain.warehouse import taking_back as warehouse_back
+from brain.warehouse.evaluation import scored_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +94,8 @@ def _models(run: Run, after: Moment) -> Iterator[Repair]:
 
 def _published(run: Run, after: Moment) -> Iterator[Repair]:
     url, name, tables = run.settings.warehouse_url, run.use_case.name, run.use_case.tables
-    if warehouse_back.publications_after(url, name, tables, after):
+    later_scores = scored_after(url, name, run.use_case.ledgers, after)
+    if later_scores or warehouse_back.publications_after(url, name, tables, after):
         derived = run.use_case.derived(run.section)
         do = partial(warehouse_back.take_back, url, name, tables, derived, after, run.use_case.ledgers)
         told = "what was published later removed, from the histories too; the last rows before it shown as stale;"

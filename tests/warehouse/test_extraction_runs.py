@@ -19,6 +19,7 @@ from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
+    from brain.extract.report import Status
 
 FIRST_RELEASE = Path(__file__).parents[2] / "tests/usecases/direction/fixtures/first_release.sql"
 MONDAY = dt.datetime(2024, 1, 8, 6, tzinfo=dt.UTC)
@@ -53,10 +54,25 @@ def test_the_reader_sees_a_row_per_asset(settings: Settings) -> None:
 
 
 def test_a_rerun_replaces_the_rows_of_its_interval(settings: Settings) -> None:
-    record_runs(settings.warehouse_url, [REPORT])
+    record_runs(settings.warehouse_url, [replace(REPORT, status="appended")])
     record_runs(settings.warehouse_url, [replace(REPORT, status="unchanged")])
     record_runs(settings.warehouse_url, [replace(REPORT, moment=Moment(MONDAY + dt.timedelta(days=1)))])
     assert [row[1] for row in ask(settings.warehouse_url, SHOW).rows] == ["unchanged", "corrected"]
+
+
+@pytest.mark.parametrize(
+    ("again", "shown"), [("unchanged", "corrected"), ("appended", "corrected"), ("failed", "failed")]
+)
+def test_a_rerun_that_finds_no_corrections_keeps_those_found_before(
+    settings: Settings, again: Status, shown: str
+) -> None:
+    bare = replace(REPORT, corrected_dates=(), corrected_columns=(), completed=0)
+    record_runs(settings.warehouse_url, [REPORT])
+    record_runs(settings.warehouse_url, [replace(bare, status=again)])
+    ((_, verdict, _, _, _, completed, *corrections, _),) = ask(settings.warehouse_url, SHOW).rows
+    assert (verdict, completed, corrections) == (shown, 0, [2, "2024-01-03, 2024-01-04", "Close"])
+    record_runs(settings.warehouse_url, [replace(REPORT, corrected_columns=("Open",))])
+    assert ask(settings.warehouse_url, SHOW).rows[0][8] == "Open"
 
 
 def test_many_corrected_dates_are_counted_and_the_first_named(settings: Settings) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from brain.core.errors import PublishError
+from brain.warehouse.evaluation import scored_after
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.ledger_statements import CORRECTED, LOST
 from brain.warehouse.publish import TableRows, publish
-from brain.warehouse.taking_back import take_back
+from brain.warehouse.taking_back import publications_after, take_back
 from tests.warehouse.ledgers import LEDGER, OPENINGS, World, day, execute, judge, moment, rows, say, told
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def test_a_rerun_changes_nothing(settings: Settings) -> None:
 def test_a_clock_that_jumps_back_unlearns_nothing(settings: Settings) -> None:
     known = world(10, 11, 9, 12)
     say(settings, moment(1), rows(day(1), {("Bern", 1): 0.7}))
+    say(settings, moment(4), rows(day(4), {("Bern", 1): 0.7}))
     judge(settings, known, moment(4))
     before = everything(settings)
     behind = judge(settings, World(), moment(2))
@@ -110,6 +112,32 @@ def test_a_jump_ahead_scores_all_that_has_come_true_at_once(settings: Settings) 
     assert [(line.target, line.due, line.resolved, line.pending) for line in found.lines] == [
         *(("1", 20, 20, 0), ("2", 20, 20, 0), ("all", 40, 40, 0))
     ]
+
+
+def test_an_evaluation_ahead_of_the_publications_keeps_no_later_day_from_being_scored(settings: Settings) -> None:
+    known = world(10, 11, 9, 12)
+    judge(settings, known, moment(300))
+    say(settings, moment(1), rows(day(1), {("Bern", 1): 0.7}))
+    assert judge(settings, World(), moment(300)).behind is None
+    say(settings, moment(2), rows(day(2), {("Bern", 1): 0.7}))
+    found = judge(settings, known, moment(3))
+    assert (found.behind, found.total.resolved) == (None, 2)
+    say(settings, moment(3), rows(day(3), {("Bern", 1): 0.7}))
+    execute(settings, "UPDATE writer_fences SET newest = %s WHERE work LIKE 'evaluation of %%'", moment(300).at)
+    assert judge(settings, known, moment(4)).total.resolved == 1, "one that an earlier release has frozen goes on, too"
+
+
+def test_scores_ahead_of_the_publications_are_found_and_taken_back(settings: Settings) -> None:
+    known = world(10, 11, 9, 12)
+    say(settings, moment(1), rows(day(1), {("Bern", 1): 0.7, ("Bern", 2): 0.8}))
+    judge(settings, known, moment(1))
+    before = everything(settings)
+    judge(settings, known, moment(300))
+    assert not publications_after(settings.warehouse_url, "shops", [OPENINGS], moment(2))
+    assert scored_after(settings.warehouse_url, "shops", [LEDGER], moment(2))
+    take_back(settings.warehouse_url, "shops", [OPENINGS], [], moment(2), [LEDGER])
+    assert everything(settings) == before
+    assert not scored_after(settings.warehouse_url, "shops", [LEDGER], moment(2))
 
 
 def test_a_correction_scores_again_what_it_touches_and_says_so(settings: Settings) -> None:
@@ -130,6 +158,32 @@ def test_a_correction_scores_again_what_it_touches_and_says_so(settings: Setting
     ]
     summed = "SELECT sum(resolved), sum(sum_happened), sum(sum_hits) FROM openings_ledger_blocks"
     assert told(settings, summed) == [(3, 2, 2)]
+
+
+@pytest.mark.parametrize("of", [2, 4])
+def test_a_correction_read_for_a_day_that_is_evaluated_already_is_taken_over(settings: Settings, of: int) -> None:
+    known = world(10, 11, 9, 12, 13)
+    for number in range(1, 6):
+        say(settings, moment(number), rows(day(number), {("Bern", 1): 0.7}))
+    judge(settings, known, moment(4))
+    known.takings["Bern"][day(2)] = 8.0
+    _extraction(settings, "Bern", "corrected", of)
+    assert judge(settings, known, moment(5)).total.corrected == 2
+    before = everything(settings)
+    judge(settings, known, moment(5))
+    assert everything(settings) == before
+
+
+@pytest.mark.parametrize("again", ["unchanged", "appended", "failed"])
+def test_a_correction_survives_an_extraction_that_is_made_again(settings: Settings, again: str) -> None:
+    known = world(10, 11, 9, 12)
+    for number in (1, 2, 3):
+        say(settings, moment(number), rows(day(number), {("Bern", 1): 0.7}))
+    judge(settings, known, moment(3))
+    known.takings["Bern"][day(2)] = 8.0
+    _extraction(settings, "Bern", "corrected", 4, day(2))
+    _extraction(settings, "Bern", again, 4)
+    assert judge(settings, known, moment(4)).total.corrected == 2
 
 
 def test_every_row_is_looked_at_again_where_that_is_asked_for(settings: Settings) -> None:
@@ -273,14 +327,14 @@ def test_an_outcome_that_is_none_is_refused_and_nothing_is_scored(settings: Sett
     assert told(settings, "SELECT count(*) FROM openings_ledger WHERE outcome IS NOT NULL") == [(0,)]
 
 
-def _extraction(settings: Settings, name: str, verdict: str, number: int) -> None:
+def _extraction(settings: Settings, name: str, verdict: str, number: int, *corrected: date) -> None:
     """What an extraction recorded."""
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
     from brain.warehouse.extraction_runs import record_runs
 
     at = Moment(moment(number).at)
-    report = ExtractionReport("shops", name, at, verdict)  # type: ignore[arg-type]
+    report = ExtractionReport("shops", name, at, verdict, corrected_dates=corrected)  # type: ignore[arg-type]
     record_runs(settings.warehouse_url, [report])
 
 

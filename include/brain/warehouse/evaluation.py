@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from psycopg2 import sql
 
+from brain.core.moment import Moment
 from brain.warehouse import fence
 from brain.warehouse import ledger_statements as statements
 from brain.warehouse.alarms import ALARMS, WATCH, alarms_by_target, take_back_alarms, watch
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
-    from brain.core.moment import Moment
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import Layout
     from brain.warehouse.views import View
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     Outcomes = Callable[[Ledger, pd.DataFrame], pd.DataFrame]
 
 KEPT_TRUE = ("appended", "unchanged", "quarantined", "failed")  # what an extraction did that leaves known rows alone
+TAKEN_OVER_AGAIN = timedelta(days=7)  # an extraction of a moment that is evaluated already may be made, or made again
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def evaluate(
 ) -> list[Evaluation]:
     """Score what has come true by `moment`, each ledger in a transaction of its own.
 
-    A moment older than the newest evaluated one scores nothing: what is known now is not unlearned.
+    A moment older than the newest evaluated one scores nothing: what is known now is not unlearned. One ahead of the
+    newest publication keeps no later run, which stands behind it, from scoring.
 
     Args:
         outcomes: What came true of a ledger's rows: see `UseCase.outcomes`.
@@ -140,7 +143,7 @@ def _evaluate(
         watch(cursor, use_case, ledger, moment)
         lines = _finished(cursor, use_case, ledger, moment, _lines(cursor, ledger, moment))
         record_lines(cursor, use_case, ledger.name, moment, lines)
-        fence.advance(cursor, _work(ledger), moment)
+        _advance(cursor, use_case, ledger, moment)
         return Evaluation(ledger.name, moment.at, tuple(lines))
 
 
@@ -155,14 +158,38 @@ def take_back_scores(cursor: Cursor, use_case: str, ledger: Ledger, after: Momen
     take_back_alarms(cursor, use_case, ledger, after)
     forget_reliability(cursor, use_case, ledger)
     fence.hold(cursor, _work(ledger))
-    cursor.execute(_SET_BACK, (use_case, ledger.name, _work(ledger)))
+    cursor.execute(_SET_BACK, (use_case, ledger.name, use_case, _work(ledger)))
+
+
+def scored_after(url: SecretStr, use_case: str, ledgers: Iterable[Ledger], after: Moment) -> bool:
+    """Whether a ledger was evaluated for a moment later than `after`."""
+    with transaction(url) as connection, connection.cursor() as cursor:
+        newest = [fence.newest(cursor, _work(ledger), ()) for ledger in ledgers]
+        if any(found is not None and found > after.at for found in newest):
+            return True
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (EVALUATION_RUNS.name,))
+        if cursor.fetchall() == [(False,)]:
+            return False
+        cursor.execute(_LATER_LINES, (use_case, after.at))
+        return bool(cursor.fetchall() == [(True,)])
 
 
 def _hold(cursor: Cursor, use_case: str, ledger: Ledger) -> datetime | None:
-    """Keep other writers out until the transaction ends; the newest moment evaluated."""
+    """Keep other writers out until the transaction ends; the newest moment evaluated.
+
+    None later than the newest publication counts: it would keep all days before it from being scored.
+    """
     fence.hold(cursor, use_case)
     fence.hold(cursor, _work(ledger))
-    return fence.newest(cursor, _work(ledger), ())
+    newest, published = fence.newest(cursor, _work(ledger), ()), fence.newest(cursor, use_case, [ledger.table])
+    return None if newest is None or published is None else min(newest, published)
+
+
+def _advance(cursor: Cursor, use_case: str, ledger: Ledger, moment: Moment) -> None:
+    """Remember that `moment` was evaluated, but nothing later than the newest publication: see `_hold`."""
+    published = fence.newest(cursor, use_case, [ledger.table])
+    if published is not None:
+        fence.advance(cursor, _work(ledger), min(moment, Moment(published)))
 
 
 def _work(ledger: Ledger) -> str:
@@ -170,15 +197,19 @@ def _work(ledger: Ledger) -> str:
 
 
 def _corrected(cursor: Cursor, use_case: str, after: datetime | None, moment: Moment) -> list[str]:
-    """The source tables whose known rows have changed since the last evaluation."""
+    """The source tables whose known rows have changed since some days before the last evaluation.
+
+    To take over a correction twice changes nothing. To miss one would leave a wrong outcome for good.
+    """
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (EXTRACTION_RUNS.name,))
     if after is None or cursor.fetchall() == [(False,)]:
         return []
     query = (
         "SELECT DISTINCT asset FROM extraction_runs"
-        " WHERE use_case = %s AND interval_end > %s AND interval_end <= %s AND verdict <> ALL(%s)"
+        " WHERE use_case = %s AND interval_end >= %s AND interval_end <= %s"
+        " AND (verdict <> ALL(%s) OR corrected > 0)"
     )
-    cursor.execute(query, (use_case, after, moment.at, list(KEPT_TRUE)))
+    cursor.execute(query, (use_case, after - TAKEN_OVER_AGAIN, moment.at, list(KEPT_TRUE)))
     return [name for (name,) in cursor.fetchall()]
 
 
@@ -247,5 +278,7 @@ def _lines(cursor: Cursor, ledger: Ledger, moment: Moment) -> list[EvaluationLin
 _ANALYZE = sql.SQL("ANALYZE {}")
 _SET_BACK = (
     "UPDATE writer_fences SET newest ="
-    " (SELECT max(interval_end) FROM evaluation_runs WHERE use_case = %s AND ledger = %s) WHERE work = %s"
+    " least((SELECT max(interval_end) FROM evaluation_runs WHERE use_case = %s AND ledger = %s),"
+    " (SELECT newest FROM writer_fences WHERE work = %s)) WHERE work = %s"
 )
+_LATER_LINES = "SELECT EXISTS (SELECT FROM evaluation_runs WHERE use_case = %s AND interval_end > %s)"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
 
+_CHANGED = ("new", "corrected", "rewritten")  # what a rerun that finds nothing more to do does not undo
+_CORRECTIONS = ("corrected", "corrected_dates", "corrected_columns")
 COLUMNS = (
     Column("use_case", "text", "The use case that the table was read for.", default="direction"),
     Column("interval_end", "timestamptz", "The moment of the run, in UTC: the end of what it may know."),
@@ -97,6 +99,9 @@ def failing_extractions(url: SecretStr, use_case: str, moment: Moment) -> dict[s
 def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:
     """Write one row per report; a rerun of the same moment replaces its rows.
 
+    What the moment's earlier run said of corrections stays where the rerun found none: they are in the lake since, so
+    that no rerun can find them, and the ledgers have yet to take them over.
+
     Raises:
         ServerUnreachable: Nothing answers, or the connection was cut; nothing was written.
         CredentialsRejected: The login was refused.
@@ -105,14 +110,26 @@ def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:
     if not reports:
         return
     records = [report.record() for report in reports]
-    kept = [sql.Identifier(name) for name in records[0] if name not in EXTRACTION_RUNS.key]
-    upsert = sql.SQL("INSERT INTO extraction_runs ({}) VALUES %s ON CONFLICT ({}) DO UPDATE SET {}").format(
+    kept = [name for name in records[0] if name not in EXTRACTION_RUNS.key]
+    upsert = sql.SQL("INSERT INTO extraction_runs AS kept ({}) VALUES %s ON CONFLICT ({}) DO UPDATE SET {}").format(
         COMMA.join(map(sql.Identifier, records[0])),
         COMMA.join(key_identifiers(EXTRACTION_RUNS)),
-        COMMA.join(sql.SQL("{0} = excluded.{0}").format(name) for name in kept),
+        COMMA.join(map(_replaced, kept)),
     )
     with explained():
         upgrade(url, EXTRACTION_RUNS.name, [EXTRACTION_RUNS])
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
         fence.hold(cursor, EXTRACTION_RUNS.name)  # chunks record side by side
         execute_values(cursor, upsert, [tuple(record.values()) for record in records])
+
+
+def _replaced(name: str) -> sql.Composed:
+    """How a rerun sets a column of the row that is there."""
+    if name in _CORRECTIONS:
+        rule = "{0} = CASE WHEN excluded.corrected = 0 THEN kept.{0} ELSE excluded.{0} END"
+    elif name == "verdict":
+        rule = "{0} = CASE WHEN excluded.{0} IN ('unchanged', 'appended') AND kept.{0} = ANY({1}) THEN kept.{0}"
+        rule += " ELSE excluded.{0} END"
+    else:
+        rule = "{0} = excluded.{0}"
+    return sql.SQL(rule).format(sql.Identifier(name), sql.Literal(list(_CHANGED)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.core.errors import SourceTableError
+from brain.core.errors import LakeError, SourceTableError
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER, REALISED_RETURN
 from brain.usecases.direction.names import CLOSE, DATE, SPACE
 from brain.warehouse.ledger import KNOWN_AT, OUTCOME
@@ -28,13 +28,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NONE = (np.array([], "datetime64[D]"), np.array([], np.int64), np.array([], "datetime64[D]"), np.array([]))
+COMMON_ROWS = 60  # by which a source that nobody extracts any more is compared with the last snapshot
+SAME_CLOSE = 1e-9  # relative: more than a float loses on its way through a text, less than any correction
+_DISAGREES = (
+    "its source table says otherwise of the days before, so that newer closes may be of another scale; its rows stay"
+    " open until it is in the catalogue again, and extracted, or its table says the same again"
+)
+_NO_CLOSES = (np.array([], "datetime64[D]"), np.array([], np.float64))
 COLUMNS = (*PROBABILITY_LEDGER.key, OUTCOME, KNOWN_AT, REALISED_RETURN)
 
 
 def outcomes(run: Run, since: pd.DataFrame) -> pd.DataFrame:
     """Every outcome known at the run's moment, of each asset and horizon from the row before `since` on.
 
-    A day without a usable Close has none, nor has the one that it would decide.
+    A day without a usable Close has none, nor has the one that it would decide. An asset whose files in the lake are
+    damaged has none, either: a later run scores it.
 
     Args:
         since: asset, horizon and as_of.
@@ -84,38 +92,62 @@ def _known(horizon: int, days: Days, closes: Values) -> _Known:
 
 
 def _closes(run: Run, asset: str) -> tuple[Days, Values]:
-    """Days and Close of an asset as known at the run's moment; of one that has left the catalogue, up to date, too."""
+    """Days and Close of an asset as known at the run's moment: none where its files are damaged."""
+    try:
+        return _read(run, asset)
+    except LakeError as error:
+        log.error("what came true of %s stays open, and nothing else waits for it: %s", asset, error)
+        return _NO_CLOSES
+
+
+def _read(run: Run, asset: str) -> tuple[Days, Values]:
+    """The same; of an asset that has left the catalogue up to date, too."""
     snapshot = run.lake.as_of(SPACE, asset, run.moment)
     if snapshot is None or CLOSE not in snapshot.columns:
-        return np.array([], "datetime64[D]"), np.array([])
+        return _NO_CLOSES
     rows = run.lake.read(snapshot, [CLOSE])
     days, closes = rows[DATE].to_numpy().astype("datetime64[D]"), rows[CLOSE].to_numpy()
     if asset in run.section.names:
         return days, closes
-    newer_days, newer = _newer(run, asset, snapshot)
+    newer_days, newer = _newer(run, asset, snapshot, days[-COMMON_ROWS:], closes[-COMMON_ROWS:])
     return np.concatenate([days, newer_days]), np.concatenate([closes, newer])
 
 
-def _newer(run: Run, asset: str, snapshot: Snapshot) -> tuple[Days, Values]:
-    """What the source has of an asset after its last snapshot: nobody extracts one that has left the catalogue."""
+def _newer(run: Run, asset: str, snapshot: Snapshot, days: Days, closes: Values) -> tuple[Days, Values]:
+    """What the source has of an asset after its last snapshot: nobody extracts one that has left the catalogue.
+
+    Args:
+        days: The last ones of the snapshot: the source has to say the same of them, or its scale may be another one.
+    """
     from brain.source.connect import open_source
 
+    known, first = "what came true of %s is known up to %s only: %s", days[0].item()
     source = open_source(run.settings, run.source.schema_name)
     try:
-        read = source.read(snapshot.source_tables[0], DATE, [CLOSE], since=snapshot.watermark, until=run.moment.day)
+        read = source.read(snapshot.source_tables[0], DATE, [CLOSE], since=first, until=run.moment.day)
         batches = [(batch.keys.astype("datetime64[D]"), batch.values[0]) for batch in read]
     except SourceTableError as error:
-        log.warning("what came true of %s is known up to %s only: %s", asset, snapshot.watermark, error)
-        batches = []
+        log.warning(known, asset, snapshot.watermark, error)
+        return _NO_CLOSES
     finally:
         source.close()
-    return _after(snapshot, batches)
+    found, values = _each_once(batches)
+    if not _agree(days, closes, found, values):
+        log.warning(known, asset, snapshot.watermark, _DISAGREES)
+        return _NO_CLOSES
+    newer = found > np.datetime64(snapshot.watermark)
+    return found[newer], values[newer]
 
 
-def _after(snapshot: Snapshot, batches: Sequence[tuple[Days, Values]]) -> tuple[Days, Values]:
-    """The rows of batches that are newer than the snapshot, each day once: nobody has checked them."""
-    days = np.concatenate([np.array([], "datetime64[D]"), *(keys for keys, _ in batches)])
-    values = np.concatenate([np.array([], np.float64), *(closes for _, closes in batches)])
+def _each_once(batches: Sequence[tuple[Days, Values]]) -> tuple[Days, Values]:
+    """The rows of batches, each day once: nobody has checked them."""
+    days = np.concatenate([_NO_CLOSES[0], *(keys for keys, _ in batches)])
+    values = np.concatenate([_NO_CLOSES[1], *(closes for _, closes in batches)])
     days, first = np.unique(days, return_index=True)
-    newer = days > np.datetime64(snapshot.watermark)
-    return days[newer], values[first][newer]
+    return days, values[first]
+
+
+def _agree(days: Days, closes: Values, found: Days, values: Values) -> bool:
+    """Whether both have days in common, and the same Close on all of them."""
+    _, here, there = np.intersect1d(days, found, return_indices=True)
+    return len(here) > 0 and bool(np.allclose(closes[here], values[there], rtol=SAME_CLOSE, atol=0, equal_nan=True))
