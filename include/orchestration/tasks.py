@@ -78,8 +78,8 @@ FAILED_SHARE_PARAM = Param(
 def current_moment() -> Moment:
     """The moment this run is about: its partition, else the end of its data interval.
 
-    A run started by a dataset is about the moment that was announced, so that all three DAGs speak of the same day and
-    a cleared run gives the same rows again. A person may name the moment as the partition key of a run.
+    A run started by a dataset is about the moment that was announced, so that all DAGs speak of the same day and a
+    cleared run gives the same rows again. A person may name the moment as the partition key of a run.
 
     Raises:
         MomentRefused: It lies beyond the clock, or the partition key is no moment.
