@@ -18,12 +18,12 @@ from benchmarks.report import Report
 from brain.learning.drift import RATE, WINDOW, measure
 
 ROWS, QUICK_ROWS, FEATURES = 3500, 2300, 10
-SERIES, QUICK_SERIES = 40, 6
+SERIES, QUICK_SERIES = 20, 6
 SHIFTS = {
     "mean by 1": ("independent", 1.0, 1.0),
     "mean by 2": ("independent", 2.0, 1.0),
     "spread times 2": ("independent", 0.0, 2.0),
-    "mean by 3, of a series at 0.9": ("ar_0.9", 3.0, 1.0),
+    "mean by 3 at 0.9": ("ar_0.9", 3.0, 1.0),
 }
 HOLDS = {
     "false_alarms": at_most(RATE + 0.03),

@@ -72,4 +72,4 @@ def rows_until_found(kind: str, features: int, seed: int, mean: float, spread: f
     """Rows after a shift of one feature until an alarm names it; None if it does not within three windows."""
     at = rows - 3 * WINDOW
     values = shifted(null(kind, rows, features, seed), 0, at, mean, spread)
-    return next((last - at for last in range(at, rows + 1, 3) if measure(values[:last]).drifted[0]), None)
+    return next((last - at for last in range(at, rows + 1, 7) if measure(values[:last]).drifted[0]), None)
