@@ -18,7 +18,7 @@ from benchmarks.report import Report
 from brain.learning.drift import RATE, WINDOW, measure
 
 ROWS, QUICK_ROWS, FEATURES = 3500, 2300, 10
-SERIES, QUICK_SERIES = 20, 6
+SERIES, QUICK_SERIES = 10, 6
 SHIFTS = {
     "mean by 1": ("independent", 1.0, 1.0),
     "mean by 2": ("independent", 2.0, 1.0),
