@@ -106,6 +106,15 @@ def test_one_day_the_same_day_again_and_the_next(workspace: Workspace, demo_url:
     assert rows(workspace, grown) == [("GOLD", 1), ("SP500", 2), ("VIX", 2)]
 
 
+def test_tidying_before_the_first_publication_keeps_every_model_version(workspace: Workspace) -> None:
+    of = workspace.run("direction", THURSDAY)
+    steps.extract(of, ["GOLD"])
+    assert steps.train(of, ["GOLD"])[0].ok
+    tidied = {result.unit: result for result in steps.tidy(workspace, FRIDAY)}
+    assert all(result.ok for result in tidied.values())
+    assert "0 model versions removed; all model versions stay until the first publication" in tidied["GOLD"].reason
+
+
 def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(workspace: Workspace) -> None:
     def left() -> list[Path]:
         lake = Path(workspace.settings.lake_url)

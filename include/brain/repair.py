@@ -15,6 +15,7 @@ from brain.core.errors import BrainError
 from brain.lake import taking_back as lake_back
 from brain.steps import UnitResult, run_folders
 from brain.store import taking_back as store_back
+from brain.warehouse import feature_drift
 from brain.warehouse import taking_back as warehouse_back
 from brain.warehouse.evaluation import scored_after
 
@@ -104,6 +105,9 @@ def _published(run: Run, after: Moment) -> Iterator[Repair]:
     if extractions := warehouse_back.extractions_after(url, name, after):
         do_forget = partial(warehouse_back.forget_extractions, url, name, after)
         yield Repair(run, f"extraction_runs of {name}", f"{extractions} rows removed", do_forget)
+    if measured := feature_drift.measured_after(url, name, after):
+        do_forget = partial(feature_drift.forget_measured, url, name, after)
+        yield Repair(run, f"feature_drift of {name}", f"{measured} rows removed", do_forget)
 
 
 def _of_runs(runs: Sequence[Run], after: Moment) -> Iterator[Repair]:

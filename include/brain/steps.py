@@ -381,11 +381,11 @@ def _tidy(run: Run, unit: Unit) -> UnitResult:
         inputs = run.use_case.inputs(run, unit.name)
         tidied = [tidy_table(run.lake, given.table, run.moment, trained_on) for given in inputs]
         rows = referenced_versions(run.settings.warehouse_url, run.use_case.tables, audited)
-        removed = run.store.prune(
+        removed = [] if rows is None else run.store.prune(
             keep=unit.retention.model_versions,
             referenced={(run.use_case.model_key(row), version) for row, version in rows},
             entities=[unit.name],
-        )
+        )  # fmt: skip
     except BrainError as error:
         return UnitResult(unit.name, False, str(error), error)
     except Exception as error:  # one unit must not keep the others from being tidied; the report names it
@@ -394,4 +394,5 @@ def _tidy(run: Run, unit: Unit) -> UnitResult:
         return UnitResult(unit.name, False, str(unforeseen), unforeseen)
     versions, files = sum(len(one.versions) for one in tidied), sum(one.files for one in tidied)
     told = f"{versions} snapshots, {files} files and {len(removed)} model versions removed"
-    return UnitResult(unit.name, True, told)
+    kept = "; all model versions stay until the first publication" if rows is None else ""
+    return UnitResult(unit.name, True, told + kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ DATABASE = "brain"
 REPLICA_SET = "brain"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+ADMITTED_SECONDS = 10.0  # from making a user until it is let in
 CODE_AUTHENTICATION_FAILED = 18
 CODE_UNAUTHORIZED = 13
 CODE_ALREADY_INITIALIZED = 23
@@ -164,8 +166,17 @@ class Mongo:
             try:
                 client.admin.command("createUser", ROOT, pwd=self.root_password, roles=["root"])
             except OperationFailure as error:  # a slow answer makes the driver ask twice
-                if error.code != CODE_USER_EXISTS or not self._accepts_root(port):
+                if error.code != CODE_USER_EXISTS:
                     raise
+                self._await_root(port)
+
+    def _await_root(self, port: int) -> None:
+        """Wait until the administrator that is there is let in: under load that takes a moment after it was made."""
+        deadline = time.monotonic() + ADMITTED_SECONDS
+        while not self._accepts_root(port):
+            if time.monotonic() > deadline:
+                raise self._refused()
+            time.sleep(0.1)
 
     def _accepts_root(self, port: int) -> bool:
         with self.administrator(port) as client:

@@ -23,6 +23,7 @@ from brain.warehouse.connection import transaction
 from brain.warehouse.counters import COUNTERS
 from brain.warehouse.evaluation import layouts_of_ledgers
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
+from brain.warehouse.feature_drift import FEATURE_DRIFT
 from brain.warehouse.fence import FENCES
 from brain.warehouse.publish import explained as explained_sql
 from brain.warehouse.publish import layouts_of
@@ -69,7 +70,7 @@ def restore_backup(settings: Settings, folder: Path, *, replace: bool = False) -
 
 def _own_tables(inventory: Inventory) -> list[str]:
     """The tables of the backup, and what else this release keeps in a warehouse: none of it may outlive a restore."""
-    declared = [COUNTERS, EXTRACTION_RUNS, FENCES]
+    declared = [COUNTERS, EXTRACTION_RUNS, FEATURE_DRIFT, FENCES]
     for use_case in USE_CASES.values():
         declared += layouts_of(use_case.tables, use_case.derived(use_case.example))
         declared += layouts_of_ledgers(use_case.ledgers)

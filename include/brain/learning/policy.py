@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from brain.learning.candidate import Decision
 from brain.learning.recipe import classifiers_of
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Alarm:
-    """What live outcomes say against a model.
+    """What live outcomes, or its own features, say against a model.
 
     Args:
         raised_at: The moment of the run that raised it.
         reason: For people.
+        kind: The word that the reason of a decision begins with.
     """
 
     raised_at: datetime
     reason: str
+    kind: Literal["alarm", "drift"] = "alarm"
+
+    def counts(self, champion: ChampionSummary) -> bool:
+        """Whether no search has answered it yet."""
+        return self.raised_at >= champion.searched_at
 
 
 def decide(
@@ -63,8 +69,8 @@ def decide(
         )
     if (age := (now - champion.searched_at).days) > settings.max_age_days:
         return Decision("search", f"searched {age} days ago, more than {settings.max_age_days}")
-    if alarm is not None and alarm.raised_at >= champion.searched_at:
-        return Decision("search", f"alarm: {alarm.reason}")
+    if alarm is not None and alarm.counts(champion):
+        return Decision("search", f"{alarm.kind}: {alarm.reason}")
     if champion.degraded and champion.trained_at != now:  # next time: the same run again is to change nothing
         return Decision("search", f"degraded: {champion.degraded}")
     if champion.data_sha256 != data_sha256:

@@ -41,6 +41,9 @@ class TrainingSettings(Section):
     )
     seed: int = Field(7, ge=0, description="Seed of every random choice: the same rows and seed give the same model.")
     max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
+    search_on_drift: bool = Field(
+        True, description="A champion whose features have drifted since it was searched is searched anew."
+    )
     false_discovery_rate: float = Field(
         0.1, gt=0, lt=1, description="Share of models said to have skill that may have none, over all models together."
     )

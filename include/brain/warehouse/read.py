@@ -120,19 +120,18 @@ def resolved_rows(ledger: Ledger, last: int) -> tuple[sql.Composed, sql.Composed
 
 def referenced_versions(
     url: SecretStr, tables: Iterable[PublishedTable], since: datetime
-) -> list[tuple[dict[str, Any], int]]:
+) -> list[tuple[dict[str, Any], int]] | None:
     """The model versions behind a row that is shown now or was published after `since`.
 
     Returns:
         For each, the columns of the row from which the use case makes the model's key, and the version. Tables that
-        declare no model are left out.
-
-    Raises:
-        QueryRefused: A table was not published yet.
+        declare no model are left out. None where one was not published yet: then nobody knows what it will point to.
     """
     found = []
     for table in tables:
         if table.model:
+            if ask(url, "SELECT to_regclass(quote_ident(%s)) IS NULL", [table.layout.identifier]).rows == [(True,)]:
+                return None
             rows = ask(url, _versions(table, table.model), [since] if table.history_layout else None).rows
             found += [(dict(zip(table.model.key, row, strict=True)), version) for *row, version in rows]
     return found

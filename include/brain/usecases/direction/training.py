@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import DataReference
 from brain.usecases.direction.column_leaks import corrected
+from brain.usecases.direction.drift import drift_alarms
 from brain.usecases.direction.names import CLOSE, SPACE, horizon_of, is_target, model_key
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from brain.core.keys import ModelKey
-    from brain.learning.candidate import TrainingResult
+    from brain.learning.candidate import ChampionSummary, TrainingResult
+    from brain.learning.policy import Alarm
     from brain.usecases.protocol import Run
 
 
@@ -44,16 +46,24 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
     counted = run.once("up counts", lambda: up_counts(run.lake, names, horizons, run.moment.day))
     counts = run.once("up counts by class", lambda: replace(counted, classes=classes))
     data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
-    champions = {key: found for key, found in run.store.champion_summaries([asset]).items() if _is_known(key)}
+    summaries = run.store.champion_summaries([asset])
+    champions = {horizon_of(key.target): found for key, found in summaries.items() if _is_known(key)}
+    frame = run.lake.read(snapshot)
     return train_asset(
-        History(run.lake.read(snapshot), data, counts.without(asset), _corrected(run, asset)),
+        History(frame, data, counts.without(asset), _corrected(run, asset)),
         spec,
-        {horizon_of(key.target): found for key, found in champions.items()},
+        champions,
         moment=run.moment,
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
-        alarms={horizon: alarm for horizon in spec.horizons if (alarm := run.alarm(model_key(asset, horizon)))},
+        alarms={**drift_alarms(run, spec, frame, champions), **_live_alarms(run, asset, champions)},
     )
+
+
+def _live_alarms(run: Run, asset: str, champions: Mapping[int, ChampionSummary]) -> Mapping[int, Alarm]:
+    """By horizon, what live outcomes say against its champion, unless a search has answered it."""
+    raised = {horizon: run.alarm(model_key(asset, horizon)) for horizon in champions}
+    return {horizon: alarm for horizon, alarm in raised.items() if alarm and alarm.counts(champions[horizon])}
 
 
 def _corrected(run: Run, asset: str) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from psycopg2 import sql
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import NAME
 from brain.usecases.direction.tables import PROBABILITY_DETAILS
+from brain.warehouse.feature_drift import FEATURE_DRIFT
 from brain.warehouse.pools import POOLS
 from brain.warehouse.tables import Column
 from brain.warehouse.views import View
@@ -255,4 +256,25 @@ COVERAGE = View(
     needs=(DETAILS,),
 )
 
-VIEWS = (SCORECARD, RELIABILITY, SKILL_OVER_TIME, CLAIMS, BEST_AND_WORST_CALLS, COVERAGE)
+DRIFT = View(
+    name="drift",
+    meaning="A row per asset: whether the features of its models had drifted when they were last measured.",
+    columns=(
+        ASSET,
+        Column("as_of", "date", "Day of the newest row then."),
+        Column("features", "bigint", "Features that its models use."),
+        Column("drifted", "bigint", "How many of them had drifted."),
+        Column("which", "text", "Their names; empty where there are none."),
+        Column("last_drifted", "date", "The newest day on which any of its features had drifted; empty if none ever."),
+    ),
+    select=sql.SQL(
+        "SELECT entity, as_of, count(*), count(*) FILTER (WHERE drifted),"
+        " string_agg(feature, ', ' ORDER BY feature) FILTER (WHERE drifted), last_drifted"
+        " FROM (SELECT entity, max(as_of) AS as_of, max(as_of) FILTER (WHERE drifted) AS last_drifted FROM {drift}"
+        " WHERE use_case = {name} GROUP BY entity) AS newest JOIN {drift} USING (entity, as_of)"
+        " WHERE use_case = {name} GROUP BY entity, as_of, last_drifted"
+    ).format(drift=sql.Identifier(FEATURE_DRIFT.identifier), name=sql.Literal(NAME)),
+    needs=(FEATURE_DRIFT.name,),
+)
+
+VIEWS = (SCORECARD, RELIABILITY, SKILL_OVER_TIME, CLAIMS, BEST_AND_WORST_CALLS, COVERAGE, DRIFT)
