@@ -135,10 +135,10 @@ def skipped(found: Summary) -> list[str]:
     if not reasons:
         return []
     total, tables = sum(found.decided.values()), len(found.read)
-    told = ", ".join(reasons)
-    since = f" since the run of {found.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.since else ""
-    rows = f"{found.new_rows or 'no'} new rows in {tables} tables{since}"
-    lines = [f"Skipped     {sum(reasons.values())} of {total} models ({told}): {rows}"]
+    rows = f"{found.new_rows or 'no'} new rows in {tables} tables"
+    lines = [f"Skipped     {sum(reasons.values())} of {total} models ({', '.join(reasons)}): {rows}"]
+    if found.since is not None:
+        lines.append(f"            since the run of {found.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
     if not found.changed:
         lines.append(f"            nothing new to publish: {found.published} numbers are as they were")
     return lines
