@@ -63,7 +63,7 @@ class Summary:
         read: A line a source table, by name.
         decided: How many models, by what was decided (``search``, ``refresh``, ``skip``, ``failed``) and why.
         published: Rows that the run computed.
-        kept: Rows that show an earlier publication.
+        kept: Rows that show an earlier publication, or no number.
         changed: Lines that histories gained: rows that are not as before.
         changes: By table, the values that changed most.
         since: The last run before it that read new or corrected rows; None if there was none.

@@ -57,8 +57,8 @@ def _lines(found: Summary) -> Iterator[tuple[str, str]]:
     yield from (("", line) for line in _tables(found.read))
     done = [f"{count} {word}" for action, word in DONE.items() if (count := found.models(action))]
     yield "Models", ", ".join(done) or "none"
-    kept = f", {found.kept} kept from before" if found.kept else ""
-    yield "Published", f"{found.published} numbers, {found.changed} of them new{kept}"
+    left = f", {found.kept} could not be computed" if found.kept else ""
+    yield "Published", f"{found.published} numbers, {found.changed} of them new{left}"
     for scored in found.scored:
         yield "Resolved", _scored(scored)
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from brain.core.errors import SourceTableError
 from brain.demo.days import HELD_BACK, next_day, start_demo
 from brain.demo.load import demo_frame, load_demo
-from brain.demo.prices import ASSETS, prices
+from brain.demo.prices import prices
 from brain.usecases.direction.catalogue import HORIZONS
 from local.command import app
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-PLAYED = ("VIX", "SP500")  # two calendars, two ends
+OF_EACH_SOURCE = ("GOLD", "SP500", "VIX", "XOM")  # with calendars and ends of their own
 
 
 def table(demo_url: str, asset: str) -> pd.DataFrame:
@@ -41,28 +41,29 @@ def told(result: Result) -> str:
 
 
 def test_the_last_rows_of_each_asset_are_held_back(demo_url: str) -> None:
-    loaded = start_demo(demo_url)
-    assert [line.asset for line in loaded] == list(ASSETS)
+    loaded = start_demo(demo_url, OF_EACH_SOURCE)
     assert {line.left for line in loaded} == {HELD_BACK}
     for line in loaded:
         assert line.last_day == prices(line.asset)["Date"].iloc[-1 - HELD_BACK].date()
-    assert len({line.last_day for line in loaded}) > 3, "assets have calendars of their own"
+    assert len({line.last_day for line in loaded}) == len(OF_EACH_SOURCE)
+    passed = next_day(demo_url, OF_EACH_SOURCE)
+    assert [line.last_day for line in passed] == [
+        prices(name)["Date"].iloc[-HELD_BACK].date() for name in OF_EACH_SOURCE
+    ]
 
 
 def test_every_day_adds_a_row_as_it_was_known_then_until_none_is_left(demo_url: str) -> None:
-    start_demo(demo_url, PLAYED)
+    start_demo(demo_url, ["VIX"])
+    days = prices("VIX")["Date"]
     for number in range(1, HELD_BACK + 1):
-        for line in next_day(demo_url, PLAYED):
-            days = prices(line.asset)["Date"]
-            day = days.iloc[number - HELD_BACK - 1].date()
-            assert (line.last_day, line.left, line.removed) == (day, HELD_BACK - number, 0)
-            assert line.written == 1 + sum(n < line.rows for n in HORIZONS)  # a row, and an older one for each horizon
-            if number in (1, 7, HELD_BACK):
-                expected = demo_frame(line.asset, day)
-                found = table(demo_url, line.asset)
-                pd.testing.assert_frame_equal(found, expected, check_exact=True, check_dtype=False)
-    ended = next_day(demo_url, PLAYED)
-    assert [(line.written, line.left, line.last_day == line.last_day_before) for line in ended] == [(0, 0, True)] * 2
+        (line,) = next_day(demo_url, ["VIX"])
+        day = days.iloc[number - HELD_BACK - 1].date()
+        assert (line.last_day, line.left, line.removed) == (day, HELD_BACK - number, 0)
+        assert line.written == 1 + len(HORIZONS)  # the new row, and one older row for each horizon
+        found = table(demo_url, "VIX")
+        pd.testing.assert_frame_equal(found, demo_frame("VIX", day), check_exact=True, check_dtype=False)
+    (ended,) = next_day(demo_url, ["VIX"])
+    assert (ended.written, ended.left, ended.last_day) == (0, 0, ended.last_day_before)
 
 
 def test_starting_again_keeps_the_days_that_have_passed(demo_url: str) -> None:
