@@ -82,7 +82,7 @@ def test_a_run_that_did_nothing_says_why_and_a_day_says_what_it_changed(workspac
 
     told = shown(third, show_summaries)
     assert "Read        2 new rows of 2 tables" in told
-    assert "2018-12-03  1 new: SP500" in told
+    assert "2018-11-30  1 new: SP500" in told
     assert f"2 of 2 due, 6 open: {hits} hits, log loss" in told
     card = scorecard(third)
     assert card is not None
