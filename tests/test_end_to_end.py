@@ -106,7 +106,7 @@ def test_what_was_published_is_in_the_ledger_and_evaluated_afterwards(settings: 
 
 def test_the_first_run_says_when_its_numbers_will_have_come_true(machine: Path, shown: StringIO) -> None:
     told = shown.getvalue()
-    assert "25 published numbers wait for what comes true; the first is known 1 row of data later." in told
+    assert "25 numbers wait for their outcome; the first is known 1 row of data later." in told
     assert "Skipped" not in told
     assert "Next day    make day" in told
 

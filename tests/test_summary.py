@@ -54,7 +54,7 @@ def test_a_run_that_did_nothing_says_why_and_a_day_says_what_it_changed(workspac
     start_demo(demo_url, ASSETS)
     first = live(workspace, 8)
     assert skipped(summary_of(first)) == []
-    assert waiting(first) == ["4 published numbers wait for what comes true; the first is known 1 row of data later."]
+    assert waiting(first) == ["4 numbers wait for their outcome; the first is known 1 row of data later."]
     assert shown(first, show_scorecards).split() == waiting(first)[0].split()
 
     second = live(workspace, 9)

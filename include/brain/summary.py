@@ -124,8 +124,8 @@ def waiting(run: Run) -> list[str]:
         if has_tables(url, [ledger.layout.identifier]):
             count, rows = open_rows(url, ledger)
             if rows is not None:
-                told = f"{count} published numbers wait for what comes true; the first is known"
-                lines.append(f"{told} {rows} {'row' if rows == 1 else 'rows'} of data later.")
+                later = "1 row" if rows == 1 else f"{rows} rows"
+                lines.append(f"{count} numbers wait for their outcome; the first is known {later} of data later.")
     return lines
 
 
