@@ -38,7 +38,7 @@ def workspace(settings: Settings, tmp_path: Path) -> Workspace:
 
 
 def live(workspace: Workspace, hour: int) -> Run:
-    moment = Moment(datetime(2026, 3, 2, hour, tzinfo=UTC))
+    moment = Moment(datetime(2026, 3, 2, hour, 0, 0, 123456, UTC))
     assert all(result.ok for result in pipeline.run_all(workspace, moment, workers=1))
     return workspace.run("direction", moment)
 

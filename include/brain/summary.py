@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from brain.store.browse import last_decisions
+from brain.store.bson_values import to_plain
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.ledger_statements import ALL
@@ -94,7 +95,8 @@ def summary_of(run: Run) -> Summary:
         ServerUnreachable: PostgreSQL or MongoDB does not answer.
     """
     url = reader_url(run.settings)
-    made = [line for line in last_decisions(run.store) if line.moment == run.moment.at]
+    kept = to_plain(run.moment.at)
+    made = [line for line in last_decisions(run.store) if line.moment == kept]
     shown = [table for table in run.use_case.tables if has_tables(url, [table.layout.identifier])]
     counts = [_counts(run, table) for table in shown]
     return Summary(

@@ -288,7 +288,7 @@ VIEWS = (SCORECARD, HORIZON_SCORECARD, RELIABILITY, SKILL_OVER_TIME, CLAIMS, BES
 
 _HEADINGS = {"hit_rate": "hit rate", "skill_low": "from", "skill_high": "to", "came_true": "came true"}
 SHOWN_SCORECARD = Overview(
-    "Scorecard: what came true of the numbers published (skill with its 90 % interval)",
+    "Scorecard (skill with its interval at 90 %)",
     "SELECT horizon, resolved, hit_rate, skill, skill_low, skill_high, mean_probability AS said, came_true,"
     " CASE WHEN hindcast THEN 'hindcast' ELSE 'live' END AS how FROM horizon_scorecard ORDER BY hindcast, horizon",
     lambda column: _HEADINGS.get(column, column),
