@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup down clean status test test-quick lint audit docs bench mutants sql
+.PHONY: help run day setup down clean status test test-quick lint audit docs bench mutants sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -17,6 +17,9 @@ help: ## Show this list
 
 run: $(READY) ## From nothing to a filled Probabilities table, with Airflow running behind it
 	@$(PYTHON) -m local run
+
+day: $(READY) ## Let one trading day of the demo data pass: after `make run`, the same again
+	@$(PYTHON) -m local day
 
 setup: $(READY) ## Install everything into .venv, nothing else
 

@@ -77,7 +77,8 @@ with benchmark_servers() as variables:
     path.write_text(CATALOGUE)
     environ = {{**os.environ, **variables, "BRAIN_CATALOGUE": str(path)}}
     brain = [str(pathlib.Path(sys.executable).parent / "brain")]
-    subprocess.run([*brain, "demo", "GOLD", "SP500", "VIX", "XOM"], env=environ, check=True, capture_output=True)
+    load = [*brain, "demo", "GOLD", "SP500", "VIX", "XOM", "--as-of", "2022-12-28"]
+    subprocess.run(load, env=environ, check=True, capture_output=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     run = [*brain, "run", "--until", "2022-12-28T22:00:00"]
     subprocess.run(run, env=environ, check=True, capture_output=True)

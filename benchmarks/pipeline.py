@@ -98,8 +98,8 @@ def _compare(workspace: Workspace, running: Servers, home: Path, repeats: int) -
         expected = ask(workspace.settings.warehouse_url, NUMBERS).rows
         _empty(workspace)
         with through_airflow.step("all"):
-            _, failed = run_pipeline(Console(), client, home)
-        assert not failed, failed
+            ran = run_pipeline(Console(), client, home)
+        assert not ran.failed, ran.failed
         found = ask(workspace.settings.warehouse_url, NUMBERS).rows
         differing += len({*found} ^ {*expected})
     return _report(workspace, direct, through_airflow, repeats, differing)

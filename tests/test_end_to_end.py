@@ -1,4 +1,4 @@
-"""The three DAGs in a real Airflow, on real data and real servers, down to the answers a BI user reads."""
+"""The DAGs in a real Airflow, on real data and real servers, down to the answers a BI user reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,14 @@ import pytest
 from rich.console import Console
 
 from brain.core.settings import Settings
+from brain.demo.prices import prices
 from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
+from brain.display import PlainConsole
 from brain.warehouse.read import ask
 from local import chain, one_machine
 from local.airflow import USER
 from local.airflow_client import AirflowClient
+from local.day import run_day
 from local.state import load_state
 from local.walkthrough import run_everything
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 CATALOGUE = """
 defaults:
-  horizons: [5, 20, 21, 161]
+  horizons: [1, 5, 20, 21, 161]
   training: {trials: 2, folds: 3}
 assets: [GOLD, SP500, VIX, WTI, XOM]
 """
@@ -35,7 +39,13 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Path]:
+def shown() -> StringIO:
+    """What `make run` printed."""
+    return StringIO()
+
+
+@pytest.fixture(scope="module")
+def machine(shown: StringIO) -> Iterator[Path]:
     """A home of its own, in which `make run` has been run once with a small catalogue."""
     folder = Path(tempfile.mkdtemp(prefix="brain-end-to-end-"))
     folder.chmod(0o711)
@@ -46,7 +56,7 @@ def machine() -> Iterator[Path]:
     for name, value in given.items():
         patch.setenv(name, value)
     try:
-        run_everything(Console(), home)
+        run_everything(Console(file=shown, width=80), home)
         yield home
     finally:
         one_machine.clean(home)
@@ -73,7 +83,7 @@ def test_the_reader_gets_both_answers_of_the_mission(settings: Settings) -> None
 def test_every_cell_is_fresh_and_explained(settings: Settings) -> None:
     counted = "count(*), count(probability), count(*) FILTER (WHERE stale), count(model_version)"
     query = f"SELECT {counted} FROM probability_details"
-    assert ask(settings.warehouse_url, query).rows == [(20, 20, 0, 20)]
+    assert ask(settings.warehouse_url, query).rows == [(25, 25, 0, 25)]
 
 
 def test_the_extraction_is_recorded_for_bi(settings: Settings) -> None:
@@ -88,22 +98,50 @@ def test_all_three_dags_spoke_of_the_same_interval(settings: Settings) -> None:
 
 
 def test_what_was_published_is_in_the_ledger_and_evaluated_afterwards(settings: Settings) -> None:
-    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger").rows == [(20,)]
-    there = "SELECT to_regclass('evaluation_runs') IS NOT NULL AND to_regclass('model_scorecard') IS NOT NULL"
-    deadline = time.monotonic() + 120
-    while ask(settings.warehouse_url, there).rows != [(True,)]:
-        assert time.monotonic() < deadline, "evaluate_probabilities has not run"
-        time.sleep(1)
+    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger").rows == [(25,)]
     line = """SELECT pending, e.interval_end = d.published_at FROM evaluation_runs e, probability_details d
         WHERE target = 'all' LIMIT 1"""
-    assert ask(settings.warehouse_url, line).rows == [(20, True)]
+    assert ask(settings.warehouse_url, line).rows == [(25, True)]
 
 
-def test_a_second_run_retrains_nothing(machine: Path, settings: Settings) -> None:
+def test_the_first_run_says_when_its_numbers_will_have_come_true(machine: Path, shown: StringIO) -> None:
+    told = shown.getvalue()
+    assert "25 numbers wait for their outcome; the first is known 1 row of data later." in told
+    assert "Skipped" not in told
+    assert "Next day    make day" in told
+
+
+def test_a_second_run_retrains_nothing_and_says_why(machine: Path, settings: Settings) -> None:
     versions = "SELECT asset, horizon, model_version, probability FROM probability_details ORDER BY 1, 2"
     before = ask(settings.warehouse_url, versions).rows
-    run_everything(Console(), machine)
+    shown = StringIO()
+    run_everything(Console(file=shown, width=80), machine)
     assert ask(settings.warehouse_url, versions).rows == before
+    assert "Skipped     25 of 25 models (nothing new): no new rows in 5 tables\n" in shown.getvalue()
+    assert "nothing new to publish: 25 numbers are as they were" in shown.getvalue()
+
+
+def test_a_day_passes_through_every_dag_and_is_summed_up(machine: Path, settings: Settings) -> None:
+    newest = "SELECT asset, max(as_of) FROM probability_details GROUP BY 1 ORDER BY 1"
+    before = dict(ask(settings.warehouse_url, newest).rows)
+    shown = StringIO()
+    run_day(PlainConsole(file=shown, width=80), machine)
+    told = shown.getvalue()
+    assert "One trading day has passed for 26 of 26 assets; 19 more to come." in told
+    assert "Read        5 new rows of 5 tables" in told
+    assert "Models      25 refreshed" in told
+    assert "Published   25 numbers, 25 of them new" in told
+    assert "Resolved    5 of 5 due, 45 open: " in told
+    assert "What changed most in probability_details" in told
+    assert max(map(len, told[told.index("Read") :].splitlines())) <= 80
+    after = dict(ask(settings.warehouse_url, newest).rows)
+    for asset, day in after.items():
+        days = prices(asset)["Date"].dt.date
+        assert days[days > before[asset]].iloc[0] == day
+    scored = "SELECT asset, horizon, hindcast FROM probability_ledger WHERE outcome IS NOT NULL ORDER BY 1"
+    assert ask(settings.warehouse_url, scored).rows == [(asset, 1, False) for asset in before]
+    ask_again = "SELECT resolved FROM horizon_scorecard WHERE NOT hindcast"
+    assert ask(settings.warehouse_url, ask_again).rows == [(5,)]
 
 
 @pytest.mark.parametrize("dag_id", ["extract_assets", "train_models"])

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__, cli_backup, cli_ledger
+from brain import __version__, cli_backup, cli_demo, cli_ledger
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.command()(cli_demo.demo)
 app.command()(cli_ledger.evaluate)
 app.command()(cli_ledger.outcomes)
 console = PlainConsole()
@@ -105,35 +106,6 @@ def main() -> None:
     line = Text.assemble((type(told).__name__, "bold red"), f" {told}")
     PlainConsole(stderr=True).print(line, highlight=False, soft_wrap=True)
     sys.exit(1)
-
-
-@app.command()
-def demo(
-    assets: Annotated[list[str] | None, typer.Argument(help="Assets by name; all if none is named.")] = None,
-    as_of: Annotated[
-        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Load only what was known that day.")
-    ] = None,
-) -> None:
-    """Load real market data into the source database."""
-    from brain.core.environment import brain_variables
-    from brain.core.settings import read_connections
-    from brain.demo.load import load_demo
-
-    url = brain_variables(os.environ).get("BRAIN_DEMO_URL") or read_connections(_home()).get("BRAIN_DEMO_URL")
-    if url is None:
-        raise typer.BadParameter("no BRAIN_DEMO_URL, and no embedded servers here; run `brain up` first")
-    loaded = load_demo(url, as_of=as_of.date() if as_of else None, assets=assets or None)
-    table = Table("asset", "rows", "written", "removed", "last day")
-    for line in loaded:
-        table.add_row(Text(line.asset), str(line.rows), str(line.written), str(line.removed), str(line.last_day))
-    console.print(table)
-    if moved := [line for line in loaded if line.moved_back]:
-        names = ", ".join(f"{line.asset} from {line.last_day_before} to {line.last_day}" for line in moved)
-        told = (
-            f"Set back: {names}. Numbers published of newer rows stay and are marked stale, with the reason, until the"
-            " tables reach their day again; `make clean` begins anew."
-        )
-        console.print(told, soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,4 +106,6 @@ def _shown(value: object) -> Text:
 
 
 def _short(value: object) -> Text:
-    return Text(f"{value:.3f}".lstrip("0")) if isinstance(value, float) else _shown(value)
+    if not isinstance(value, float):
+        return _shown(value)
+    return Text(re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}"))

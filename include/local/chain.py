@@ -1,4 +1,4 @@
-"""The three DAGs as one run: start the first, or take up what is under way, and follow the datasets to the last."""
+"""The DAGs as one run: start the first, or take up what is under way, and follow the datasets to the last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from brain.core.errors import EmbeddedServerError
 from local.airflow_client import AirflowClient, DagRun, TaskRun
 
 DAGS = ("extract_assets", "train_models", "publish_probabilities")
-AFTERWARDS = "evaluate_probabilities"  # starts when the last has published; nobody waits for it
+PUBLISHES = DAGS[-1]
+AFTERWARDS = "evaluate_probabilities"  # starts when the last has published
+ALL = (*DAGS, AFTERWARDS)
 PARSE_SECONDS = 90.0
 APPEAR_SECONDS = 60.0
 POLL_SECONDS = 1.0
@@ -34,7 +36,7 @@ class Failure:
         return f"{self.dag_id}.{self.task}: {self.reason} (log: {self.log})"
 
 
-def await_dags(client: AirflowClient, dag_ids: Sequence[str] = DAGS) -> None:
+def await_dags(client: AirflowClient, dag_ids: Sequence[str] = ALL) -> None:
     """Wait until the scheduler knows the DAGs.
 
     Raises:
@@ -66,15 +68,18 @@ def begin(client: AirflowClient, now: datetime) -> DagRun:
         raise EmbeddedServerError(
             DAGS[0], found="no such DAG", expected="a parsed DAG", remedy="Run `make run` again once it is parsed."
         )
-    for dag_id in reversed(DAGS):
-        client.unpause(dag_id)
-    if client.dag(AFTERWARDS) is not None:
-        client.unpause(AFTERWARDS)
+    _unpause(client)
     for dag_id in DAGS:
         if under_way := client.active_run(dag_id):
             return under_way
     if due.next_run_after is not None and due.next_run_after <= now:
         return _await_run(lambda: client.active_run(DAGS[0]), DAGS[0])
+    return client.trigger(DAGS[0], now)
+
+
+def begin_anew(client: AirflowClient, now: datetime) -> DagRun:
+    """A new run about `now`, whatever else is due."""
+    _unpause(client)
     return client.trigger(DAGS[0], now)
 
 
@@ -85,14 +90,20 @@ def follow(client: AirflowClient, first: DagRun, watch: Watch) -> list[DagRun]:
         EmbeddedServerError: A run ends without having updated its dataset, so that the next one never starts.
     """
     finished = [_await_end(client, first, watch)]
-    while finished[-1].dag_id != DAGS[-1]:
+    while finished[-1].dag_id != ALL[-1]:
         current = finished[-1]
         if not client.updated_a_dataset(current):
             break  # its failures say why
-        downstream = DAGS[DAGS.index(current.dag_id) + 1]
+        downstream = ALL[ALL.index(current.dag_id) + 1]
         following = _await_run(lambda: _started(client, current, downstream), downstream)  # noqa: B023 - called at once
         finished.append(_await_end(client, following, watch))
     return finished
+
+
+def settle(client: AirflowClient, watch: Watch) -> None:
+    """Follow whatever is under way to its end."""
+    while under_way := next(filter(None, map(client.active_run, ALL)), None):
+        follow(client, under_way, watch)
 
 
 def failures(client: AirflowClient, run: DagRun, log_folder: Path) -> list[Failure]:
@@ -104,6 +115,11 @@ def failures(client: AirflowClient, run: DagRun, log_folder: Path) -> list[Failu
 def now_utc() -> datetime:
     """The present, for the interval of a run started by hand."""
     return datetime.now(UTC)
+
+
+def _unpause(client: AirflowClient) -> None:
+    for dag_id in reversed(ALL):
+        client.unpause(dag_id)
 
 
 def _started(client: AirflowClient, run: DagRun, downstream: str) -> DagRun | None:

@@ -6,6 +6,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -19,12 +20,20 @@ from local.airflow_client import AirflowClient
 from local.chain import Failure
 from local.one_machine import airflow_of
 from local.servers import Servers
+from local.showing import show_scorecards, show_skipped
 from local.state import locked, save_state
 from local.watching import Watcher
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from brain.usecases.protocol import Run
+    from local.airflow_client import DagRun
+
 
 def run_everything(console: Console, home: Path) -> None:
-    """Start everything, run the three DAGs once, print the table and the two answers; the servers stay up.
+    """Start everything, run the DAGs once, print the table, the two answers and the scorecard; the servers stay up.
 
     Raises:
         BrainError: Something did not start, or a task failed; the message names the log to read.
@@ -41,17 +50,29 @@ def run_everything(console: Console, home: Path) -> None:
         client = start_airflow(airflow, running)
         console.print(_done(loading.result(), start))
     wait_until_ready(airflow, running, client)
-    chain.await_dags(client, (*chain.DAGS, chain.AFTERWARDS))
+    chain.await_dags(client)
     console.print(_done("Airflow", start))
-    published, failed = run_pipeline(console, client, home)
-    console.print(Text.assemble(("✗", "red"), f" {len(failed)} tasks failed") if failed else _done("Pipeline", start))
-    if published:
+    ran = run_pipeline(console, client, home)
+    told = Text.assemble(("✗", "red"), f" {len(ran.failed)} tasks failed") if ran.failed else _done("Pipeline", start)
+    console.print(told)
+    if ran.published:
         show_results(console, home)
+        show_scorecards(console, runs_of(home, ran.moment))
+        show_skipped(console, runs_of(home, ran.moment))
     show_addresses(console, airflow, running)
-    if failed or not published:
+    told_failures(ran)
+
+
+def told_failures(ran: Ran) -> None:
+    """Say which tasks failed.
+
+    Raises:
+        EmbeddedServerError: Some did, or nothing was published.
+    """
+    if ran.failed or not ran.published:
         raise EmbeddedServerError(
             "the pipeline",
-            found="\n".join(["failed tasks:", *map(str, failed), ""]) if failed else "no published table",
+            found="\n".join(["failed tasks:", *map(str, ran.failed), ""]) if ran.failed else "no published table",
             expected="every task to succeed",
             remedy="What was published before stays. Correct the cause and run `make run` again.",
         )
@@ -84,17 +105,32 @@ def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
     return AirflowClient(airflow.url(state), USER, airflow.password(state))
 
 
-def run_pipeline(console: Console, client: AirflowClient, home: Path) -> tuple[bool, list[Failure]]:
-    """Run the three DAGs once, showing progress.
+class Ran(NamedTuple):
+    """What became of a run of the DAGs.
 
-    Returns:
-        Whether the table was published, and the tasks that failed.
+    Args:
+        published: Whether the tables were published.
+        failed: The tasks that failed.
+        moment: What the run was about; None where Airflow does not say it.
+    """
+
+    published: bool
+    failed: list[Failure]
+    moment: datetime | None
+
+
+def run_pipeline(console: Console, client: AirflowClient, home: Path, begin: Callable[[], DagRun] | None = None) -> Ran:
+    """Run the DAGs once, showing progress.
+
+    Args:
+        begin: Gives the run to follow; what `chain.begin` finds or starts if omitted.
     """
     with Watcher(console, home) as watcher:
-        runs = chain.follow(client, chain.begin(client, chain.now_utc()), watcher.watch)
-    published = runs[-1].dag_id == chain.DAGS[-1] and client.updated_a_dataset(runs[-1])
+        first = begin() if begin else chain.begin(client, chain.now_utc())
+        runs = chain.follow(client, first, watcher.watch)
+    published = any(run.dag_id == chain.PUBLISHES and client.updated_a_dataset(run) for run in runs)
     failed = [failure for run in runs for failure in chain.failures(client, run, home / "logs" / "airflow")]
-    return published, failed
+    return Ran(published, failed, next((run.moment for run in runs if run.moment), None))
 
 
 def show_results(console: Console, home: Path) -> None:
@@ -121,16 +157,26 @@ def show_addresses(console: Console, airflow: Airflow, running: Servers) -> None
     console.print(f"Airflow     {airflow.url(state)}  (login {USER} / {airflow.password(state)})", soft_wrap=True)
     console.print(f"PostgreSQL  {reader}  (read-only, for BI tools)", soft_wrap=True)
     console.print("Ask         brain sql 'SELECT …'   or   make sql Q='SELECT …'", soft_wrap=True)
+    if "BRAIN_SOURCE_URL" not in brain_variables(os.environ):
+        console.print("Next day    make day", soft_wrap=True)
     console.print("Stop        make down", soft_wrap=True)
 
 
 def _load_demo(running: Servers) -> str:
     if "BRAIN_SOURCE_URL" in brain_variables(os.environ):
         return "Source database: the one named by BRAIN_SOURCE_URL"
-    from brain.demo.load import load_demo
+    from brain.demo.days import start_demo
 
-    loaded = load_demo(running.connections()["BRAIN_DEMO_URL"])
+    loaded = start_demo(running.connections()["BRAIN_DEMO_URL"])
     return f"Demo data: {len(loaded)} tables, {sum(table.rows for table in loaded):,} rows"
+
+
+def runs_of(home: Path, moment: datetime | None) -> tuple[Run, ...]:
+    """Every use case's run for a moment; none where Airflow does not say which that was."""
+    from brain.core.moment import Moment
+    from brain.workspace import open_workspace
+
+    return open_workspace(_settings(home)).runs(Moment(moment)) if moment is not None else ()
 
 
 def wait_until_ready(airflow: Airflow, running: Servers, client: AirflowClient) -> None:

@@ -1,4 +1,4 @@
-"""Progress of the three DAGs on the console: which step, how many models done, time left."""
+"""Progress of the DAGs on the console: which step, how many models done, time left."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ STEPS = {
     "extract_assets": ("extract", "tables"),
     "train_models": ("train", "models"),
     "publish_probabilities": ("score", "units"),
+    "evaluate_probabilities": ("evaluate", "ledgers"),
 }
 FIRST = next(iter(STEPS))
 DONE = ("success", "failed", "skipped", "upstream_failed")
@@ -58,7 +59,7 @@ class Watcher:
         return Line(run.dag_id, done, len(tasks) or None, "tasks", note, ended=run.finished)
 
     def _step(self, run: DagRun, step: str) -> StepProgress | None:
-        """What `step` reports; the moment travels with the datasets, so all three runs report to one log."""
+        """What `step` reports; the moment travels with the datasets, so all runs report to one log."""
         if self._log is None:
             self._log = self._find_log(run)
         return self._log.read().get(step) if self._log else None

@@ -1,4 +1,4 @@
-"""A real Airflow on a project of three tiny DAGs: started, followed along the datasets, stopped without a trace."""
+"""A real Airflow on a project of four tiny DAGs: started, followed along the datasets, stopped without a trace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from datetime import datetime
 from airflow.sdk import Asset, dag, task
 from orchestration.tasks import AFTER_THE_CHUNKS
 
-ONE, TWO, THREE = (Asset(name=name, uri=f"tiny://{name}") for name in ("one", "two", "three"))
+ONE, TWO, THREE, FOUR = (Asset(name=name, uri=f"tiny://{name}") for name in ("one", "two", "three", "four"))
 
 
 def chained(dag_id, schedule, outlet, failing):
@@ -59,6 +59,7 @@ def chained(dag_id, schedule, outlet, failing):
 chained("extract_assets", "0 6 * * *", ONE, failing=[1, 2])
 chained("train_models", [ONE], TWO, failing=[2])
 chained("publish_probabilities", [TWO], THREE, failing=[])
+chained("evaluate_probabilities", [THREE], FOUR, failing=[])
 """
 
 
@@ -110,8 +111,9 @@ def connections_of(process: psutil.Process) -> list[Any]:
 
 def test_the_chain_is_followed_to_its_end_and_failures_are_told(running: Running) -> None:
     shown = StringIO()
-    published, failed = run_pipeline(Console(file=shown, width=200), running.client, running.home)
+    published, failed, moment = run_pipeline(Console(file=shown, width=200), running.client, running.home)
     assert published
+    assert moment is not None
     assert [(failure.dag_id, failure.task) for failure in failed] == [
         ("extract_assets", "work[0]"),
         ("extract_assets", "work[1]"),
@@ -119,7 +121,7 @@ def test_the_chain_is_followed_to_its_end_and_failures_are_told(running: Running
     ]
     assert {failure.reason for failure in failed} == {"ValueError: table GOLD has no Close"}
     assert "table GOLD has no Close" in failed[0].log.read_text()
-    assert [name in shown.getvalue() for name in chain.DAGS] == [True, True, True]
+    assert [name in shown.getvalue() for name in chain.ALL] == [True] * 4
 
 
 def test_a_second_run_is_started_when_none_is_due(running: Running) -> None:
@@ -127,7 +129,15 @@ def test_a_second_run_is_started_when_none_is_due(running: Running) -> None:
     assert begun.dag_id == "extract_assets"
     assert begun.run_id.startswith("manual__")
     ended = chain.follow(running.client, begun, lambda run, tasks: None)
-    assert [run.dag_id for run in ended] == list(chain.DAGS)
+    assert [run.dag_id for run in ended] == list(chain.ALL)
+
+
+def test_what_is_under_way_is_let_end_before_a_run_begins_anew(running: Running) -> None:
+    under_way = chain.begin_anew(running.client, chain.now_utc())
+    seen: list[str] = []
+    chain.settle(running.client, lambda run, tasks: seen.append(run.run_id))
+    assert under_way.run_id in seen
+    assert not any(map(running.client.active_run, chain.ALL))
 
 
 def test_a_second_start_keeps_what_runs(running: Running) -> None:

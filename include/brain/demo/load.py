@@ -18,12 +18,14 @@ from brain.demo.prices import ASSETS, prices
 from brain.usecases.direction.names import CLOSE, DATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import date
 
     import numpy as np
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from sqlalchemy import Engine
+
+    Until = Callable[[str, date | None], date | None]
 
 DRIVER = "postgresql+psycopg2"
 INCOMING = "incoming_rows"
@@ -39,6 +41,7 @@ class LoadedTable:
         removed: Rows that the table no longer has.
         last_day: Date of the newest row; None for an empty table.
         last_day_before: What it was before the load; None if there was no row.
+        left: Rows of the series that are newer.
     """
 
     asset: str
@@ -47,6 +50,7 @@ class LoadedTable:
     removed: int
     last_day: date | None
     last_day_before: date | None = None
+    left: int = 0
 
     @property
     def moved_back(self) -> bool:
@@ -74,17 +78,31 @@ def demo_frame(asset: str, as_of: date | None = None) -> pd.DataFrame:
 def load_demo(
     url: str, as_of: date | None = None, assets: Iterable[str] | None = None, schema: str = "public"
 ) -> list[LoadedTable]:
-    """Create or refresh the demo tables.
-
-    Each table changes in one transaction by upsert and delete, so that readers see the old rows or the new ones, and
-    grants and views on it survive. A second load of the same day writes nothing. Loading one day after another plays
-    "another day has passed": a row is added, and older rows get the forward returns that have become known.
+    """Create or refresh the demo tables as one day knew them; `brain.demo.days` plays one day after another.
 
     Args:
         url: SQLAlchemy URL (``postgresql+psycopg2://``) of a role that may create tables in `schema`.
         as_of: The last day to be known; the whole series by default.
         assets: Names of demo assets; all 26 by default.
         schema: Schema of the tables.
+
+    Raises:
+        BrainError: As `refresh_tables`.
+    """
+    return refresh_tables(url, lambda _asset, _last_day: as_of, assets, schema)
+
+
+def refresh_tables(
+    url: str, until: Until, assets: Iterable[str] | None = None, schema: str = "public"
+) -> list[LoadedTable]:
+    """Make each table what it was on a day of its own.
+
+    Each table changes in one transaction by upsert and delete, so that readers see the old rows or the new ones, and
+    grants and views on it survive. A second load of the same day writes nothing; a load of the next one adds a row, and
+    gives older rows the forward returns that have become known.
+
+    Args:
+        until: The last day to be known, by asset and by the last day that its table knows.
 
     Raises:
         SourceTableError: There is no demo asset of this name; tables before it are loaded.
@@ -96,30 +114,37 @@ def load_demo(
     engine = _engine(url)
     try:
         names = ASSETS if assets is None else assets
-        return [_refresh(engine, schema, asset, demo_frame(asset, as_of)) for asset in names]
+        return [_refresh(engine, schema, asset, until) for asset in names]
     except OperationalError as error:
         raise refusal(error, engine.url, "the URL") from None
     finally:
         engine.dispose()
 
 
-def _refresh(engine: Engine, schema: str, asset: str, frame: pd.DataFrame) -> LoadedTable:
-    columns = {str(name): _type_of(dtype) for name, dtype in frame.dtypes.items()}
+def _refresh(engine: Engine, schema: str, asset: str, until: Until) -> LoadedTable:
     table = sql.Identifier(schema, asset)
+    series = prices(asset)[DATE]
     with engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
         with driver.cursor() as cursor:
+            before = _last_day(cursor, schema, asset)
+            frame = demo_frame(asset, until(asset, before))
+            columns = {str(name): _type_of(dtype) for name, dtype in frame.dtypes.items()}
             _create(cursor, table, columns)
-            before = _last_day(cursor, table)
             _copy(cursor, table, frame)
             written = _upsert(cursor, table, list(columns))
             removed = _remove_others(cursor, table)
     last_day = None if frame.empty else frame[DATE].iloc[-1].date()
-    return LoadedTable(asset, len(frame), written, removed, last_day, before)
+    return LoadedTable(asset, len(frame), written, removed, last_day, before, len(series) - len(frame))
 
 
-def _last_day(cursor: Cursor, table: sql.Identifier) -> date | None:
+def _last_day(cursor: Cursor, schema: str, asset: str) -> date | None:
+    """None where there is no row, or no table."""
+    cursor.execute("SELECT to_regclass(format('%%I.%%I', %s, %s)) IS NULL", (schema, asset))
+    if cursor.fetchall() == [(True,)]:
+        return None
+    table = sql.Identifier(schema, asset)
     cursor.execute(sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(DATE), table))
     ((found,),) = cursor.fetchall()
     return found  # type: ignore[no-any-return]

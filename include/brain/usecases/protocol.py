@@ -190,6 +190,7 @@ class UseCase(Protocol):
         ledgers: Which of that is scored once it has come true, and how; empty where nothing is.
         views: What people ask of the ledgers; made anew by the next evaluation where they have changed.
         overview: Shown after a run.
+        scorecard: Shown beneath it once something has come true, asked of `views`; None shows nothing.
     """
 
     name: str
@@ -201,6 +202,7 @@ class UseCase(Protocol):
     ledgers: tuple[Ledger, ...]
     views: tuple[View, ...]
     overview: Overview
+    scorecard: Overview | None
 
     def discover(self, section: Any, source: Source) -> Section:
         """The section with the units that the source's tables add to it."""

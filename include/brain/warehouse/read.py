@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from brain.core.errors import QueryRefused
 from brain.warehouse.connection import transaction
-from brain.warehouse.ledger import KNOWN_AT, OUTCOME
+from brain.warehouse.ledger import HINDCAST, KNOWN_AT, NOTE, OUTCOME
 from brain.warehouse.statements import AND, COMMA, key_identifiers
 from brain.warehouse.tables import PUBLISHED_AT
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from brain.core.moment import Moment
     from brain.core.settings import Settings
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import ModelColumns, PublishedTable
@@ -135,6 +136,58 @@ def referenced_versions(
             rows = ask(url, _versions(table, table.model), [since] if table.history_layout else None).rows
             found += [(dict(zip(table.model.key, row, strict=True)), version) for *row, version in rows]
     return found
+
+
+def has_tables(url: SecretStr, names: Iterable[str]) -> bool:
+    """Whether the warehouse has tables or views of these names."""
+    query = "SELECT coalesce(bool_and(to_regclass(quote_ident(name)) IS NOT NULL), true) FROM unnest(%s) AS n (name)"
+    return bool(ask(url, query, [list(names)]).rows == [(True,)])
+
+
+def largest_changes(url: SecretStr, table: PublishedTable, moment: Moment, count: int) -> Answer:
+    """The values that a moment's publication changed most, each beside what was published before.
+
+    Returns:
+        The table's key, ``before``, ``after``; at most `count` rows, the largest change first. None where the table
+        keeps no history or its value is no number.
+    """
+    history = table.history_layout
+    if history is None or table.column(table.value).type != "double precision":
+        return Answer((), [])
+    keys = [sql.Identifier(table.column(name).identifier) for name in table.key]
+    query = sql.SQL(
+        "SELECT {keys}, earlier.{value} AS before, now.{value} AS after FROM {history} AS now CROSS JOIN LATERAL"
+        " (SELECT {value} FROM {history} AS past WHERE {same} AND past.{at} < now.{at} ORDER BY past.{at} DESC LIMIT 1)"
+        " AS earlier WHERE now.{at} = %s AND earlier.{value} <> now.{value}"
+        " ORDER BY abs(now.{value} - earlier.{value}) DESC, {keys} LIMIT {count}"
+    ).format(
+        keys=COMMA.join(sql.SQL("now.{}").format(key) for key in keys),
+        value=sql.Identifier(table.column(table.value).identifier),
+        history=sql.Identifier(history.identifier),
+        same=AND.join(sql.SQL("past.{0} = now.{0}").format(key) for key in keys),
+        at=sql.Identifier(PUBLISHED_AT),
+        count=sql.Literal(count),
+    )
+    return ask(url, query, [moment.at])
+
+
+def open_rows(url: SecretStr, ledger: Ledger) -> tuple[int, int | None]:
+    """How many live rows of a ledger wait for their outcome, and in how many rows of data the first of them has one.
+
+    The second is None where some live row has its outcome already, or none waits.
+    """
+    query = sql.SQL(
+        "SELECT count(*) FILTER (WHERE {outcome} IS NULL AND {note} IS NULL),"
+        " CASE WHEN count({outcome}) = 0 THEN min({span}) END FROM {table} WHERE NOT {hindcast}"
+    ).format(
+        outcome=sql.Identifier(OUTCOME),
+        note=sql.Identifier(NOTE),
+        span=ledger.span_sql,
+        table=sql.Identifier(ledger.layout.identifier),
+        hindcast=sql.Identifier(HINDCAST),
+    )
+    ((waiting, rows),) = ask(url, query).rows
+    return waiting, rows
 
 
 def _versions(table: PublishedTable, model: ModelColumns) -> sql.Composed:

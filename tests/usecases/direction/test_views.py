@@ -163,6 +163,26 @@ def test_the_interval_of_skill_is_that_of_blocks(filled: Settings) -> None:
     assert pytest.approx([t.ppf(0.95, n) for n in range(1, len(STUDENT) + 1)], abs=5e-5) == STUDENT
 
 
+def test_the_scorecard_of_a_horizon_counts_a_block_of_days_once(filled: Settings) -> None:
+    own = ledger(filled).query("horizon == 1")
+    epoch = date.fromisoformat(EPOCH.split("'")[1])
+    blocks = own.assign(block=[(day - epoch).days // 28 for day in own["as_of"]]).groupby("block")
+    loss, base = blocks["log_loss"].sum().to_numpy(), blocks["base_log_loss"].sum().to_numpy()
+    skill = 1 - loss.sum() / base.sum()
+    gain = base - loss - skill * base
+    spread = (gain @ gain + max(0.0, 2 * float(gain[1:] @ gain[:-1]))) * len(gain) / (len(gain) - 1)
+    half = t.ppf(0.95, len(gain) - 1) * math.sqrt(spread) / base.sum()
+    columns = "resolved, hindcast, skill, skill_low, skill_high, hit_rate, mean_probability, came_true"
+    card = told(filled, f"SELECT {columns} FROM horizon_scorecard WHERE horizon = 1").iloc[0]
+    assert (card["resolved"], card["hindcast"]) == (len(own), False)
+    assert card[["skill", "skill_low", "skill_high"]].tolist() == pytest.approx(
+        [skill, skill - half, skill + half], rel=1e-4
+    )
+    hits = ((own["probability"] >= 0.5) == (own["outcome"] == 1)).mean()
+    means = [hits, own["probability"].mean(), own["outcome"].mean()]
+    assert card[["hit_rate", "mean_probability", "came_true"]].tolist() == pytest.approx(means)
+
+
 def test_claims_skill_over_time_and_coverage(filled: Settings) -> None:
     claims = told(filled, "SELECT asset, horizon, claimed, resolved, became FROM claims ORDER BY horizon")
     assert claims[["asset", "horizon", "claimed", "resolved"]].to_numpy().tolist() == [

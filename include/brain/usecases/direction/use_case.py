@@ -9,8 +9,8 @@ from brain.usecases.direction.catalogue import Assets, AssetSpec
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
-from brain.usecases.direction.views import VIEWS
-from brain.usecases.protocol import Input, Unit
+from brain.usecases.direction.views import SHOWN_SCORECARD, VIEWS
+from brain.usecases.protocol import Input, Overview, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +39,7 @@ class Direction:
     ledgers: tuple[Ledger, ...] = (PROBABILITY_LEDGER,)
     views: tuple[View, ...] = VIEWS
     overview = OVERVIEW
+    scorecard: Overview | None = SHOWN_SCORECARD
 
     def discover(self, section: Any, source: Source) -> Section:
         from brain.usecases.direction.inputs import DISCOVERED_BY

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from psycopg2 import sql
 
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import NAME
 from brain.usecases.direction.tables import PROBABILITY_DETAILS
+from brain.usecases.protocol import Overview
 from brain.warehouse.feature_drift import FEATURE_DRIFT
 from brain.warehouse.pools import POOLS
 from brain.warehouse.tables import Column
 from brain.warehouse.views import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # 95 % quantiles of Student's t for 1, 2, … degrees of freedom: intervals of 90 %. Beyond them the last is near enough.
 STUDENT = (
@@ -54,65 +60,88 @@ def _quantiles() -> sql.Composed:
     return sql.SQL("(VALUES {}) AS student (degrees, quantile)").format(sql.SQL(", ").join(values))
 
 
-def _cells(where: str) -> sql.Composed:
-    """By asset, horizon and hindcast: sums over the blocks, and the standard error of skill.
+CELL = ("asset", "horizon", "hindcast")
 
-    Skill is a ratio of sums, so its error is that of what each block gains beyond it; neighbours may go together.
+
+def _cells(where: str, by: Sequence[str] = CELL) -> sql.Composed:
+    """Sums over the blocks, and the standard error of skill.
+
+    Skill is a ratio of sums, so its error is that of what each block gains beyond it; neighbours may go together, and
+    so may all that is summed into one block.
     """
     return sql.SQL(
         """
     WITH days AS (
-        SELECT asset, horizon, hindcast, block, sum(resolved)::bigint AS resolved, sum(sum_hits) AS hits,
+        SELECT {by}, block, sum(resolved)::bigint AS resolved, sum(sum_hits) AS hits,
             sum(sum_happened) AS happened, sum(sum_said) AS said, sum(sum_base_said) AS base_said,
             sum(sum_log_loss) AS loss, sum(sum_base_log_loss) AS base_loss,
             sum(sum_brier) AS brier, sum(sum_base_brier) AS base_brier,
             min(first_as_of) AS first_as_of, max(last_as_of) AS last_as_of, max(last_known_at) AS last_known_at
-        FROM {blocks} WHERE {where} GROUP BY asset, horizon, hindcast, block
+        FROM {blocks} WHERE {where} GROUP BY {by}, block
     ), beyond AS (
         SELECT *, base_loss - loss - base_loss * (1 - sum(loss) OVER cell / nullif(sum(base_loss) OVER cell, 0)) AS gain
-        FROM days WINDOW cell AS (PARTITION BY asset, horizon, hindcast)
+        FROM days WINDOW cell AS (PARTITION BY {by})
     ), beside AS (
-        SELECT *, gain * lag(gain) OVER (PARTITION BY asset, horizon, hindcast ORDER BY block) AS together FROM beyond
+        SELECT *, gain * lag(gain) OVER (PARTITION BY {by} ORDER BY block) AS together FROM beyond
     ), cells AS (
-        SELECT asset, horizon, hindcast, sum(resolved)::bigint AS resolved, count(*) AS blocks, sum(hits) AS hits,
+        SELECT {by}, sum(resolved)::bigint AS resolved, count(*) AS blocks, sum(hits) AS hits,
             sum(happened) AS happened, sum(said) AS said, sum(base_said) AS base_said, sum(loss) AS loss,
             sum(base_loss) AS base_loss, sum(brier) AS brier, sum(base_brier) AS base_brier,
             1 - sum(loss) / nullif(sum(base_loss), 0) AS skill,
             sqrt((sum(gain * gain) + greatest(2 * sum(together), 0)) * count(*) / nullif(count(*) - 1, 0))
                 / nullif(sum(base_loss), 0) AS error,
             min(first_as_of) AS first_as_of, max(last_as_of) AS last_as_of, max(last_known_at) AS last_known_at
-        FROM beside GROUP BY asset, horizon, hindcast
+        FROM beside GROUP BY {by}
     )
     SELECT cells.*, skill - quantile * error AS skill_low, skill + quantile * error AS skill_high
     FROM cells LEFT JOIN {student} ON degrees = least(blocks - 1, {most})
     """
-    ).format(blocks=sql.Identifier(BLOCKS), where=sql.SQL(where), student=_quantiles(), most=sql.Literal(len(STUDENT)))
+    ).format(
+        by=sql.SQL(", ").join(map(sql.Identifier, by)),
+        blocks=sql.Identifier(BLOCKS),
+        where=sql.SQL(where),
+        student=_quantiles(),
+        most=sql.Literal(len(STUDENT)),
+    )
+
+
+_CARD = (
+    RESOLVED,
+    Column("hit_rate", "double precision", "Share of them on the right side of one half."),
+    *LOSSES,
+    *SKILL,
+    Column("brier", "double precision", "Mean Brier score: the squared error."),
+    Column("base_brier", "double precision", "The same of the base rates."),
+    Column("mean_probability", "double precision", "What was said, on average."),
+    Column("came_true", "double precision", "Share that came true: near mean_probability where it is calibrated."),
+    Column("first_as_of", "date", "Day of the oldest of them."),
+    Column("last_as_of", "date", "Day of the newest of them."),
+    Column("last_outcome", "date", "The newest day on which an outcome was known."),
+)
+
+
+def _card(by: Sequence[str]) -> sql.Composed:
+    return sql.SQL(
+        "SELECT {by}, resolved, hits / resolved, loss / resolved, base_loss / resolved, skill,"
+        " skill_low, skill_high, brier / resolved, base_brier / resolved, said / resolved, happened / resolved,"
+        " first_as_of, last_as_of, last_known_at FROM ({cells}) AS card"
+    ).format(by=sql.SQL(", ").join(map(sql.Identifier, by)), cells=_cells("true", by))
 
 
 SCORECARD = View(
     name="model_scorecard",
     meaning="A row per asset and horizon: how good its published probabilities were, once their days had come.",
-    columns=(
-        ASSET,
-        HORIZON,
-        HINDCAST,
-        RESOLVED,
-        Column("hit_rate", "double precision", "Share of them on the right side of one half."),
-        *LOSSES,
-        *SKILL,
-        Column("brier", "double precision", "Mean Brier score: the squared error."),
-        Column("base_brier", "double precision", "The same of the base rates."),
-        Column("mean_probability", "double precision", "What was said, on average."),
-        Column("came_true", "double precision", "Share that came true: near mean_probability where it is calibrated."),
-        Column("first_as_of", "date", "Day of the oldest of them."),
-        Column("last_as_of", "date", "Day of the newest of them."),
-        Column("last_outcome", "date", "The newest day on which an outcome was known."),
-    ),
-    select=sql.SQL(
-        "SELECT asset, horizon, hindcast, resolved, hits / resolved, loss / resolved, base_loss / resolved, skill,"
-        " skill_low, skill_high, brier / resolved, base_brier / resolved, said / resolved, happened / resolved,"
-        " first_as_of, last_as_of, last_known_at FROM ({}) AS card"
-    ).format(_cells("true")),
+    columns=(ASSET, HORIZON, HINDCAST, *_CARD),
+    select=_card(CELL),
+    needs=(BLOCKS,),
+)
+
+HORIZON_SCORECARD = View(
+    name="horizon_scorecard",
+    meaning="A row per horizon: how good the published probabilities of all assets together were. Assets go together,"
+    " so the interval of skill counts a block of days once, however many assets it has.",
+    columns=(HORIZON, HINDCAST, *_CARD),
+    select=_card(CELL[1:]),
     needs=(BLOCKS,),
 )
 
@@ -277,4 +306,12 @@ DRIFT = View(
     needs=(FEATURE_DRIFT.name,),
 )
 
-VIEWS = (SCORECARD, RELIABILITY, SKILL_OVER_TIME, CLAIMS, BEST_AND_WORST_CALLS, COVERAGE, DRIFT)
+VIEWS = (SCORECARD, HORIZON_SCORECARD, RELIABILITY, SKILL_OVER_TIME, CLAIMS, BEST_AND_WORST_CALLS, COVERAGE, DRIFT)
+
+_HEADINGS = {"hit_rate": "hit rate", "skill_low": "from", "skill_high": "to", "came_true": "came true"}
+SHOWN_SCORECARD = Overview(
+    "Scorecard (skill with its interval at 90 %)",
+    "SELECT horizon, resolved, hit_rate, skill, skill_low, skill_high, mean_probability AS said, came_true,"
+    " CASE WHEN hindcast THEN 'hindcast' ELSE 'live' END AS how FROM horizon_scorecard ORDER BY hindcast, horizon",
+    lambda column: _HEADINGS.get(column, column),
+)
