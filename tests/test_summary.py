@@ -75,7 +75,8 @@ def test_a_run_that_did_nothing_says_why_and_a_day_says_what_it_changed(workspac
     assert (scored.due, scored.resolved, scored.pending) == (2, 2, 6)
     outcomes = "SELECT sum(((probability >= 0.5) = (outcome = 1))::integer), avg(log_loss) FROM probability_ledger"
     ((hits, loss),) = ask(third.settings.warehouse_url, f"{outcomes} WHERE outcome IS NOT NULL").rows
-    assert (scored.accuracy, scored.log_loss) == (hits / 2, pytest.approx(loss))
+    assert scored.accuracy == hits / 2
+    assert scored.log_loss == pytest.approx(loss)
     changes = found.changes["probability_details"]
     assert changes.columns == ("asset", "horizon", "before", "after")
     assert changes.rows == changed(third)
@@ -91,7 +92,7 @@ def test_a_run_that_did_nothing_says_why_and_a_day_says_what_it_changed(workspac
     assert waiting(third) == []
 
 
-def changed(run: Run) -> list[tuple[object, ...]]:
+def changed(run: Run) -> list[tuple[str, int, float, float]]:
     """The numbers as the two last publications had them, by hand from the history."""
     query = "SELECT asset, horizon, published_at, probability FROM probability_history ORDER BY published_at"
     said: dict[tuple[str, int], list[float]] = {}
