@@ -12,25 +12,73 @@ from brain.core.moment import Moment
 from brain.display import PlainConsole, show_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from brain.core.settings import Settings
+    from brain.hindcasting import Hindcast
+    from brain.usecases.protocol import Run
+    from brain.warehouse.read import Answer
+    from brain.workspace import Workspace
+
+console = PlainConsole()
+SHOWN = ("accuracy", "log_loss", "base_log_loss", "skill", "pinball_loss", "interval_coverage")
+COMPARED = ("target", "pairs", "A", "B", "A - B", "low", "high", "blocks")
+
+Units = Annotated[
+    list[str] | None, typer.Argument(help="Units by name (assets, …); all of the catalogue if none is named.")
+]
+FirstDay = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")]
+LastDay = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day; it has to be over.")]
+Every = Annotated[str, typer.Option("--every", help="month, week, or a number of days such as 10d.")]
+Targets = Annotated[
+    list[str] | None, typer.Option("--target", "-t", help="What is predicted: 25 or RETURNS25; may be repeated.")
+]
+CataloguePath = Annotated[
+    Path | None, typer.Option("--catalogue", help="With --against: this one in the place of the present catalogue.")
+]
+Against = Annotated[
+    Path | None,
+    typer.Option("--against", help="Compare with this catalogue on the same days; nothing is noted in a ledger."),
+]
+UseCaseName = Annotated[
+    str | None, typer.Option("--use-case", help="Only this use case; needed where several have a unit of the name.")
+]
+WorkerCount = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Training processes; one a core if omitted, 1: this one.")
+]
+
+
+def hindcast(
+    first: FirstDay,
+    last: LastDay,
+    units: Units = None,
+    every: Every = "month",
+    targets: Targets = None,
+    catalogue: CataloguePath = None,
+    against: Against = None,
+    use_case: UseCaseName = None,
+    workers: WorkerCount = None,
+) -> None:
+    """Replay past days by what was known on each, and note in the ledger what would have been said, marked as hindcast.
+
+    Champions and published tables stay as they are. Stopped and started again, it goes on where it was.
+    """
     from brain.core.settings import Settings
     from brain.hindcasting import days_between, hindcasts
 
     if catalogue is not None and against is None:
-        raise typer.BadParameter("--catalogue says what to compare: it goes with --against")
+        raise typer.BadParameter("it goes with --against", param_hint="--catalogue")
     now = Moment(datetime.now(UTC))
     days = days_between(first.date(), last.date(), every)
     settings = Settings.load()
-    workspaces = [_with(settings, path) for path in (catalogue, against)]
-    mine, theirs = (hindcasts(one, days, now, units or (), targets or (), use_case) for one in workspaces)
-    for one in mine:
-        run = workspaces[0].run(one.work.run.use_case.name, now)
+    workspace, other = (_with(settings, path) for path in (catalogue, against))
+    for one in hindcasts(workspace, days, now, units or (), targets or (), use_case):
+        name = one.work.run.use_case.name
         if against is None:
-            _fill(one, run, workers)
-        for other in theirs:
-            if against is not None and other.work.run.use_case is one.work.run.use_case:
-                _compare(one, other, run, workers)
+            _fill(one, workspace.run(name, now), workers)
+        elif name in other.catalogue.sections:
+            (opposite,) = hindcasts(other, days, now, units or (), targets or (), name)
+            _compare(one, opposite, workspace.run(name, now), workers)
 
 
 def _fill(one: Hindcast, run: Run, workers: int | None) -> None:
@@ -40,9 +88,9 @@ def _fill(one: Hindcast, run: Run, workers: int | None) -> None:
     from brain.warehouse.hindcast_scores import hindcast_scores
 
     with following(console, one.progress):
-        filled = fill(one, workers)
+        noted = fill(one, workers)
     _tell_failed(one)
-    console.print(f"{run.use_case.name}: {filled.days} days, {filled.noted} numbers noted", highlight=False)
+    console.print(f"{run.use_case.name}: {len(one.days)} days, {noted} numbers noted", highlight=False)
     steps.evaluate(run)
     for ledger in run.use_case.ledgers:
         console.print(f"{ledger.name}, all that is marked hindcast:", highlight=False)
@@ -53,41 +101,34 @@ def _scores(lines: Sequence[tuple[str, int, int, Mapping[str, float | None]]]) -
     from brain.warehouse.read import Answer
 
     measures = [name for name in SHOWN if any(measured.get(name) is not None for *_, measured in lines)]
-    rows = [(target, *counts, *map(measured.get, measures)) for target, *counts, measured in lines]
+    rows = [(target, rows, scored, *map(measured.get, measures)) for target, rows, scored, measured in lines]
     return Answer(("target", "numbers", "scored", *measures), rows)
 
 
 def _compare(one: Hindcast, other: Hindcast, run: Run, workers: int | None) -> None:
-    from brain.comparing import compare
+    from brain.comparing import compare, said
     from brain.progress_view import following
     from brain.warehouse.read import Answer
 
-    with following(console, one.progress), following(console, other.progress):
-        lines = compare(one, other, run, workers)
+    both = []
     for each in (one, other):
+        with following(console, each.progress):
+            both.append(said(each, workers))
         _tell_failed(each)
-    for ledger, compared in lines.items():
-        told = "loss of the one (A) less that of the other (B), --against: below 0, A is better; intervals of 90 %"
-        console.print(f"{ledger}: {told}", highlight=False, soft_wrap=True)
-        rows = [
-            (
-                line.target,
-                line.gap.pairs,
-                line.loss,
-                line.other,
-                line.gap.mean,
-                line.gap.low,
-                line.gap.high,
-                line.gap.blocks,
-            )
-            for line in compared
+    for ledger in run.use_case.ledgers:
+        told = f"{ledger.name}: mean {ledger.scoring.scores[0].name} of A, the first catalogue, and B, --against."
+        console.print(f"{told} Below 0, A is better; low and high: interval of 90 %.", highlight=False, soft_wrap=True)
+        lines = [
+            (line.target, gap.pairs, line.loss, line.other, gap.mean, gap.low, gap.high, gap.blocks)
+            for line in compare(*both, ledger, run)
+            for gap in (line.gap,)
         ]
-        show_answer(console, Answer(("target", "pairs", "A", "B", "A - B", "low", "high", "blocks"), rows))
+        show_answer(console, Answer(COMPARED, lines))
 
 
 def _tell_failed(one: Hindcast) -> None:
     for told, days in one.failed.most_common():
-        console.print(f"on {days} of {len(one.days)} days, {told}", highlight=False, soft_wrap=True)
+        console.print(f"on {days} of {len(one.days)} days: {told}", highlight=False, soft_wrap=True)
 
 
 def _with(settings: Settings, path: Path | None) -> Workspace:

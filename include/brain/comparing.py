@@ -38,36 +38,11 @@ class Compared:
     gap: Difference
 
 
-def compare(first: Hindcast, second: Hindcast, now: Run, workers: int | None = None) -> dict[str, list[Compared]]:
-    """Replay both and compare what they said where both said something; no ledger is written.
-
-    Args:
-        now: The run by which outcomes are known.
-
-    Returns:
-        By name of the ledger, a line a target, ascending, and one over all of them.
-
-    Raises:
-        ScoringError: They have no outcome in common.
-    """
-    said = [_said(hindcast, workers) for hindcast in (first, second)]
-    found = {}
-    for ledger in now.use_case.ledgers:
-        known = [_losses(now, ledger, rows[ledger.table.name]) for rows in said]
-        both = known[0].merge(known[1].rename(columns={LOSS: _OTHER}), on=list(ledger.key), validate="one_to_one")
-        if both.empty:
-            raise ScoringError(
-                ledger.name,
-                found="no number of which both catalogues said something and the outcome is known",
-                expected="one at least",
-                remedy="Choose earlier days, or units and targets that both catalogues have.",
-            )
-        found[ledger.name] = list(_lines(ledger, both))
-    return found
+Said = dict[str, pd.DataFrame]
 
 
-def _said(hindcast: Hindcast, workers: int | None) -> dict[str, pd.DataFrame]:
-    """By table, everything that was said, the first time it was said."""
+def said(hindcast: Hindcast, workers: int | None = None) -> Said:
+    """By table that a ledger keeps, everything that a hindcast says, the first time that it says it."""
     days = [dict(hindcast.rows(run)) for run in hindcast.replay(workers)]
     return {
         ledger.table.name: pd.concat([rows[ledger.table.name] for rows in days])
@@ -75,6 +50,30 @@ def _said(hindcast: Hindcast, workers: int | None) -> dict[str, pd.DataFrame]:
         .drop_duplicates(list(ledger.key))
         for ledger in hindcast.work.run.use_case.ledgers
     }
+
+
+def compare(first: Said, second: Said, ledger: Ledger, now: Run) -> list[Compared]:
+    """What two hindcasts said where both said something; a ledger is neither read nor written.
+
+    Args:
+        now: The run by which outcomes are known.
+
+    Returns:
+        A line a target, ascending, and one over all of them.
+
+    Raises:
+        ScoringError: They have no outcome in common.
+    """
+    known = [_losses(now, ledger, rows[ledger.table.name]) for rows in (first, second)]
+    both = known[0].merge(known[1].rename(columns={LOSS: _OTHER}), on=list(ledger.key), validate="one_to_one")
+    if both.empty:
+        raise ScoringError(
+            ledger.name,
+            found="no number of which both catalogues said something and the outcome is known",
+            expected="one at least",
+            remedy="Choose earlier days, or units and targets that both catalogues have.",
+        )
+    return list(_lines(ledger, both))
 
 
 def _losses(now: Run, ledger: Ledger, rows: pd.DataFrame) -> pd.DataFrame:

@@ -308,20 +308,6 @@ def _is_there(run: PastRun, name: str) -> bool:
         return True
 
 
-@dataclass(frozen=True)
-class Filled:
-    """What a hindcast did.
-
-    Args:
-        noted: Rows that the ledgers did not have.
-        failed: What could not be trained or published, and on how many days.
-    """
-
-    days: int
-    noted: int
-    failed: Mapping[str, int]
-
-
 def hindcasts(
     workspace: Workspace,
     days: tuple[date, ...],
@@ -341,14 +327,17 @@ def hindcasts(
     return [Hindcast(one, days) for one in work if one.run.use_case.ledgers]
 
 
-def fill(hindcast: Hindcast, workers: int | None = None) -> Filled:
-    """Replay the days, and note what was said in the ledgers, marked as hindcast, as each day is done."""
+def fill(hindcast: Hindcast, workers: int | None = None) -> int:
+    """Replay the days, and note what was said in the ledgers, marked as hindcast, as each day is done.
+
+    Returns:
+        How many rows the ledgers did not have.
+    """
     from brain.warehouse.publish import TableRows, note
 
     noted = 0
     for run in hindcast.replay(workers):
         rows = hindcast.rows(run)
         given = [TableRows(table, rows[table.name]) for table in run.use_case.tables]
-        url, name = run.settings.warehouse_url, run.use_case.name
-        noted += note(url, name, given, run.moment, run.use_case.ledgers)
-    return Filled(len(hindcast.days), noted, hindcast.failed)
+        noted += note(run.settings.warehouse_url, run.use_case.name, given, run.moment, run.use_case.ledgers)
+    return noted

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bson.raw_bson import RawBSONDocument
 
     from brain.core.keys import ModelKey
+    from brain.store.decisions import Decided
     from brain.store.models import ModelStore
     from brain.store.pointers import MoveMade, Pointer
 

@@ -91,7 +91,11 @@ class FolderStore(ModelStore):
         return stored
 
     def champions(
-        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, then: Moment | None = None
+        self,
+        entities: Sequence[str],
+        targets: Sequence[str] | None = None,
+        *,
+        then: Moment | None = None,  # noqa: ARG002
     ) -> Iterator[Champion | Refused]:
         """As in `ModelStore`; all are of the folder's moment."""
         for key, kept in self._kept(entities, targets):

@@ -1,4 +1,4 @@
-"""What forecasts would score that no ledger has: computed by the ledger's own SQL, in tables that are gone afterwards."""
+"""What forecasts would score that no ledger has, by the ledger's own SQL."""
 
 from __future__ import annotations
 
