@@ -17,6 +17,7 @@ from local import chain, process, servers
 from local.airflow import COMPONENTS, START_SECONDS, USER, Airflow
 from local.airflow_client import AirflowClient
 from local.chain import Failure
+from local.first_scorecard import fill_scorecard
 from local.one_machine import airflow_of
 from local.servers import Servers
 from local.state import locked, save_state
@@ -46,6 +47,7 @@ def run_everything(console: Console, home: Path) -> None:
     published, failed = run_pipeline(console, client, home)
     console.print(Text.assemble(("✗", "red"), f" {len(failed)} tasks failed") if failed else _done("Pipeline", start))
     if published:
+        console.print(_done(fill_scorecard(_settings(home)), start))
         show_results(console, home)
     show_addresses(console, airflow, running)
     if failed or not published:
