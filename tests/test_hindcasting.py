@@ -123,7 +123,7 @@ def test_it_says_what_live_runs_would_have_said(given: Settings, demo_url: str, 
         assert noted(said(one, workers=1)) == told(given, f"{KEPT} {ORDER}")
         assert one.failed == {}
     versions = told(given, "SELECT max(model_version), bool_or(has_skill), count(*) FROM probability_ledger")
-    assert versions == [(len(DAYS), True, 2 * HORIZONS.__len__() * len(DAYS) + 2 * (len(DAYS) - 1))]
+    assert versions == [(len(DAYS), True, len(HORIZONS) * (5 + 5 + 3))], "EARLY has no new row on the last two days"
 
 
 @pytest.fixture
@@ -239,14 +239,14 @@ def test_two_catalogues_are_compared_and_nothing_is_noted(workspace: Workspace, 
     path = tmp_path / "blind.yaml"
     path.write_text(CATALOGUE.replace("assets: [DAILY, EARLY, OTHER]", "assets:") + _without_pull())
     blind = open_workspace(settings.model_copy(update={"catalogue_path": path}))
-    days = days_between(date(2024, 2, 13), LAST, "10d")
+    days = days_between(date(2024, 2, 13), LAST, "5d")
     ((one,), (other,)) = (hindcasts(each, days, NOW, targets=["1"]) for each in (workspace, blind))
     run = workspace.run("direction", NOW)
     (ledger,) = run.use_case.ledgers
     first, second = said(one, workers=1), said(other, workers=1)
     lines = compare(first, second, ledger, run)
     assert [line.target for line in lines] == ["1", "all"]
-    assert lines[-1].gap.pairs > 2 * len(days)
+    assert lines[-1].gap.pairs >= 2 * len(days)
     assert lines[-1].gap.high is not None
     assert lines[-1].gap.high < 0, "who sees what pulls the price is better, beyond doubt"
     same = compare(first, first, ledger, run)[-1]
