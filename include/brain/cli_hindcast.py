@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from brain.core.moment import Moment
 from brain.display import PlainConsole, show_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from brain.core.settings import Settings
     from brain.hindcasting import Hindcast
@@ -84,10 +85,9 @@ def hindcast(
 def _fill(one: Hindcast, run: Run, workers: int | None) -> None:
     from brain import steps
     from brain.hindcasting import fill
-    from brain.progress_view import following
     from brain.warehouse.hindcast_scores import hindcast_scores
 
-    with following(console, one.progress):
+    with _followed(one):
         noted = fill(one, workers)
     _tell_failed(one)
     console.print(f"{run.use_case.name}: {len(one.days)} days, {noted} numbers noted", highlight=False)
@@ -107,12 +107,11 @@ def _scores(lines: Sequence[tuple[str, int, int, Mapping[str, float | None]]]) -
 
 def _compare(one: Hindcast, other: Hindcast, run: Run, workers: int | None) -> None:
     from brain.comparing import compare, said
-    from brain.progress_view import following
     from brain.warehouse.read import Answer
 
     both = []
     for each in (one, other):
-        with following(console, each.progress):
+        with _followed(each):
             both.append(said(each, workers))
         _tell_failed(each)
     for ledger in run.use_case.ledgers:
@@ -124,6 +123,19 @@ def _compare(one: Hindcast, other: Hindcast, run: Run, workers: int | None) -> N
             for gap in (line.gap,)
         ]
         show_answer(console, Answer(COMPARED, lines))
+
+
+@contextmanager
+def _followed(one: Hindcast) -> Iterator[None]:
+    """Show how far it is; a person who stops it is told that nothing is lost."""
+    from brain.progress_view import following
+
+    try:
+        with following(console, one.progress):
+            yield
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on where it was.")
+        raise
 
 
 def _tell_failed(one: Hindcast) -> None:

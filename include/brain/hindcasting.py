@@ -235,6 +235,8 @@ class Hindcast:
                 raise result.error
             if not result.ok:
                 self.failed[f"{name}: {result.reason}"] += 1
+        made = [one for one in run.store.decided(names) if one.action == "failed" and one.moment == run.moment.at]
+        self.failed.update({f"{one.entity}: {one.reason}" for one in made})
 
     def _runs(self) -> Iterator[PastRun]:
         run, before = self.work.run, None
