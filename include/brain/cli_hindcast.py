@@ -119,7 +119,7 @@ def _compare(one: Hindcast, other: Hindcast, run: Run, workers: int | None) -> N
         console.print(f"{told} Below 0, A is better; low and high: interval of 90 %.", highlight=False, soft_wrap=True)
         lines = [
             (line.target, gap.pairs, line.loss, line.other, gap.mean, gap.low, gap.high, gap.blocks)
-            for line in compare(*both, ledger, run)
+            for line in compare(both[0], both[1], ledger, run)
             for gap in (line.gap,)
         ]
         show_answer(console, Answer(COMPARED, lines))

@@ -77,18 +77,18 @@ def compare(first: Said, second: Said, ledger: Ledger, now: Run) -> list[Compare
 
 
 def _losses(now: Run, ledger: Ledger, rows: pd.DataFrame) -> pd.DataFrame:
-    since = rows.groupby(list(ledger.table.key), as_index=False)[ledger.as_of].min()
+    since = rows.groupby(list(ledger.table.key))[[ledger.as_of]].min().reset_index()
     return losses(now.settings.warehouse_url, ledger, rows, now.use_case.outcomes(now, ledger, since))
 
 
 def _lines(ledger: Ledger, both: pd.DataFrame) -> Iterator[Compared]:
-    by_target = [] if ledger.target is None else sorted(both.groupby(ledger.target), key=lambda part: part[0])
-    yield from (_line(ledger, str(target), part) for target, part in by_target)
+    if ledger.target is not None:
+        yield from (_line(ledger, str(target), part) for target, part in both.groupby(ledger.target))
     yield _line(ledger, ALL, both)
 
 
 def _line(ledger: Ledger, target: str, pairs: pd.DataFrame) -> Compared:
     span = int(pairs[ledger.span].max()) if isinstance(ledger.span, str) else ledger.span
-    days = pd.to_datetime(pairs[ledger.as_of]).to_numpy().astype("datetime64[D]")
+    days = pd.to_datetime(pairs[ledger.as_of], utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[D]")
     gap = (pairs[LOSS] - pairs[_OTHER]).to_numpy(float)
     return Compared(target, float(pairs[LOSS].mean()), float(pairs[_OTHER].mean()), difference(days, gap, span))

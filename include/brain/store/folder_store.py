@@ -28,7 +28,7 @@ from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused
 from brain.store.decisions import Decided
 from brain.store.models import ModelStore, candidates_of
-from brain.store.pointers import FORMAT, Pointer, VerdictPart
+from brain.store.pointers import Pointer, VerdictPart
 from brain.store.reading import OPTIONS
 from brain.store.stored_model import model_id
 from brain.store.writing import Saved
@@ -152,8 +152,9 @@ class FolderStore(ModelStore):
     def _verified(self, key: ModelKey, kept: Document) -> tuple[Pointer, Document]:
         found = kept["document"]
         document.verify(found, key, found["version"], self._signer)
+        # Unsigned, and without the counter that tells an old pointer: nobody reads it outside this process.
         pointer = Pointer(
-            _id=str(key), use_case=key.use_case, entity=key.entity, target=key.target, format=FORMAT, counter=0,
+            _id=str(key), use_case=key.use_case, entity=key.entity, target=key.target, format=2, counter=0,
             version=found["version"], model=found["_id"], trained_at=found["trained_at"],
             last_version=found["version"], last_identity="", degraded=kept["degraded"],
             verdict=self._verdict(key, found["version"]), moves_sha256="",
