@@ -88,15 +88,20 @@ def test_all_three_dags_spoke_of_the_same_interval(settings: Settings) -> None:
 
 
 def test_what_was_published_is_in_the_ledger_and_evaluated_afterwards(settings: Settings) -> None:
-    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger").rows == [(20,)]
+    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger WHERE NOT hindcast").rows == [(20,)]
     there = "SELECT to_regclass('evaluation_runs') IS NOT NULL AND to_regclass('model_scorecard') IS NOT NULL"
     deadline = time.monotonic() + 120
     while ask(settings.warehouse_url, there).rows != [(True,)]:
         assert time.monotonic() < deadline, "evaluate_probabilities has not run"
         time.sleep(1)
-    line = """SELECT pending, e.interval_end = d.published_at FROM evaluation_runs e, probability_details d
-        WHERE target = 'all' LIMIT 1"""
-    assert ask(settings.warehouse_url, line).rows == [(20, True)]
+    line = """SELECT DISTINCT pending FROM evaluation_runs e, probability_details d
+        WHERE target = 'all' AND e.interval_end = d.published_at"""
+    assert ask(settings.warehouse_url, line).rows == [(20,)]
+
+
+def test_there_is_a_scorecard_on_the_first_day(settings: Settings) -> None:
+    query = "SELECT asset, horizon, resolved FROM model_scorecard WHERE hindcast ORDER BY horizon"
+    assert ask(settings.warehouse_url, query).rows == [("XOM", 5, 12), ("XOM", 20, 12)]
 
 
 def test_a_second_run_retrains_nothing(machine: Path, settings: Settings) -> None:

@@ -47,7 +47,8 @@ def run_everything(console: Console, home: Path) -> None:
     published, failed = run_pipeline(console, client, home)
     console.print(Text.assemble(("✗", "red"), f" {len(failed)} tasks failed") if failed else _done("Pipeline", start))
     if published:
-        console.print(_done(fill_scorecard(_settings(home)), start))
+        if told := fill_scorecard(_settings(home)):
+            console.print(_done(told, start))
         show_results(console, home)
     show_addresses(console, airflow, running)
     if failed or not published:

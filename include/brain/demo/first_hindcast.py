@@ -6,4 +6,4 @@ from datetime import date
 
 UNITS = ("AAPL", "JPM", "XOM")
 TARGETS = ("5", "20")
-FIRST, LAST, EVERY = date(2021, 6, 30), date(2022, 11, 30), "month"
+FIRST, LAST, EVERY = date(2021, 11, 30), date(2022, 10, 31), "month"
