@@ -160,10 +160,9 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
             expected="rows that pass the quality gate",
             remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
         )
-    derived = run.use_case.derived(run.section)
     given = [TableRows(table, rows[table.name]) for table in run.use_case.tables]
-    url, name, ledgers = run.settings.warehouse_url, run.use_case.name, run.use_case.ledgers
-    publication = publish_tables(url, name, given, derived, run.moment, ledgers)
+    url, name, derived = run.settings.warehouse_url, run.use_case.name, run.use_case.derived(run.section)
+    publication = publish_tables(url, name, given, derived, run.moment, run.use_case.ledgers)
     if publication.behind is not None:
         told = "%s: %s was published already, so %s is only added to the history"
         log.warning(told, run.use_case.name, publication.behind, publication.published_at)
@@ -176,11 +175,8 @@ def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, pd.Dat
     from brain.scoring.staged import staged
     from brain.warehouse.grid import complete, tell_refused
 
-    found = staged(run.staging, run.moment, run.use_case.name, chunks)
-    expected = run.use_case.rows(run.section)
-    rows = {
-        table.name: complete(table, found.rows.get(table.name), expected[table.name]) for table in run.use_case.tables
-    }
+    found, expected = staged(run.staging, run.moment, run.use_case.name, chunks), run.use_case.rows(run.section)
+    rows = {one.name: complete(one, found.rows.get(one.name), expected[one.name]) for one in run.use_case.tables}
     for unit, error in found.refused.items():
         log.error("the staged rows of %s are left out: %s", unit, error)
     tell_refused(rows.values(), found.refused, lambda row: run.use_case.model_key(row).entity)
