@@ -32,7 +32,7 @@ FirstDay = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help
 LastDay = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day; it has to be over.")]
 Every = Annotated[str, typer.Option("--every", help="month, week, or a number of days such as 10d.")]
 Targets = Annotated[
-    list[str] | None, typer.Option("--target", "-t", help="What is predicted: 25 or RETURNS25; may be repeated.")
+    list[str] | None, typer.Option("--target", "-t", help="What is predicted, such as 25; may be repeated.")
 ]
 CataloguePath = Annotated[
     Path | None, typer.Option("--catalogue", help="With --against: this one in the place of the present catalogue.")

@@ -149,8 +149,8 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     from brain.warehouse.publish import TableRows
     from brain.warehouse.publish import publish as publish_tables
 
-    rows, result = checked(run, chunks)
-    keep_result(run.lake, run.use_case.name, run.moment, result)
+    case, (rows, result) = run.use_case, checked(run, chunks)
+    keep_result(run.lake, case.name, run.moment, result)
     for finding in result.findings:
         log.warning("%s: %s", finding.rule, finding.message)
     if not result.passed:
@@ -160,13 +160,12 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
             expected="rows that pass the quality gate",
             remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
         )
-    given = [TableRows(table, rows[table.name]) for table in run.use_case.tables]
-    url, name, derived = run.settings.warehouse_url, run.use_case.name, run.use_case.derived(run.section)
-    publication = publish_tables(url, name, given, derived, run.moment, run.use_case.ledgers)
+    given, url, name = [TableRows(one, rows[one.name]) for one in case.tables], run.settings.warehouse_url, case.name
+    publication = publish_tables(url, name, given, case.derived(run.section), run.moment, case.ledgers)
     if publication.behind is not None:
         told = "%s: %s was published already, so %s is only added to the history"
-        log.warning(told, run.use_case.name, publication.behind, publication.published_at)
-    run.progress.report("publish", run.use_case.name)
+        log.warning(told, name, publication.behind, publication.published_at)
+    run.progress.report("publish", name)
     return publication
 
 
@@ -175,7 +174,8 @@ def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, pd.Dat
     from brain.scoring.staged import staged
     from brain.warehouse.grid import complete, tell_refused
 
-    found, expected = staged(run.staging, run.moment, run.use_case.name, chunks), run.use_case.rows(run.section)
+    found = staged(run.staging, run.moment, run.use_case.name, chunks)
+    expected = run.use_case.rows(run.section)
     rows = {one.name: complete(one, found.rows.get(one.name), expected[one.name]) for one in run.use_case.tables}
     for unit, error in found.refused.items():
         log.error("the staged rows of %s are left out: %s", unit, error)
@@ -397,5 +397,4 @@ def _tidy(run: Run, unit: Unit) -> UnitResult:
         unforeseen = UnforeseenError.during("tidying", unit.name, error)
         return UnitResult(unit.name, False, str(unforeseen), unforeseen)
     versions, files = sum(len(one.versions) for one in tidied), sum(one.files for one in tidied)
-    told = f"{versions} snapshots, {files} files and {len(removed)} model versions removed"
-    return UnitResult(unit.name, True, told)
+    return UnitResult(unit.name, True, f"{versions} snapshots, {files} files and {len(removed)} model versions removed")
