@@ -65,11 +65,12 @@ def hindcast(
     Champions and published tables stay as they are. Stopped and started again, it goes on where it was.
     """
     from brain.core.settings import Settings
-    from brain.hindcasting import days_between, hindcasts
+    from brain.hindcasting import days_between, hindcasts, require_over
 
     if catalogue is not None and against is None:
         raise typer.BadParameter("it goes with --against", param_hint="--catalogue")
     now = Moment(datetime.now(UTC))
+    require_over(last.date(), now)
     days = days_between(first.date(), last.date(), every)
     settings = Settings.load()
     workspace, other = (_with(settings, path) for path in (catalogue, against))

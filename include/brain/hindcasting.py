@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 FOLDER = "hindcast"
 STEP = "hindcast"
 END_OF_DAY = time(23, 59, 59)
-EVERY = r"^(month|week|[1-9][0-9]*d)$"
+EVERY = r"(month|week|[1-9][0-9]{0,3}d)"
 
 
 def days_between(first: date, last: date, every: str) -> tuple[date, ...]:
@@ -310,6 +310,15 @@ def _is_there(run: PastRun, name: str) -> bool:
         return True
 
 
+def require_over(day: date, now: Moment) -> None:
+    """Refuse a day of which not everything is known yet.
+
+    Raises:
+        MomentRefused: It has not ended by `now`.
+    """
+    entered(end_of(day).at, now.at, "the last day of a hindcast")
+
+
 def hindcasts(
     workspace: Workspace,
     days: tuple[date, ...],
@@ -324,7 +333,7 @@ def hindcasts(
         CatalogueError: The catalogue has no such unit, target or use case.
         MomentRefused: The last day has not ended by `now`.
     """
-    entered(end_of(days[-1]).at, now.at, "the last day of a hindcast")
+    require_over(days[-1], now)
     work = choose(workspace, end_of(days[-1]), units, targets, use_case)
     return [Hindcast(one, days) for one in work if one.run.use_case.ledgers]
 
