@@ -200,12 +200,12 @@ class Hindcast:
         """
         os.environ.update(ONE_THREAD)
         count = workers or os.cpu_count() or 1
-        runs = list(self._runs())
-        with runs[0].staging.storage.locked("lock"), Workers(0 if count == 1 else count) as dealt:
-            todo = {run.moment for run in runs if not self._is_scored(run)}
+        own = next(self._runs()).staging.storage
+        with own.locked("lock"), Workers(0 if count == 1 else count) as dealt:
+            todo = {run.moment for run in self._runs() if not self._is_scored(run)}
             self.progress.path.unlink(missing_ok=True)
             self.progress.expect(STEP, len(todo) * len(self.work.names))
-            for run in runs:
+            for run in self._runs():  # made anew: each remembers what it has looked up
                 if run.moment in todo:
                     self._train(run, dealt if count > 1 else None)
                     run.store.settle(self.work.names)
