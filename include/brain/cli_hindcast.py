@@ -35,11 +35,14 @@ Targets = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="What is predicted, such as 25; may be repeated.")
 ]
 CataloguePath = Annotated[
-    Path | None, typer.Option("--catalogue", help="With --against: this one in the place of the present catalogue.")
+    Path | None,
+    typer.Option("--catalogue", metavar="FILE", help="With --against: this one in the place of the present catalogue."),
 ]
 Against = Annotated[
     Path | None,
-    typer.Option("--against", help="Compare with this catalogue on the same days; nothing is noted in a ledger."),
+    typer.Option(
+        "--against", metavar="FILE", help="Compare with this catalogue on the same days; nothing is noted in a ledger."
+    ),
 ]
 UseCaseName = Annotated[
     str | None, typer.Option("--use-case", help="Only this use case; needed where several have a unit of the name.")
@@ -79,8 +82,8 @@ def hindcast(
         if against is None:
             _fill(one, workspace.run(name, now), workers)
         elif name in other.catalogue.sections:
-            (opposite,) = hindcasts(other, days, now, units or (), targets or (), name)
-            _compare(one, opposite, workspace.run(name, now), workers)
+            for opposite in hindcasts(other, days, now, units or (), targets or (), name):
+                _compare(one, opposite, workspace.run(name, now), workers)
 
 
 def _fill(one: Hindcast, run: Run, workers: int | None) -> None:
