@@ -16,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from brain import steps
 from brain.comparing import compare, said
@@ -27,6 +28,7 @@ from brain.hindcasting import days_between, end_of, fill, hindcasts
 from brain.store.connection import database
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
+from local.command import app
 
 ASSETS, HORIZONS, ROWS = ("DAILY", "EARLY", "OTHER"), (1, 5), 640
 CATALOGUE = """
@@ -234,7 +236,9 @@ def test_what_is_real_stays_and_comes_first(workspace: Workspace, everything: Ca
     assert told(settings, last) == [(False,)]
 
 
-def test_two_catalogues_are_compared_and_nothing_is_noted(workspace: Workspace, tmp_path: Path) -> None:
+def test_two_catalogues_are_compared_and_nothing_is_noted(
+    workspace: Workspace, connections: dict[str, str], tmp_path: Path
+) -> None:
     settings = workspace.settings
     path = tmp_path / "blind.yaml"
     path.write_text(CATALOGUE.replace("assets: [DAILY, EARLY, OTHER]", "assets:") + _without_pull())
@@ -250,6 +254,15 @@ def test_two_catalogues_are_compared_and_nothing_is_noted(workspace: Workspace, 
     assert lines[-1].loss < lines[-1].other, "who sees what pulls the price is better"
     assert lines[-1].gap.low is not None
     assert lines[-1].gap.low < lines[-1].gap.mean == pytest.approx(lines[-1].loss - lines[-1].other)
+    command = ["hindcast", "--from", str(days[0]), "--to", str(LAST), "--every", "7d", "-t", "1", "--workers", "1"]
+    environ = {**connections, "BRAIN_HOME": str(settings.home), "BRAIN_CATALOGUE": str(settings.catalogue_path)}
+    done = CliRunner().invoke(app, [*command, "--against", str(path)], env=environ)
+    assert done.exit_code == 0, done.output
+    shown = [line for line in done.output.splitlines() if line.startswith(" ")]
+    assert [line.split()[0] for line in shown if line.split()][-2:] == ["1", "all"]
+    assert f"{lines[-1].loss:.4f}" in shown[-2] + shown[-1]
+    assert max(map(len, shown)) <= 80
+    assert CliRunner().invoke(app, [*command, "--catalogue", str(path)], env=environ).exit_code == 2
     same = compare(first, first, ledger, run)[-1]
     assert (same.gap.mean, same.gap.low, same.gap.high) == (0, 0, 0)
     assert told(settings, "SELECT to_regclass('probability_ledger')") == [(None,)]

@@ -204,7 +204,8 @@ class Hindcast:
         with own.locked("lock"), Workers(0 if count == 1 else count) as dealt:
             todo = {run.moment for run in self._runs() if not self._is_scored(run)}
             self.progress.path.unlink(missing_ok=True)
-            self.progress.expect(STEP, len(todo) * len(self.work.names))
+            if todo:
+                self.progress.expect(STEP, len(todo) * len(self.work.names))
             for run in self._runs():  # made anew: each remembers what it has looked up
                 if run.moment in todo:
                     self._train(run, dealt if count > 1 else None)
