@@ -174,7 +174,7 @@ def test_killed_and_started_again_it_gives_the_same_rows(
     assert fill(again, workers=1) == 0
     assert told(settings, "SELECT t::text FROM probability_ledger t ORDER BY 1") == before
     left = [path.name for path in again.folder.iterdir()]
-    assert sorted(left) == ["kept", "progress.jsonl"], "models stay only as long as they are needed"
+    assert left == ["kept"], "models stay only as long as they are needed"
     _there_is_a_scorecard(settings)
 
 
