@@ -98,10 +98,15 @@ def test_all_three_dags_spoke_of_the_same_interval(settings: Settings) -> None:
 
 
 def test_what_was_published_is_in_the_ledger_and_evaluated_afterwards(settings: Settings) -> None:
-    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger").rows == [(25,)]
+    assert ask(settings.warehouse_url, "SELECT count(*) FROM probability_ledger WHERE NOT hindcast").rows == [(25,)]
     line = """SELECT pending, e.interval_end = d.published_at FROM evaluation_runs e, probability_details d
         WHERE target = 'all' LIMIT 1"""
     assert ask(settings.warehouse_url, line).rows == [(25, True)]
+
+
+def test_there_is_a_scorecard_on_the_first_day(settings: Settings) -> None:
+    query = "SELECT asset, horizon, resolved FROM model_scorecard WHERE hindcast ORDER BY horizon"
+    assert ask(settings.warehouse_url, query).rows == [("XOM", 5, 12), ("XOM", 20, 12)]
 
 
 def test_the_first_run_says_when_its_numbers_will_have_come_true(machine: Path, shown: StringIO) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__, cli_backup, cli_demo, cli_ledger
+from brain import __version__, cli_backup, cli_demo, cli_hindcast, cli_ledger
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
@@ -39,6 +39,7 @@ app.add_typer(keys_app, name="keys")
 app.command()(cli_demo.demo)
 app.command()(cli_ledger.evaluate)
 app.command()(cli_ledger.outcomes)
+app.command()(cli_hindcast.hindcast)
 console = PlainConsole()
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from brain import steps
-from brain.core.workers import deal
+from brain.core.workers import ONE_THREAD, deal
 
 if TYPE_CHECKING:
     from brain.core.moment import Moment
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from brain.workspace import Workspace
 
 Step = Callable[["Run", Sequence[str]], list["UnitResult"]]
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the processes are the parallelism
 
 
 def run_all(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
     from brain.learning.candidate import Failed, Skipped, TrainingResult
+    from brain.quality.result import GateResult
     from brain.source.connect import Source
     from brain.store.champions import Refused
     from brain.store.writing import Saved
@@ -145,20 +146,11 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
         PublishError: The staged rows fail the gate; nothing is published.
     """
     from brain.quality.gate import keep_result
-    from brain.scoring.staged import staged
-    from brain.warehouse.grid import complete, tell_refused
     from brain.warehouse.publish import TableRows
     from brain.warehouse.publish import publish as publish_tables
 
-    tables = run.use_case.tables
-    found = staged(run.staging, run.moment, run.use_case.name, chunks)
-    expected = run.use_case.rows(run.section)
-    rows = {table.name: complete(table, found.rows.get(table.name), expected[table.name]) for table in tables}
-    for unit, error in found.refused.items():
-        log.error("the staged rows of %s are left out: %s", unit, error)
-    tell_refused(rows.values(), found.refused, lambda row: run.use_case.model_key(row).entity)
-    result = run.use_case.rules(run, rows)
-    keep_result(run.lake, run.use_case.name, run.moment, result)
+    case, (rows, result) = run.use_case, checked(run, chunks)
+    keep_result(run.lake, case.name, run.moment, result)
     for finding in result.findings:
         log.warning("%s: %s", finding.rule, finding.message)
     if not result.passed:
@@ -168,15 +160,27 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
             expected="rows that pass the quality gate",
             remedy="Nothing was published; the tables still show the last good numbers. Look at the models named.",
         )
-    derived = run.use_case.derived(run.section)
-    given = [TableRows(table, rows[table.name]) for table in tables]
-    url, name, ledgers = run.settings.warehouse_url, run.use_case.name, run.use_case.ledgers
-    publication = publish_tables(url, name, given, derived, run.moment, ledgers)
+    given, url, name = [TableRows(one, rows[one.name]) for one in case.tables], run.settings.warehouse_url, case.name
+    publication = publish_tables(url, name, given, case.derived(run.section), run.moment, case.ledgers)
     if publication.behind is not None:
         told = "%s: %s was published already, so %s is only added to the history"
-        log.warning(told, run.use_case.name, publication.behind, publication.published_at)
-    run.progress.report("publish", run.use_case.name)
+        log.warning(told, name, publication.behind, publication.published_at)
+    run.progress.report("publish", name)
     return publication
+
+
+def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, pd.DataFrame], GateResult]:
+    """By table, the rows that `score` staged for the chunks, completed; and what the gate says of them."""
+    from brain.scoring.staged import staged
+    from brain.warehouse.grid import complete, tell_refused
+
+    found = staged(run.staging, run.moment, run.use_case.name, chunks)
+    expected = run.use_case.rows(run.section)
+    rows = {one.name: complete(one, found.rows.get(one.name), expected[one.name]) for one in run.use_case.tables}
+    for unit, error in found.refused.items():
+        log.error("the staged rows of %s are left out: %s", unit, error)
+    tell_refused(rows.values(), found.refused, lambda row: run.use_case.model_key(row).entity)
+    return rows, run.use_case.rules(run, rows)
 
 
 def evaluate(run: Run, *, full: bool = False) -> list[Evaluation]:

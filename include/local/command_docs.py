@@ -66,7 +66,7 @@ def _spelled(parameter: Any) -> str:
 
 def _kind(option: Any) -> str:
     kinds: dict[type, str] = {datetime: "DATE", int: "NUMBER", Path: "FOLDER"}
-    return kinds.get(option.type_descriptor.annotation, "TEXT")
+    return option.metavar or kinds.get(option.type_descriptor.annotation, "TEXT")
 
 
 if __name__ == "__main__":

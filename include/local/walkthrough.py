@@ -18,6 +18,7 @@ from local import chain, process, servers
 from local.airflow import COMPONENTS, START_SECONDS, USER, Airflow
 from local.airflow_client import AirflowClient
 from local.chain import Failure
+from local.first_scorecard import fill_scorecard
 from local.one_machine import airflow_of
 from local.servers import Servers
 from local.showing import show_scorecards, show_skipped
@@ -56,6 +57,8 @@ def run_everything(console: Console, home: Path) -> None:
     told = Text.assemble(("✗", "red"), f" {len(ran.failed)} tasks failed") if ran.failed else _done("Pipeline", start)
     console.print(told)
     if ran.published:
+        if filled := fill_scorecard(_settings(home)):
+            console.print(_done(filled, start))
         show_results(console, home)
         show_scorecards(console, runs_of(home, ran.moment))
         show_skipped(console, runs_of(home, ran.moment))

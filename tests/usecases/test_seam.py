@@ -16,21 +16,24 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from brain import steps
+from brain.comparing import compare, said
 from brain.core.errors import CatalogueError, ScoringError
 from brain.core.keys import ModelKey
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
+from brain.hindcasting import days_between, fill, hindcasts
 from brain.learning.candidate import TrainingResult
 from brain.pipeline import run_all
 from brain.quality.result import GateResult
 from brain.usecases import USE_CASES
 from brain.usecases.protocol import Overview, Run
+from brain.warehouse.hindcast_scores import hindcast_scores
 from brain.warehouse.read import ask
 from brain.warehouse.tables import Column, PublishedTable
 from brain.workspace import Workspace, choose, open_workspace
 from local.command import app
-from tests.usecases.visits import Visits
+from tests.usecases.visits import FORECAST_LEDGER, Visits
 
 NOON = Moment(datetime(2024, 5, 3, 12, tzinfo=UTC))
 LATER = Moment(datetime(2024, 5, 3, 14, tzinfo=UTC))
@@ -110,6 +113,21 @@ def test_its_numbers_are_scored_by_quantiles_when_their_hour_has_come(workspace:
     assert line[:4] == ("all", 2, 2, 2)
     assert line[4] == pytest.approx(sum(row[4] for row in scored) / 2)
     assert line[5:] == (sum(row[5] for row in scored) / 2, None)
+
+
+def test_its_past_is_replayed_like_that_of_any_other(workspace: Workspace) -> None:
+    run = workspace.run("visits", LATER)
+    steps.extract(run, [unit.name for unit in run.units])
+    over = Moment(datetime(2024, 5, 4, 12, tzinfo=UTC))
+    (one,) = hindcasts(workspace, days_between(date(2024, 4, 28), date(2024, 5, 2), "2d"), over)
+    assert fill(one, workers=1) == 2 * 3
+    steps.evaluate(workspace.run("visits", over))
+    ((target, rows, resolved, measured),) = hindcast_scores(workspace.settings.warehouse_url, FORECAST_LEDGER)
+    assert (target, rows, resolved) == ("all", 6, 6)
+    assert measured["pinball_loss"] is not None
+    (line,) = compare(said(one), said(one), FORECAST_LEDGER, workspace.run("visits", over))
+    assert line.loss == pytest.approx(measured["pinball_loss"])
+    assert (line.gap.mean, line.gap.pairs) == (0, 6)
 
 
 def test_a_rerun_gives_the_same_rows(workspace: Workspace) -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from brain.core.errors import WorkerDied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import TracebackType
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 TRIES = 2
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the processes are the parallelism
 
 
 def deal(do: Callable[[ItemT], ResultT], items: Mapping[str, ItemT], workers: int) -> list[ResultT | WorkerDied]:
@@ -31,26 +34,53 @@ def deal(do: Callable[[ItemT], ResultT], items: Mapping[str, ItemT], workers: in
     Returns:
         `WorkerDied` in the place of an item whose process died each time.
     """
-    count = min(workers, len(items))
-    if not count:
-        return []
-    free: SimpleQueue[_Worker] = SimpleQueue()
-    for _ in range(count):
-        free.put(_Worker())
+    with Workers(min(workers, len(items))) as dealt:
+        return dealt.deal(do, items)
 
-    def work(name: str) -> ResultT | WorkerDied:
-        worker = free.get()
-        try:
-            return worker.run(do, name, items[name])
-        finally:
-            free.put(worker)
 
-    try:
-        with ThreadPoolExecutor(count) as threads:
-            return list(threads.map(work, items))
-    finally:
+class Workers:
+    """Processes for several deals, each started when it is first needed."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._interrupted = threading.Event()
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
         for _ in range(count):
-            free.get().stop()
+            self._free.put(_Worker(self._interrupted))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _ in range(self._count):
+            self._free.get().stop()
+
+    def deal(self, do: Callable[[ItemT], ResultT], items: Mapping[str, ItemT]) -> list[ResultT | WorkerDied]:
+        """As the function of that name."""
+        if not self._count or not items:
+            return []
+
+        def work(name: str) -> ResultT | WorkerDied:
+            worker = self._free.get()
+            try:
+                return worker.run(do, name, items[name])
+            finally:
+                self._free.put(worker)
+
+        with ThreadPoolExecutor(self._count) as threads:
+            try:
+                return list(threads.map(work, items))
+            except KeyboardInterrupt:
+                self._interrupt()
+                raise
+
+    def _interrupt(self) -> None:
+        """End the processes where they are: a person waits."""
+        self._interrupted.set()
+        for process in multiprocessing.active_children():
+            process.kill()
 
 
 class _Worker:
@@ -59,7 +89,8 @@ class _Worker:
     Each has a pool of its own: a pool of several fails all of its items when one process dies, and does not say which.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupted: threading.Event) -> None:
+        self._interrupted = interrupted
         self._pool = _start()
 
     def run(self, do: Callable[[ItemT], ResultT], name: str, item: ItemT) -> ResultT | WorkerDied:
@@ -67,6 +98,8 @@ class _Worker:
             try:
                 return self._pool.submit(do, item).result()
             except BrokenProcessPool:
+                if self._interrupted.is_set():
+                    break
                 self.stop()
                 self._pool = _start()
         return WorkerDied(
@@ -81,11 +114,12 @@ class _Worker:
 
 
 def _start() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_obey_parent)
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent has died: it would wait for the next item for ever."""
+def _obey_parent() -> None:
+    """End this process when its parent has died: it would wait for the next item for ever; leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_await_parent, name="end-with-parent", daemon=True).start()
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from brain.core.errors import ArtifactRejected, BrainError, SettingsError, StoreError
 from brain.store import document
 from brain.store.connection import explained
-from brain.store.decisions import Decided, newest_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.pointers import moves_of, verify_pointer
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from bson.raw_bson import RawBSONDocument
 
     from brain.core.keys import ModelKey
+    from brain.store.decisions import Decided
     from brain.store.models import ModelStore
     from brain.store.pointers import MoveMade, Pointer
 
@@ -125,8 +125,7 @@ def _revised(note: object) -> str:
 
 def last_decisions(store: ModelStore, entities: Sequence[str] | None = None) -> list[Decided]:
     """What was last decided for each model and why, in key order."""
-    with explained():
-        return newest_decisions(store.backend, store.scope(entities))
+    return store.decided(entities)
 
 
 def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused, record_verdicts
 from brain.store.connection import database, explained
-from brain.store.decisions import record_decisions
+from brain.store.decisions import Decided, newest_decisions, record_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.past_champions import past_champions
@@ -82,7 +82,7 @@ class ModelStore:
             How each candidate was stored, or why not, in order.
         """
         made: dict[ModelKey, Decision] = {}
-        stored = self.add(_candidates(results, made))
+        stored = self.add(candidates_of(results, made))
         made |= {one.key: Decision("failed", str(one.error)) for one in stored if isinstance(one, Refused)}
         with explained():
             record_decisions(self.backend, moment, made)
@@ -251,6 +251,11 @@ class ModelStore:
         with explained():
             return record_verdicts(self.backend, judged)
 
+    def decided(self, entities: Sequence[str] | None = None) -> list[Decided]:
+        """What was last decided for each model and why, in key order."""
+        with explained():
+            return newest_decisions(self.backend, self.scope(entities))
+
     def mark_revised(self, entity: str, reason: str, at: datetime) -> int:
         """Note on the champions of `entity` that rows they were trained on have been corrected since.
 
@@ -343,7 +348,7 @@ class ModelStore:
         return verify_pointer(content, key, self.backend.signer, self.backend.counters)
 
 
-def _candidates(results: Iterable[TrainingResult], made: dict[ModelKey, Decision]) -> Iterator[Candidate]:
+def candidates_of(results: Iterable[TrainingResult], made: dict[ModelKey, Decision]) -> Iterator[Candidate]:
     """The candidates among the results, as they come; the decision of every result goes to `made`."""
     for result in results:
         if isinstance(result, Failed):

@@ -36,7 +36,7 @@ def fill(cursor: Cursor, ledger: Ledger, moment: Moment, *, is_past: bool) -> in
     """Note what is staged of the ledger's table and was not published before; how many rows were noted.
 
     Args:
-        is_past: A newer moment was published: readers have not seen these rows.
+        is_past: A newer moment was published, or it is a hindcast: readers have not seen these rows.
     """
     cursor.execute(statements.staged_years(ledger))
     make_parts(cursor, ledger.layout, [year for (year,) in cursor.fetchall()])

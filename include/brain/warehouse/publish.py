@@ -125,6 +125,31 @@ def publish(
             return replace(publication, noted=sum(noted))
 
 
+def note(url: SecretStr, use_case: str, tables: Sequence[TableRows], moment: Moment, ledgers: Sequence[Ledger]) -> int:
+    """Note in the ledgers what a hindcast says of a past moment; published tables and their histories stay as they are.
+
+    A key and a day that a ledger has already is left alone, so that noting again changes nothing.
+
+    Returns:
+        How many rows were noted.
+
+    Raises:
+        PublishError: The rows break what their table declares; none was noted.
+        TableBusy: Another session holds a lock on a table.
+    """
+    for given in tables:
+        _require_whole(given)
+    with explained():
+        upgrade(url, use_case, [ledger.layout for ledger in ledgers])
+        with transaction(url) as connection, connection.cursor() as cursor:
+            fence.hold(cursor, use_case)
+            for given in tables:
+                _stage(cursor, given)
+            for ledger in ledgers:
+                prepare(cursor, ledger)
+            return sum(fill(cursor, ledger, moment, is_past=True) for ledger in ledgers)
+
+
 def _publish(
     cursor: Cursor,
     use_case: str,
