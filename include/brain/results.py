@@ -138,20 +138,21 @@ def table_lines(results: Iterable[UnitResult]) -> list[str]:
     lines = [line for result in results for line in _lines(result)]
     if not lines:
         return []
-    heads = ("unit", "target", "done", "skill", "seconds", "note")
+    heads = ("unit", "target", "done", "skill", "rows", "seconds", "note")
     shown = [number for number in range(len(heads)) if any(line[number] for line in lines)]
     widths = {number: max(len(line[number]) for line in [heads, *lines]) for number in shown}
     return ["  ".join(line[number].ljust(widths[number]) for number in shown).rstrip() for line in [heads, *lines]]
 
 
-def _lines(result: UnitResult) -> Iterator[tuple[str, str, str, str, str, str]]:
-    seconds = f"{result.seconds:.1f}" if result.seconds else ""
+def _lines(result: UnitResult) -> Iterator[tuple[str, ...]]:
+    seconds, rows = f"{result.seconds:.1f}" if result.seconds else "", f"{result.rows:,}" if result.rows else ""
     if not result.models:
-        yield result.unit, "", "done" if result.ok else FAILED, "", seconds, _short(result.reason)
+        note = "" if result.ok else _short(result.reason)
+        yield result.unit, "", "done" if result.ok else FAILED, "", rows, seconds, note
     for number, model in enumerate(result.models):
         skill = "" if model.skill is None else f"{model.skill:+.2%}"
-        first = number == 0  # the models of a unit are made together
-        yield result.unit, model.target, model.done, skill, seconds if first else "", _short(model.note)
+        took = "" if number else seconds  # the models of a unit are made together
+        yield result.unit, model.target, model.done, skill, "", took, _short(model.note)
 
 
 def _short(text: str) -> str:
