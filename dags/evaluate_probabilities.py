@@ -13,7 +13,7 @@ from airflow.sdk import dag, task
 
 from orchestration.datasets import PROBABILITIES, every_moment_of
 from orchestration.params import FAILED_SHARE_PARAM
-from orchestration.tasks import DAG_SETTINGS, report
+from orchestration.tasks import DAG_SETTINGS, report, tell
 
 
 @dag(
@@ -32,7 +32,9 @@ def evaluate_probabilities() -> None:  # noqa: D103  (the module's docstring is 
 
         return [evaluate_ledgers()]
 
-    report([], evaluate())
+    results = evaluate()
+    report([], results)
+    tell([], results)
 
 
 evaluate_probabilities()

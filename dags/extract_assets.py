@@ -18,7 +18,7 @@ from airflow.sdk import dag, task
 
 from orchestration.datasets import SNAPSHOTS, hand_on
 from orchestration.params import FAILED_SHARE_PARAM, units_param
-from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report
+from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report, tell
 
 
 @dag(
@@ -61,9 +61,11 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
     planned = plan()
     results = extract.expand(chunk=planned)
-    planned >> announce(results)
-    [planned, results] >> data_docs()
+    announced, documented = announce(results), data_docs()
+    planned >> announced
+    [planned, results] >> documented
     report(planned, results)
+    [announced, documented] >> tell(planned, results)
 
 
 extract_assets()

@@ -17,7 +17,7 @@ from airflow.sdk import dag, task
 
 from orchestration.datasets import CHAMPIONS, PROBABILITIES, every_moment_of, hand_on
 from orchestration.params import DAY_PARAM, FAILED_SHARE_PARAM
-from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report
+from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report, tell
 
 
 @dag(
@@ -46,17 +46,19 @@ def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is t
     @task(outlets=[PROBABILITIES], trigger_rule=AFTER_THE_CHUNKS)
     def publish(planned: list[dict], outlet_events=None) -> dict:
         """Check the rows and replace the published tables in one transaction; updates *probabilities*."""
-        from orchestration.runs import publish_scores, published
+        from orchestration.runs import publish_scores, rows_by_table
         from orchestration.tasks import current_moment
 
         publications = publish_scores(planned)
-        hand_on(outlet_events, PROBABILITIES, current_moment(), published(publications))
+        hand_on(outlet_events, PROBABILITIES, current_moment(), rows_by_table(publications))
         return publications
 
     planned = plan()
     results = score.expand(chunk=planned)
-    results >> publish(planned)
+    published = publish(planned)
+    results >> published
     report(planned, results)
+    published >> tell(planned, results)
 
 
 publish_probabilities()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from orchestration.params import FAILED_SHARE_PARAM
-from orchestration.tasks import DAG_SETTINGS, report
+from orchestration.tasks import DAG_SETTINGS, report, tell
 
 
 @dag(
@@ -28,7 +28,9 @@ def tidy_storage() -> None:  # noqa: D103  (the module's docstring is the DAG's 
 
         return [tidy_up()]
 
-    report([], tidy())
+    results = tidy()
+    report([], results)
+    tell([], results)
 
 
 tidy_storage()

@@ -19,7 +19,7 @@ from airflow.sdk import dag, task
 
 from orchestration.datasets import CHAMPIONS, SNAPSHOTS, every_moment_of, hand_on
 from orchestration.params import FAILED_SHARE_PARAM, FORCE_PARAM, targets_param, units_param
-from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report
+from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report, tell
 
 
 @dag(
@@ -62,8 +62,10 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
 
     planned = plan()
     results = train.expand(chunk=planned)
-    planned >> judge(results)
+    judged = judge(results)
+    planned >> judged
     report(planned, results)
+    judged >> tell(planned, results)
 
 
 train_models()

@@ -48,6 +48,7 @@ class UnitResult:
         reason: What was done, or why not, in a sentence.
         error: The error behind a failure, so that the caller can tell a passing one from a lasting one.
         models: What was done for each of its models, where the step works on models.
+        quarantined: Whether it failed because the quality gate refused its rows.
         rows: Rows that the next step finds: of its snapshots, or scored.
         seconds: Wall-clock time; 0 where units are not worked on one by one.
     """
@@ -57,6 +58,7 @@ class UnitResult:
     reason: str
     error: BrainError | None = None
     models: tuple[ModelResult, ...] = ()
+    quarantined: bool = False
     rows: int = 0
     seconds: float = 0.0
 
@@ -72,11 +74,14 @@ def survived(name: str, result: UnitResult | WorkerDied) -> UnitResult:
 def extracted(name: str, reports: Sequence[ExtractionReport]) -> UnitResult:
     """What extraction did for a unit, of which there is a report a table."""
     error = next((report.error for report in reports if report.error), None)
+    refused = [report for report in reports if not report.ok]
+    told = [f"{report.unit} {report.status}: {report.reason}" for report in refused]
     return UnitResult(
         name,
-        all(report.ok for report in reports),
-        "; ".join(report.line() for report in reports),
+        not refused,
+        "; ".join(told or [report.line() for report in reports]),
         error,
+        quarantined=any(report.status == "quarantined" for report in refused),
         rows=sum(report.snapshot.rows for report in reports if report.snapshot),
         seconds=sum(report.seconds for report in reports),
     )

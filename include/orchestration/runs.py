@@ -15,7 +15,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from brain import steps
-from brain.core.errors import Transient
+from brain.core.errors import BrainError, Transient
 from brain.pipeline import Step, one_by_one
 from brain.results import UnitResult, table_lines
 from brain.usecases.protocol import Run
@@ -90,8 +90,7 @@ def judge_champions() -> dict[str, Any]:
 
 def score_chunk(chunk: Chunk) -> list[dict[str, Any]]:
     """Score some units' newest rows."""
-    _name_chunk(chunk)
-    return _tell_chunk(chunk, steps.score(_run(chunk), chunk["units"]))
+    return _tell_chunk(chunk, _contained(steps.score, chunk))
 
 
 def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def summary(results: Sequence[Sequence[Mapping[str, Any]]] | None) -> dict[str, 
     }
 
 
-def published(publications: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def rows_by_table(publications: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What the event of the published tables says: by use case and table, how many rows are fresh and stale."""
     return {
         use_case: {
@@ -162,10 +161,13 @@ def _contained(step: Step, chunk: Chunk) -> list[UnitResult]:
     The first try may have died of one unit; that unit must not cost the others of its chunk theirs.
     """
     _name_chunk(chunk)
-    run = _run(chunk)
-    if get_current_context()["ti"].try_number <= 1:
-        return step(run, chunk["units"])
-    return one_by_one(step, run, chunk["units"])
+    try:
+        run = _run(chunk)
+        if get_current_context()["ti"].try_number <= 1:
+            return step(run, chunk["units"])
+        return one_by_one(step, run, chunk["units"])
+    except BrainError as error:  # a server that is down, say: the report is to know why
+        return [UnitResult(name, False, str(error), error) for name in chunk["units"]]
 
 
 def _chosen(units: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Work]:
@@ -199,6 +201,7 @@ def _tell(results: Sequence[UnitResult], use_case: str = "") -> list[dict[str, A
             "unit": result.unit,
             "ok": result.ok,
             "reason": result.reason,
+            "quarantined": result.quarantined,
             "rows": result.rows,
             "done": dict(Counter(model.done for model in result.models)),
         }

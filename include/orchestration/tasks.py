@@ -41,6 +41,14 @@ FAILED_MARK = "✗"
 _BEFORE_REASON = " — "
 _WORTH_SAYING = 20  # characters below which a reason says nothing
 
+
+def tell_failure(context: Any) -> None:
+    """Called by Airflow once a task has failed for good."""
+    from orchestration import notices
+
+    notices.tell_failure(context)
+
+
 DEFAULTS: dict[str, Any] = {
     "owner": OWNER,
     "retries": 3,
@@ -48,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "retry_policy": RETRY_BY_ERROR,
     "execution_timeout": timedelta(hours=2),
     "show_return_value_in_logs": False,
+    "on_failure_callback": tell_failure,
 }
 
 
@@ -71,17 +80,20 @@ DAG_SETTINGS: dict[str, Any] = {
 AFTER_THE_CHUNKS = "all_done_min_one_success"
 
 
-def current_moment() -> Moment:
+def current_moment(context: Any = None) -> Moment:
     """The moment this run is about: its partition, else the end of its data interval.
 
     A run started by a dataset is about the moment that was announced, so that all DAGs speak of the same day and a
     cleared run gives the same rows again. A person may name a past day in the trigger form, or the moment as the
     partition key of a run.
 
+    Args:
+        context: Airflow's of the task, where it is not the running one's.
+
     Raises:
         MomentRefused: It lies beyond the clock, or the partition key is no moment.
     """
-    context = get_current_context()
+    context = context or get_current_context()
     run = context["dag_run"]
     if day := context.get("params", {}).get("day"):
         return entered(_moment_on(date.fromisoformat(day)), datetime.now(UTC), f"the day {day}")
@@ -154,6 +166,25 @@ def _printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split()) or "\ufffd"
 
 
+def silent_units(planned: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Use case and name of the units whose chunk died before it could tell anything."""
+    dealt = {(chunk["use_case"], name) for chunk in planned for name in chunk["units"]}
+    return sorted(dealt - {(result["use_case"], result["unit"]) for result in told})
+
+
+@task(trigger_rule="all_done")
+def tell(planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None) -> None:
+    """Tell people once of what is new, where the Connections `brain_smtp` (mail) and `brain_webhook` exist.
+
+    Args:
+        planned: None where `plan` failed; empty for a DAG that has none.
+        results: By chunk; None where no chunk told anything.
+    """
+    from orchestration.notices import tell_people
+
+    tell_people(planned, results)
+
+
 @task(trigger_rule="all_done", retries=0)
 def report(
     planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None, params: dict[str, Any]
@@ -169,8 +200,7 @@ def report(
             "The task before this one failed, so nothing was done; its log says why. What was published before stays."
         )
     told = [result for chunk in results or () for result in chunk]
-    dealt = {(chunk["use_case"], name) for chunk in planned for name in chunk["units"]}
-    silent = sorted(dealt - {(result["use_case"], result["unit"]) for result in told})
+    silent = silent_units(planned, told)
     failed = [result for result in told if not result["ok"]]
     failed += [{"unit": name, "reason": "its chunk died; see the log of that task"} for _, name in silent]
     total = len(told) + len(silent)

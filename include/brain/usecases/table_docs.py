@@ -10,6 +10,7 @@ from brain.warehouse.alarms import ALARMS, WATCH
 from brain.warehouse.docs import describe
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
+from brain.warehouse.notices import NOTICES
 from brain.warehouse.pools import POOLS
 from brain.warehouse.views import describe_view
 
@@ -34,7 +35,7 @@ def render() -> str:
         parts += [describe(ledger.layout) for ledger in use_case.ledgers]
         parts += map(describe_view, use_case.views)
         parts += [describe(ledger.blocks) for ledger in use_case.ledgers]
-    shared = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, POOLS, WATCH)
+    shared = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, POOLS, WATCH, NOTICES)
     return "\n\n".join([*parts, "# All use cases", *map(describe, shared)]) + "\n"
 
 
