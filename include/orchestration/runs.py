@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from brain import steps
 from brain.core.errors import BrainError, Transient
 from brain.pipeline import Step, one_by_one
 from brain.results import UnitResult, table_lines
+from brain.usecases import USE_CASES
 from brain.usecases.protocol import Run
 from brain.workspace import Work, choose, open_workspace
 from orchestration.connections import settings_of_task
@@ -62,7 +63,7 @@ def plan_scoring() -> list[Chunk]:
 
 def extract_chunk(chunk: Chunk) -> list[dict[str, Any]]:
     """Extract some units."""
-    return _tell_chunk(chunk, _contained(steps.extract, chunk))
+    return _tell_chunk(chunk, _contained(chunk, steps.extract))
 
 
 def document_quality() -> str:
@@ -79,8 +80,8 @@ def tidy_up() -> list[dict[str, Any]]:
 
 def train_chunk(chunk: Chunk, targets: Sequence[str] | None, force: bool | None) -> list[dict[str, Any]]:
     """Train some units' models."""
-    wanted = tuple(map(_run(chunk).use_case.target, targets or ()))
-    return _tell_chunk(chunk, _contained(partial(steps.train, targets=wanted, force=bool(force)), chunk))
+    wanted = tuple(map(USE_CASES[chunk["use_case"]].target, targets or ()))
+    return _tell_chunk(chunk, _contained(chunk, partial(steps.train, targets=wanted, force=bool(force))))
 
 
 def judge_champions() -> dict[str, Any]:
@@ -90,7 +91,7 @@ def judge_champions() -> dict[str, Any]:
 
 def score_chunk(chunk: Chunk) -> list[dict[str, Any]]:
     """Score some units' newest rows."""
-    return _tell_chunk(chunk, _contained(steps.score, chunk))
+    return _tell_chunk(chunk, _work(chunk, steps.score, lambda step, run, units: step(run, units)))
 
 
 def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
@@ -155,19 +156,30 @@ def _run(chunk: Chunk) -> Run:
     return _workspace().run(chunk["use_case"], current_moment())
 
 
-def _contained(step: Step, chunk: Chunk) -> list[UnitResult]:
-    """A step's results; when the chunk is tried again, each unit is dealt to a process that may die.
+def _work(
+    chunk: Chunk, step: Step, retried: Callable[[Step, Run, Sequence[str]], list[UnitResult]]
+) -> list[UnitResult]:
+    """A step's results for a chunk; an error that stops all of it is the result of each unit, so that it is reported.
 
-    The first try may have died of one unit; that unit must not cost the others of its chunk theirs.
+    Args:
+        retried: How the step is done when the chunk is tried again.
     """
     _name_chunk(chunk)
     try:
         run = _run(chunk)
         if get_current_context()["ti"].try_number <= 1:
             return step(run, chunk["units"])
-        return one_by_one(step, run, chunk["units"])
-    except BrainError as error:  # a server that is down, say: the report is to know why
+        return retried(step, run, chunk["units"])
+    except BrainError as error:
         return [UnitResult(name, False, str(error), error) for name in chunk["units"]]
+
+
+def _contained(chunk: Chunk, step: Step) -> list[UnitResult]:
+    """When the chunk is tried again, each unit is dealt to a process that may die.
+
+    The first try may have died of one unit; that unit must not cost the others of its chunk theirs.
+    """
+    return _work(chunk, step, one_by_one)
 
 
 def _chosen(units: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Work]:
