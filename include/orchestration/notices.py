@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.sdk import Connection, get_current_context
 from airflow.sdk.configuration import conf
@@ -91,8 +92,8 @@ def deliver(url: SecretStr, moment: Moment) -> None:
 def tell_failure(context: Any) -> None:
     """Tell that a task failed for good, where no unit is to blame; never raises, so that nothing hides the failure."""
     ti = context["ti"]
-    if ti.map_index >= 0 or ti.task_id in _SPEAKERS:
-        return  # `tell` speaks for units
+    if ti.map_index >= 0 or ti.task_id in _SPEAKERS or ti.dag_id not in STEPS:
+        return  # `tell` speaks for units, the deadline for the day that is late
     reason = str(context.get("exception") or "its process died")
     problem = words.of_task(STEPS[ti.dag_id], ti.task_id, reason, _link(context))
     try:
@@ -178,6 +179,12 @@ def _connection(name: str) -> Connection | None:
         return None
 
 
+def link_to(dag_id: str, run_id: str) -> str:
+    """Address of a run in Airflow's UI; empty where Airflow does not know its own."""
+    address = conf.get("api", "base_url", fallback="") or ""
+    path = f"/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    return f"{address.rstrip('/')}{path}" if address.startswith("http") else ""
+
+
 def _link(context: Any) -> str:
-    address, run = conf.get("api", "base_url", fallback="") or "", context["dag_run"]
-    return f"{address.rstrip('/')}/dags/{run.dag_id}/runs/{run.run_id}" if address.startswith("http") else ""
+    return link_to(context["dag_run"].dag_id, context["dag_run"].run_id)
