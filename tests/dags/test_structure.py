@@ -135,20 +135,6 @@ def test_the_forms_suggest_what_the_catalogue_names_and_require_nothing(bag: dic
     assert form["targets"]["examples"][:3] == ["RETURNS1", "RETURNS2", "RETURNS3"]
 
 
-def test_a_catalogue_that_cannot_be_read_costs_the_suggestions_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from orchestration import params
-
-    for text in (None, "assets: [", "source: {discover: true}"):
-        file = tmp_path / "catalogue.yaml"
-        if text is not None:
-            file.write_text(text)
-        monkeypatch.setenv("BRAIN_CATALOGUE", str(file))
-        assert params.known_names() == ([], [])
-    assert "examples" not in params.units_param().schema
-
-
 def test_the_day_has_a_deadline(bag: dict[str, Any]) -> None:
     assert {name: dag["deadlines"] for name, dag in bag["dags"].items() if dag["deadlines"]} == {
         "watch_publication": [4 * 3600.0]
