@@ -187,7 +187,7 @@ def test_a_unit_that_fails_is_seen_in_the_grid_and_told_once(
             run = finished(client, "extract_assets", {"units": ["WTI", "XOM"]})
             labels = {task.label: task.state for task in client.tasks(run) if task.task_id == "extract"}
             (failed,) = (label for label, state in labels.items() if state == "failed" and label)
-            assert failed.startswith("✗ XOM — XOM: XOM quarantined: ")
+            assert failed.startswith("✗ XOM — XOM: quarantined: ")
             assert labels["WTI"] == "success"
             assert (run.state, client.updated_a_dataset(run)) == ("failed", True)
         ((sent, subject),) = box

@@ -75,7 +75,7 @@ def extracted(name: str, reports: Sequence[ExtractionReport]) -> UnitResult:
     """What extraction did for a unit, of which there is a report a table."""
     error = next((report.error for report in reports if report.error), None)
     refused = [report for report in reports if not report.ok]
-    told = [f"{report.unit} {report.status}: {report.reason}" for report in refused]
+    told = [f"{report.status}: {report.reason}" for report in refused]
     return UnitResult(
         name,
         not refused,

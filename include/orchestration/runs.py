@@ -34,6 +34,7 @@ EXTRACT_CHUNKS = (2, 50)
 TRAIN_CHUNKS = (6, 10)
 SCORE_CHUNKS = (1, 250)
 
+OURS = frozenset({"brain", "orchestration", "airflow", "task"})  # whose progress a log tells
 _NAMED = 20  # failed units that an event names
 
 Chunk = dict[str, Any]  # {"use_case": name, "units": [names]}, as it travels between tasks
@@ -145,11 +146,14 @@ def _workspace() -> Workspace:
 
 
 def _leave_out_noise() -> None:
-    """Keep what libraries say of themselves out of the tasks' logs: only their warnings are told."""
-    logging.getLogger().setLevel(logging.WARNING)
-    for name in ("brain", "orchestration", "airflow"):
-        logging.getLogger(name).setLevel(logging.INFO)
+    """Keep what libraries say of themselves out of the tasks' logs: their warnings and errors are told, nothing else."""
     warnings.filterwarnings("ignore")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_worth_telling)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in OURS
 
 
 def _run(chunk: Chunk) -> Run:
