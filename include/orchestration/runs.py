@@ -146,7 +146,7 @@ def _workspace() -> Workspace:
 
 
 def _leave_out_noise() -> None:
-    """Keep what libraries say of themselves out of the tasks' logs: their warnings and errors are told, nothing else."""
+    """Keep out of the tasks' logs what libraries say of themselves; their warnings and errors are told."""
     warnings.filterwarnings("ignore")
     for handler in logging.getLogger().handlers:
         handler.addFilter(_worth_telling)
