@@ -15,11 +15,12 @@ from airflow.sdk import Connection, get_current_context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from brain.core.errors import BrainError, SettingsError
+from brain.core.errors import BrainError, MomentRefused, SettingsError
 from brain.core.moment import Moment
 from brain.usecases import USE_CASES
 from brain.warehouse import notices
 from brain.warehouse.alarms import alarms_of
+from brain.warehouse.fence import newest_published
 from orchestration import problems as words
 from orchestration.connections import settings_of_task
 from orchestration.tasks import current_moment, silent_units
@@ -54,20 +55,38 @@ def tell_people(planned: Sequence[Mapping[str, Any]] | None, results: Results | 
         results: By chunk; None where no chunk told anything.
     """
     context = get_current_context()
-    dag_id, moment, link = context["dag_run"].dag_id, current_moment(), _link(context)
-    step, url = STEPS[dag_id], settings_of_task().warehouse_url
-    told = [result for chunk in results or () for result in chunk]
-    silent = silent_units(planned or (), told)
-    met, sound = words.of_units(step, dag_id, told, silent, link)
+    url = settings_of_task().warehouse_url
+    try:
+        moment = current_moment()
+    except MomentRefused as error:
+        log.info("the run is about no moment, so there is nothing to tell: %s", error)
+        return
+    if newer_published(url, moment):
+        log.info("the run is about a past moment: whoever asked for it is looking, nobody else is told")
+    else:
+        _note(context, moment, planned, [result for chunk in results or () for result in chunk])
+    deliver(url, moment)
+
+
+def newer_published(url: SecretStr, moment: Moment) -> bool:
+    """Whether a newer moment was published already."""
+    newest = [newest_published(url, use_case.name, use_case.tables) for use_case in USE_CASES.values()]
+    return any(found is not None and found > moment.at for found in newest)
+
+
+def _note(
+    context: Any, moment: Moment, planned: Sequence[Mapping[str, Any]] | None, told: Sequence[Mapping[str, Any]]
+) -> None:
+    run, link, url = context["dag_run"], _link(context), settings_of_task().warehouse_url
+    step = STEPS[run.dag_id]
+    met, sound = words.of_units(step, run.dag_id, told, silent_units(planned or (), told), link)
     stopped, went_well = _tasks(context, step, link)
-    met += stopped
     if step == "evaluate":
         for use_case in USE_CASES:
             met += words.of_alarms(use_case, alarms_of(url, use_case, moment), link)
     if step == "score" and not stopped:
-        went_well.append(words.of_lateness(moment, None, "").place)
-    notices.note(url, moment, met, [*sound, *went_well])
-    deliver(url, moment)
+        went_well.append(words.LATE)
+    notices.note(url, moment, [*met, *stopped], [*sound, *went_well])
 
 
 def deliver(url: SecretStr, moment: Moment) -> None:
@@ -92,7 +111,7 @@ def deliver(url: SecretStr, moment: Moment) -> None:
 def tell_failure(context: Any) -> None:
     """Tell that a task failed for good, where no unit is to blame; never raises, so that nothing hides the failure."""
     ti = context["ti"]
-    if ti.map_index >= 0 or ti.task_id in _SPEAKERS or ti.dag_id not in STEPS:
+    if ti.map_index >= 0 or ti.task_id in _SPEAKERS or ti.dag_id not in STEPS or _is_watched(context):
         return  # `tell` speaks for units, the deadline for the day that is late
     reason = str(context.get("exception") or "its process died")
     problem = words.of_task(STEPS[ti.dag_id], ti.task_id, reason, _link(context))
@@ -119,10 +138,15 @@ def _tasks(context: Any, step: str, link: str) -> tuple[list[Problem], list[Plac
     run = context["dag_run"]
     states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
     alone = {task.task_id for task in context["dag"].tasks if not task.is_mapped} - _SPEAKERS
-    failed = [name for name in sorted(alone) if str(states.get(name)) == "failed"]
+    failed = [] if _is_watched(context) else [name for name in sorted(alone) if str(states.get(name)) == "failed"]
     well = [name for name in sorted(alone) if str(states.get(name)) == "success"]
     stopped = [words.of_task(step, name, "see its log", link) for name in failed]
     return stopped, [words.of_task(step, name, "", "").place for name in well]
+
+
+def _is_watched(context: Any) -> bool:
+    """Whether a person started the run, who sees what becomes of it: a slip in the form is nobody else's business."""
+    return str(context["dag_run"].run_type) == "manual"
 
 
 def _ways() -> Iterable[tuple[Channel, Callable[[Sequence[Problem]], None]]]:

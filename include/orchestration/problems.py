@@ -32,6 +32,8 @@ NOTHING_CHANGED = (
     " written: each step is done as a whole or not at all."
 )
 
+LATE = Place("", "publish", "the published tables")
+
 
 def of_units(
     step: str, dag_id: str, results: Iterable[Mapping[str, Any]], silent: Iterable[tuple[str, str]], link: str
@@ -87,7 +89,7 @@ def of_lateness(due: Moment, newest: datetime | None, link: str) -> Problem:
     """Tables that were not published in time."""
     shown = "no publication at all" if newest is None else f"those of {newest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return Problem(
-        Place("", "publish", "the published tables"),
+        LATE,
         "late",
         f"The tables of {due.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC are not published in time; there are {shown}.",
         NOTHING_CHANGED,

@@ -190,9 +190,13 @@ def test_a_task_that_fails_where_the_warehouse_is_down_is_told_all_the_same(
         update={"warehouse_url": settings.warehouse_url.__class__("postgresql+psycopg2://127.0.0.1:9/x")}
     )
     monkeypatch.setattr(notices, "settings_of_task", lambda: gone)
-    run = type("Run", (), {"dag_id": "publish_probabilities", "run_id": "r", "partition_key": MOMENT.at.isoformat()})
+    given = {"dag_id": "publish_probabilities", "run_id": "r", "partition_key": MOMENT.at.isoformat()}
+    run = type("Run", (), {**given, "run_type": "asset_triggered"})
     ti = type("Task", (), {"dag_id": "publish_probabilities", "task_id": "publish", "map_index": -1})
     notices.tell_failure({"ti": ti, "dag_run": run, "exception": ValueError("the server is gone")})
     ((_, mail),) = inbox.mails
     assert mail["Subject"] == "[Brain] publish: stopped"
     assert "the server is gone" in mail.get_body(("html",)).get_content()
+    by_hand = type("Run", (), {**given, "run_type": "manual"})
+    notices.tell_failure({"ti": ti, "dag_run": by_hand, "exception": ValueError("a slip in the form")})
+    assert len(inbox.mails) == 1
