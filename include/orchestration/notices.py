@@ -138,15 +138,15 @@ def _tasks(context: Any, step: str, link: str) -> tuple[list[Problem], list[Plac
     run = context["dag_run"]
     states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
     alone = {task.task_id for task in context["dag"].tasks if not task.is_mapped} - _SPEAKERS
-    failed = [] if _is_watched(context) else [name for name in sorted(alone) if str(states.get(name)) == "failed"]
-    well = [name for name in sorted(alone) if str(states.get(name)) == "success"]
+    failed = [] if _is_watched(context) else [name for name in sorted(alone) if states.get(name) == "failed"]
+    well = [name for name in sorted(alone) if states.get(name) == "success"]
     stopped = [words.of_task(step, name, "see its log", link) for name in failed]
     return stopped, [words.of_task(step, name, "", "").place for name in well]
 
 
 def _is_watched(context: Any) -> bool:
     """Whether a person started the run, who sees what becomes of it: a slip in the form is nobody else's business."""
-    return str(context["dag_run"].run_type) == "manual"
+    return bool(context["dag_run"].run_type == "manual")
 
 
 def _ways() -> Iterable[tuple[Channel, Callable[[Sequence[Problem]], None]]]:
