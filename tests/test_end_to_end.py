@@ -8,14 +8,12 @@ import re
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
-from email import message_from_bytes, policy
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
 from rich.console import Console
 
 from brain.core.settings import Settings, read_connections
@@ -26,6 +24,7 @@ from local.airflow import USER
 from local.airflow_client import AirflowClient, DagRun
 from local.state import load_state
 from local.walkthrough import run_everything
+from tests.inbox import html_of, running_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,9 +117,11 @@ def client(machine: Path) -> AirflowClient:
     return AirflowClient(airflow.url(state), USER, airflow.password(state))
 
 
-def finished(client: AirflowClient, dag_id: str, params: dict[str, Any] | None = None) -> DagRun:
+def finished(
+    client: AirflowClient, dag_id: str, params: dict[str, Any] | None = None, moment: datetime | None = None
+) -> DagRun:
     client.unpause(dag_id)
-    run = client.trigger(dag_id, chain.now_utc(), params)
+    run = client.trigger(dag_id, moment or chain.now_utc(), params)
     while not run.finished:
         time.sleep(0.5)
         run = client.run(dag_id, run.run_id)
@@ -161,25 +162,20 @@ def test_a_past_day_is_published_again_from_the_form(client: AirflowClient, sett
 
 
 @pytest.mark.parametrize("dag_id", ["tidy_storage", "watch_publication", "evaluate_probabilities"])
-def test_every_other_dag_runs_to_its_end(client: AirflowClient, dag_id: str) -> None:
-    run = finished(client, dag_id)
+def test_every_other_dag_runs_to_its_end(client: AirflowClient, settings: Settings, dag_id: str) -> None:
+    ((published,),) = ask(settings.warehouse_url, "SELECT max(published_at) FROM probability_details").rows
+    run = finished(client, dag_id, moment=published)
     assert {task.name: task.state for task in client.tasks(run) if task.state != "success"} == {}
 
 
 def test_a_unit_that_fails_is_seen_in_the_grid_and_told_once(
     client: AirflowClient, machine: Path, settings: Settings
 ) -> None:
-    """XOM gets a row that no price can be; its table is put right again at the end."""
-    box: list[Any] = []
-    inbox = Controller(Sink(box), hostname="127.0.0.1", port=0)
-    inbox.start()
-    assert inbox.server is not None
-    port = inbox.server.sockets[0].getsockname()[1]
-    extra = {"from_email": "a@example.com", "to": "b@example.com", "disable_ssl": True, "disable_tls": True}
-    smtp = {"connection_id": "brain_smtp", "conn_type": "smtp", "host": "127.0.0.1", "port": port}
-    client._send("POST", "/api/v2/connections", {**smtp, "extra": json.dumps(extra)})
+    """The newest row of XOM gets a price that none can be."""
     engine = sa.create_engine(read_connections(machine)["BRAIN_DEMO_URL"])
-    try:
+    with running_inbox() as inbox:
+        extra = json.dumps(inbox.connection["extra"])
+        client._send("POST", "/api/v2/connections", {**inbox.connection, "connection_id": "brain_smtp", "extra": extra})
         with engine.begin() as connection:
             row = 'FROM (SELECT max("Date") AS newest FROM "XOM") AS last WHERE "Date" = newest'
             connection.execute(sa.text(f'UPDATE "XOM" SET "Close" = -"Close" {row}'))
@@ -190,28 +186,14 @@ def test_a_unit_that_fails_is_seen_in_the_grid_and_told_once(
             assert failed.startswith("✗ XOM — XOM: quarantined: ")
             assert labels["WTI"] == "success"
             assert (run.state, client.updated_a_dataset(run)) == ("failed", True)
-        ((sent, subject),) = box
-        assert (sent, subject) == (["b@example.com"], "[Brain] XOM: quarantined")
-        query = "SELECT subject, kind, mailed_at IS NOT NULL, posted_at FROM notices"
-        assert ask(settings.warehouse_url, query).rows == [("XOM", "quarantined", True, None)]
-    finally:
-        with engine.begin() as connection:
-            connection.execute(sa.text(f'UPDATE "XOM" SET "Close" = abs("Close") {row}'))
-        client._send("DELETE", "/api/v2/connections/brain_smtp")
-        engine.dispose()
-        inbox.stop()
-
-
-@dataclass(frozen=True)
-class Sink:
-    """What aiosmtpd hands a mail to."""
-
-    box: list[Any]
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        self.box.append((envelope.rcpt_tos, str(mail["Subject"])))
-        return "250 OK"
+        ((_, mail),) = inbox.mails
+        assert mail["Subject"] == "[Brain] XOM: quarantined"
+        assert "price that is not above zero" in html_of(mail)
+    query = "SELECT subject, kind, mailed_at IS NOT NULL, posted_at FROM notices"
+    assert ask(settings.warehouse_url, query).rows == [("XOM", "quarantined", True, None)]
+    with engine.begin() as connection:
+        connection.execute(sa.text(f'UPDATE "XOM" SET "Close" = abs("Close") {row}'))
+    engine.dispose()
 
 
 @pytest.mark.parametrize("dag_id", ["extract_assets", "train_models"])

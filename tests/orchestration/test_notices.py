@@ -6,16 +6,14 @@ import json
 import os
 import tempfile
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from brain.core.errors import SettingsError
 from brain.core.moment import Moment
@@ -23,6 +21,8 @@ from brain.warehouse import notices as table
 from brain.warehouse.notices import Place
 from orchestration import notices
 from orchestration.problems import html_of, of_lateness, of_task, of_units, subject_of, text_of
+from tests.inbox import PLAIN, Inbox, running_inbox
+from tests.inbox import html_of as body_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,34 +32,18 @@ if TYPE_CHECKING:
 MOMENT = Moment(datetime(2026, 11, 23, 6, tzinfo=UTC))
 NEXT = Moment(MOMENT.at + timedelta(days=1))
 LINK = "http://airflow.example/dags/extract_assets/runs/scheduled__1"
-SENDER = {"from_email": "brain@example.com", "to": "team@example.com, boss@example.com"}
-
-
-@dataclass
-class Inbox:
-    """An SMTP server that keeps what it is handed."""
-
-    mails: list[Any] = field(default_factory=list)
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        self.mails.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
-        return "250 OK"
 
 
 @pytest.fixture
 def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
-    box = Inbox()
-    server = Controller(box, hostname="127.0.0.1", port=0)
-    server.start()
-    assert server.server is not None
-    connect(monkeypatch, "SMTP", server.server.sockets[0].getsockname()[1], "smtp", SENDER)
-    yield box
-    server.stop()
+    with running_inbox() as box:
+        connect(monkeypatch, box.connection)
+        yield box
 
 
 @pytest.fixture
 def posts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What a real HTTP endpoint was handed; it answers with the first number in `answers`, else with 200."""
+    """What a real HTTP endpoint was handed."""
     heard: list[Any] = []
 
     class Endpoint(BaseHTTPRequestHandler):
@@ -82,10 +66,8 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     server.server_close()
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, name: str, port: int, kind: str, extra: dict[str, Any]) -> None:
-    options = {"disable_ssl": True, "disable_tls": True, **extra}
-    given = {"conn_type": kind, "host": "127.0.0.1", "port": port, "extra": options}
-    monkeypatch.setenv(f"AIRFLOW_CONN_BRAIN_{name}", json.dumps(given))
+def connect(monkeypatch: pytest.MonkeyPatch, smtp: dict[str, Any]) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BRAIN_SMTP", json.dumps(smtp))
 
 
 def result(unit: str, *, ok: bool = False, reason: str = "3 rows without Close", **more: Any) -> dict[str, Any]:
@@ -103,7 +85,7 @@ def test_a_quarantine_is_mailed_and_posted_once(settings: Settings, inbox: Inbox
     ((recipients, mail),) = inbox.mails
     assert recipients == ["team@example.com", "boss@example.com"]
     assert mail["Subject"] == "[Brain] KO: quarantined"
-    body = mail.get_body(("html",)).get_content()
+    body = body_of(mail)
     for told in (
         "3 rows without Close",
         "What is still right.",
@@ -128,7 +110,7 @@ def test_without_a_connection_nobody_is_told_and_nothing_fails(settings: Setting
 def test_a_way_that_fails_keeps_no_other_from_telling(
     settings: Settings, posts: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect(monkeypatch, "SMTP", 9, "smtp", {**SENDER, "retry_limit": 0})  # nothing listens there
+    connect(monkeypatch, Inbox(port=9).connection)  # nothing listens there
     table.note(settings.warehouse_url, MOMENT, met(result("KO")))
     with pytest.raises(OSError, match="refused"):
         notices.deliver(settings.warehouse_url, MOMENT)
@@ -141,7 +123,7 @@ def test_a_way_that_fails_keeps_no_other_from_telling(
 def test_a_mail_without_recipients_is_refused_with_what_to_do(
     settings: Settings, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect(monkeypatch, "SMTP", 9, "smtp", {"from_email": "brain@example.com"})
+    connect(monkeypatch, {**inbox.connection, "extra": {**PLAIN, "from_email": "brain@example.com"}})
     table.note(settings.warehouse_url, MOMENT, met(result("KO")))
     with pytest.raises(SettingsError, match="no recipient"):
         notices.deliver(settings.warehouse_url, MOMENT)
@@ -154,7 +136,7 @@ def test_odd_names_are_shown_and_never_interpreted(settings: Settings, inbox: In
     ((recipients, mail),) = inbox.mails
     assert recipients == ["team@example.com", "boss@example.com"]
     assert mail["Bcc"] is None
-    body = mail.get_body(("html",)).get_content()
+    body = body_of(mail)
     assert "<script>" not in body
     assert "{{ 7 * 7 }}" in body
     assert posts[0][1]["problems"][0]["subject"] == odd
@@ -196,7 +178,7 @@ def test_a_task_that_fails_where_the_warehouse_is_down_is_told_all_the_same(
     notices.tell_failure({"ti": ti, "dag_run": run, "exception": ValueError("the server is gone")})
     ((_, mail),) = inbox.mails
     assert mail["Subject"] == "[Brain] publish: stopped"
-    assert "the server is gone" in mail.get_body(("html",)).get_content()
+    assert "the server is gone" in body_of(mail)
     by_hand = type("Run", (), {**given, "run_type": "manual"})
     notices.tell_failure({"ti": ti, "dag_run": by_hand, "exception": ValueError("a slip in the form")})
     assert len(inbox.mails) == 1
