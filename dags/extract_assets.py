@@ -37,9 +37,11 @@ def extract_assets() -> None:  # noqa: D103  (the module's docstring is the DAG'
 
         return plan_extraction(params["units"])
 
-    @task(map_index_template="{{ chunk_name }}")
+    @task(
+        map_index_template="{{ chunk_name }}",
+        doc_md="Read the new rows of some units, check them, and commit them to the lake. Red: a unit failed.",
+    )
     def extract(chunk: dict) -> list[dict]:
-        """Read the new rows of some units, check them, and commit them to the lake. Red: a unit failed."""
         from orchestration.runs import extract_chunk
 
         return extract_chunk(chunk)

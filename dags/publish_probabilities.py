@@ -36,9 +36,11 @@ def publish_probabilities() -> None:  # noqa: D103  (the module's docstring is t
 
         return plan_scoring()
 
-    @task(map_index_template="{{ chunk_name }}")
+    @task(
+        map_index_template="{{ chunk_name }}",
+        doc_md="Score the newest rows of some units through their champions. Red: a row could not be scored.",
+    )
     def score(chunk: dict) -> list[dict]:
-        """Score the newest rows of some units through their champions. Red: a row could not be scored."""
         from orchestration.runs import score_chunk
 
         return score_chunk(chunk)

@@ -43,9 +43,11 @@ def train_models() -> None:  # noqa: D103  (the module's docstring is the DAG's 
 
         return plan_training(params["units"], params["targets"])
 
-    @task(map_index_template="{{ chunk_name }}")
+    @task(
+        map_index_template="{{ chunk_name }}",
+        doc_md="Search, refresh or skip the models of some units; the log ends with a table. Red: a unit failed.",
+    )
     def train(chunk: dict, params: dict) -> list[dict]:
-        """Search, refresh or skip the models of some units; the log ends with a table of them. Red: a unit failed."""
         from orchestration.runs import train_chunk
 
         return train_chunk(chunk, params["targets"], params["force"])

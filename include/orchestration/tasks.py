@@ -172,7 +172,7 @@ def silent_units(planned: Sequence[Mapping[str, Any]], told: Sequence[Mapping[st
     return sorted(dealt - {(result["use_case"], result["unit"]) for result in told})
 
 
-@task(trigger_rule="all_done")
+@task(trigger_rule="all_done", doc_md="Tell people once of what is new, by mail and webhook; off without a Connection.")
 def tell(planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None) -> None:
     """Tell people once of what is new, where the Connections `brain_smtp` (mail) and `brain_webhook` exist.
 
@@ -185,7 +185,7 @@ def tell(planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]
     tell_people(planned, results)
 
 
-@task(trigger_rule="all_done", retries=0)
+@task(trigger_rule="all_done", retries=0, doc_md="Say which units failed and why; red beyond the tolerated share.")
 def report(
     planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None, params: dict[str, Any]
 ) -> None:

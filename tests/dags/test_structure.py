@@ -115,6 +115,7 @@ def test_every_dag_is_documented_tagged_and_never_catches_up(bag: dict[str, Any]
         assert dag["timeout"] < 24 * 3600, f"{name}: a run that hangs would keep tomorrow's from starting"
         for key, task in dag["tasks"].items():
             assert len(task["doc"]) > 40, f"{name}.{key}"
+            assert "\n    " not in task["doc"], f"{name}.{key}: indented text shows as code in the UI"
             assert task["tells"], f"{name}.{key}"
         assert (dag["catchup"], dag["active"]) == (False, 1)
 
