@@ -39,7 +39,7 @@ def units_param() -> Param:
 
 def targets_param() -> Param:
     """Which targets; empty means all."""
-    return _names(known_names()[1], "25", "Targets", "What is predicted of them, such as RETURNS25 for 25 days ahead.")
+    return _names(known_names()[1], "25", "Targets", "What is predicted of them, such as 25 for 25 days ahead.")
 
 
 FORCE_PARAM = Param(
