@@ -11,6 +11,8 @@ import pytest
 from brain.core.moment import Moment
 from brain.warehouse.notices import NEWS, Place, Problem, deliver, note
 from brain.warehouse.read import ask
+from brain.warehouse.taking_back import take_back
+from tests.warehouse.conftest import SALES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,3 +126,14 @@ def test_odd_names_are_values(settings: Settings) -> None:
     )
     note(settings.warehouse_url, MONDAY, [odd])
     assert told(settings, MONDAY) == ["'; DROP TABLE notices; --"]
+
+
+def test_what_a_run_dated_in_the_future_met_is_taken_back(settings: Settings) -> None:
+    """Else it would hide the next problem of its unit until its day has come."""
+    note(settings.warehouse_url, later(300), [KO])
+    take_back(settings.warehouse_url, "direction", [SALES], [], MONDAY)
+    note(settings.warehouse_url, later(1), [KO])
+    assert told(settings, later(1)) == ["KO"]
+    note(settings.warehouse_url, later(300), [], [KO.place])
+    take_back(settings.warehouse_url, "direction", [SALES], [], later(2))
+    assert ask(settings.warehouse_url, "SELECT last_seen, solved_at FROM notices").rows == [(later(1).at, None)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
@@ -129,6 +130,16 @@ def deliver(url: SecretStr, moment: Moment, channel: Channel, send: Callable[[Se
         return len(rows)
 
 
+def forget_notices(cursor: Cursor, use_case: str, after: Moment) -> None:
+    """Forget what runs of moments later than `after` met and solved, of a use case or of all of them."""
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (NOTICES.name,))
+    if cursor.fetchall() == [(False,)]:
+        return
+    fence.hold(cursor, NOTICES.name)
+    for statement in _FORGET:
+        cursor.execute(statement, {"use_case": use_case, "after": after.at})
+
+
 def _texts(problem: Problem) -> dict[str, object]:
     return {name.name: getattr(problem, name.name) for name in fields(problem) if name.name not in ("place", "lasting")}
 
@@ -158,3 +169,8 @@ _UNTOLD = sql.SQL(
     " ORDER BY since, use_case, step, subject"
 )
 _MARK = sql.SQL("UPDATE notices SET {channel} = %s WHERE use_case = %s AND step = %s AND subject = %s AND since = %s")
+_FORGET = (
+    "DELETE FROM notices WHERE use_case IN (%(use_case)s, '') AND since > %(after)s",
+    "UPDATE notices SET solved_at = NULL WHERE use_case IN (%(use_case)s, '') AND solved_at > %(after)s",
+    "UPDATE notices SET last_seen = %(after)s WHERE use_case IN (%(use_case)s, '') AND last_seen > %(after)s",
+)
