@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DeadlineAlert, DeadlineReference, SyncCallback
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+if TYPE_CHECKING:
+    from brain.usecases.protocol import Run
 
 log = logging.getLogger(__name__)
 
@@ -17,37 +21,37 @@ WATCHED = timedelta(hours=11)  # then the day is given up, and its run fails
 
 
 def is_published() -> bool:
-    """Whether every use case has published the moment of the running task, or a newer one."""
-    from brain.warehouse.fence import newest_published
+    """Whether every use case has published the moment of the running task; people are told once where it is late."""
     from brain.workspace import open_workspace
+    from orchestration import notices
     from orchestration.connections import settings_of_task
     from orchestration.tasks import current_moment
 
-    settings, moment = settings_of_task(), current_moment()
-    for run in open_workspace(settings).runs(moment):
-        newest = newest_published(settings.warehouse_url, run.use_case.name, run.use_case.tables)
-        if newest is None or newest < moment.at:
-            log.info("%s: %s is not published yet; there is %s", run.use_case.name, moment.at, newest or "nothing")
-            return False
-    return True
+    moment = current_moment()
+    workspace = open_workspace(settings_of_task())
+    newest = {run.use_case.name: newest_published(run) for run in workspace.runs(moment)}
+    missing = {name: found for name, found in newest.items() if found is None or found < moment.at}
+    for name, found in missing.items():
+        log.info("%s: %s is not published yet; there is %s", name, moment.at, found or "nothing")
+    if missing and datetime.now(UTC) > moment.at + timedelta(hours=hours()):
+        oldest = None if None in missing.values() else min(filter(None, missing.values()))
+        notices.tell_late(moment, oldest)
+    return not missing
 
 
-def tell_late(context: dict[str, Any]) -> None:
-    """Called by Airflow where the deadline was missed: write it down and tell people."""
-    from brain.core.moment import Moment
-    from brain.usecases import USE_CASES
-    from brain.warehouse import notices as table
-    from brain.warehouse.fence import newest_published
-    from orchestration import notices, problems
-    from orchestration.connections import settings_of_task
+def newest_published(run: Run) -> datetime | None:
+    """The newest moment that a use case has published."""
+    from brain.warehouse import fence
 
-    run = context["dag_run"]
-    due, url = Moment(datetime.fromisoformat(run["logical_date"])), settings_of_task().warehouse_url
-    published = [newest_published(url, use_case.name, use_case.tables) for use_case in USE_CASES.values()]
-    newest = min(filter(None, published), default=None)
-    link = notices.link_to(run["dag_id"], run["dag_run_id"])
-    table.note(url, due, [problems.of_lateness(due, newest, link)])
-    notices.deliver(url, due)
+    return fence.newest_published(run.settings.warehouse_url, run.use_case.name, run.use_case.tables)
+
+
+def note_missed(context: dict[str, Any]) -> None:
+    """Called by Airflow where the deadline was missed, which then shows on the run.
+
+    People are told by the task that watches: Airflow 3.3 refuses Connections to the process of such a callback.
+    """
+    log.warning("%s was not published by %s", context["dag_run"]["logical_date"], context["deadline"]["deadline_time"])
 
 
 def hours() -> float:
@@ -69,6 +73,6 @@ def hours() -> float:
 IN_TIME = DeadlineAlert(
     reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
     interval=timedelta(hours=hours()),
-    callback=SyncCallback(f"{__name__}.{tell_late.__name__}"),
+    callback=SyncCallback(f"{__name__}.{note_missed.__name__}"),
     name="published in time",
 )

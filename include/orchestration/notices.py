@@ -26,6 +26,8 @@ from orchestration.connections import settings_of_task
 from orchestration.tasks import current_moment, silent_units
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydantic import SecretStr
 
     from brain.warehouse.notices import Channel, Place, Problem
@@ -108,6 +110,13 @@ def deliver(url: SecretStr, moment: Moment) -> None:
         raise failed
 
 
+def tell_late(due: Moment, newest: datetime | None) -> None:
+    """Tell that the tables of a moment are not there in time; told once."""
+    url, link = settings_of_task().warehouse_url, _link(get_current_context())
+    notices.note(url, due, [words.of_lateness(due, newest, link)])
+    deliver(url, due)
+
+
 def tell_failure(context: Any) -> None:
     """Tell that a task failed for good, where no unit is to blame; never raises, so that nothing hides the failure."""
     ti = context["ti"]
@@ -157,7 +166,7 @@ def _ways() -> Iterable[tuple[Channel, Callable[[Sequence[Problem]], None]]]:
         yield "posted_at", _post
 
 
-def _mail(connection: Connection, problems: Sequence[Problem]) -> None:
+def _mail(connection: Any, problems: Sequence[Problem]) -> None:
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
     given = connection.extra_dejson.get("to") or ()
@@ -196,7 +205,7 @@ def _post(problems: Sequence[Problem]) -> None:
     HttpNotifier(http_conn_id=WEBHOOK, json=body, extra_options={"timeout": SECONDS}).notify({})
 
 
-def _connection(name: str) -> Connection | None:
+def _connection(name: str) -> Any | None:
     try:
         return Connection.get(name)
     except AirflowNotFoundException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from airflow.sdk import Param
 
@@ -72,11 +73,7 @@ FAILED_SHARE_PARAM = Param(
 def _names(suggested: list[str], example: str, title: str, description: str) -> Param:
     """Any number of names: a list to pick from where there are suggestions, else a line each."""
     how = "Pick some" if suggested else f"One a line, such as {example}"
-    return Param(
-        None,
-        f"{description} {how}; none means all.",
-        type=["array", "null"],
-        items={"type": "string"},
-        title=title,
-        **({"examples": suggested} if suggested else {}),
-    )
+    schema: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "string"}, "title": title}
+    if suggested:
+        schema["examples"] = suggested
+    return Param(None, f"{description} {how}; none means all.", schema=schema)

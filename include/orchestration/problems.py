@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.warehouse.alarms import Feed
 
+_TOLD = 600  # characters of a reason
 _NAMED = 12  # subjects of one cause that a message names
 
 STILL_RIGHT = {
@@ -147,7 +148,7 @@ def _unit(place: Place, dag_id: str, reason: str, link: str, *, quarantined: boo
     return Problem(
         place,
         "quarantined" if quarantined else "failed",
-        reason,
+        reason if len(reason) <= _TOLD else f"{reason[:_TOLD]}… The log of the run has all of it.",
         STILL_RIGHT.get(place.step, NOTHING_CHANGED),
         f"{to_do} To try at once, trigger {dag_id}{form}.",
         link,
