@@ -12,11 +12,14 @@ from __future__ import annotations
 from airflow.sdk import dag, task
 
 from orchestration.datasets import PROBABILITIES, every_moment_of
-from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
+from orchestration.params import FAILED_SHARE_PARAM
+from orchestration.tasks import DAG_SETTINGS, report, tell
 
 
 @dag(
     **DAG_SETTINGS,
+    description="Scores published numbers whose day has come, and raises an alarm where a model has failed live.",
+    tags=["brain", "evaluate"],
     doc_md=__doc__,
     schedule=every_moment_of(PROBABILITIES),
     params={"tolerated_share": FAILED_SHARE_PARAM},
@@ -24,11 +27,14 @@ from orchestration.tasks import DAG_SETTINGS, FAILED_SHARE_PARAM, report
 def evaluate_probabilities() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
     @task
     def evaluate() -> list[list[dict]]:
+        """Score what has come true, add it to the ledgers, and note the models whose live skill has failed."""
         from orchestration.runs import evaluate_ledgers
 
         return [evaluate_ledgers()]
 
-    report([], evaluate())
+    results = evaluate()
+    report([], results)
+    tell([], results)
 
 
 evaluate_probabilities()

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import tempfile
 import time
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from rich.console import Console
 
-from brain.core.settings import Settings
+from brain.core.settings import Settings, read_connections
 from brain.demo.prices import prices
 from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.display import PlainConsole
 from brain.warehouse.read import ask
 from local import chain, one_machine
 from local.airflow import USER
-from local.airflow_client import AirflowClient
+from local.airflow_client import AirflowClient, DagRun
 from local.day import run_day
 from local.state import load_state
 from local.walkthrough import run_everything
+from tests.inbox import html_of, running_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,14 +154,96 @@ def test_a_day_passes_through_every_dag_and_is_summed_up(machine: Path, settings
     assert ask(settings.warehouse_url, ask_again).rows == [(5,)]
 
 
-@pytest.mark.parametrize("dag_id", ["extract_assets", "train_models"])
-def test_a_misspelt_unit_in_the_trigger_form_publishes_nothing_and_says_so(machine: Path, dag_id: str) -> None:
+@pytest.fixture(scope="module")
+def client(machine: Path) -> AirflowClient:
     airflow, state = one_machine.airflow_of(machine), load_state(machine)
-    client = AirflowClient(airflow.url(state), USER, airflow.password(state))
-    run = client.trigger(dag_id, chain.now_utc(), {"units": ["GOLD", "GOLDD"]})
+    return AirflowClient(airflow.url(state), USER, airflow.password(state))
+
+
+def finished(
+    client: AirflowClient, dag_id: str, params: dict[str, Any] | None = None, moment: datetime | None = None
+) -> DagRun:
+    client.unpause(dag_id)
+    run = client.trigger(dag_id, moment or chain.now_utc(), params)
     while not run.finished:
         time.sleep(0.5)
         run = client.run(dag_id, run.run_id)
+    return run
+
+
+def test_a_chunk_is_found_by_each_of_its_units(client: AirflowClient) -> None:
+    path = "/dags/~/dagRuns/~/taskInstances"
+    for unit in ("GOLD", "SP500", "VIX", "WTI", "XOM"):
+        found = client._get(path, rendered_map_index_pattern=unit, limit=100)["task_instances"]
+        assert {"extract", "train", "score"} <= {task["task_id"] for task in found}
+
+
+def test_the_events_of_datasets_say_what_is_behind_them(client: AirflowClient) -> None:
+    events = client._get("/assets/events", order_by="timestamp", limit=10)["asset_events"]
+    said = {event["name"]: event["extra"] for event in events[:3]}
+    assert (said["snapshots"]["units"], said["snapshots"]["rows"] > 20_000) == (5, True)
+    assert said["champions"]["models"]["all"] == said["champions"]["judged"]["direction"]["models"] == 20
+    assert said["probabilities"]["direction"]["probability_details"] == {"rows": 20, "stale": 0}
+
+
+def test_the_log_of_a_chunk_ends_with_its_models_and_holds_no_noise(machine: Path) -> None:
+    folder = machine / "logs" / "airflow" / "dag_id=train_models"
+    told = [json.loads(line) for log in folder.rglob("task_id=train/**/*.log") for line in log.read_text().splitlines()]
+    shown = "\n".join(str(event["event"]) for event in told if event.get("logger") == "orchestration.runs")
+    assert re.search(r"unit +target +done +skill +seconds +note", shown)
+    assert re.search(r"GOLD +RETURNS161 +search +[+-]\d", shown)
+    loggers = {str(event.get("logger", "")).split(".")[0] for event in told}
+    assert loggers <= {"brain", "orchestration", "airflow", "task", "supervisor", ""}
+
+
+def test_a_past_day_is_published_again_from_the_form(client: AirflowClient, settings: Settings) -> None:
+    published = "SELECT DISTINCT published_at FROM probability_details"
+    ((moment,),) = ask(settings.warehouse_url, published).rows
+    run = finished(client, "publish_probabilities", {"day": str(moment.date())})
+    assert run.state == "success"
+    assert ask(settings.warehouse_url, published).rows == [(moment,)]
+
+
+@pytest.mark.parametrize("dag_id", ["tidy_storage", "watch_publication", "evaluate_probabilities"])
+def test_every_other_dag_runs_to_its_end(client: AirflowClient, settings: Settings, dag_id: str) -> None:
+    ((published,),) = ask(settings.warehouse_url, "SELECT max(published_at) FROM probability_details").rows
+    run = finished(client, dag_id, moment=published)
+    assert {task.name: task.state for task in client.tasks(run) if task.state != "success"} == {}
+
+
+def test_a_unit_that_fails_is_seen_in_the_grid_and_told_once(
+    client: AirflowClient, machine: Path, settings: Settings
+) -> None:
+    """The newest row of XOM gets a price that none can be."""
+    engine = sa.create_engine(read_connections(machine)["BRAIN_DEMO_URL"])
+    with running_inbox() as inbox:
+        extra = json.dumps(inbox.connection["extra"])
+        client._send("POST", "/api/v2/connections", {**inbox.connection, "connection_id": "brain_smtp", "extra": extra})
+        with engine.begin() as connection:
+            row = 'FROM (SELECT max("Date") AS newest FROM "XOM") AS last WHERE "Date" = newest'
+            connection.execute(sa.text(f'UPDATE "XOM" SET "Close" = -"Close" {row}'))
+        for _ in range(2):
+            run = finished(client, "extract_assets", {"units": ["WTI", "XOM"]})
+            labels = {task.label: task.state for task in client.tasks(run) if task.task_id == "extract"}
+            (failed,) = (label for label, state in labels.items() if state == "failed" and label)
+            assert failed.startswith("✗ XOM — XOM: quarantined: ")
+            assert labels["WTI"] == "success"
+            assert (run.state, client.updated_a_dataset(run)) == ("failed", True)
+        ((_, mail),) = inbox.mails
+        assert mail["Subject"] == "[Brain] XOM: quarantined"
+        assert "price that is not above zero" in html_of(mail)
+    query = "SELECT subject, kind, mailed_at IS NOT NULL, posted_at FROM notices"
+    assert ask(settings.warehouse_url, query).rows == [("XOM", "quarantined", True, None)]
+    with engine.begin() as connection:
+        connection.execute(sa.text(f'UPDATE "XOM" SET "Close" = abs("Close") {row}'))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("dag_id", ["extract_assets", "train_models"])
+def test_a_misspelt_unit_in_the_trigger_form_publishes_nothing_and_says_so(
+    client: AirflowClient, machine: Path, dag_id: str
+) -> None:
+    run = finished(client, dag_id, {"units": ["GOLD", "GOLDD"]})
     assert not client.updated_a_dataset(run)
     states = {task.task_id: task.state for task in client.tasks(run)}
     chunks, last = {"extract_assets": ("extract", "announce"), "train_models": ("train", "judge")}[dag_id]

@@ -14,6 +14,7 @@ from brain import steps
 from brain.core.moment import Moment
 from brain.demo.load import load_demo
 from brain.repair import carry_out, find_repairs
+from brain.results import UnitResult
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
 from local.command import app
@@ -45,7 +46,7 @@ def workspace(settings: Settings, tmp_path: Path) -> Workspace:
     return open_workspace(settings.model_copy(update={"catalogue_path": path}))
 
 
-def play(workspace: Workspace, demo_url: str, known: date, moment: Moment) -> list[steps.UnitResult]:
+def play(workspace: Workspace, demo_url: str, known: date, moment: Moment) -> list[UnitResult]:
     """A run for `moment` when the source knows all up to `known`; returns what extraction said."""
     load_demo(demo_url, as_of=known, assets=ASSETS)
     run = workspace.run("direction", moment)
@@ -61,7 +62,7 @@ def shown(workspace: Workspace) -> list[list[tuple[Any, ...]]]:
     return [ask(workspace.settings.warehouse_url, query).rows for query in (SHOWN, WIDE)]
 
 
-def ok(results: Iterable[steps.UnitResult]) -> bool:
+def ok(results: Iterable[UnitResult]) -> bool:
     return all(result.ok for result in results)
 
 

@@ -17,7 +17,7 @@ from brain.core.moment import Moment
 from brain.demo.load import load_demo
 from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.lake.manifest import Manifest
-from brain.steps import UnitResult
+from brain.results import UnitResult
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key

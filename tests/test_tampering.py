@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from brain import steps
 from brain.core.moment import Moment
+from brain.results import UnitResult
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
 
@@ -71,7 +72,7 @@ def of(workspace: Workspace, moment: Moment) -> Run:
     return workspace.run("direction", moment)
 
 
-def run_to_score(workspace: Workspace, moment: Moment) -> list[steps.UnitResult]:
+def run_to_score(workspace: Workspace, moment: Moment) -> list[UnitResult]:
     run = of(workspace, moment)
     results = [*steps.extract(run, ASSETS), *steps.train(of(workspace, moment), ASSETS)]
     steps.judge(of(workspace, moment))

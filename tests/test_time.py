@@ -23,7 +23,7 @@ from local.command import app
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
-    from brain.steps import UnitResult
+    from brain.results import UnitResult
     from brain.warehouse.publish import Publication
 
 CATALOGUE = """

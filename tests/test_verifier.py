@@ -22,6 +22,7 @@ from brain.demo.load import load_demo
 from brain.lake.lake import Lake
 from brain.renewing import renew
 from brain.replaying import last_published, replay_of
+from brain.results import UnitResult
 from brain.store.champions import Champion, Refused
 from brain.store.connection import disconnect
 from brain.store.models import ModelStore
@@ -83,7 +84,7 @@ def train(workspace: Workspace, moment: Moment = THURSDAY) -> None:
     steps.judge(run)
 
 
-def score(workspace: Workspace, moment: Moment = THURSDAY) -> list[steps.UnitResult]:
+def score(workspace: Workspace, moment: Moment = THURSDAY) -> list[UnitResult]:
     run = workspace.run("direction", moment)
     return steps.score(run, [unit.name for unit in run.units])
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.steps import UnitResult
+    from brain.results import UnitResult
     from brain.workspace import Work, Workspace
 
 app = typer.Typer(

@@ -33,8 +33,8 @@ from brain.core.progress import ProgressLog
 from brain.core.workers import ONE_THREAD, Workers
 from brain.lake.borrowed import BorrowedLake
 from brain.lake.lake import Lake
+from brain.results import UnitResult, survived
 from brain.scoring.staged import staged
-from brain.steps import UnitResult, survived
 from brain.store.folder_store import FolderStore, forget
 from brain.usecases.protocol import Run
 from brain.workspace import choose

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from brain import steps
 from brain.core.workers import ONE_THREAD, deal
+from brain.results import survived
 
 if TYPE_CHECKING:
     from brain.core.moment import Moment
-    from brain.steps import UnitResult
+    from brain.results import UnitResult
     from brain.usecases.protocol import Run
     from brain.workspace import Workspace
 
@@ -60,7 +61,7 @@ def train_all(workspace: Workspace, moment: Moment, *, force: bool, workers: int
         return [_train_one(force, unit) for unit in units.values()]
     os.environ.update(ONE_THREAD)
     done = deal(partial(_train_one, force), units, workers or os.cpu_count() or 1)
-    return [steps.survived(name, result) for (_, name), result in zip(units.values(), done, strict=True)]
+    return [survived(name, result) for (_, name), result in zip(units.values(), done, strict=True)]
 
 
 def one_by_one(step: Step, run: Run, names: Sequence[str]) -> list[UnitResult]:
@@ -69,7 +70,7 @@ def one_by_one(step: Step, run: Run, names: Sequence[str]) -> list[UnitResult]:
     The process imports nothing but `brain`: one started by an Airflow task could not import Airflow.
     """
     done = deal(partial(_do_one, step, run), {name: name for name in names}, workers=1)
-    return [steps.survived(name, result) for name, result in zip(names, done, strict=True)]
+    return [survived(name, result) for name, result in zip(names, done, strict=True)]
 
 
 def _do_one(step: Step, run: Run, name: str) -> UnitResult:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from brain.core.errors import BrainError
 from brain.lake import taking_back as lake_back
-from brain.steps import UnitResult, run_folders
+from brain.results import UnitResult
+from brain.steps import run_folders
 from brain.store import taking_back as store_back
 from brain.warehouse import feature_drift
 from brain.warehouse import taking_back as warehouse_back

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brain.core.durations import day_before
@@ -17,8 +16,8 @@ from brain.core.errors import (
     StorageUnavailable,
     Transient,
     UnforeseenError,
-    WorkerDied,
 )
+from brain.results import UnitResult, extracted, records, scored, trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
-    from brain.learning.candidate import Failed, Skipped, TrainingResult
     from brain.quality.result import GateResult
     from brain.source.connect import Source
-    from brain.store.champions import Refused
-    from brain.store.writing import Saved
     from brain.usecases.protocol import Input, Run, Unit
     from brain.warehouse.evaluation import Evaluation
     from brain.warehouse.publish import Publication
@@ -39,22 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
-
-
-@dataclass(frozen=True)
-class UnitResult:
-    """What a step did for one unit; tidying also tells of past runs.
-
-    Args:
-        ok: Whether the unit went through.
-        reason: What was done, or why not, in a sentence.
-        error: The error behind a failure, so that the caller can tell a passing one from a lasting one.
-    """
-
-    unit: str
-    ok: bool
-    reason: str
-    error: BrainError | None = None
 
 
 def each(runs: Iterable[Run], do: Callable[[Run], ResultT]) -> dict[str, ResultT]:
@@ -69,11 +49,6 @@ def each(runs: Iterable[Run], do: Callable[[Run], ResultT]) -> dict[str, ResultT
     if errors:
         raise errors[0]
     return done
-
-
-def survived(name: str, result: UnitResult | WorkerDied) -> UnitResult:
-    """The result of a unit that was dealt to a process, which may have died."""
-    return UnitResult(name, False, str(result), result) if isinstance(result, WorkerDied) else result
 
 
 def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitResult]:
@@ -95,7 +70,7 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
         for name in names:
             found = [_extract(run, source, given, full=full) for given in run.use_case.inputs(run, name)]
             _mark_corrected(run, name, found)
-            results.append(_extracted(name, found))
+            results.append(extracted(name, found))
             reports += found
             run.progress.report("extract", _item(run, name))
     finally:
@@ -113,7 +88,10 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
         force: Search every model anew.
     """
     run.settings.models_signer.require_signing()
-    results = [_train(run, name, targets, force=force) for name in names]
+    results = []
+    for name in names:
+        start = monotonic()
+        results.append(_train(run, name, targets, force=force).took(monotonic() - start))
     run.counters.keep()
     return results
 
@@ -136,7 +114,7 @@ def score(run: Run, names: Sequence[str]) -> list[UnitResult]:
     run.counters.keep()
     for name in names:
         run.progress.report("score", _item(run, name))
-    return [_scored(run, name, rows) for name in names]
+    return [scored(run, name, rows) for name in names]
 
 
 def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
@@ -269,11 +247,6 @@ def _extract(run: Run, source: Source, given: Input, *, full: bool) -> Extractio
     return report
 
 
-def _extracted(name: str, reports: Sequence[ExtractionReport]) -> UnitResult:
-    error = next((report.error for report in reports if report.error), None)
-    return UnitResult(name, all(report.ok for report in reports), "; ".join(r.line() for r in reports), error)
-
-
 def _mark_corrected(run: Run, name: str, reports: Sequence[ExtractionReport]) -> None:
     """Note on the champions of a unit that rows they were trained on have changed since."""
     corrected = [report for report in reports if report.status == "corrected"]
@@ -292,26 +265,11 @@ def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitR
         log.exception("training %s", name)
         unforeseen = UnforeseenError.during("training", name, error)
         return UnitResult(name, False, str(unforeseen), unforeseen)
-    told = _trained(name, results, saved)
+    told = trained(name, results, saved)
     log.info("%s: %s", told.unit, told.reason)
     for result in results:
         run.progress.report("train", f"{_item(run, name)} {result.key.target}")
     return told
-
-
-def _trained(
-    name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused | Skipped | Failed]
-) -> UnitResult:
-    from brain.learning.candidate import Failed
-    from brain.store.champions import Refused
-
-    failures = {one.key: str(one.error) for one in saved if isinstance(one, Refused)}
-    failures |= {one.key: f"{one.reason}. {one.remedy}" for one in saved if isinstance(one, Failed)}
-    done = Counter(one.decision.action for one in results if not isinstance(one, Failed) and one.key not in failures)
-    told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
-    if failures:
-        told += "; " + "; ".join(f"{key.target}: {reason}" for key, reason in failures.items())
-    return UnitResult(name, not failures, told)
 
 
 def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
@@ -349,29 +307,9 @@ def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]
         if keys is None or table.model is None:
             rows[table.name] = pd.DataFrame(columns=columns)
         else:
-            own = [run.use_case.model_key(key).entity == name for key in _records(keys)]
+            own = [run.use_case.model_key(key).entity == name for key in records(keys)]
             rows[table.name] = keys[own].reindex(columns=columns).assign(**{REASON: str(error)})
     return rows
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
-    """Rows of a table without models count for every unit of their chunk: nothing says whose they are."""
-    done, failed = 0, []
-    for table in run.use_case.tables:
-        for row in _records(rows[table.name]):
-            key = run.use_case.model_key(row) if table.model else None
-            if key is not None and key.entity != name:
-                continue
-            if row[table.value] is None or row[table.value] != row[table.value]:
-                failed.append(f"{key.target if key else table.name}: {row.get('reason') or 'no value'}")
-            else:
-                done += 1
-    told = f"{done} of {done + len(failed)} rows scored"
-    return UnitResult(name, not failed, "; ".join([told, *failed]))
 
 
 def _tidy(run: Run, unit: Unit) -> UnitResult:

@@ -11,6 +11,8 @@ from airflow.sdk import Asset as Dataset
 from airflow.sdk import PartitionedAssetTimetable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brain.core.moment import Moment
 
 SNAPSHOTS = Dataset(name="snapshots", uri="brain://lake/snapshots", group="brain")
@@ -23,10 +25,13 @@ def every_moment_of(dataset: Dataset) -> PartitionedAssetTimetable:
     return PartitionedAssetTimetable(assets=dataset)
 
 
-def hand_on(outlet_events: Any, dataset: Dataset, moment: Moment) -> None:
+def hand_on(outlet_events: Any, dataset: Dataset, moment: Moment, extra: Mapping[str, Any]) -> None:
     """Say in a running task that `dataset` was updated for `moment`, which the run downstream takes over.
 
     Args:
         outlet_events: What Airflow hands a task of that name.
+        extra: What the event says of the update, for people: plain JSON.
     """
-    outlet_events[dataset].add_partitions(moment.at.isoformat())
+    event = outlet_events[dataset]
+    event.add_partitions(moment.at.isoformat())
+    event.extra = {"moment": moment.at.isoformat(), **extra}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException
 
 from brain import steps
-from brain.core.errors import Transient
+from brain.core.errors import BrainError, Transient
 from brain.pipeline import Step, one_by_one
+from brain.results import UnitResult, table_lines
+from brain.usecases import USE_CASES
 from brain.usecases.protocol import Run
 from brain.workspace import Work, choose, open_workspace
 from orchestration.connections import settings_of_task
@@ -29,19 +34,22 @@ EXTRACT_CHUNKS = (2, 50)
 TRAIN_CHUNKS = (6, 10)
 SCORE_CHUNKS = (1, 250)
 
+OURS = frozenset({"brain", "orchestration", "airflow", "task"})  # whose progress a log tells
+_NAMED = 20  # failed units that an event names
+
 Chunk = dict[str, Any]  # {"use_case": name, "units": [names]}, as it travels between tasks
 
 
-def plan_extraction(units: Sequence[str]) -> list[Chunk]:
+def plan_extraction(units: Sequence[str] | None) -> list[Chunk]:
     """Chunks of units to extract."""
-    work = _chosen(units)
+    work = _chosen(units or ())
     _expect(work, "extract", sum(len(one.units) for one in work))
     return _dealt(work, *EXTRACT_CHUNKS)
 
 
-def plan_training(units: Sequence[str], targets: Sequence[str]) -> list[Chunk]:
+def plan_training(units: Sequence[str] | None, targets: Sequence[str] | None) -> list[Chunk]:
     """Chunks of units to train."""
-    work = _chosen(units, targets)
+    work = _chosen(units or (), targets or ())
     _expect(work, "train", sum(one.models for one in work))
     return _dealt(work, *TRAIN_CHUNKS)
 
@@ -55,9 +63,8 @@ def plan_scoring() -> list[Chunk]:
 
 
 def extract_chunk(chunk: Chunk) -> list[dict[str, Any]]:
-    """Extract some units; every result is told before a transient failure asks for a retry."""
-    _name_chunk(chunk)
-    return _tell(_contained(steps.extract, chunk), chunk["use_case"])
+    """Extract some units."""
+    return _tell_chunk(chunk, _contained(chunk, steps.extract))
 
 
 def document_quality() -> str:
@@ -72,11 +79,10 @@ def tidy_up() -> list[dict[str, Any]]:
     return _tell(steps.tidy(_workspace(), current_moment()))
 
 
-def train_chunk(chunk: Chunk, targets: list[str], force: bool) -> list[dict[str, Any]]:
+def train_chunk(chunk: Chunk, targets: Sequence[str] | None, force: bool | None) -> list[dict[str, Any]]:
     """Train some units' models."""
-    _name_chunk(chunk)
-    wanted = tuple(map(_run(chunk).use_case.target, targets))
-    return _tell(_contained(partial(steps.train, targets=wanted, force=force), chunk), chunk["use_case"])
+    wanted = tuple(map(USE_CASES[chunk["use_case"]].target, targets or ()))
+    return _tell_chunk(chunk, _contained(chunk, partial(steps.train, targets=wanted, force=bool(force))))
 
 
 def judge_champions() -> dict[str, Any]:
@@ -86,8 +92,7 @@ def judge_champions() -> dict[str, Any]:
 
 def score_chunk(chunk: Chunk) -> list[dict[str, Any]]:
     """Score some units' newest rows."""
-    _name_chunk(chunk)
-    return _tell(steps.score(_run(chunk), chunk["units"]), chunk["use_case"])
+    return _tell_chunk(chunk, _work(chunk, steps.score, lambda step, run, units: step(run, units)))
 
 
 def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
@@ -105,26 +110,80 @@ def evaluate_ledgers() -> list[dict[str, Any]]:
     """Score what has come true of every use case's numbers."""
     found = steps.each(_workspace().runs(current_moment()), steps.evaluate)
     lines = [(name, one) for name, evaluations in found.items() for one in evaluations]
-    return _tell([steps.UnitResult(f"{name} {one.ledger}", True, one.line()) for name, one in lines])
+    return _tell([UnitResult(f"{name} {one.ledger}", True, one.line()) for name, one in lines])
+
+
+def summary(results: Sequence[Sequence[Mapping[str, Any]]] | None) -> dict[str, Any]:
+    """What the event of a dataset says of the chunks behind it: units, rows, and models by what was done for them.
+
+    Args:
+        results: By chunk; None where no chunk told anything.
+    """
+    told = [result for chunk in results or () for result in chunk]
+    failed = [result["unit"] for result in told if not result["ok"]]
+    models: Counter[str] = sum((Counter(result["done"]) for result in told), Counter())
+    return {
+        "units": len(told) - len(failed),
+        "failed_units": failed[:_NAMED],
+        **({"rows": sum(result["rows"] for result in told)} if any(result["rows"] for result in told) else {}),
+        **({"models": {"all": models.total(), **models}} if models else {}),
+    }
+
+
+def rows_by_table(publications: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the event of the published tables says: by use case and table, how many rows are fresh and stale."""
+    return {
+        use_case: {
+            table: {"rows": counts["fresh"], "stale": counts["stale"]} for table, counts in one["tables"].items()
+        }
+        for use_case, one in publications.items()
+    }
 
 
 def _workspace() -> Workspace:
+    _leave_out_noise()
     return open_workspace(settings_of_task())
+
+
+def _leave_out_noise() -> None:
+    """Keep out of the tasks' logs what libraries say of themselves; their warnings and errors are told."""
+    warnings.filterwarnings("ignore")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_worth_telling)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in OURS
 
 
 def _run(chunk: Chunk) -> Run:
     return _workspace().run(chunk["use_case"], current_moment())
 
 
-def _contained(step: Step, chunk: Chunk) -> list[steps.UnitResult]:
-    """A step's results; when the chunk is tried again, each unit is dealt to a process that may die.
+def _work(
+    chunk: Chunk, step: Step, retried: Callable[[Step, Run, Sequence[str]], list[UnitResult]]
+) -> list[UnitResult]:
+    """A step's results for a chunk; an error that stops all of it is the result of each unit, so that it is reported.
+
+    Args:
+        retried: How the step is done when the chunk is tried again.
+    """
+    _name_chunk(chunk)
+    try:
+        run = _run(chunk)
+        if get_current_context()["ti"].try_number <= 1:
+            return step(run, chunk["units"])
+        return retried(step, run, chunk["units"])
+    except BrainError as error:
+        return [UnitResult(name, False, str(error), error) for name in chunk["units"]]
+
+
+def _contained(chunk: Chunk, step: Step) -> list[UnitResult]:
+    """When the chunk is tried again, each unit is dealt to a process that may die.
 
     The first try may have died of one unit; that unit must not cost the others of its chunk theirs.
     """
-    run = _run(chunk)
-    if get_current_context()["ti"].try_number <= 1:
-        return step(run, chunk["units"])
-    return one_by_one(step, run, chunk["units"])
+    return _work(chunk, step, one_by_one)
 
 
 def _chosen(units: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Work]:
@@ -144,15 +203,47 @@ def _dealt(work: Sequence[Work], count: int, largest: int) -> list[Chunk]:
     ]
 
 
-def _name_chunk(chunk: Chunk) -> None:
-    cast("dict[str, Any]", get_current_context())["chunk_name"] = chunk_label(chunk["units"])
+def _name_chunk(chunk: Chunk, failed: Mapping[str, str] | None = None) -> None:
+    cast("dict[str, Any]", get_current_context())["chunk_name"] = chunk_label(chunk["units"], failed)
 
 
-def _tell(results: Sequence[steps.UnitResult], use_case: str = "") -> list[dict[str, Any]]:
-    """The results as plain values for the report; a transient failure among them is raised afterwards."""
-    told = [{"use_case": use_case, "unit": result.unit, "ok": result.ok, "reason": result.reason} for result in results]
+def _tell(results: Sequence[UnitResult], use_case: str = "") -> list[dict[str, Any]]:
+    """The results as plain values for the report."""
+    for line in table_lines(results):
+        log.info("%s", line)
+    return [
+        {
+            "use_case": use_case,
+            "unit": result.unit,
+            "ok": result.ok,
+            "reason": result.reason,
+            "quarantined": result.quarantined,
+            "rows": result.rows,
+            "done": dict(Counter(model.done for model in result.models)),
+        }
+        for result in results
+    ]
+
+
+def _tell_chunk(chunk: Chunk, results: Sequence[UnitResult]) -> list[dict[str, Any]]:
+    """The results of a chunk; where a unit failed its task fails, so that it shows, after all were handed on.
+
+    Raises:
+        Transient: A unit met a failure that may pass; the chunk is tried again.
+        AirflowFailException: A unit failed for good.
+    """
+    told = _tell(results, chunk["use_case"])
+    failed = {result.unit: result.reason for result in results if not result.ok}
+    _name_chunk(chunk, failed)
+    if not failed:
+        return told
+    get_current_context()["ti"].xcom_push(key="return_value", value=told)
+    for name, reason in failed.items():
+        log.error("%s failed: %s", name, reason)
     passing = next((result.error for result in results if isinstance(result.error, Transient)), None)
     if passing is not None:
-        get_current_context()["ti"].xcom_push(key="return_value", value=told)
         raise passing
-    return told
+    raise AirflowFailException(
+        f"{len(failed)} of {len(results)} units failed ({', '.join(failed)}); the lines above say why each."
+        " The others went through and go on."
+    )

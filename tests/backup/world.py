@@ -14,6 +14,7 @@ from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.lake import copying as lake_copy
 from brain.lake.storage import open_storage
+from brain.results import UnitResult
 from brain.store.connection import database
 from brain.store.reading import RAW
 from brain.warehouse.connection import transaction
@@ -68,7 +69,7 @@ class World:
             step(run)
 
 
-def _require(results: list[steps.UnitResult]) -> None:
+def _require(results: list[UnitResult]) -> None:
     assert [result for result in results if not result.ok] == []
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 DAGS = Path(__file__).parents[2] / "dags"
+CATALOGUE = DAGS.parent / "catalogue.yaml"
 HEAVY = ("pandas", "numpy", "sklearn", "great_expectations", "lightgbm", "pymongo", "sqlalchemy.dialects")
 
 # Loaded in a process of its own: Airflow configures itself at import, for good.
@@ -26,7 +27,10 @@ print(json.dumps({
     "loaded": sorted(set(sys.modules) - before),
     "dags": {
         dag.dag_id: {
-            "doc": dag.doc_md or "", "tags": sorted(dag.tags), "params": sorted(dag.params),
+            "doc": dag.doc_md or "", "tags": sorted(dag.tags), "description": dag.description or "",
+            "params": {name: dag.params.get_param(name).schema for name in dag.params}, "links": dag.owner_links,
+            "timeout": dag.dagrun_timeout.total_seconds(),
+            "deadlines": [one.interval.total_seconds() for one in dag.deadline or ()],
             "catchup": dag.catchup, "active": dag.max_active_runs, "schedule": getattr(dag.timetable, "expression", ""),
             "waits_for": [dag.timetable.asset_condition.name] if dag.timetable.asset_condition else [],
             "timetable": type(dag.timetable).__name__,
@@ -36,7 +40,8 @@ print(json.dumps({
                     "after": sorted(task.upstream_task_ids),
                     "mapped": type(task).__name__, "retries": task.retries,
                     "policy": type(task.retry_policy).__name__,
-                    "label": str(task.map_index_template or ""),
+                    "label": str(task.map_index_template or ""), "doc": task.doc_md or "",
+                    "tells": bool(task.has_on_failure_callback),
                 } for task in dag.tasks
             },
         } for dag in bag.dags.values()
@@ -51,6 +56,8 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__API__BASE_URL": "https://airflow.example/team/",
+        "BRAIN_CATALOGUE": str(CATALOGUE),
         "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, "-c", DESCRIBE, str(DAGS)]
@@ -62,7 +69,8 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert sorted(bag["dags"]) == [
-        *("evaluate_probabilities", "extract_assets", "publish_probabilities", "tidy_storage", "train_models")
+        *("evaluate_probabilities", "extract_assets", "publish_probabilities", "tidy_storage", "train_models"),
+        "watch_publication",
     ]
     assert sorted(path.stem for path in DAGS.glob("*.py")) == sorted(bag["dags"])
 
@@ -82,6 +90,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "publish_probabilities": ["probabilities"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
+        "watch_publication": [],
     }
     assert bag["dags"]["extract_assets"]["schedule"] == "0 6 * * *"
     assert bag["dags"]["train_models"]["waits_for"] == ["snapshots"]
@@ -100,14 +109,37 @@ def test_every_dag_is_documented_tagged_and_never_catches_up(bag: dict[str, Any]
     for name, dag in bag["dags"].items():
         assert len(dag["doc"]) > 200, name
         assert "\n    " not in dag["doc"], f"{name}: indented text shows as code in the UI"
-        assert dag["tags"] == ["brain"]
+        assert "brain" in dag["tags"]
+        assert 30 < len(dag["description"]) < 120, f"{name}: it is one line in the list of DAGs"
+        assert dag["links"] == {"brain": "https://airflow.example/team/plugin/brain"}
+        assert dag["timeout"] < 24 * 3600, f"{name}: a run that hangs would keep tomorrow's from starting"
+        for key, task in dag["tasks"].items():
+            assert len(task["doc"]) > 40, f"{name}.{key}"
+            assert "\n    " not in task["doc"], f"{name}.{key}: indented text shows as code in the UI"
+            assert task["tells"], f"{name}.{key}"
         assert (dag["catchup"], dag["active"]) == (False, 1)
 
 
 def test_the_forms_offer_what_a_person_may_choose(bag: dict[str, Any]) -> None:
-    assert bag["dags"]["extract_assets"]["params"] == ["tolerated_share", "units"]
-    assert bag["dags"]["train_models"]["params"] == ["force", "targets", "tolerated_share", "units"]
-    assert bag["dags"]["publish_probabilities"]["params"] == ["tolerated_share"]
+    assert sorted(bag["dags"]["extract_assets"]["params"]) == ["tolerated_share", "units"]
+    assert sorted(bag["dags"]["train_models"]["params"]) == ["force", "targets", "tolerated_share", "units"]
+    assert sorted(bag["dags"]["publish_probabilities"]["params"]) == ["day", "tolerated_share"]
+
+
+def test_the_forms_suggest_what_the_catalogue_names_and_require_nothing(bag: dict[str, Any]) -> None:
+    """Airflow's form marks a parameter as required unless its type takes null."""
+    for dag in bag["dags"].values():
+        for schema in dag["params"].values():
+            assert "null" in schema["type"]
+    form = bag["dags"]["train_models"]["params"]
+    assert form["units"]["examples"][:2] == ["GOLD", "SILVER"]
+    assert form["targets"]["examples"][:3] == ["RETURNS1", "RETURNS2", "RETURNS3"]
+
+
+def test_the_day_has_a_deadline(bag: dict[str, Any]) -> None:
+    assert {name: dag["deadlines"] for name, dag in bag["dags"].items() if dag["deadlines"]} == {
+        "watch_publication": [4 * 3600.0]
+    }
 
 
 def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[str, Any]) -> None:
@@ -121,6 +153,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         "publish_probabilities": ["score"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
+        "watch_publication": [],
     }
     for dag in bag["dags"].values():
         for key, task in dag["tasks"].items():
@@ -130,8 +163,11 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
 
 
 def test_a_failed_chunk_stops_neither_the_next_dag_nor_the_report(bag: dict[str, Any]) -> None:
-    for dag in bag["dags"].values():
-        assert dag["tasks"]["report"]["rule"] == "all_done"
+    for name, dag in bag["dags"].items():
+        if name == "watch_publication":
+            continue
+        assert dag["tasks"]["report"]["rule"] == dag["tasks"]["tell"]["rule"] == "all_done"
+        assert set(dag["tasks"]["tell"]["after"]) == set(dag["tasks"]) - {"report", "tell"}
         outlets = [task for task in dag["tasks"].values() if task["outlets"]]
         assert all(task["rule"] == "all_done_min_one_success" for task in outlets)
 

@@ -7,7 +7,6 @@ WORDS_OF_DIRECTION = {  # by file and word, why it may stand there
     ("include/brain/store/format_1.py", "horizon"): "reads what an older release wrote",
     ("include/brain/cli.py", "RETURNS"): "help for people: what a target looks like",
     ("include/brain/cli_models.py", "RETURNS"): "help for people: what a target looks like",
-    ("include/orchestration/tasks.py", "RETURNS"): "help for people: what a target looks like",
 }
 
 LONG_FUNCTIONS: set[tuple[str, str]] = set()

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from brain.core.errors import BrainError, MomentRefused, ServerUnreachable, SourceTableError
 from orchestration import tasks
-from orchestration.tasks import RETRY_BY_ERROR, chunk_label, chunks, current_moment, report
+from orchestration.tasks import LABEL_LENGTH, RETRY_BY_ERROR, chunk_label, chunks, current_moment, report
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,33 @@ def test_assets_are_dealt_evenly(names: list[str], count: int, largest: int, exp
     assert chunks(names, count, largest) == expected
 
 
-def test_a_chunk_is_named_after_its_assets() -> None:
-    assert chunk_label(["GOLD", "SILVER"]) == "GOLD, SILVER"
-    assert chunk_label(["GOLD", "SILVER", "WTI"]) == "GOLD … WTI (3)"
+def test_a_chunk_is_named_after_all_its_units() -> None:
+    assert chunk_label(["GOLD", "SILVER", "WTI"]) == "GOLD, SILVER, WTI"
+
+
+def test_what_failed_comes_first_with_its_reason() -> None:
+    label = chunk_label(["GOLD", "KO", "WTI"], {"KO": "3 rows without Close"})
+    assert label == "✗ KO, GOLD, WTI — KO: 3 rows without Close"
+    long = chunk_label(["GOLD", "KO"], {"KO": "x" * 400})
+    assert (len(long), long[:9], long[-1]) == (LABEL_LENGTH, "✗ KO, GOL", "…")
+
+
+@pytest.mark.parametrize("count", [1, 40, 62, 63, 250])
+def test_a_name_never_exceeds_what_airflow_takes_and_hides_as_few_units_as_it_can(count: int) -> None:
+    names = [f"A{number:02}" for number in range(count)]
+    for failed in ({}, {names[-1]: "reason " * 50}):
+        label = chunk_label(names, failed)
+        assert len(label) <= LABEL_LENGTH
+        hidden = [name for name in names if name not in label]
+        assert len(hidden) == (0 if count <= 62 else int(label.rsplit(" and ")[1].split()[0]))
+        assert names[-1] in label or not failed
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n", "\x00", "{{ 1 }}", "A\tB", "<b>", "名" * 400, "'", "\ud800"])
+def test_an_odd_name_is_harmless(name: str) -> None:
+    for label in (chunk_label([name]), chunk_label([name, "GOLD"], {name: name})):
+        assert 0 < len(label) <= LABEL_LENGTH
+        assert label.isprintable()
 
 
 @pytest.mark.parametrize(("error", "action"), [(ServerUnreachable, "retry"), (SourceTableError, "fail")])
@@ -66,7 +90,7 @@ def test_a_report_names_the_units_of_chunks_that_died(results: list[list[dict[st
 
 def test_a_report_fails_only_where_a_unit_did_not_go_through() -> None:
     planned = [{"use_case": "direction", "units": ["VIX"]}]
-    result = {"use_case": "direction", "unit": "VIX", "ok": True, "reason": "1 skip"}
+    result: dict[str, Any] = {"use_case": "direction", "unit": "VIX", "ok": True, "reason": "1 skip"}
     reported(planned, [[result]])
     with pytest.raises(AirflowFailException, match="VIX"):
         reported(planned, [[{**result, "ok": False}]])

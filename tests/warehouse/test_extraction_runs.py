@@ -14,7 +14,7 @@ from brain.core.errors import QueryRefused, SourceTableError
 from brain.core.moment import Moment
 from brain.extract.report import ExtractionReport
 from brain.warehouse.connection import transaction
-from brain.warehouse.extraction_runs import record_runs
+from brain.warehouse.extraction_runs import last_moment_on, record_runs
 from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
@@ -117,3 +117,11 @@ def of(use_case: str, report: ExtractionReport) -> ExtractionReport:
             return {**super().record(), "use_case": use_case}
 
     return OfUseCase(**{field.name: getattr(report, field.name) for field in fields(report)})
+
+
+def test_a_day_is_known_by_its_last_moment(settings: Settings) -> None:
+    assert last_moment_on(settings.warehouse_url, MONDAY.date()) is None
+    later = MONDAY.replace(hour=23, minute=59)
+    record_runs(settings.warehouse_url, [REPORT, replace(REPORT, moment=Moment(later))])
+    assert last_moment_on(settings.warehouse_url, MONDAY.date()) == later
+    assert last_moment_on(settings.warehouse_url, MONDAY.date() + dt.timedelta(days=1)) is None

@@ -11,6 +11,7 @@ from brain.warehouse.docs import describe
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.feature_drift import FEATURE_DRIFT
+from brain.warehouse.notices import NOTICES
 from brain.warehouse.pools import POOLS
 from brain.warehouse.views import describe_view
 
@@ -35,7 +36,7 @@ def render() -> str:
         parts += [describe(ledger.layout) for ledger in use_case.ledgers]
         parts += map(describe_view, use_case.views)
         parts += [describe(ledger.blocks) for ledger in use_case.ledgers]
-    shared = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, FEATURE_DRIFT, POOLS, WATCH)
+    shared = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, FEATURE_DRIFT, POOLS, WATCH, NOTICES)
     return "\n\n".join([*parts, "# All use cases", *map(describe, shared)]) + "\n"
 
 

@@ -129,6 +129,17 @@ def last_alarms(url: SecretStr, use_case: str, before: Moment) -> dict[Feed, Rea
         return {Feed(entity, target): Reason(at, reason) for entity, target, at, reason in cursor.fetchall()}
 
 
+def alarms_of(url: SecretStr, use_case: str, moment: Moment) -> dict[Feed, str]:
+    """The alarms that the run of a moment raised, each with its reason."""
+    with transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (ALARMS.name,))
+        if cursor.fetchall() == [(False,)]:
+            return {}
+        query = "SELECT entity, target, reason FROM model_alarms WHERE use_case = %s AND raised_at = %s ORDER BY 1, 2"
+        cursor.execute(query, (use_case, moment.at))
+        return {Feed(entity, target): reason for entity, target, reason in cursor.fetchall()}
+
+
 def alarms_by_target(cursor: Cursor, use_case: str, ledger: Ledger, moment: Moment) -> dict[str, int]:
     """How many alarms the run of `moment` raised, by target."""
     query = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -94,6 +94,19 @@ def failing_extractions(url: SecretStr, use_case: str, moment: Moment) -> dict[s
             name: f"its last extraction, of {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {status}: {reason}"
             for name, at, status, reason in cursor.fetchall()
         }
+
+
+def last_moment_on(url: SecretStr, day: date) -> datetime | None:
+    """The last moment of a day, in UTC, for which anything was extracted."""
+    start = datetime.combine(day, time(), UTC)
+    with transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (EXTRACTION_RUNS.name,))
+        if cursor.fetchall() == [(False,)]:
+            return None
+        query = "SELECT max(interval_end) FROM extraction_runs WHERE interval_end >= %s AND interval_end < %s"
+        cursor.execute(query, (start, start + timedelta(days=1)))
+        ((found,),) = cursor.fetchall()
+        return found  # type: ignore[no-any-return]
 
 
 def record_runs(url: SecretStr, reports: Sequence[ExtractionReport]) -> None:

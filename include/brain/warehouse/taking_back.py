@@ -10,6 +10,7 @@ from brain.warehouse import fence
 from brain.warehouse.connection import transaction
 from brain.warehouse.evaluation import layouts_of_ledgers, take_back_scores
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
+from brain.warehouse.notices import forget_notices
 from brain.warehouse.publish import derive, explained, layouts_of
 from brain.warehouse.statements import COMMA, create_temporary, identifiers, key_identifiers
 from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE
@@ -64,6 +65,7 @@ def take_back(
             fence.set_back(cursor, use_case, tables)
             for ledger in ledgers:
                 take_back_scores(cursor, use_case, ledger, after)
+            forget_notices(cursor, use_case, after)
             return later
 
 

@@ -1,0 +1,176 @@
+"""The table `notices`: each problem that people are to be told of, written once and told once.
+
+A problem has a key: what was being done, for whom, and since when. As long as it lasts it is the same problem, however
+often a run meets it again; once it is solved, the next one is new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from psycopg2 import sql
+
+from brain.warehouse import fence
+from brain.warehouse.connection import transaction
+from brain.warehouse.publish import explained
+from brain.warehouse.statements import COMMA
+from brain.warehouse.tables import Column, Layout
+from brain.warehouse.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+    from pydantic import SecretStr
+
+    from brain.core.moment import Moment
+
+Kind = Literal["failed", "quarantined", "stopped", "alarm", "late"]
+Channel = Literal["mailed_at", "posted_at"]
+
+NEWS = timedelta(days=7)  # a problem that no run has met for longer is not told any more
+
+NOTICES = Layout(
+    name="notices",
+    meaning="A row per problem that people are to be told of. It is written when a run meets it first, and told once.",
+    key=("use_case", "step", "subject", "since"),
+    columns=(
+        Column("use_case", "text", "The use case; empty where all are concerned."),
+        Column("step", "text", "What was being done: extract, train, score, publish, evaluate or tidy."),
+        Column("subject", "text", "Whose problem it is: a unit, a model, or a task of Airflow."),
+        Column("since", "timestamptz", "The moment of the first run that met it, in UTC."),
+        Column(
+            "kind",
+            "text",
+            "quarantined: the gate refused its rows; failed: its work failed; stopped: a task failed, and with it the"
+            " run; alarm: live outcomes refute a model; late: the tables were not published in time.",
+            required=True,
+        ),
+        Column("happened", "text", "What happened, for people.", required=True),
+        Column("still_right", "text", "What is right all the same.", required=True),
+        Column("to_do", "text", "What to do.", required=True),
+        Column("link", "text", "Address of the run in Airflow's UI; empty where Airflow does not know its own.", True),
+        Column("last_seen", "timestamptz", "The moment of the last run that met it.", required=True),
+        Column("solved_at", "timestamptz", "The moment of the first run afterwards that did not; empty until then."),
+        Column("mailed_at", "timestamptz", "The moment of the run that mailed it; empty until then."),
+        Column("posted_at", "timestamptz", "The moment of the run that posted it to the webhook; empty until then."),
+    ),
+    filled=frozenset({"kind", "happened", "still_right", "to_do", "link", "last_seen"}),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a problem may be: with the moment at which it began, the key of the table."""
+
+    use_case: str
+    step: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What people are told.
+
+    Args:
+        lasting: A later run meets it again until it is solved; else it is an event of its own each time.
+    """
+
+    place: Place
+    kind: Kind
+    happened: str
+    still_right: str
+    to_do: str
+    link: str = ""
+    lasting: bool = True
+
+
+def note(url: SecretStr, moment: Moment, problems: Sequence[Problem], solved: Iterable[Place] = ()) -> None:
+    """Remember what a run has met, and what it has not met any more; a rerun of the moment changes nothing.
+
+    A unit that fails in a later step of the same moment fails of the same cause: that is not written a second time.
+
+    Raises:
+        ServerUnreachable: Nothing answers, or the connection was cut; nothing was written.
+        CredentialsRejected: The login was refused.
+    """
+    with explained():
+        upgrade(url, NOTICES.name, [NOTICES])
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        fence.hold(cursor, NOTICES.name)
+        for place in solved:
+            cursor.execute(_SOLVE, {**asdict(place), "moment": moment.at})
+        for problem in problems:
+            values = {**_texts(problem), **asdict(problem.place), "moment": moment.at}
+            cursor.execute(_SEE, values)
+            cursor.execute(_INSERT if problem.lasting else _INSERT_EVENT, values)
+
+
+def deliver(url: SecretStr, moment: Moment, channel: Channel, send: Callable[[Sequence[Problem]], None]) -> int:
+    """Hand `send` what nobody was told by a channel yet, and remember that it was told; how many problems.
+
+    Nothing is remembered where `send` raises: the next run tells it. Others who deliver wait until it is done.
+    """
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (NOTICES.name,))
+        if cursor.fetchall() == [(False,)]:
+            return 0
+        fence.hold(cursor, f"{NOTICES.name} {channel}")
+        cursor.execute(_UNTOLD.format(columns=_COLUMNS, channel=sql.Identifier(channel)), {"since": moment.at - NEWS})
+        rows = cursor.fetchall()
+        if not rows:
+            return 0
+        send([_problem(row) for row in rows])
+        mark = _MARK.format(channel=sql.Identifier(channel))
+        for use_case, step, subject, since, *_ in rows:
+            cursor.execute(mark, (moment.at, use_case, step, subject, since))
+        return len(rows)
+
+
+def forget_notices(cursor: Cursor, use_case: str, after: Moment) -> None:
+    """Forget what runs of moments later than `after` met and solved, of a use case or of all of them."""
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (NOTICES.name,))
+    if cursor.fetchall() == [(False,)]:
+        return
+    fence.hold(cursor, NOTICES.name)
+    for statement in _FORGET:
+        cursor.execute(statement, {"use_case": use_case, "after": after.at})
+
+
+def _texts(problem: Problem) -> dict[str, object]:
+    return {name.name: getattr(problem, name.name) for name in fields(problem) if name.name not in ("place", "lasting")}
+
+
+def _problem(row: tuple[str, str, str, datetime, Kind, str, str, str, str]) -> Problem:
+    use_case, step, subject, _, *texts = row
+    return Problem(Place(use_case, step, subject), *texts)  # type: ignore[arg-type]
+
+
+_TEXTS = ("kind", "happened", "still_right", "to_do", "link")
+_COLUMNS = COMMA.join(map(sql.Identifier, ("use_case", "step", "subject", "since", *_TEXTS)))
+_SAME = sql.SQL("use_case = %(use_case)s AND step = %(step)s AND subject = %(subject)s AND solved_at IS NULL")
+_SOLVE = sql.SQL("UPDATE notices SET solved_at = %(moment)s WHERE {} AND last_seen <= %(moment)s").format(_SAME)
+_SEE = sql.SQL("UPDATE notices SET last_seen = %(moment)s WHERE {} AND last_seen < %(moment)s").format(_SAME)
+_VALUES = sql.SQL(
+    "INSERT INTO notices ({}, last_seen) SELECT %(use_case)s, %(step)s, %(subject)s, %(moment)s,"
+    " %(kind)s, %(happened)s, %(still_right)s, %(to_do)s, %(link)s, %(moment)s"
+).format(_COLUMNS)
+_INSERT = _VALUES + sql.SQL(
+    " WHERE NOT EXISTS (SELECT FROM notices WHERE use_case = %(use_case)s AND subject = %(subject)s"
+    " AND (step = %(step)s AND coalesce(solved_at, 'infinity') >= %(moment)s"
+    " OR step <> %(step)s AND solved_at IS NULL AND last_seen = %(moment)s)) ON CONFLICT DO NOTHING"
+)
+_INSERT_EVENT = _VALUES + sql.SQL(" ON CONFLICT DO NOTHING")
+_UNTOLD = sql.SQL(
+    "SELECT {columns} FROM notices WHERE {channel} IS NULL AND solved_at IS NULL AND last_seen > %(since)s"
+    " ORDER BY since, use_case, step, subject"
+)
+_MARK = sql.SQL("UPDATE notices SET {channel} = %s WHERE use_case = %s AND step = %s AND subject = %s AND since = %s")
+_FORGET = (
+    "DELETE FROM notices WHERE use_case IN (%(use_case)s, '') AND since > %(after)s",
+    "UPDATE notices SET solved_at = NULL WHERE use_case IN (%(use_case)s, '') AND solved_at > %(after)s",
+    "UPDATE notices SET last_seen = %(after)s WHERE use_case IN (%(use_case)s, '') AND last_seen > %(after)s",
+)
