@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -106,15 +106,23 @@ def baseline(subject: Subject) -> Baseline:
     return Baseline(content["seconds"], runs)
 
 
-def survives(subject: Subject, module: str, code: CodeType, tests: Sequence[str], timeout: float) -> bool:
-    """Whether every one of `tests` passes with the changed code of a module; one that hangs has noticed."""
+def noticed(
+    subject: Subject, module: str, code: CodeType, tests: Sequence[str], timeout: float
+) -> tuple[bool, str | None]:
+    """Whether not every one of `tests` passes with the changed code of a module, and the first that fails.
 
-    def work() -> int:
-        sys.meta_path.insert(0, _Changed(f"brain.{module}", file_of(module), code))
-        return _pytest(subject, _Chosen(tests))
-
+    What hangs has noticed, and so has what cannot be imported any more; no test is named then.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return _forked(work, Path(folder) / "out", timeout) == NOTHING_FOUND
+        told = Path(folder) / "told"
+
+        def work() -> int:
+            sys.meta_path.insert(0, _Changed(f"brain.{module}", file_of(module), code))
+            files = dict.fromkeys(test.split("::")[0] for test in tests)
+            return _pytest(replace(subject, tests=tuple(files)), _Chosen(tests, told))
+
+        ended = _forked(work, Path(folder) / "out", timeout)
+        return ended != NOTHING_FOUND, told.read_text() if told.exists() else None
 
 
 def _traced(subject: Subject, told: Path) -> int:
@@ -220,13 +228,18 @@ class _Changed(SourceFileLoader, importlib.abc.MetaPathFinder):  # type: ignore[
 
 @dataclass
 class _Chosen:
-    """Runs the chosen tests only, in this order."""
+    """Runs the chosen tests only, in this order, and tells the first that fails."""
 
     tests: Sequence[str]
+    told: Path
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         place = {test: number for number, test in enumerate(self.tests)}
         items[:] = sorted((item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.told.exists():
+            self.told.write_text(report.nodeid)
 
 
 @dataclass
