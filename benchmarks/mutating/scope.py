@@ -66,7 +66,8 @@ SUBJECTS = {
         ("store.writing",), _store("writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
     ),
     "publish": Subject(
-        ("warehouse.publish",), tuple(f"tests/warehouse/test_{name}.py" for name in ("tables", "fence", "publish"))
+        ("warehouse.publish",),
+        tuple(f"tests/warehouse/test_{name}.py" for name in ("tables", "fence", "publish", "ledger")),
     ),
     "fencing": Subject(
         ("warehouse.fence",), tuple(f"tests/warehouse/test_{name}.py" for name in ("fence", "publish", "taking_back"))
