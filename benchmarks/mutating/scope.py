@@ -60,10 +60,10 @@ SUBJECTS = {
     "document": Subject(("store.document", "store.signing"), _store("document", "tampering", "format_1")),
     "champions": Subject(
         ("store.champions", "store.pointers"),
-        _store("pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
+        _store("moves", "pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
     ),
     "writing": Subject(
-        ("store.writing",), _store("writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
+        ("store.writing",), _store("moves", "writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
     ),
     "publish": Subject(
         ("warehouse.publish",),
