@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.mutating.equivalent import apart, listed
@@ -63,23 +63,37 @@ def mutations_of(subject: str) -> list[Mutation]:
     return [one for module in SUBJECTS[subject].modules for one in mutations(module, file_of(module))]
 
 
-def trials(subject: str, chosen: Collection[Mutation]) -> Iterator[Trial]:
-    """Try some mutations of a subject.
+def trials(subject: str, chosen: Collection[Mutation], until: float = float("inf")) -> Iterator[Trial]:
+    """Try some mutations of a subject: first on its tests that need no server, what those do not notice on all of them.
+
+    Args:
+        until: Of `time.monotonic`; none is begun after it.
 
     Raises:
         BrokenBaseline: Its tests fail without any.
     """
-    before = baseline(SUBJECTS[subject]) if chosen else Baseline({}, {})
-    noticing: list[str] = []  # the latest last: what noticed one mutation is likely to notice the next
-    for mutation in chosen:
-        start = time.perf_counter()
-        tests = in_order(before.noticing(mutation.module, mutation.place), before, noticing)
-        timeout = START_SECONDS + PATIENCE * before.seconds_of(tests)
-        code = mutated(mutation, file_of(mutation.module))
-        killed, test = noticed(SUBJECTS[subject], mutation.module, code, tests, timeout)
-        if test is not None:
-            noticing = [*(one for one in noticing if one != test), test]
-        yield Trial(mutation, killed, time.perf_counter() - start)
+    left = [*chosen]
+    for tests in (replace(SUBJECTS[subject], quick=True), SUBJECTS[subject]):
+        before = baseline(tests) if left and time.monotonic() < until else Baseline({}, {})
+        noticing: list[str] = []  # the latest last: what noticed one mutation is likely to notice the next
+        for mutation in [*left]:
+            those = before.noticing(mutation.module, mutation.place)
+            if (
+                not those
+                or time.monotonic() >= until
+                or (tests.quick and not before.runs_any(mutation.module, mutation.place))
+            ):
+                continue
+            start = time.perf_counter()
+            ordered = in_order(those, before, noticing)
+            timeout = START_SECONDS + PATIENCE * before.seconds_of(ordered)
+            code = mutated(mutation, file_of(mutation.module))
+            killed, test = noticed(tests, mutation.module, code, ordered, timeout)
+            if test is not None:
+                noticing = [*(one for one in noticing if one != test), test]
+            if killed or not tests.quick:
+                left.remove(mutation)
+                yield Trial(mutation, killed, time.perf_counter() - start)
 
 
 def outcome_of(subject: str, of: Iterable[Trial]) -> Outcome:
@@ -104,14 +118,12 @@ def pursue(
         of_module[mutation.module].append(mutation)
     for subject, content in SUBJECTS.items():
         wanted = [one for module in content.modules for one in of_module[module]]
-        for trial in trials(subject, wanted if time.monotonic() < until else ()):
+        for trial in trials(subject, wanted, until):
             tell(trial)
             if commit:
                 verdicts = kept(trial.mutation.module)
                 verdicts.note(trial.mutation, trial.killed, trial.seconds, commit)
                 keep(trial.mutation.module, verdicts)
-            if time.monotonic() >= until:
-                break
 
 
 def unsettled(chosen: Iterable[Mutation], file: Path = FILE) -> list[Mutation]:

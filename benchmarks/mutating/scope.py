@@ -21,11 +21,20 @@ class Subject:
         modules: Below ``brain``.
         tests: Folders or files; those that take many seconds a test are left out by their mark `slow`.
         slow: The slow ones belong to it all the same.
+        quick: Only those that need no server.
     """
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
     slow: bool = False
+    quick: bool = False
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Pytest's options that choose among its tests."""
+        if self.quick:
+            return "-m", "quick"
+        return () if self.slow else ("-m", "not slow")
 
 
 SUBJECTS = {

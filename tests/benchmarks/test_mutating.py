@@ -106,6 +106,8 @@ def test_a_line_is_tried_on_the_tests_that_run_it_and_one_that_none_is_seen_to_r
     assert before.noticing("module", (2, 4)) == {"a", "b"}
     assert before.noticing("module", (9, 9)) == before.noticing("other", (3, 3)) == {"a", "b", "c"}
     assert before.seconds_of({"a", "c"}) == 5
+    assert [before.runs_any("module", place) for place in ((1, 2), (2, 3), (9, 9))] == [False, True, True]
+    assert not before.runs_any("other", (3, 3))
 
 
 def test_tests_that_noticed_lately_come_first_then_the_fastest_file() -> None:
