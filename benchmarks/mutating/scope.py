@@ -20,21 +20,17 @@ class Subject:
     Args:
         modules: Below ``brain``.
         tests: Folders or files; those that take many seconds a test are left out by their mark `slow`.
-        slow: The slow ones belong to it all the same.
         quick: Only those that need no server.
     """
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
-    slow: bool = False
     quick: bool = False
 
     @property
-    def marks(self) -> tuple[str, ...]:
-        """Pytest's options that choose among its tests."""
-        if self.quick:
-            return "-m", "quick"
-        return () if self.slow else ("-m", "not slow")
+    def marks(self) -> tuple[str, str]:
+        """Pytest's option that chooses among its tests."""
+        return "-m", "quick" if self.quick else "not slow"
 
 
 SUBJECTS = {
@@ -62,8 +58,7 @@ SUBJECTS = {
     ),
     "leakage": Subject(
         tuple(f"usecases.direction.{name}" for name in ("leakage", "feature_leaks", "column_leaks")),
-        (f"{DIRECTION}/test_leakage.py", f"{DIRECTION}/test_feature_leaks.py"),
-        slow=True,
+        (f"{DIRECTION}/test_leakage.py", f"{DIRECTION}/test_feature_leak_parts.py"),
     ),
     "signing": Subject(("core.signing", "core.signing_keys"), ("tests/core/test_signing.py",)),
     "document": Subject(("store.document", "store.signing"), _store("document", "tampering", "format_1")),
