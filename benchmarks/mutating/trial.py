@@ -147,7 +147,8 @@ def _pytest(subject: Subject, plugin: object) -> int:
         "mutants", database=None, derandomize=True, phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate)
     )
     hypothesis.settings.load_profile("mutants")
-    options = ["-x", "--assert=plain", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    # A traceback as pytest tells it looks through all modules: half of the time of a test that notices at once.
+    options = ["-x", "--assert=plain", "--tb=native", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     options += [f"-p{plugin}" for plugin in ("no:cacheprovider", "_hypothesis_pytestplugin", "pytest_timeout")]
     paths = [str(ROOT / path) for path in subject.tests]
     return int(pytest.main([*options, *subject.marks, *paths], plugins=[plugin]))
