@@ -54,7 +54,8 @@ SUBJECTS = {
     ),
     "base rates": Subject(("usecases.direction.base_rate",), (f"{DIRECTION}/test_base_rate.py",)),
     "peers": Subject(
-        ("usecases.direction.peer_shares",), tuple(f"{DIRECTION}/test_{name}.py" for name in ("peer_shares", "trainer"))
+        ("usecases.direction.peer_shares",),
+        tuple(f"{DIRECTION}/test_{name}.py" for name in ("peer_shares", "full_disk")),
     ),
     "leakage": Subject(
         tuple(f"usecases.direction.{name}" for name in ("leakage", "feature_leaks", "column_leaks")),
