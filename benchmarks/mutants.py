@@ -62,7 +62,7 @@ def summary() -> Report:
     """What was found so far, subject by subject."""
     outcomes = [added_up(subject) for subject in SUBJECTS]
     report = _report(outcomes)
-    shares = {f"killed_{outcome.subject.replace(' ', '_')}": outcome.share for outcome in outcomes if outcome.tried}
+    shares = {f"killed_{outcome.subject}": outcome.share for outcome in outcomes if outcome.tried}
     return replace(report, figures={**report.figures, **shares})
 
 

@@ -52,7 +52,7 @@ SUBJECTS = {
         ("learning.skill", "learning.recent", "learning.probability"),
         ("tests/learning/test_skill.py", "tests/learning/test_recent.py"),
     ),
-    "base rates": Subject(("usecases.direction.base_rate",), (f"{DIRECTION}/test_base_rate.py",)),
+    "base-rates": Subject(("usecases.direction.base_rate",), (f"{DIRECTION}/test_base_rate.py",)),
     "peers": Subject(
         ("usecases.direction.peer_shares",),
         tuple(f"{DIRECTION}/test_{name}.py" for name in ("peer_shares", "full_disk")),
@@ -83,7 +83,7 @@ SUBJECTS = {
         tuple(f"tests/extract/test_{name}.py" for name in ("changes", "incremental", "silent_losses", "future")),
     ),
 }
-QUICK = ("splits", "calibration", "evidence", "base rates", "signing")  # no server, seconds
+QUICK = ("splits", "calibration", "evidence", "base-rates", "signing")  # no server, seconds
 
 
 def file_of(module: str) -> Path:
