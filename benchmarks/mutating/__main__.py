@@ -22,7 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutating")
     parser.add_argument("names", nargs="*", help=f"{', '.join(SUBJECTS)}, or a module of theirs; all without one")
     parser.add_argument("--function", default="", help="only in functions whose name holds this")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the next run goes on")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="stop then; the next run goes on. 0 adds up"
+    )
     parser.add_argument("--anew", action="store_true", help="try also what was noticed before")
     options = parser.parse_args()
     names = options.names or [*SUBJECTS]
@@ -42,9 +44,10 @@ def main() -> int:
             survived.append(trial)
             print(_entry(trial), end="", flush=True)
 
-    preload()
-    with running_servers():
-        pursue(chosen, tell, commit, time.monotonic() + 60 * options.minutes)
+    if chosen and options.minutes:
+        preload()
+        with running_servers():
+            pursue(chosen, tell, commit, time.monotonic() + 60 * options.minutes)
     print(f"# {tried - len(survived)} of {tried} killed; {len(chosen) - tried} left", flush=True)
     if commit:
         report = mutants.summary()
