@@ -14,9 +14,10 @@ from pymongo import DeleteMany, InsertOne, UpdateOne
 from brain.core.errors import ArtifactRejected
 from brain.core.signing import Signer
 from brain.store.backend import Backend
-from brain.store.champions import Move, Present, move_write, next_counter, renewed_write, scope_of
+from brain.store.champions import Move, Present, _judged, move_write, next_counter, renewed_write, scope_of
 from brain.store.pointers import LAST_NUMBER, Pointer, VerdictPart, verify_pointer, written
 from brain.store.stored_model import model_id
+from brain.store.verdicts import Verdict
 from brain.store.versions import Newest
 from brain.store.writing import BATCH_BYTES, _Draft, _foreign_index, _move, _newest_by, _numbered
 from brain.usecases.direction.names import model_key
@@ -158,12 +159,31 @@ def test_a_pointer_is_signed_anew_with_what_it_said_and_its_verdict_stays(backen
     assert "$unset" not in update._doc
     assert "moves" not in update._doc["$set"]
     assert update._doc["$set"]["verdict"] == said.model_dump()
+    (update,) = renewed_write(GOLD, Present(pointer()), backend).operations
+    assert isinstance(update, UpdateOne)
+    assert "verdict" not in update._doc["$set"]
     made = ({"version": 3, "at": END, "reason": "first"},)
     (update,) = renewed_write(GOLD, Present(pointer(format=1), made), backend).operations
     assert isinstance(update, UpdateOne)
     assert update._doc["$set"]["moves"] == list(made)  # format 1 had not signed them
     with pytest.raises(ValueError, match="no sound pointer"):
         renewed_write(GOLD, Present(), backend)
+
+
+def test_a_verdict_is_signed_onto_the_version_it_judges_and_no_other(backend: Backend) -> None:
+    verdict = Verdict(GOLD, 3, True, None, LATER)
+    for present in (Present(), Present(pointer(), last=8), Present(pointer(version=4))):
+        assert list(_judged(backend, {GOLD: verdict}, {GOLD: present})) == []
+    for p_value in (None, 0.01):
+        given = {GOLD: replace(verdict, p_value=p_value)}
+        (write,) = _judged(backend, given, {GOLD: Present(pointer())})
+        (update,) = write.operations
+        assert isinstance(update, UpdateOne)
+        said = {"has_skill": True, "p_value": p_value, "decided_for": LATER}
+        assert (write.counter, update._doc["$set"]["verdict"]) == (8, said)
+    both = {SILVER: Verdict(SILVER, 3, True, None, LATER), **given}
+    judged = _judged(backend, both, {SILVER: Present(), GOLD: Present(pointer())})
+    assert [write.key for write in judged] == [GOLD]
 
 
 def test_a_part_of_a_pointer_has_every_field_of_its_type_and_no_other(backend: Backend) -> None:
