@@ -14,7 +14,7 @@ from pymongo import DeleteMany, InsertOne, UpdateOne
 from brain.core.errors import ArtifactRejected
 from brain.core.signing import Signer
 from brain.store.backend import Backend
-from brain.store.champions import Move, Present, _judged, move_write, next_counter, renewed_write, scope_of
+from brain.store.champions import Move, Present, Write, _judged, move_write, next_counter, renewed_write, scope_of
 from brain.store.pointers import LAST_NUMBER, Pointer, VerdictPart, verify_pointer, written
 from brain.store.stored_model import model_id
 from brain.store.verdicts import Verdict
@@ -63,10 +63,17 @@ def moved(backend: Backend, present: Present, **changes: Any) -> tuple[Any, dict
     """The write of a move to a version, and the document it writes."""
     values: dict[str, Any] = {"version": 4, "trained_at": LATER, "at": LATER, "reason": "newer"}
     write = move_write(Move(GOLD, **{**values, **changes}), present, backend)
-    last = write.operations[-1]
+    last: Any = write.operations[-1]
     body = last._doc if isinstance(last, InsertOne) else last._doc["$set"]
     assert body["counter"] == write.counter
     return write, dict(body)
+
+
+def updated(write: Write) -> tuple[Any, Any]:
+    """Which pointer is updated, and how; there is nothing else to be done."""
+    (update,) = write.operations
+    assert isinstance(update, UpdateOne)
+    return update._filter, update._doc
 
 
 def test_the_first_pointer_is_inserted_and_counts_from_its_version(backend: Backend) -> None:
@@ -107,15 +114,13 @@ def test_what_fails_verification_in_its_place_is_removed_before(backend: Backend
 def test_a_move_replaces_the_pointer_only_as_it_was_read_and_clears_what_was_said_of_the_version(
     backend: Backend,
 ) -> None:
-    (update,) = moved(backend, Present(pointer()))[0].operations
-    assert isinstance(update, UpdateOne)
+    chosen, change = updated(moved(backend, Present(pointer()))[0])
     place = {"_id": str(GOLD), "use_case": GOLD.use_case, "entity": GOLD.entity}
-    assert update._filter == {**place, "counter": 7}
-    assert update._doc["$unset"] == {"verdict": "", "revised": ""}
-    assert not {"_id", "use_case", "entity", "target"} & set(update._doc["$set"])
-    (update,) = moved(backend, Present(pointer(format=1, counter=0)))[0].operations
-    assert isinstance(update, UpdateOne)
-    assert update._filter == {**place, "counter": None, "version": 3}
+    assert chosen == {**place, "counter": 7}
+    assert change["$unset"] == {"verdict": "", "revised": ""}
+    assert not {"_id", "use_case", "entity", "target"} & set(change["$set"])
+    chosen, _ = updated(moved(backend, Present(pointer(format=1, counter=0)))[0])
+    assert chosen == {**place, "counter": None, "version": 3}
 
 
 def test_the_highest_number_ever_given_out_stays_known(backend: Backend) -> None:
@@ -153,19 +158,16 @@ def test_the_last_200_moves_are_kept(backend: Backend) -> None:
 def test_a_pointer_is_signed_anew_with_what_it_said_and_its_verdict_stays(backend: Backend) -> None:
     said = VerdictPart(has_skill=True, p_value=0.01, decided_for=END)
     write = renewed_write(GOLD, Present(pointer(verdict=said.model_dump())), backend)
-    (update,) = write.operations
-    assert isinstance(update, UpdateOne)
-    assert write.counter == update._doc["$set"]["counter"] == 8
-    assert "$unset" not in update._doc
-    assert "moves" not in update._doc["$set"]
-    assert update._doc["$set"]["verdict"] == said.model_dump()
-    (update,) = renewed_write(GOLD, Present(pointer()), backend).operations
-    assert isinstance(update, UpdateOne)
-    assert "verdict" not in update._doc["$set"]
+    _, change = updated(write)
+    assert write.counter == change["$set"]["counter"] == 8
+    assert "$unset" not in change
+    assert "moves" not in change["$set"]
+    assert change["$set"]["verdict"] == said.model_dump()
+    _, change = updated(renewed_write(GOLD, Present(pointer()), backend))
+    assert "verdict" not in change["$set"]
     made = ({"version": 3, "at": END, "reason": "first"},)
-    (update,) = renewed_write(GOLD, Present(pointer(format=1), made), backend).operations
-    assert isinstance(update, UpdateOne)
-    assert update._doc["$set"]["moves"] == list(made)  # format 1 had not signed them
+    _, change = updated(renewed_write(GOLD, Present(pointer(format=1), made), backend))
+    assert change["$set"]["moves"] == list(made)  # format 1 had not signed them
     with pytest.raises(ValueError, match="no sound pointer"):
         renewed_write(GOLD, Present(), backend)
 
@@ -177,10 +179,9 @@ def test_a_verdict_is_signed_onto_the_version_it_judges_and_no_other(backend: Ba
     for p_value in (None, 0.01):
         given = {GOLD: replace(verdict, p_value=p_value)}
         (write,) = _judged(backend, given, {GOLD: Present(pointer())})
-        (update,) = write.operations
-        assert isinstance(update, UpdateOne)
+        _, change = updated(write)
         said = {"has_skill": True, "p_value": p_value, "decided_for": LATER}
-        assert (write.counter, update._doc["$set"]["verdict"]) == (8, said)
+        assert (write.counter, change["$set"]["verdict"]) == (8, said)
     both = {SILVER: Verdict(SILVER, 3, True, None, LATER), **given}
     judged = _judged(backend, both, {SILVER: Present(), GOLD: Present(pointer())})
     assert [write.key for write in judged] == [GOLD]

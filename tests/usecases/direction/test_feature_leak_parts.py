@@ -290,7 +290,8 @@ def test_what_is_always_the_same_correlates_with_nothing() -> None:
 
 def test_the_evidence_is_of_the_feature_itself_before_its_change_and_of_what_it_knows_best() -> None:
     beyond = np.zeros((8, 3))
-    correlations, sizes = np.arange(24).reshape(8, 3) / 100, np.arange(24).reshape(8, 3) + 200.0
+    places = np.arange(24, dtype=np.float64).reshape(8, 3)
+    correlations, sizes = places / 100, places + 200
     names = ("this", "that", "another")
     for form, future in ((1, 0), (0, 1), (3, 2), (2, 1)):  # each comes before those that were said before
         beyond[form * 2 + 1, future] = 1.0

@@ -160,7 +160,8 @@ def betabinom_log(ups: float, rows: float, a: np.ndarray, b: np.ndarray) -> np.n
         total: np.ndarray = gammaln(x) + gammaln(y) - gammaln(x + y)
         return total
 
-    return log_beta(ups + a, rows - ups + b) - log_beta(a, b)
+    found: np.ndarray = log_beta(ups + a, rows - ups + b) - log_beta(a, b)
+    return found
 
 
 @pytest.mark.parametrize(("others", "share_of_class"), [(3, True), (2, False)])
