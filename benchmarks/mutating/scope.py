@@ -20,12 +20,17 @@ class Subject:
     Args:
         modules: Below ``brain``.
         tests: Folders or files; those that take many seconds a test are left out by their mark `slow`.
-        slow: The slow ones belong to it all the same.
+        quick: Only those that need no server.
     """
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
-    slow: bool = False
+    quick: bool = False
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """Pytest's option that chooses among its tests."""
+        return "-m", "quick" if self.quick else "not slow"
 
 
 SUBJECTS = {
@@ -47,29 +52,30 @@ SUBJECTS = {
         ("learning.skill", "learning.recent", "learning.probability"),
         ("tests/learning/test_skill.py", "tests/learning/test_recent.py"),
     ),
-    "base rates": Subject(("usecases.direction.base_rate",), (f"{DIRECTION}/test_base_rate.py",)),
+    "base-rates": Subject(("usecases.direction.base_rate",), (f"{DIRECTION}/test_base_rate.py",)),
     "peers": Subject(
-        ("usecases.direction.peer_shares",), tuple(f"{DIRECTION}/test_{name}.py" for name in ("peer_shares", "trainer"))
+        ("usecases.direction.peer_shares",),
+        tuple(f"{DIRECTION}/test_{name}.py" for name in ("peer_shares", "full_disk")),
     ),
     "leakage": Subject(
         tuple(f"usecases.direction.{name}" for name in ("leakage", "feature_leaks", "column_leaks")),
-        (f"{DIRECTION}/test_leakage.py", f"{DIRECTION}/test_feature_leaks.py"),
-        slow=True,
+        (f"{DIRECTION}/test_leakage.py", f"{DIRECTION}/test_feature_leak_parts.py"),
     ),
     "signing": Subject(("core.signing", "core.signing_keys"), ("tests/core/test_signing.py",)),
     "document": Subject(("store.document", "store.signing"), _store("document", "tampering", "format_1")),
     "champions": Subject(
         ("store.champions", "store.pointers"),
-        _store("pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
+        _store("moves", "pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
     ),
     "writing": Subject(
-        ("store.writing",), _store("writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
+        ("store.writing",), _store("moves", "writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
     ),
     "publish": Subject(
-        ("warehouse.publish",), tuple(f"tests/warehouse/test_{name}.py" for name in ("tables", "fence", "publish"))
+        ("warehouse.publish",),
+        tuple(f"tests/warehouse/test_{name}.py" for name in ("noting", "tables", "fence", "publish")),
     ),
     "fencing": Subject(
-        ("warehouse.fence",), tuple(f"tests/warehouse/test_{name}.py" for name in ("fence", "publish", "taking_back"))
+        ("warehouse.fence",), tuple(f"tests/warehouse/test_{name}.py" for name in ("fence", "taking_back"))
     ),
     "replay": Subject(("scoring.replay",), ("tests/scoring/test_replay.py",)),
     "incremental": Subject(
@@ -77,7 +83,7 @@ SUBJECTS = {
         tuple(f"tests/extract/test_{name}.py" for name in ("changes", "incremental", "silent_losses", "future")),
     ),
 }
-QUICK = ("splits", "calibration", "evidence", "base rates", "signing")  # no server, seconds
+QUICK = ("splits", "calibration", "evidence", "base-rates", "signing")  # no server, seconds
 
 
 def file_of(module: str) -> Path:

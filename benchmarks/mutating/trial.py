@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -32,7 +32,7 @@ LOADED_LATE = (
     *("sklearn.ensemble", "sklearn.impute", "sklearn.preprocessing", "sklearn.model_selection", "lightgbm"),
     *("onnx", "onnxruntime", "skl2onnx", "onnxmltools", "adbc_driver_postgresql"),
 )
-NOTHING_FOUND = 0  # pytest's code where all tests pass
+NOTHING_FOUND, NO_TESTS = 0, 5  # pytest's codes where all tests pass, and where there are none
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class Baseline:
         lines = self.runs.get(module, {})
         found = set().union(*(lines.get(line, set()) for line in range(place[0], place[1] + 1)))
         return found or set(self.seconds)
+
+    def runs_any(self, module: str, place: tuple[int, int]) -> bool:
+        """Whether some lines of a module are run, if only by the import."""
+        return any(line in self.runs.get(module, {}) for line in range(place[0], place[1] + 1))
 
     def seconds_of(self, tests: Iterable[str]) -> float:
         return sum(self.seconds[test] for test in tests)
@@ -96,7 +100,7 @@ def baseline(subject: Subject) -> Baseline:
     with tempfile.TemporaryDirectory() as folder:
         told, out = Path(folder) / "told.json", Path(folder) / "out"
         code = _forked(lambda: _traced(subject, told), out, timeout=1800)
-        if code != NOTHING_FOUND:
+        if code not in (NOTHING_FOUND, NO_TESTS):
             raise BrokenBaseline(f"{' '.join(subject.tests)} ended with {code}:\n{out.read_text()[-3000:]}")
         content = json.loads(told.read_text())
     runs = {
@@ -106,15 +110,23 @@ def baseline(subject: Subject) -> Baseline:
     return Baseline(content["seconds"], runs)
 
 
-def survives(subject: Subject, module: str, code: CodeType, tests: Sequence[str], timeout: float) -> bool:
-    """Whether every one of `tests` passes with the changed code of a module; one that hangs has noticed."""
+def noticed(
+    subject: Subject, module: str, code: CodeType, tests: Sequence[str], timeout: float
+) -> tuple[bool, str | None]:
+    """Whether not every one of `tests` passes with the changed code of a module, and the first that fails.
 
-    def work() -> int:
-        sys.meta_path.insert(0, _Changed(f"brain.{module}", file_of(module), code))
-        return _pytest(subject, _Chosen(tests))
-
+    What hangs has noticed, and so has what cannot be imported any more; no test is named then.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return _forked(work, Path(folder) / "out", timeout) == NOTHING_FOUND
+        told = Path(folder) / "told"
+
+        def work() -> int:
+            sys.meta_path.insert(0, _Changed(f"brain.{module}", file_of(module), code))
+            files = dict.fromkeys(test.split("::")[0] for test in tests)
+            return _pytest(replace(subject, tests=tuple(files)), _Chosen(tests, told))
+
+        ended = _forked(work, Path(folder) / "out", timeout)
+        return ended != NOTHING_FOUND, told.read_text() if told.exists() else None
 
 
 def _traced(subject: Subject, told: Path) -> int:
@@ -135,11 +147,11 @@ def _pytest(subject: Subject, plugin: object) -> int:
         "mutants", database=None, derandomize=True, phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate)
     )
     hypothesis.settings.load_profile("mutants")
-    options = ["-x", "--assert=plain", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    # A traceback as pytest tells it looks through all modules: half of the time of a test that notices at once.
+    options = ["-x", "--assert=plain", "--tb=native", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     options += [f"-p{plugin}" for plugin in ("no:cacheprovider", "_hypothesis_pytestplugin", "pytest_timeout")]
-    marks = [] if subject.slow else ["-m", "not slow"]
     paths = [str(ROOT / path) for path in subject.tests]
-    return int(pytest.main([*options, *marks, *paths], plugins=[plugin]))
+    return int(pytest.main([*options, *subject.marks, *paths], plugins=[plugin]))
 
 
 def _forked(work: Callable[[], int], out: Path, timeout: float) -> int | None:
@@ -220,13 +232,18 @@ class _Changed(SourceFileLoader, importlib.abc.MetaPathFinder):  # type: ignore[
 
 @dataclass
 class _Chosen:
-    """Runs the chosen tests only, in this order."""
+    """Runs the chosen tests only, in this order, and tells the first that fails."""
 
     tests: Sequence[str]
+    told: Path
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         place = {test: number for number, test in enumerate(self.tests)}
         items[:] = sorted((item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.told.exists():
+            self.told.write_text(report.nodeid)
 
 
 @dataclass

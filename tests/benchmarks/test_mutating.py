@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.mutating.campaign import mutations_of
+from benchmarks.mutating import verdicts
+from benchmarks.mutating.campaign import added_up, in_order, mutations_of, unsettled
 from benchmarks.mutating.equivalent import Equivalent, apart, listed, stale
 from benchmarks.mutating.mutations import mutated, mutations
 from benchmarks.mutating.scope import ROOT, SUBJECTS, file_of
 from benchmarks.mutating.trial import Baseline
+from benchmarks.mutating.verdicts import keep, kept, name_of
 
 
 def changes(tmp_path: Path, source: str) -> list[str]:
@@ -104,3 +106,42 @@ def test_a_line_is_tried_on_the_tests_that_run_it_and_one_that_none_is_seen_to_r
     assert before.noticing("module", (2, 4)) == {"a", "b"}
     assert before.noticing("module", (9, 9)) == before.noticing("other", (3, 3)) == {"a", "b", "c"}
     assert before.seconds_of({"a", "c"}) == 5
+    assert [before.runs_any("module", place) for place in ((1, 2), (2, 3), (9, 9))] == [False, True, True]
+    assert not before.runs_any("other", (3, 3))
+
+
+def test_tests_that_noticed_lately_come_first_then_the_fastest_file() -> None:
+    before = Baseline({"slow::a": 3.0, "slow::b": 1.0, "fast::a": 0.5, "fast::b": 0.1}, {})
+    assert in_order(before.seconds, before, []) == ["fast::b", "fast::a", "slow::b", "slow::a"]
+    assert in_order(before.seconds, before, ["fast::a", "slow::a"])[:3] == ["slow::a", "fast::a", "fast::b"]
+    assert in_order({"fast::a"}, before, ["slow::a"]) == ["fast::a"]
+
+
+def test_verdicts_stay_until_the_module_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_in, source = tmp_path / "kept.json", tmp_path / "module.py"
+    source.write_text("a = 1 + 2")
+    monkeypatch.setattr(verdicts, "file_of", lambda _: source)
+    noticed, unnoticed, *_ = mutations("module", source)
+    found = kept("module", kept_in)
+    found.note(noticed, True, 2.0, "abc")
+    found.note(unnoticed, False, 3.0, "abc")
+    keep("module", found, kept_in)
+    again = kept("module", kept_in)
+    assert (again.killed, again.survived) == ([name_of(noticed)], [name_of(unnoticed)])
+    assert (again.seconds, again.commits) == (5.0, ["abc"])
+    again.note(unnoticed, True, 1.0, "def")
+    assert (again.killed, again.survived) == ([name_of(noticed), name_of(unnoticed)], [])
+    assert again.commits == ["abc", "def"]
+    source.write_text("a = 1 + 3")
+    assert kept("module", kept_in).killed == []
+
+
+def test_what_was_noticed_is_added_up_and_not_tried_again_and_a_survivor_is(tmp_path: Path) -> None:
+    kept_in, (first, second, *others) = tmp_path / "kept.json", mutations_of("fencing")
+    found = kept("warehouse.fence", kept_in)
+    found.note(first, True, 2.0, "abc")
+    found.note(second, False, 3.0, "abc")
+    keep("warehouse.fence", found, kept_in)
+    outcome = added_up("fencing", kept_in)
+    assert (outcome.tried, outcome.survivors, outcome.commits) == (2, [second], ("abc",))
+    assert unsettled(mutations_of("fencing"), kept_in) == [second, *others]

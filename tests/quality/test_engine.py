@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
+import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,7 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from brain.core.errors import QualityError
 from brain.core.moment import Moment
 from brain.demo.load import demo_frame
+from brain.lake.lake import Lake
 from brain.quality import engine
+from brain.quality.gate import keep_result
 from brain.quality.result import Finding, GateResult
 from brain.quality.rules import Severity, between
 from brain.usecases.direction.asset_check import check_asset
@@ -77,6 +82,40 @@ def test_a_finding_counts_what_breaks_the_rule_and_names_the_first_five() -> Non
     assert finding.message == "5 rows (day 2, day 3, day 4, day 5, day 6); the first is -1.0"
     ((finding,), _) = engine.validate((rule,), {"rows": frame[6:]}, {}, "GOLD")
     assert (finding.count, finding.examples) == (1, ())
+
+
+def test_a_rule_that_cannot_be_computed_says_so_and_is_no_finding() -> None:
+    """Great Expectations counts it as broken, with nothing that breaks it."""
+    frame = pd.DataFrame({"day": ["a", "b"], "volume": ["many", 1.0]})
+    rule = between("volume", "warn", "rows", "volume", "{count} rows", min_value=0)
+    with pytest.raises(QualityError) as caught:
+        engine.validate((rule,), {"rows": frame}, {"rows": "day"}, "GOLD")
+    assert "the rule 'volume' cannot be computed: " in caught.value.found
+    assert "of the same type" in caught.value.found
+
+
+def test_great_expectations_draws_no_bars_and_tells_nobody(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GX_ANALYTICS_ENABLED", raising=False)
+    engine._batch_definition.cache_clear()
+    engine.prepare()
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+    results()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_result_that_cannot_be_kept_stops_nothing_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    result = GateResult("GOLD", 9, ("a",), validation={"at": NOW.at})
+    address = keep_result(lake, "direction", NOW, result)
+    assert json.loads(Path(address).read_text())["interval_end"] == NOW.at.isoformat()
+    (tmp_path / "lake" / "quality").rename(tmp_path / "lake" / "other")
+    (tmp_path / "lake" / "quality").write_text("in the way")
+    assert keep_result(lake, "direction", NOW, result) == address
+    assert "the gate's result on GOLD is not kept" in caplog.text
 
 
 def test_a_rule_without_any_value_is_skipped_and_the_others_are_not() -> None:

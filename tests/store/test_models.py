@@ -111,6 +111,25 @@ def test_champions_stream_in_key_order_with_their_verdicts(store: ModelStore, ma
     assert [champion.has_skill for champion in found] == [None, False]
 
 
+def test_a_champion_is_known_since_it_was_trained_and_judged(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.add([make_candidate()])
+    champion = store.champion(GOLD)
+    assert isinstance(champion, Champion)
+    trained_at = champion.model.trained_at
+    later, earlier = (trained_at + timedelta(days=days) for days in (1, -1))
+    assert champion.since == trained_at
+    assert replace(champion, verdict=Verdict(GOLD, 1, True, 0.01, later)).since == later
+    assert replace(champion, verdict=Verdict(GOLD, 1, True, 0.01, earlier)).since == trained_at
+
+
+def test_verdicts_are_recorded_on_the_models_they_judge_alone(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.add([make_candidate(asset, horizon) for asset in ("GOLD", "SILVER") for horizon in (5, 25)])
+    judged = [model_key("GOLD", 5), model_key("SILVER", 25)]
+    assert store.record_verdicts([Verdict(key, 1, True, 0.01, make_candidate().trained_at) for key in judged]) == 2
+    found = [one for one in store.champions(["GOLD", "SILVER"]) if isinstance(one, Champion)]
+    assert [one.key for one in found if one.verdict is not None] == judged
+
+
 def test_summaries_hold_what_the_training_policy_asks_for(store: ModelStore, make_candidate: MakeCandidate) -> None:
     candidate = make_candidate()
     store.add([candidate])

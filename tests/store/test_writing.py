@@ -10,6 +10,7 @@ import pytest
 from brain.core.errors import StorageUnavailable, StoreError
 from brain.store import writing
 from brain.store.champions import Refused, write
+from brain.store.pointers import counted
 from brain.store.writing import Saved
 from brain.usecases.direction.names import model_key
 from tests.store.conftest import FEATURES
@@ -98,6 +99,18 @@ def test_two_candidates_of_one_key_are_two_batches_and_two_versions(
     outcomes = store.add([make_candidate("WTI"), make_candidate(), make_candidate(seed=1), make_candidate("XOM")])
     assert [outcome.version for outcome in outcomes if isinstance(outcome, Saved)] == [1, 1, 2, 1]
     assert batches == [2, 2]
+
+
+def test_versions_are_not_read_where_the_pointer_knows_the_newest(
+    store: ModelStore, make_candidate: MakeCandidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add([make_candidate()])
+    store.backend.counters.keep()
+    assert store.backend.counters.last(counted(model_key("GOLD", 25))) == 1
+    monkeypatch.setattr(writing, "newest_sound", None)
+    assert [one.version for one in store.add([make_candidate(seed=1)]) if isinstance(one, Saved)] == [2]
+    store.backend.counters.keep()
+    assert store.backend.counters.last(counted(model_key("GOLD", 25))) == 2
 
 
 def overtaken(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:

@@ -12,13 +12,15 @@ import pytest
 from brain.core.errors import TableBusy
 from brain.warehouse.connection import transaction
 from brain.warehouse.fence import hold, newest_published
-from brain.warehouse.tables import Column
+from brain.warehouse.publish import TableCounts
+from brain.warehouse.tables import Column, History
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, execute, frame, show, told
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
 
 HISTORY = "SELECT as_of::text, published_at, pieces FROM sales_history ORDER BY 1, 2"
+STOCK = replace(SALES, name="stock", history=History("stock_history", "All that was ever published."))
 AGED = replace(SALES, columns=(*SALES.columns, Column("days_behind", "integer", "How old the row is.")))
 
 
@@ -27,11 +29,26 @@ def test_an_older_moment_never_replaces_a_newer_one(settings: Settings) -> None:
     shown = told(settings, "SELECT * FROM sales")
     late = show(settings, SALES, frame(("Bern", 1, 3, 2.5), ("Thun", 1, 4, 1.0)).assign(as_of="2024-01-04"), MONDAY)
     assert told(settings, "SELECT * FROM sales") == shown
-    assert (late.behind, late.fresh, late.tables["sales"].remembered) == (TUESDAY.at, 0, 2)
+    assert (late.behind, late.tables) == (TUESDAY.at, {"sales": TableCounts(0, 0, 0, 2)})
     assert told(settings, "SELECT DISTINCT published_at, as_of::text FROM sales_history ORDER BY 1") == [
         (MONDAY.at, "2024-01-04"),
         (TUESDAY.at, "2024-01-05"),
     ]
+
+
+def test_a_late_publication_of_a_table_without_history_leaves_nothing(settings: Settings) -> None:
+    bare = replace(SALES, history=None)
+    show(settings, bare, frame(("Bern", 1, 10, 2.5)), TUESDAY)
+    late = show(settings, bare, frame(("Bern", 1, 3, 2.5)), MONDAY)
+    assert late.tables == {"sales": TableCounts(0, 0, 0, 0)}
+    assert told(settings, "SELECT pieces FROM sales") == [(10,)]
+
+
+def test_a_moment_that_published_no_row_counts_as_published(settings: Settings) -> None:
+    show(settings, SALES, frame(("Bern", 1, 10, 2.5)), MONDAY)
+    show(settings, SALES, frame(), TUESDAY)
+    assert newest_published(settings.warehouse_url, "shops", [SALES]) == TUESDAY.at
+    assert show(settings, SALES, frame(("Bern", 1, 3, 2.5)), MONDAY).behind == TUESDAY.at
 
 
 def test_a_late_publication_changes_no_line_of_the_history(settings: Settings) -> None:
@@ -62,6 +79,15 @@ def test_a_warehouse_without_fences_is_fenced_by_what_it_shows(settings: Setting
     assert newest_published(settings.warehouse_url, "shops", [SALES]) == TUESDAY.at
     assert show(settings, SALES, frame(("Bern", 1, 3, 2.5)), MONDAY).behind == TUESDAY.at
     assert told(settings, "SELECT pieces FROM sales") == [(10,)]
+
+
+def test_without_fences_the_newest_number_of_all_tables_counts(settings: Settings) -> None:
+    assert newest_published(settings.warehouse_url, "shops", [SALES]) is None
+    show(settings, SALES, frame(("Bern", 1, 10, 2.5)), MONDAY)
+    show(settings, STOCK, frame(("Bern", 1, 10, 2.5)), TUESDAY)
+    execute(settings, "DROP TABLE writer_fences")
+    for tables in ([SALES, STOCK], [STOCK, SALES]):
+        assert newest_published(settings.warehouse_url, "shops", tables) == TUESDAY.at
 
 
 def test_a_row_about_an_earlier_day_keeps_the_published_one_marked_stale(settings: Settings) -> None:

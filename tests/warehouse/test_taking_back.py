@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from brain.warehouse.fence import newest_published
-from brain.warehouse.tables import Column, DerivedTable
+from brain.warehouse.tables import Column, DerivedTable, History
 from brain.warehouse.taking_back import RESTORED, publications_after, take_back
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, frame, show, told
 
@@ -63,6 +63,14 @@ def test_where_only_the_future_was_published_nothing_is_left(settings: Settings)
     assert back(settings) == 1
     assert told(settings, SHOWN) == told(settings, HISTORY) == []
     assert newest_published(settings.warehouse_url, "shops", [SALES]) is None
+
+
+def test_the_newest_number_left_in_any_table_is_the_newest_moment(settings: Settings) -> None:
+    stock = replace(SALES, name="stock", history=History("stock_history", "All that was ever published."))
+    for table, moment in ((SALES, MONDAY), (stock, TUESDAY), (SALES, WEDNESDAY), (stock, WEDNESDAY)):
+        show(settings, table, frame(("Bern", 1, 10, 2.5)), moment)
+    take_back(settings.warehouse_url, "shops", [SALES, stock], [], TUESDAY)
+    assert newest_published(settings.warehouse_url, "shops", [SALES, stock]) == TUESDAY.at
 
 
 def test_twice_is_as_once(settings: Settings) -> None:

@@ -82,7 +82,7 @@ def make_plan(source: Source, table: SourceTable, moment: Moment, manifest: Mani
 
 def same_columns(known: Sequence[Column], columns: Sequence[Column]) -> bool:
     """Whether two versions have the same columns, in any order."""
-    return known == columns or set(known) == set(columns)
+    return set(known) == set(columns)
 
 
 def check_is_due(table: SourceTable, moment: Moment, manifest: Manifest) -> bool:

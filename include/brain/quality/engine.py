@@ -123,7 +123,7 @@ def _batch_definition() -> Any:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    context.variables.progress_bars = ProgressBarsConfig(metric_calculations=False)
     return (
         context.data_sources.add_pandas("facts")
         .add_dataframe_asset("facts")
@@ -132,18 +132,23 @@ def _batch_definition() -> Any:
 
 
 def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | None) -> Finding:
-    if outcome.exception_info and outcome.exception_info.get("raised_exception"):
+    if problem := _not_computed(outcome):
         raise QualityError(
             subject,
-            found=f"the rule {rule.name!r} cannot be computed: {outcome.exception_info.get('exception_message')}",
+            found=f"the rule {rule.name!r} cannot be computed: {problem}",
             expected="rows on which every rule can be computed",
             remedy="Look at the columns it names, or switch the rule off under `quality` in the catalogue.",
         )
     result = outcome.result
-    positions = result.get("partial_unexpected_index_list") or []
-    values = [str(value) for value in result.get("partial_unexpected_list", [])]
-    examples = () if names is None else tuple(names.loc[positions[:_EXAMPLES]])
-    count = int(result.get("unexpected_count", 1))
+    examples = () if names is None else tuple(names.loc[result["partial_unexpected_index_list"]])
+    count = int(result["unexpected_count"])
     shown = ", ".join(examples) + (", …" if count > len(examples) else "")
-    message = rule.message.format(count=count, examples=shown, found=values[0] if values else "?")
+    message = rule.message.format(count=count, examples=shown, found=str(result["partial_unexpected_list"][0]))
     return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)
+
+
+def _not_computed(outcome: Any) -> str:
+    """What kept a rule from being computed; empty if nothing did."""
+    told = outcome.exception_info  # of the rule as a whole, or of each metric that it needs
+    each = [told] if "raised_exception" in told else told.values()
+    return next((str(one["exception_message"]) for one in each if one["raised_exception"]), "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from brain.core.errors import StorageUnavailable, StoreError
 from brain.core.keys import ModelKey
@@ -197,14 +197,14 @@ class Writer:
                 self._insert(documents, session)
             if write(self._backend, moves, session) != len(moves):
                 raise _Conflict
-        except (BulkWriteError, DuplicateKeyError, WriteError) as error:
-            failed = (error.details or {}).get("writeErrors", [])
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
             codes = {entry.get("code") for entry in failed}
-            if foreign := _foreign_index(failed or [error.details or {}]):
+            if foreign := _foreign_index(failed):
                 raise _Malformed(foreign) from None
-            if DUPLICATE_KEY in codes | {error.code}:
-                raise _Conflict(entry["op"].get("_id") for entry in failed if "op" in entry) from None
-            if VALIDATION_FAILED in codes | {error.code}:
+            if DUPLICATE_KEY in codes:
+                raise _Conflict(entry["op"].get("_id") for entry in failed) from None
+            if VALIDATION_FAILED in codes:
                 raise _Malformed(str(error)) from None
             raise
 
@@ -212,7 +212,7 @@ class Writer:
         try:
             self._backend.models.insert_many(documents, session=session)
         except BulkWriteError as error:
-            documents = documents[: (error.details or {}).get("nInserted", 0)]
+            documents = documents[: error.details["nInserted"]]
             raise
         except PyMongoError:
             documents = []

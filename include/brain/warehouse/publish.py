@@ -51,10 +51,10 @@ class TableCounts:
         remembered: Lines added to its history, or changed by a rerun of the same moment.
     """
 
-    fresh: int = 0
-    stale: int = 0
-    departed: int = 0
-    remembered: int = 0
+    fresh: int
+    stale: int
+    departed: int
+    remembered: int
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,6 @@ def _publish(
     undeclared: Mapping[str, tuple[str, ...]],
     moment: Moment,
 ) -> Publication:
-    fence.hold(cursor, use_case)
     newest = fence.newest(cursor, use_case, [given.table for given in tables])
     for given in tables:
         _stage(cursor, given)
@@ -243,7 +242,8 @@ def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str,
 
 def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> TableCounts:
     history, values = table.history_layout, {"published_at": moment.at}
-    return TableCounts(remembered=_run(cursor, statements.remember_past(table, history), values) if history else 0)
+    remembered = _run(cursor, statements.remember_past(table, history), values) if history else 0
+    return TableCounts(0, 0, 0, remembered)
 
 
 def _stage(cursor: Cursor, given: TableRows) -> None:

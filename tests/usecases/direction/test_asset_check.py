@@ -13,8 +13,10 @@ import pytest
 from brain.core.errors import SourceTableError
 from brain.core.moment import Moment
 from brain.demo.load import demo_frame
+from brain.quality.engine import validate
 from brain.usecases.direction.asset_check import check_asset
-from brain.usecases.direction.catalogue import AssetSpec, parse_assets
+from brain.usecases.direction.asset_rules import asset_rules, table_rules
+from brain.usecases.direction.catalogue import AssetSpec, QualitySettings, parse_assets
 
 CATALOGUE = parse_assets((Path(__file__).parents[3] / "catalogue.yaml").read_text())
 NOW = Moment(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
@@ -193,3 +195,43 @@ def test_the_whole_table_is_as_many_rows_as_it_is_said_to_be(sp500: pd.DataFrame
     (failure,) = report.failures
     assert (failure.rule, failure.message) == ("min_rows", "7 rows; expected at least 100")
     assert report.rows == len(sp500)
+
+
+# Of each rule the fact that it still allows, and the nearest one that it does not.
+LIMITS = [
+    ("close", "no_close", 0, 1),
+    ("positive", "lowest_price", 1e-9, 0),
+    ("high_low", "high_minus_low", 0, -1e-9),
+    ("price_range", "outside_range", 1e-6, 1.5e-6),
+    ("jumps", "jump", 25, 25.5),
+    ("bad_ticks", "bad_tick", 0, 1),
+    ("gaps", "gap", 5, 6),
+    ("flat", "flat_run", 10, 11),
+    ("missing", "missing_share", 0.2, 0.21),
+    ("infinite", "infinite", 0, 1),
+    ("constant_target", "minority", 1, 0),
+    ("constant_horizon", "minority_beside", 1, 0),
+    ("forward_looking", "disagreement", 0.1, 0.11),
+    ("leaks", "leak", 0, 1),
+    ("returns", "return_error", 1e-6, 1.5e-6),
+    ("min_rows", "rows", 100, 99),
+    ("stale", "stale_days", 5, 6),
+]
+
+
+def test_a_rule_allows_its_limit_and_nothing_beyond() -> None:
+    rules = [rule for rule in asset_rules(QualitySettings()) if "dates" not in rule.name]
+    assert [(rule.name, rule.arguments["column"]) for rule in rules] == [limit[:2] for limit in LIMITS]
+    for at in (2, 3):
+        told: dict[str, dict[str, list[float]]] = {}
+        for rule, limit in zip(rules, LIMITS, strict=True):
+            told.setdefault(rule.suite, {})[limit[1]] = [float(limit[at])]
+        facts = {suite: pd.DataFrame(columns) for suite, columns in told.items()}
+        findings, _ = validate(rules, facts, {}, "GOLD")
+        assert sorted(finding.rule for finding in findings) == sorted(rule.name for rule in rules if at == 3)
+
+
+def test_a_rule_that_is_switched_off_is_not_asked() -> None:
+    quiet = QualitySettings(jumps="off", stale="off")
+    assert {"jumps", "stale"}.isdisjoint(rule.name for rule in asset_rules(quiet))
+    assert [rule.name for rule in table_rules(quiet)] == ["min_rows"]

@@ -190,6 +190,8 @@ def test_a_share_of_signs_leaves_out_returns_that_are_nearly_zero() -> None:
     assert facts_of(table(5, 0 * values), "RETURNS5")["disagreement"] == 0
     values[20] *= -1
     assert facts_of(table(5, values), "RETURNS5")["disagreement"] == pytest.approx(1 / 45)
+    values[:10] *= 1500  # 1.5e-9 is a return
+    assert facts_of(table(5, values), "RETURNS5")["disagreement"] == pytest.approx(11 / 55)
 
 
 def test_a_target_that_only_goes_one_way_is_told_of_the_whole_and_not_of_a_part() -> None:

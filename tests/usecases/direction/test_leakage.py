@@ -102,6 +102,36 @@ def test_nine_tenths_of_the_signs_must_be_right(wrong: float) -> None:
     assert _refused(5, np.where(flipped, -target, target)) is (wrong > 0.1)
 
 
+def walk_of(signs: np.ndarray) -> np.ndarray:
+    """A price that goes up or down by 1 % before each row but the first."""
+    close: np.ndarray = 100 * np.exp(0.01 * np.append(0, np.cumsum(signs)))
+    return close
+
+
+def test_exactly_nine_tenths_are_enough() -> None:
+    signs = np.random.default_rng(3).choice([-1.0, 1.0], 1000)
+    close = walk_of(signs)
+    wrong = np.where(np.arange(1000) % 10 == 0, -1, 1)
+    refuse_backward_target("GOLD", 1, np.append(signs * wrong, np.nan), close)
+    with pytest.raises(LeakageError, match=r"in 90\.0% of rows"):
+        refuse_backward_target("GOLD", 1, np.append(np.nan, signs * wrong), close)
+
+
+def test_one_row_in_a_thousand_more_accuses_a_target_of_a_price_that_mostly_rises() -> None:
+    """Of a thousand rows 50 fall. It has the sign of one fall on its own row: two rows in which it agrees better."""
+    signs = np.where(np.arange(1001) % 20 == 10, -1.0, 1.0)
+    target = np.append(np.nan, np.ones(1001))
+    target[491] = -1  # the row that the fall ends on
+    assert signs[490] == -1
+    with pytest.raises(LeakageError, match="ending 0 rows after"):
+        refuse_backward_target("GOLD", 1, target, walk_of(signs))
+
+
+def test_a_return_of_0_is_an_up() -> None:
+    signs = np.random.default_rng(3).choice([-1.0, 0.0, 1.0], 1000)
+    refuse_backward_target("GOLD", 1, np.append(signs, np.nan), walk_of(signs))
+
+
 def test_a_target_halfway_into_the_future_is_named_as_such() -> None:
     with pytest.raises(LeakageError, match="ending 10 rows after") as caught:
         refuse_backward_target("GOLD", 21, _change(CLOSE, 21, 10), CLOSE)
@@ -166,6 +196,11 @@ def test_close_between_0_and_1_is_scaled_by_its_extremes_and_another_feature_bet
     assert not scaled(unit**1.01, close)
     assert not scaled(unit / 2, close)
     assert not scaled(unit / 2 + 0.5, close)
+    close[[5, 9]] = close.min() - 1, close.max() + 1
+    unit = (close - close.min()) / np.ptp(close)
+    noise = np.random.default_rng(6).normal(size=400) * unit.std() * 5.5e-5  # a correlation of 1 - 1.5e-9
+    noise[[5, 9]] = 0
+    assert not scaled(unit + noise, close)
     flags = (np.arange(400) % 7 == 0).astype(float)
     assert not scaled(flags, close)
     assert not scaled(np.zeros(400), close)

@@ -97,6 +97,12 @@ def test_an_unscored_cell_is_a_warning() -> None:
     ]
 
 
+def test_cells_that_no_model_was_ever_trained_for_and_one_alone_may_be_published() -> None:
+    frame = cells().assign(probability=None, base_rate=None, as_of=None, model_version=None, trained_at=None)
+    assert [finding.rule for finding in check(frame).findings] == ["coverage"]
+    assert check(cells().iloc[:1]).findings == ()
+
+
 def test_nothing_to_publish_is_refused() -> None:
     report = check(cells().iloc[:0])
     assert report.reason == "0 rows to publish; expected at least one"
