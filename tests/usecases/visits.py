@@ -80,6 +80,7 @@ class Visits:
     ledgers: tuple[Ledger, ...] = (FORECAST_LEDGER,)
     views: tuple[View, ...] = ()
     overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")
+    page = None
 
     def discover(self, section: Shops, source: Source) -> Shops:
         return section
