@@ -82,7 +82,7 @@ def _of_cell(reader: Reader, page: Page, name: str, key: list[Any]) -> list[Reco
 
 
 def _pools(reader: Reader, use_case: str, page: Page, target: Any) -> list[Record]:
-    """What was said and how often it came true, by pool; of what readers saw, or where there is nothing, of the past."""
+    """What was said and how often it came true, by pool: of what readers saw, else of hindcasts."""
     if not reader.has(POOLS.name):
         return []
     query = (

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from brain.usecases.page import Page
 
 SHOWN_RUNS, SHOWN_ROWS = 10, 200
-DRIFT = "drift"  # what a table of drift is called begins with it
+DRIFT = "feature_drift"
+DRIFT_COLUMNS = ("use_case", "entity", "as_of", "feature", "statistic", "quantile", "drifted")
 
 
 def health(url: SecretStr, use_case: str, page: Page) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def health(url: SecretStr, use_case: str, page: Page) -> dict[str, Any]:
             "progress": _progress(reader, page),
             "claims": _claims(reader, page),
             "alarms": _alarms(reader, use_case),
-            "drift": _drift(reader),
+            "drift": _drift(reader, use_case),
         }
 
 
@@ -151,15 +152,20 @@ def _alarms(reader: Reader, use_case: str) -> list[Record]:
     return reader.records(query, [use_case, SHOWN_ROWS])
 
 
-def _drift(reader: Reader) -> dict[str, list[Record]]:
-    """The first rows of every table or view whose name speaks of drift, as they are; empty where there is none."""
-    names = reader.rows(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'p')"
-        " AND relname ~ %s AND has_table_privilege(oid, 'SELECT') ORDER BY 1 LIMIT 4",
-        [rf"(^|_){DRIFT}(_|$)"],
+def _drift(reader: Reader, use_case: str) -> list[Record] | None:
+    """The features whose newest rows differ from what was usual; None where the warehouse does not measure it."""
+    columns = reader.rows(
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped", [DRIFT]
     )
-    query = sql.SQL("SELECT * FROM {} LIMIT {}")
-    return {name: reader.records(query.format(sql.Identifier(name), sql.Literal(SHOWN_ROWS))) for (name,) in names}
+    if not {(name,) for name in DRIFT_COLUMNS} <= set(columns):
+        return None
+    query = (
+        "SELECT entity AS unit, as_of, feature, statistic, quantile FROM"
+        " (SELECT DISTINCT ON (entity, feature) * FROM feature_drift WHERE use_case = %s"
+        "  ORDER BY entity, feature, as_of DESC) AS newest"
+        " WHERE drifted ORDER BY quantile DESC NULLS LAST, entity, feature LIMIT %s"
+    )
+    return reader.records(query, [use_case, SHOWN_ROWS])
 
 
 def failed_expectations(lake: Lake, use_case: str, refused: Mapping[str, Any]) -> list[dict[str, str]]:

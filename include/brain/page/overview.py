@@ -96,4 +96,4 @@ def _empty(unit: object, count: int) -> dict[str, Any]:
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None or value != value else round(value, DIGITS)  # noqa: PLR0124 - NaN
+    return None if value is None or value != value else round(value, DIGITS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from datetime import date
-from importlib import import_module
 from functools import lru_cache, wraps
+from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec
 

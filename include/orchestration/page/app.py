@@ -61,7 +61,7 @@ async def beginning(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-# A mounted application inherits no guard of Airflow's: this one stands before every route, and no route is made without.
+# A mounted application inherits no guard of Airflow's: this one stands before every route.
 app = FastAPI(
     title="The Brain page",
     version="1",

@@ -40,9 +40,7 @@ class StaticFile:
 
 def _read() -> Mapping[str, StaticFile]:
     paths = (path for path in sorted(FOLDER.rglob("*")) if path.suffix in TYPES)
-    return {
-        path.relative_to(FOLDER).as_posix(): StaticFile(path.read_bytes(), TYPES[path.suffix]) for path in paths
-    }
+    return {path.relative_to(FOLDER).as_posix(): StaticFile(path.read_bytes(), TYPES[path.suffix]) for path in paths}
 
 
 STATIC = _read()

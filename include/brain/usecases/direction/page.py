@@ -26,7 +26,7 @@ def closes(lake: Lake, asset: str, since: date) -> Days:
         return (), ()
     rows = lake.read(snapshot, [CLOSE], last=LONGEST)
     rows = rows[rows[DATE].dt.date >= since]
-    values = [None if value != value else float(value) for value in rows[CLOSE]]  # noqa: PLR0124 - NaN
+    values = [None if value != value else float(value) for value in rows[CLOSE]]
     return tuple(rows[DATE].dt.date), values
 
 

@@ -12,6 +12,8 @@ export function el(tag, properties = {}, ...children) {
   return made;
 }
 
+export const fill = (place, children) => place.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+
 export class Problem extends Error {}
 
 export async function ask(path, parameters = {}, signal = undefined) {
@@ -39,7 +41,7 @@ export function problem(error) {
 export function later(title, promise, show, note = "") {
   const body = el("div", {}, el("p", { class: "quiet" }, "Loading …"));
   promise
-    .then((found) => body.replaceChildren(...[show(found)].flat()))
+    .then((found) => fill(body, [show(found)]))
     .catch((error) => { if (error.name !== "AbortError") body.replaceChildren(problem(error)); });
   return el("section", {}, el("h2", {}, title), note ? el("p", { class: "quiet" }, note) : null, body);
 }
@@ -48,11 +50,12 @@ export function table(caption, heads, rows, none = "none") {
   if (!rows.length) return el("p", { class: "quiet" }, none);
   return el("div", { class: "wide" }, el("table", { class: "plain" },
     el("caption", { class: "hidden" }, caption),
-    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", { class: numeric(cell) ? "number" : null }, cell ?? "")))))));
+    el("thead", {}, el("tr", {}, heads.map((head, column) => el("th", { scope: "col", class: rows.every((row) => !row[column] || numeric(row[column])) ? "number" : null }, head)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", { class: numeric(cell) ? "number" : short(cell) ? "short" : null }, cell ?? "")))))));
 }
 
-const numeric = (cell) => typeof cell === "string" && /^[+−-]?[\d,.]+( %| s)?$/.test(cell);
+const numeric = (cell) => typeof cell === "string" && /^[+−-]?[\d,.]+( %)?$/.test(cell);
+const short = (cell) => typeof cell === "string" && cell.length < 24;
 
 export function list(pairs) {
   return el("dl", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")

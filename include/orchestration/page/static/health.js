@@ -19,7 +19,7 @@ export async function showHealth(main, signal) {
       part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment", "due", "scored", "still open", "skill", "alarms"],
         evaluations.map((one) => [when(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
     part("Scorecard", scorecard, "Live skill against the base rate, over all units: above 0 the numbers were better."),
-    part("Drift", drift),
+    part("Drift", drift, "Features whose newest rows differ from what was usual."),
     el("section", {}, el("h2", {}, "Data Docs"), el("p", {}, el("a", { href: "quality/index.html" }, "Every rule of the quality gate, and what it found in the last extraction"), "; each refused table above has its own page.")),
   );
   await Promise.allSettled([health, training]);
@@ -56,12 +56,8 @@ function scorecard({ progress, claims, words }) {
   ];
 }
 
-function drift({ drift: tables }) {
-  const names = Object.keys(tables);
-  if (!names.length) return el("p", { class: "quiet" }, "This warehouse has no table of drift.");
-  return names.map((name) => {
-    const rows = tables[name], heads = rows.length ? Object.keys(rows[0]) : [];
-    const text = (value) => (value === null ? "" : typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(4) : String(value));
-    return el("div", {}, el("h3", { class: "quiet" }, name), table(name, heads, rows.map((one) => heads.map((head) => text(one[head]))), "No rows."));
-  });
+function drift({ drift: all, words }) {
+  if (all === null) return el("p", { class: "quiet" }, "This warehouse does not measure drift.");
+  const number = (value) => (value === null ? "" : Number(value).toPrecision(3));
+  return table("Drift", [words.unit, "as of", "feature", "distance", "farther off than earlier spans"], all.map((one) => [one.unit, String(one.as_of), one.feature, number(one.statistic), percent(one.quantile)]), "None: every feature is as usual.");
 }

@@ -1,20 +1,20 @@
 // The card of one cell. What the warehouse, the model store and the lake say comes by itself: one may be down.
-import { airflowLink, ask, count, el, later, list, percent, signed, table, when } from "./dom.js";
+import { airflowLink, ask, count, el, fill, later, list, percent, signed, table, when } from "./dom.js";
 import { overTime, reliability } from "./charts.js";
 
 export async function showModel(main, [unit, target], signal) {
   const key = { unit, target };
   const card = ask("api/card", key, signal);
   const model = ask("api/model", key, signal);
-  const series = card.then((found) => ask("api/series", { unit, since: String(found.days.day[0] ?? "").slice(0, 10) }, signal));
+  const series = card.then((found) => ask("api/series", { unit, since: yearBefore(found.days.day[0]) }, signal));
   for (const one of [card, model, series]) one.catch(() => {});
   main.replaceChildren(el("p", {}, el("a", { href: "#/" }, "← Overview")), el("h1", {}, `${unit}, ${target}`), el("p", { class: "quiet" }, "Loading …"));
   const found = await card;
   if (signal.aborted) return;
   const { words } = found;
-  main.replaceChildren(
+  fill(main, [
     el("p", {}, el("a", { href: "#/" }, "← Overview")),
-    el("h1", {}, `${found.unit}, ${found.target} ${words.target}`),
+    el("h1", {}, `${found.unit}, ${words.target} ${found.target}`),
     lead(found),
     why(found),
     later(`${capital(words.value)} and ${found.series} over time`, series.catch(() => ({ name: found.series, days: [], values: [] })), (told) => drawDays(found, told, signal)),
@@ -22,10 +22,12 @@ export async function showModel(main, [unit, target], signal) {
     later("The model", model, (told) => document_(told)),
     later("Versions", model, (told) => versions(told)),
     el("section", {}, el("h2", {}, "All that is published of this cell"), published(found)),
-  );
+  ]);
   main.scrollTop = 0;
 }
 
+// So that also the first numbers are seen beside where it came from.
+const yearBefore = (day) => (day ? new Date(Date.parse(day) - 365 * 864e5).toISOString().slice(0, 10) : "");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const row = (found, name) => found.columns.find((one) => one.name === name)?.value;
 
@@ -43,9 +45,11 @@ function why(found) {
   if (found.reasons === null) return null; // this warehouse has no such table
   const title = el("h2", {}, "Why this number");
   if (!found.reasons.length) return el("section", {}, title, el("p", { class: "quiet" }, "No explanation is published for this cell."));
-  const names = Object.keys(found.reasons[0]).filter((name) => name !== "position" && found.reasons.some((one) => one[name] !== null));
-  const shown = (value) => (typeof value === "number" && !Number.isInteger(value) ? value.toFixed(4).replace("-", "−") : value === null ? "" : String(value));
-  return el("section", {}, title, table("Why this number", names.map((name) => name.replaceAll("_", " ")), found.reasons.map((one) => names.map((name) => shown(one[name])))));
+  const heads = { words: "reason", value: "value", part: "part, in log-odds", probability: `${found.words.value} so far` };
+  const names = Object.keys(heads).filter((name) => name in found.reasons[0]);
+  const number = (value, name) => (name === "probability" ? percent(value) : value.toPrecision(3).replace("-", "−"));
+  const shown = (value, name) => (typeof value === "number" ? number(value, name) : text(value));
+  return el("section", {}, title, table("Why this number", names.map((name) => heads[name]), found.reasons.map((one) => names.map((name) => shown(one[name], name)))));
 }
 
 async function waitFor(place, chart) {
@@ -59,7 +63,7 @@ function drawDays(found, series, signal) {
   waitFor(place, overTime(days, series, words, signal));
   const hindcast = days.hindcast.filter(Boolean).length;
   const rows = days.day.map((one, at) => [String(one).slice(0, 10), percent(days.value[at]), percent(days.base[at]), days.claims[at] ? "proven" : "", days.outcome[at] === null ? "open" : String(days.outcome[at])]).reverse();
-  return [place, el("details", {}, el("summary", {}, `The ${count(rows.length)} days as a table${hindcast ? `; ${count(hindcast)} of them computed after their day` : ""}`),
+  return [place, el("details", {}, el("summary", {}, `As a table: ${count(rows.length)} ${rows.length === 1 ? "day" : "days"}${hindcast ? `; ${count(hindcast)} of them computed after their day` : ""}`),
     table("Days", ["day", words.value, words.base, "skill", "came true"], rows))];
 }
 
