@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from local.servers import Servers
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+# Airflow warns about its own imports.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 CELL = {"unit": "SP500", "target": "5"}
 
 
@@ -172,9 +173,8 @@ def test_no_answer_holds_a_secret(viewer: httpx.Client, variables: dict[str, str
     from sqlalchemy.engine import make_url
 
     secrets = {variables["BRAIN_SIGNING_KEYS"], variables["BRAIN_ENCRYPTION_KEYS"]}
-    secrets |= {
-        str(make_url(value).password) for name, value in variables.items() if name.endswith("_URL") and "@" in value
-    }
+    urls = [value for name, value in variables.items() if name.endswith("_URL") and "@" in value]
+    secrets |= {str(make_url(url).password) for url in urls}
     assert len(secrets) >= 5
     for path in ("overview", "card", "model", "health", "training"):
         text = viewer.get(f"api/{path}", params=CELL if path in ("card", "model") else {}).text
@@ -258,10 +258,11 @@ def test_a_database_that_is_down_is_named_and_the_rest_goes_on(
     servers: Servers, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked of the answers themselves: a second Airflow for each server that is down would be dear."""
+    from brain.page.settings import PageSettings
     from orchestration.page import answers
 
     def asked(**changes: str) -> dict[str, tuple[int, Any]]:
-        settings = answers.PageSettings.load({}, {**variables, **changes})
+        settings = PageSettings.load({}, {**variables, **changes})
         monkeypatch.setattr(answers, "_settings", lambda: settings)
         found = {
             "overview": answers.overview(""),

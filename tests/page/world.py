@@ -1,4 +1,4 @@
-"""Two days of the pipeline for the page to show: a fresh asset, one that was quarantined, and one that never was there."""
+"""Two days of the pipeline for the page to show: an asset that is well, one quarantined, one that never was there."""
 
 from __future__ import annotations
 
