@@ -108,7 +108,7 @@ def test_the_card_tells_what_is_published_and_what_came_true(viewer: httpx.Clien
     assert found["days"]["outcome"][0] in (0, 1)
     assert found["days"]["outcome"][1] is None
     assert found["scorecard"][0]["resolved"] == 1
-    assert sum(pool["forecasts"] for pool in found["pools"]) == 2  # of both assets that were published
+    assert sum(pool["forecasts"] for pool in found["pools"]) == 1  # VIX was quarantined: its day is open
 
 
 def test_the_model_behind_a_cell_is_shown_without_what_nobody_may_see(viewer: httpx.Client) -> None:
@@ -134,7 +134,10 @@ def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Cl
     refused = {one["unit"]: one for one in found["refused"]}
     assert set(refused) == {"VIX", ODD}
     assert refused["VIX"]["verdict"] == "quarantined"
-    assert any("Close" in finding["message"] for finding in refused["VIX"]["findings"])
+    assert refused["VIX"]["findings"] == [
+        {"rule": "positive", "message": "1 row(s) with a price that is not above zero (2018-06-29)"}
+    ]
+    assert refused[ODD]["findings"] == []
     page = viewer.get(f"quality/{refused['VIX']['page']}")
     assert page.status_code == 200
     assert "quarantined" in page.text
@@ -249,9 +252,11 @@ def see_a_card(frame: Any, page: Any) -> None:
     frame.locator("canvas").first.wait_for()
     frame.get_by_text("Pipeline and parameters").wait_for()
     assert frame.get_by_text("classifier", exact=True).count() >= 1
+    assert page.url.endswith("#/model/SP500/1")
+    page.reload()
+    frame.get_by_role("heading", name="SP500, horizon 1").wait_for()
     frame.get_by_role("link", name="← Overview").click()
     frame.get_by_role("rowheader", name="SP500").wait_for()
-    assert page.url.endswith("/plugin/brain")
 
 
 def test_a_database_that_is_down_is_named_and_the_rest_goes_on(

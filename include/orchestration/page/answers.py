@@ -108,7 +108,8 @@ def health(name: str) -> object:
     told = found.health(_settings().warehouse_url, use_case.name, page)
     for one in told["refused"]:
         one["findings"] = found.failed_expectations(_lake(), use_case.name, one)
-        one["page"] = address_of(use_case.name, one["unit"], one["interval_end"])
+        address = address_of(use_case.name, one["unit"], one["interval_end"])
+        one["page"] = address if one["findings"] else None
     return told
 
 

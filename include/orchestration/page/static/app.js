@@ -7,7 +7,16 @@ let leaving = new AbortController();
 let first = ask("api/overview"); // asked for before anything else is known
 first.catch(() => {});
 
+// In Airflow's frame the address of the window names the view, too: Airflow opens it again after a reload.
+function nameView() {
+  try {
+    const { history, location: { pathname, search } } = parent;
+    if (parent !== window && pathname.includes("/plugin/")) history.replaceState(history.state, "", `${pathname}${search}${location.hash}`);
+  } catch { /* framed by somebody else */ }
+}
+
 async function show() {
+  nameView();
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;

@@ -28,7 +28,7 @@ export async function showHealth(main, signal) {
 function refused({ refused: all, words }) {
   const rules = (one) => one.findings.length ? el("ul", { class: "rules" }, one.findings.map((finding) => el("li", {}, el("code", {}, finding.rule), `: ${finding.message}`))) : one.reason;
   return table("Refused data", [words.unit, "moment", "what", "failed expectation", "rows up to", ""],
-    all.map((one) => [one.unit, when(one.interval_end), one.verdict, rules(one), one.watermark ?? "none", el("a", { href: `quality/${one.page}` }, "Data Docs")]), "None: the last extraction of every unit went through.");
+    all.map((one) => [one.unit, when(one.interval_end), one.verdict, rules(one), one.watermark ?? "none", one.page ? el("a", { href: `quality/${one.page}` }, "Data Docs") : ""]), "None: the last extraction of every unit went through.");
 }
 
 function alarms({ alarms: all, words }) {

@@ -19,8 +19,7 @@ export async function showModel(main, [unit, target], signal) {
     why(found),
     later(`${capital(words.value)} and ${found.series} over time`, series.catch(() => ({ name: found.series, days: [], values: [] })), (told) => drawDays(found, told, signal)),
     el("section", {}, el("h2", {}, "What came true"), live(found, signal)),
-    later("The model", model, (told) => document_(told)),
-    later("Versions", model, (told) => versions(told)),
+    later("The model", model, (told) => [...shownModel(told), el("h3", { class: "quiet" }, "Versions"), versions(told)]),
     el("section", {}, el("h2", {}, "All that is published of this cell"), published(found)),
   ]);
   main.scrollTop = 0;
@@ -88,7 +87,7 @@ function live(found, signal) {
   return parts;
 }
 
-function document_({ id, document }) {
+function shownModel({ id, document }) {
   const { hyper_parameters: parameters = {}, metrics = {}, data = {}, window: rows = {}, schema = [], libraries = {}, decision = {} } = document;
   const skill = metrics.skill === undefined || metrics.skill === null ? null : signed(metrics.skill, 2);
   const link = el("span", {}, "looking for it …");

@@ -72,6 +72,7 @@ class Overview {
       el("colgroup", {}, el("col", { class: "name" }), this.targets.map(() => el("col"))),
       el("thead", {}, el("tr", {}, this.heads)), this.body);
     made.setAttribute("aria-rowcount", this.rows.length + 1);
+    made.style.width = `${160 + 52 * this.targets.length}px`; // a fixed layout needs one: no cell is measured
     return made;
   }
 
@@ -118,7 +119,7 @@ class Overview {
       made = document.createElement("tr");
       const name = document.createElement("th");
       name.scope = "row";
-      name.textContent = row.unit;
+      name.textContent = name.title = row.unit;
       made.append(name);
       for (let column = 0; column < this.targets.length; column += 1) made.append(cell(row, column));
       this.lines.set(row, made);
