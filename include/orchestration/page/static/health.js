@@ -1,6 +1,8 @@
 // How the pipeline is. The warehouse and the model store answer by themselves: one may be down.
 import { ask, cellAddress, count, el, later, list, percent, signed, table, when } from "./dom.js";
 
+const minute = (moment) => when(moment).replace(" UTC", "");
+
 export async function showHealth(main, signal) {
   const health = ask("api/health", {}, signal);
   const training = ask("api/training", {}, signal);
@@ -11,13 +13,13 @@ export async function showHealth(main, signal) {
     part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
     part("Stale and failed cells", unwell),
     el("div", { class: "columns" },
-      part("Extraction", ({ extractions }) => table("Extraction runs", ["moment", "units", "new rows", "corrected", "warnings", "refused", "seconds"],
-        extractions.map((one) => [when(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
+      part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warnings", "refused", "seconds"],
+        extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
       later("Training", training, trained),
-      part("Publication", ({ published, words }) => table("Publications", ["moment", "cells that changed", `${words.unit}s`],
-        published.map((one) => [when(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet.")),
-      part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment", "due", "scored", "still open", "skill", "alarms"],
-        evaluations.map((one) => [when(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
+      part("Publication", ({ published, words }) => table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
+        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet.")),
+      part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
+        evaluations.map((one) => [minute(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
     part("Scorecard", scorecard, "Live skill against the base rate, over all units: above 0 the numbers were better."),
     part("Drift", drift, "Features whose newest rows differ from what was usual."),
     el("section", {}, el("h2", {}, "Data Docs"), el("p", {}, el("a", { href: "quality/index.html" }, "Every rule of the quality gate, and what it found in the last extraction"), "; each refused table above has its own page.")),

@@ -62,7 +62,7 @@ class Overview {
 
   makeTable() {
     const head = (target) => el("th", { scope: "col", "aria-sort": "none" },
-      el("button", { type: "button", title: `Sort by ${target} ${this.words.target}` }, `${target}${this.words.short}`));
+      el("button", { type: "button", title: `Sort by ${this.words.target} ${target}` }, `${target}${this.words.short}`));
     const name = el("th", { scope: "col", class: "name", "aria-sort": "ascending" },
       el("button", { type: "button", title: `Sort by ${this.words.unit}` }, this.words.unit));
     this.heads = [name, ...this.targets.map(head)];
@@ -175,7 +175,7 @@ class Overview {
   tell(cell, asTitle = false) {
     const row = this.rowOf.get(cell.parentNode), column = cell.cellIndex - 1;
     const { words } = this, mark = row.mark[column];
-    const parts = [`${row.unit}, ${this.targets[column]} ${words.target}`];
+    const parts = [`${row.unit}, ${words.target} ${this.targets[column]}`];
     if (mark === null) parts.push("not in the catalogue");
     else {
       if (row.value[column] !== null) {
