@@ -6,6 +6,10 @@ One story in one Airflow, because its start is dear: first the API, then a brows
 from __future__ import annotations
 
 import json
+import runpy
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,7 +18,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from benchmarks.browsing.chromium import chromium, missing
-from benchmarks.browsing.server import COOKIE, PageServer, page_server
+from benchmarks.browsing.server import COOKIE, ROOT, PageServer, page_server
 from tests.page.world import ODD
 
 if TYPE_CHECKING:
@@ -285,3 +289,20 @@ def test_a_database_that_is_down_is_named_and_the_rest_goes_on(
     down = asked(BRAIN_MONGO_URL=mongo)
     assert {name: status for name, (status, _) in down.items()} == {"overview": 200, "model": 503, "series": 200}
     assert "MongoDB" in down["model"][1]["problem"]
+
+
+def test_a_page_that_cannot_be_imported_leaves_the_rest_of_airflow_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = runpy.run_path(str(ROOT / "plugins" / "brain_page.py"))["BrainPage"]
+    (mounted,) = plugin().fastapi_apps
+    assert mounted["url_prefix"] == "/brain"
+    monkeypatch.setitem(sys.modules, "orchestration.page.app", None)
+    assert plugin().fastapi_apps == []
+
+
+def test_numbers_that_json_does_not_know_are_left_out() -> None:
+    from orchestration.page.answers import _json
+
+    found = _json(
+        {"a": [1.5, float("nan")], "b": float("inf"), "c": datetime(2024, 1, 8, tzinfo=UTC), "d": Decimal("3")}
+    )
+    assert json.loads(bytes(found.body)) == {"a": [1.5, None], "b": None, "c": "2024-01-08T00:00:00+00:00", "d": 3}

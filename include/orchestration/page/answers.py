@@ -7,6 +7,7 @@ import logging
 from datetime import date
 from functools import lru_cache, wraps
 from importlib import import_module
+from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -177,7 +178,10 @@ def _settings_at(time: int) -> PageSettings:  # noqa: ARG001 - the key of the ca
     from brain.page.settings import PageSettings
     from orchestration.connections import given_connections
 
-    return PageSettings.load(overrides=given_connections())
+    found = given_connections()
+    if "BRAIN_WAREHOUSE_URL" in found:  # a reader that is set otherwise may be one of another warehouse
+        found["BRAIN_READER_URL"] = found["BRAIN_WAREHOUSE_URL"]
+    return PageSettings.load(overrides=found)
 
 
 def _lake() -> Lake:
@@ -188,8 +192,24 @@ def _lake() -> Lake:
 
 
 def _json(value: object) -> Response:
-    text = json.dumps(value, default=_plain, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text = _text(value)
+    except ValueError:
+        text = _text(_finite(value))
     return Response(text.encode(errors="replace"), media_type=JSON)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, default=_plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _problem(status: int, problem: str) -> Response:

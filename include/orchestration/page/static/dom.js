@@ -17,7 +17,8 @@ export const fill = (place, children) => place.replaceChildren(...children.flat(
 export class Problem extends Error {}
 
 export async function ask(path, parameters = {}, signal = undefined) {
-  const query = new URLSearchParams(parameters).toString();
+  const chosen = new URLSearchParams(location.search).get("use_case");
+  const query = new URLSearchParams({ ...parameters, ...(chosen ? { use_case: chosen } : {}) }).toString();
   let answer;
   try {
     answer = await fetch(query ? `${path}?${query}` : path, { headers: { Accept: "application/json" }, signal });

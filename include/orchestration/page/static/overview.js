@@ -44,7 +44,7 @@ class Overview {
     const filter = el("input", { type: "search", id: "filter", placeholder: `Filter by ${words.unit}`, "aria-label": `Filter by ${words.unit}`, value: kept.filter, autocomplete: "off" });
     filter.addEventListener("input", () => { kept.filter = filter.value; this.paint(); });
     main.replaceChildren(
-      el("div", { class: "bar" }, el("h1", {}, this.title), filter, this.numbers()),
+      el("div", { class: "bar" }, el("h1", {}, this.title), filter, this.numbers(), this.others()),
       legend(words), this.frame, this.told);
     this.paint();
     this.listen();
@@ -58,6 +58,13 @@ class Overview {
     return el("p", { class: "counts" },
       `${count(units)} ${this.words.unit}s, ${count(cells)} cells, ${count(proven)} with proven skill, ${count(stale)} stale, ${count(failed)} failed; ${this.days.length ? days : "no data yet"} `,
       this.matching);
+  }
+
+  // The use cases that have a page, where there are several.
+  others() {
+    const links = this.use_cases.filter((one) => one.name !== this.use_case)
+      .map((one) => el("a", { href: `?use_case=${encodeURIComponent(one.name)}` }, one.title));
+    return el("span", {}, links);
   }
 
   makeTable() {
