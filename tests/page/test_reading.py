@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from brain.page.card import card
 from brain.page.data_docs import address_of, read_page
 from brain.page.health import failed_expectations, health
 from brain.page.models import opened, training
-from brain.page.overview import overview
+from brain.page.overview import EMPTY, overview
 from brain.page.settings import PageSettings
 from brain.quality.docs import FOLDER
 from brain.quality.gate import keep_result
@@ -53,8 +54,7 @@ def page_settings(connections: dict[str, str], home: Path) -> PageSettings:
 
 def test_an_empty_brain_has_nothing_to_show_and_no_error(page_settings: PageSettings) -> None:
     url = page_settings.warehouse_url
-    assert overview(url, PAGE)["rows"] == []
-    assert overview(url, PAGE)["published_at"] is None
+    assert json.loads(overview(url, PAGE)) == EMPTY
     told = health(url, NAME, PAGE)
     assert told.pop("words")
     assert told.pop("drift") is None
@@ -88,6 +88,12 @@ def test_reasons_and_drift_are_shown_where_they_are_measured(settings: Settings,
         " ('other', 'GOLD', '2024-01-05', 'rsi', 1, 1, true)",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO bi_reader",
     )
+    found = json.loads(overview(page_settings.warehouse_url, PAGE))
+    assert found["rows"][0]["mark"] == [4]
+    assert set(found) == set(EMPTY)
+    execute(settings, "DELETE FROM probability_details")
+    assert json.loads(overview(page_settings.warehouse_url, PAGE)) == EMPTY
+    execute(settings, "INSERT INTO probability_details (asset, horizon, stale) VALUES ('GOLD', 5, true)")
     found = card(page_settings.warehouse_url, NAME, PAGE, "GOLD", "5")
     assert found["value"] is None
     assert [(one["words"], one["part"]) for one in found["reasons"]] == [("first", 1), ("then", -0.5)]

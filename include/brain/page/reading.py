@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
-PATIENCE = "SET LOCAL statement_timeout = '20s'"
+# Compiling a query would take longer than answering it.
+PATIENCE = "SET LOCAL statement_timeout = '20s'; SET LOCAL jit = off"
 Record = dict[str, Any]
 
 

@@ -36,7 +36,8 @@ def _contained(make: Callable[P, object]) -> Callable[P, Response]:
     @wraps(make)
     def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
         try:
-            return _json(make(*args, **kwargs))
+            made = make(*args, **kwargs)
+            return made if isinstance(made, Response) else _json(made)
         except ModelNotFound as error:
             return _problem(404, str(error))
         except BrainError as error:
@@ -55,8 +56,14 @@ def overview(name: str) -> object:
     from brain.page.overview import overview as found
 
     use_case, page = _chosen(name)
-    shown = [{"name": one.name, "title": of.title} for one, of in _pages()]
-    return {"use_case": use_case.name, "use_cases": shown, **found(_settings().warehouse_url, page)}
+    own = {
+        "use_case": use_case.name,
+        "use_cases": [{"name": one.name, "title": of.title} for one, of in _pages()],
+        "title": page.title,
+        "words": vars(page.words),
+    }
+    packed = found(_settings().warehouse_url, page)
+    return Response(f"{_text(own)[:-1]},{packed.lstrip()[1:]}", media_type=JSON)  # two objects as one
 
 
 @_contained
