@@ -1,6 +1,6 @@
 """The overview: every cell of a use case's grid, packed by rows so that twenty thousand fit into one answer.
 
-PostgreSQL packs it, as text: making twenty thousand rows of Python objects first took three times as long.
+PostgreSQL packs it, as text: as Python objects it would cost more, and the other threads of the API server would wait.
 """
 
 from __future__ import annotations
