@@ -13,7 +13,7 @@ export async function showHealth(main, signal) {
     part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
     part("Stale and failed cells", unwell),
     el("div", { class: "columns" },
-      part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warnings", "refused", "seconds"],
+      part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warned", "refused", "s"],
         extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
       later("Training", training, trained),
       part("Publication", ({ published, words }) => table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
