@@ -127,7 +127,9 @@ def grid(assets: int, horizons: int) -> pd.DataFrame:
         model_version=1,
         data_sha256="ab" * 32,
     )
-    frame["reason"] = np.where(place % 10 == 3, "its last extraction failed: the server did not answer", None)
+    frame["reason"] = pd.Series("its last extraction failed: the server did not answer", frame.index).where(
+        place % 10 == 3
+    )
     failed = place % 100 == 7
     frame.loc[failed, "reason"] = "no champion: too few rows"
     emptied = ["as_of", "probability", "base_rate", "skill", "has_skill", "model_version", "data_sha256"]

@@ -6,7 +6,7 @@ PostgreSQL packs it, as text: as Python objects it would cost more, and the othe
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
@@ -56,7 +56,7 @@ SELECT json_build_object(
 """
 )
 COUNTS = ("units", "cells", "proven", "stale", "failed")
-EMPTY = {
+EMPTY: dict[str, Any] = {
     "targets": [],
     "rows": [],
     "reasons": [],

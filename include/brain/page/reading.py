@@ -41,7 +41,8 @@ class Reader:
             values: Bound by the driver.
         """
         self._cursor.execute(query, tuple(values))
-        return self._cursor.fetchall()
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
 
     def records(self, query: str | sql.Composable, values: Sequence[object] = ()) -> list[Record]:
         """The answer's rows by column name."""
