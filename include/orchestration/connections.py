@@ -18,8 +18,13 @@ def settings_of_task() -> Settings:
     Raises:
         SettingsError: A setting is missing everywhere.
     """
+    return Settings.load(overrides=given_connections())
+
+
+def given_connections() -> dict[str, str]:
+    """What Airflow Connections say, by variable; those that are not there are left out."""
     found = {variable: read(name) for variable, (name, read) in CONNECTIONS.items()}
-    return Settings.load(overrides={variable: value for variable, value in found.items() if value})
+    return {variable: value for variable, value in found.items() if value}
 
 
 def _connection(name: str) -> Any | None:

@@ -42,7 +42,7 @@ SECRETS_OF = {
     "metabase": {"metabase_db_password", "metabase_encryption_key"},
     "metabase-init": {"metabase_admin_password"},
     "airflow-init": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key", "airflow_admin_password"},
-    "airflow-api-server": AIRFLOWS - QUEUE,
+    "airflow-api-server": (AIRFLOWS - QUEUE) | {"brain_reader_url"},
     "airflow-scheduler": AIRFLOWS - {"airflow_secret_key"},
     "airflow-dag-processor": {"airflow_db_url", "airflow_fernet_key"},
     "airflow-triggerer": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key"},

@@ -21,6 +21,7 @@ from brain.quality.result import GateResult
 from brain.quality.rules import between
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.source.connect import Source
+from brain.usecases.page import Page
 from brain.usecases.protocol import Input, Overview, Run, Unit
 from brain.warehouse.ledger import Ledger, Quantiles
 from brain.warehouse.tables import Column, DerivedTable, History, ModelColumns, PublishedTable
@@ -81,6 +82,7 @@ class Visits:
     views: tuple[View, ...] = ()
     overview = Overview("Visits", "SELECT * FROM visit_forecasts ORDER BY shop")
     scorecard: Overview | None = None
+    page: Page | None = None
 
     def discover(self, section: Shops, source: Source) -> Shops:
         return section

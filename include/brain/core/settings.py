@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -17,6 +17,7 @@ from brain.core.signing_keys import read_key
 if TYPE_CHECKING:
     from brain.core.signing import Signer
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
 HOME_VARIABLE = "BRAIN_HOME"
 CATALOGUE_VARIABLE = "BRAIN_CATALOGUE"
 CONNECTIONS_FILE = "connections.json"
@@ -150,17 +151,28 @@ class Settings(BaseModel):
         Raises:
             SettingsError: A value is missing, malformed or given twice; the message names the variable.
         """
-        environ = os.environ if environ is None else environ
-        home = find_home(environ)
-        values: dict[str, object] = {"home": home, **read_connections(home)}
-        values |= brain_variables(environ)
-        values |= overrides or {}
-        values.setdefault("BRAIN_LAKE_URL", str(home / "lake"))
-        values.setdefault(CATALOGUE_VARIABLE, str(beside(home)))
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise _explain(error, home) from None
+        return read_settings(cls, environ, overrides)
+
+
+def read_settings(
+    model: type[ModelT], environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None
+) -> ModelT:
+    """A model of settings, filled as `Settings.load` says.
+
+    Raises:
+        SettingsError: A value is missing, malformed or given twice; the message names the variable.
+    """
+    environ = os.environ if environ is None else environ
+    home = find_home(environ)
+    values: dict[str, object] = {"home": home, **read_connections(home)}
+    values |= brain_variables(environ)
+    values |= overrides or {}
+    values.setdefault("BRAIN_LAKE_URL", str(home / "lake"))
+    values.setdefault(CATALOGUE_VARIABLE, str(beside(home)))
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, home) from None
 
 
 def find_home(environ: Mapping[str, str]) -> Path:

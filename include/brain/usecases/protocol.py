@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from brain.quality.result import GateResult
     from brain.source.connect import Source
     from brain.store.models import ModelStore
+    from brain.usecases.page import Page
     from brain.warehouse.alarms import Feed
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
@@ -191,6 +192,7 @@ class UseCase(Protocol):
         views: What people ask of the ledgers; made anew by the next evaluation where they have changed.
         overview: Shown after a run.
         scorecard: Shown beneath it once something has come true, asked of `views`; None shows nothing.
+        page: What the Brain page in Airflow's UI shows of it; None shows nothing.
     """
 
     name: str
@@ -203,6 +205,7 @@ class UseCase(Protocol):
     views: tuple[View, ...]
     overview: Overview
     scorecard: Overview | None
+    page: Page | None
 
     def discover(self, section: Any, source: Source) -> Section:
         """The section with the units that the source's tables add to it."""

@@ -8,6 +8,7 @@ from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets, AssetSpec
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
+from brain.usecases.direction.page import PAGE
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
 from brain.usecases.direction.views import SHOWN_SCORECARD, VIEWS
 from brain.usecases.protocol import Input, Overview, Unit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.source.connect import Source
+    from brain.usecases.page import Page
     from brain.usecases.protocol import Run
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, PublishedTable
@@ -40,6 +42,7 @@ class Direction:
     views: tuple[View, ...] = VIEWS
     overview = OVERVIEW
     scorecard: Overview | None = SHOWN_SCORECARD
+    page: Page | None = PAGE
 
     def discover(self, section: Any, source: Source) -> Section:
         from brain.usecases.direction.inputs import DISCOVERED_BY

@@ -1,0 +1,85 @@
+// Small pieces that every view uses. Text is always set as text: no name from a table is ever read as markup.
+
+export function el(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "class") made.className = value;
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export const fill = (place, children) => place.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+
+export class Problem extends Error {}
+
+export async function ask(path, parameters = {}, signal = undefined) {
+  const chosen = new URLSearchParams(location.search).get("use_case");
+  const query = new URLSearchParams({ ...parameters, ...(chosen ? { use_case: chosen } : {}) }).toString();
+  let answer;
+  try {
+    answer = await fetch(query ? `${path}?${query}` : path, { headers: { Accept: "application/json" }, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("Airflow's API server does not answer. Look whether it runs, then load the page again.");
+  }
+  if (answer.status === 401) throw new Problem("You are not logged in to Airflow any more. Log in, then load the page again.");
+  if (answer.status === 403) throw new Problem("Your Airflow user may not see this page. Ask who administers Airflow for a role that may view the UI.");
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Problem(told.problem ?? `The page got the answer ${answer.status}. Load it again.`);
+  return told;
+}
+
+export function problem(error) {
+  const text = error instanceof Problem ? error.message : `The page itself has failed (${error.message}). Report it.`;
+  return el("p", { class: "problem", role: "alert" }, text);
+}
+
+// A section whose content comes later, and says by itself when it cannot.
+export function later(title, promise, show, note = "") {
+  const body = el("div", {}, el("p", { class: "quiet" }, "Loading …"));
+  promise
+    .then((found) => fill(body, [show(found)]))
+    .catch((error) => { if (error.name !== "AbortError") body.replaceChildren(problem(error)); });
+  return el("section", {}, el("h2", {}, title), note ? el("p", { class: "quiet" }, note) : null, body);
+}
+
+export function table(caption, heads, rows, none = "none") {
+  if (!rows.length) return el("p", { class: "quiet" }, none);
+  return el("div", { class: "wide" }, el("table", { class: "plain" },
+    el("caption", { class: "hidden" }, caption),
+    el("thead", {}, el("tr", {}, heads.map((head, column) => el("th", { scope: "col", class: rows.every((row) => !row[column] || numeric(row[column])) ? "number" : null }, head)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", { class: numeric(cell) ? "number" : short(cell) ? "short" : null }, cell ?? "")))))));
+}
+
+const numeric = (cell) => typeof cell === "string" && /^[+−-]?[\d,.]+( %)?$/.test(cell);
+const short = (cell) => typeof cell === "string" && cell.length < 24;
+
+export function list(pairs) {
+  return el("dl", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+export const percent = (share, digits = 1) => share === null || share === undefined ? "" : `${(100 * share).toFixed(digits)} %`;
+export const signed = (share, digits = 1) => share === null || share === undefined ? "" : `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(digits)} %`;
+export const count = (number) => number === null || number === undefined ? "" : Number(number).toLocaleString("en");
+export const when = (moment) => moment ? `${String(moment).slice(0, 16).replace("T", " ")} UTC` : "";
+export const cellAddress = (unit, target) => `#/model/${encodeURIComponent(unit)}/${encodeURIComponent(target)}`;
+
+// Airflow's iframe may not navigate its parent; a link in the parent's own document may.
+export function airflowLink(path, text) {
+  const address = new URL(`../${path}`, document.baseURI).href;
+  const follow = (event) => {
+    if (parent === window) return;
+    event.preventDefault();
+    const link = parent.document.createElement("a");
+    link.href = address;
+    parent.document.body.append(link);
+    link.click();
+    link.remove();
+  };
+  return el("a", { href: address, onclick: follow }, text);
+}

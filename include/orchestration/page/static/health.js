@@ -1,0 +1,65 @@
+// How the pipeline is. The warehouse and the model store answer by themselves: one may be down.
+import { ask, cellAddress, count, el, later, list, percent, signed, table, when } from "./dom.js";
+
+const minute = (moment) => when(moment).replace(" UTC", "");
+
+export async function showHealth(main, signal) {
+  const health = ask("api/health", {}, signal);
+  const training = ask("api/training", {}, signal);
+  const part = (title, show, note) => later(title, health, show, note);
+  main.replaceChildren(
+    el("h1", {}, "Health"), el("p", { class: "quiet" }, "The newest first."),
+    part("Refused data", refused, "Units whose last extraction was quarantined or failed: they keep what was known before."),
+    part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
+    part("Stale and failed cells", unwell),
+    el("div", { class: "columns" },
+      part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warned", "refused", "s"],
+        extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
+      later("Training", training, trained),
+      part("Publication", ({ published, words }) => table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
+        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet.")),
+      part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
+        evaluations.map((one) => [minute(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
+    part("Scorecard", scorecard, "Live skill against the base rate, over all units: above 0 the numbers were better."),
+    part("Drift", drift, "Features whose newest rows differ from what was usual."),
+    el("section", {}, el("h2", {}, "Data Docs"), el("p", {}, el("a", { href: "quality/index.html" }, "Every rule of the quality gate, and what it found in the last extraction"), "; each refused table above has its own page.")),
+  );
+  await Promise.allSettled([health, training]);
+}
+
+function refused({ refused: all, words }) {
+  const rules = (one) => one.findings.length ? el("ul", { class: "rules" }, one.findings.map((finding) => el("li", {}, el("code", {}, finding.rule), `: ${finding.message}`))) : one.reason;
+  return table("Refused data", [words.unit, "moment", "what", "failed expectation", "rows up to", ""],
+    all.map((one) => [one.unit, when(one.interval_end), one.verdict, rules(one), one.watermark ?? "none", one.page ? el("a", { href: `quality/${one.page}` }, "Data Docs") : ""]), "None: the last extraction of every unit went through.");
+}
+
+function alarms({ alarms: all, words }) {
+  const cell = (one) => one.unit && one.target !== "all" ? el("a", { href: cellAddress(one.unit, one.target) }, `${one.unit}, ${one.target}`) : `${one.unit || `all ${words.unit}s`}, ${one.target}`;
+  return table("Alarms", ["raised", "model", "numbers are", "evidence", "why"], all.map((one) => [when(one.raised_at), cell(one), one.kind, one.evidence === null ? "" : `${Number(one.evidence).toPrecision(3)} ×`, one.reason]), "None.");
+}
+
+function unwell({ unwell: all, words }) {
+  const names = (units) => units.length > 12 ? `${units.slice(0, 12).join(", ")} and ${units.length - 12} more` : units.join(", ");
+  return table("Stale and failed cells", ["cells", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), names(one.units), one.reason ?? "no reason is given"]), "None: every cell is fresh.");
+}
+
+function trained(found) {
+  const actions = Object.entries(found.actions);
+  if (!actions.length) return el("p", { class: "quiet" }, "No training has run yet.");
+  return [list([["last", when(found.last)], ...actions.map(([name, number]) => [name, `${count(number)} models`])]),
+    table("Failed", ["unit", "target", "moment", "why"], found.failed.map((one) => [one.unit, one.target, when(one.at), one.reason]), "No model failed.")];
+}
+
+function scorecard({ progress, claims, words }) {
+  const how = (hindcast) => (hindcast ? "computed after its day" : "published in time");
+  return [
+    table("Live skill", [words.target, "numbers", "came true or not", "skill so far"], progress.map((one) => [String(one.target), how(one.hindcast), count(one.resolved), signed(one.skill_so_far, 2)]), "Nothing has come true yet."),
+    el("p", { class: "quiet" }, claims.length ? `Cells that claimed skill: ${claims.map((one) => `${count(one.cells)} ${one.became} (${how(one.hindcast)})`).join(", ")}.` : "No cell has claimed skill yet."),
+  ];
+}
+
+function drift({ drift: all, words }) {
+  if (all === null) return el("p", { class: "quiet" }, "This warehouse does not measure drift.");
+  const number = (value) => (value === null ? "" : Number(value).toPrecision(3));
+  return table("Drift", [words.unit, "as of", "feature", "distance", "farther off than earlier spans"], all.map((one) => [one.unit, String(one.as_of), one.feature, number(one.statistic), percent(one.quantile)]), "None: every feature is as usual.");
+}

@@ -1,0 +1,308 @@
+"""The Brain page in a real Airflow below a path: who may see it, what it answers, and what a person sees of it.
+
+One story in one Airflow, because its start is dear: first the API, then a browser.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from benchmarks.browsing.chromium import chromium, missing
+from benchmarks.browsing.server import COOKIE, ROOT, PageServer, page_server
+from tests.page.world import ODD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.servers import Servers
+
+# Airflow warns about its own imports.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+CELL = {"unit": "SP500", "target": "5"}
+
+
+@pytest.fixture(scope="module")
+def served(servers: Servers, variables: dict[str, str]) -> Iterator[PageServer]:
+    with page_server(servers, variables) as running:
+        yield running
+
+
+def client(served: PageServer, user: str | None) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {served.token(user)}"} if user else {}
+    return httpx.Client(base_url=served.page, headers=headers, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def viewer(served: PageServer) -> Iterator[httpx.Client]:
+    with client(served, "viewer") as found:
+        yield found
+
+
+def answer(viewer: httpx.Client, path: str, **parameters: str) -> Any:
+    found = viewer.get(path, params=parameters)
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
+def paths() -> list[str]:
+    """An address of every route of the application, and of what FastAPI would add by itself."""
+    from orchestration.page.app import app
+
+    routes = [route.path for route in app.routes if isinstance(route, APIRoute)]
+    assert len(routes) == len(app.routes), "a route of another kind has no guard"
+    assert len(routes) >= 10
+    return [*(path.replace("{name:path}", "index.html") for path in routes), "/docs", "/redoc", "/openapi.json"]
+
+
+def test_every_route_is_closed_to_strangers(served: PageServer) -> None:
+    with client(served, None) as stranger:
+        assert {path: stranger.get(path[1:]).status_code for path in paths()} == dict.fromkeys(paths(), 401)
+
+
+def test_who_has_no_role_sees_nothing(served: PageServer) -> None:
+    with client(served, "nobody") as nobody:
+        assert {path: nobody.get(path[1:]).status_code for path in paths()} == dict.fromkeys(paths(), 403)
+
+
+def test_nothing_but_get_is_answered(viewer: httpx.Client) -> None:
+    methods = ("POST", "PUT", "PATCH", "DELETE")
+    assert {viewer.request(method, "api/overview").status_code for method in methods} == {405}
+
+
+def test_a_browser_is_told_to_load_nothing_from_elsewhere(viewer: httpx.Client) -> None:
+    for path in ("", "api/overview", "static/app.js", "nowhere"):
+        headers = viewer.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'"), path
+        assert headers["x-content-type-options"] == "nosniff"
+    assert "script-src" not in viewer.get("quality/index.html").headers["content-security-policy"]
+
+
+def test_the_overview_has_every_cell_with_its_mark(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/overview")
+    assert found["targets"] == [1, 5]
+    assert found["counts"] | {"proven": 0} == {"units": 3, "cells": 6, "proven": 0, "stale": 2, "failed": 2}
+    rows = {row["unit"]: row for row in found["rows"]}
+    assert set(rows) == {"SP500", "VIX", ODD}
+    assert all(0 < value < 1 for value in rows["SP500"]["value"])
+    assert {found["days"][number] for number in rows["SP500"]["as_of"]} == {"2018-06-29"}
+    assert [mark & 2 for mark in rows["VIX"]["mark"]] == [2, 2]
+    assert "quarantined" in found["reasons"][rows["VIX"]["reason"][0]]
+    assert rows[ODD]["mark"] == [4, 4]
+    assert rows[ODD]["value"] == [None, None]
+    assert found["published_at"].startswith("2018-06-29T22:00")
+
+
+def test_the_card_tells_what_is_published_and_what_came_true(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/card", unit="SP500", target="1")
+    columns = {column["name"]: column for column in found["columns"]}
+    assert found["value"] == columns["probability"]["value"]
+    assert columns["as_of"]["value"] == "2018-06-29"
+    assert columns["skill"]["meaning"]
+    assert found["days"]["day"] == ["2018-06-28", "2018-06-29"]
+    assert found["days"]["outcome"][0] in (0, 1)
+    assert found["days"]["outcome"][1] is None
+    assert found["scorecard"][0]["resolved"] == 1
+    assert sum(pool["forecasts"] for pool in found["pools"]) == 1  # VIX was quarantined: its day is open
+
+
+def test_the_model_behind_a_cell_is_shown_without_what_nobody_may_see(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/model", **CELL)
+    document = found["document"]
+    assert document["hyper_parameters"]["classifier"]
+    assert document["metrics"]["skill_low"] < document["metrics"]["skill"] < document["metrics"]["skill_high"]
+    assert len(document["schema"]) > 5
+    assert {"signature", "source_connection", "payload"}.isdisjoint(document)
+    assert [one["version"] for one in found["versions"] if one["is_champion"]] == [document["version"]]
+
+
+def test_the_series_is_what_the_lake_knows(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/series", unit="SP500", since="2018-06-01")
+    assert found["name"] == "Close"
+    assert found["days"][-1] == "2018-06-29"
+    assert found["values"][-1] == pytest.approx(2718.37)
+    assert answer(viewer, "api/series", unit=ODD, since="")["days"] == []
+
+
+def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/health")
+    refused = {one["unit"]: one for one in found["refused"]}
+    assert set(refused) == {"VIX", ODD}
+    assert refused["VIX"]["verdict"] == "quarantined"
+    assert refused["VIX"]["findings"] == [
+        {"rule": "positive", "message": "1 row(s) with a price that is not above zero (2018-06-29)"}
+    ]
+    assert refused[ODD]["findings"] == []
+    page = viewer.get(f"quality/{refused['VIX']['page']}")
+    assert page.status_code == 200
+    assert "quarantined" in page.text
+    assert [one["interval_end"][:10] for one in found["extractions"]] == ["2018-06-29", "2018-06-28"]
+    assert found["extractions"][0]["refused"] == 2
+    assert found["evaluations"][0]["resolved"] == 1
+    assert {cell for one in found["unwell"] for cell in one["units"]} == {"VIX", ODD}
+    trained = answer(viewer, "api/training")
+    assert sum(trained["actions"].values()) >= 4
+    assert {one["unit"] for one in trained["failed"]} <= {ODD}
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("api/card", {"unit": "nobody", "target": "5"}),
+        ("api/card", {"unit": "SP500", "target": "five'; --"}),
+        ("api/card", {"unit": "SP500\0", "target": "5"}),
+        ("api/model", {"unit": "SP500", "target": "five"}),
+        ("api/model", {"unit": ODD, "target": "5"}),
+        ("api/overview", {"use_case": "nothing"}),
+        ("static/../app.py", {}),
+        ("static/nothing.js", {}),
+        ("quality/" + quote("../../assets/SP500/manifest.json", safe=""), {}),
+        ("quality/nowhere.html", {}),
+        ("docs", {}),
+    ],
+)
+def test_what_is_not_there_is_said(viewer: httpx.Client, path: str, parameters: dict[str, str]) -> None:
+    found = viewer.get(path, params=parameters)
+    assert found.status_code == 404
+    assert "expected" in found.json()["problem"]
+
+
+def test_no_answer_holds_a_secret(viewer: httpx.Client, variables: dict[str, str]) -> None:
+    from sqlalchemy.engine import make_url
+
+    secrets = {variables["BRAIN_SIGNING_KEYS"], variables["BRAIN_ENCRYPTION_KEYS"]}
+    urls = [value for name, value in variables.items() if name.endswith("_URL") and "@" in value]
+    secrets |= {str(make_url(url).password) for url in urls}
+    assert len(secrets) >= 5
+    for path in ("overview", "card", "model", "health", "training"):
+        text = viewer.get(f"api/{path}", params=CELL if path in ("card", "model") else {}).text
+        assert not [secret for secret in secrets if secret in text], path
+
+
+def test_the_api_is_described_for_who_may_use_it(viewer: httpx.Client) -> None:
+    described = answer(viewer, "openapi.json")["paths"]
+    assert set(described) == {f"/api/{name}" for name in ("overview", "card", "model", "series", "health", "training")}
+    assert all(set(methods) == {"get"} and methods["get"]["description"] for methods in described.values())
+
+
+def test_a_person_finds_their_way(served: PageServer) -> None:
+    """Log in, see the heat map in Airflow's frame, go through it by keyboard, open a card, go back, look at health."""
+    if reason := missing():
+        pytest.skip(f"THE BRAIN PAGE IS NOT SEEN BY A BROWSER HERE: {reason}")
+    with chromium() as browser:
+        context = browser.new_context(color_scheme="dark")
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        log_in(page, served)
+        page.get_by_role("link", name="Brain").or_(page.get_by_role("button", name="Brain")).first.click()
+        frame = page.frame_locator("iframe[title=Brain]")
+        frame.get_by_role("rowheader", name="SP500").wait_for()
+        see_the_heat_map(frame, page)
+        see_a_card(frame, page)
+        frame.get_by_role("link", name="Health").click()
+        frame.get_by_text("quarantined").first.wait_for()
+        assert frame.locator("html").get_attribute("data-theme") == "dark"
+        assert [url for url in asked if not url.startswith((served.url, "data:", "blob:"))] == []
+        assert troubles == []
+
+
+def log_in(page: Any, served: PageServer) -> None:
+    page.goto(f"{served.url}/")
+    page.locator("input[name=username]").fill("viewer")
+    page.locator("input[name=password]").fill(served.password)
+    page.locator("button[type=submit]").click()
+    page.get_by_text("Brain").first.wait_for()
+    assert any(cookie["name"] == COOKIE for cookie in page.context.cookies())
+
+
+def see_the_heat_map(frame: Any, page: Any) -> None:
+    cells = frame.locator("td")
+    assert cells.count() == 6
+    assert frame.locator("td.failed").count() == 2
+    assert frame.locator("td.stale").count() == 2
+    assert frame.get_by_role("rowheader", name=ODD).text_content() == ODD  # shown as it is, not run
+    frame.get_by_role("columnheader", name="5d").get_by_role("button").click()
+    assert frame.locator("th[aria-sort=descending]").text_content() == "5d"
+    assert frame.locator("tbody th").last.text_content() == ODD  # those without a number come last
+    frame.get_by_role("searchbox").fill("sp5")
+    assert frame.locator("tbody tr").count() == 1
+    frame.get_by_role("searchbox").fill("")
+    frame.locator("td[tabindex='0']").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert ODD in frame.locator("#told").text_content()
+    assert "failed" in frame.locator("#told").text_content()
+    page.keyboard.press("Enter")
+    frame.get_by_text("There is no number").wait_for()
+    frame.get_by_role("link", name="← Overview").click()
+
+
+def see_a_card(frame: Any, page: Any) -> None:
+    frame.get_by_role("row").filter(has=frame.get_by_role("rowheader", name="SP500")).locator("td").first.click()
+    frame.get_by_role("heading", name="SP500, horizon 1").wait_for()
+    frame.locator("canvas").first.wait_for()
+    frame.get_by_text("Pipeline and parameters").wait_for()
+    assert frame.get_by_text("classifier", exact=True).count() >= 1
+    assert page.url.endswith("#/model/SP500/1")
+    page.reload()
+    frame.get_by_role("heading", name="SP500, horizon 1").wait_for()
+    frame.get_by_role("link", name="← Overview").click()
+    frame.get_by_role("rowheader", name="SP500").wait_for()
+
+
+def test_a_database_that_is_down_is_named_and_the_rest_goes_on(
+    servers: Servers, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of the answers themselves: a second Airflow for each server that is down would be dear."""
+    from brain.page.settings import PageSettings
+    from orchestration.page import answers
+
+    def asked(**changes: str) -> dict[str, tuple[int, Any]]:
+        settings = PageSettings.load({}, {**variables, **changes})
+        monkeypatch.setattr(answers, "_settings", lambda: settings)
+        found = {
+            "overview": answers.overview(""),
+            "model": answers.model("", "SP500", "5"),
+            "series": answers.series("", "SP500", "2018-06-01"),
+        }
+        return {name: (one.status_code, json.loads(bytes(one.body))) for name, one in found.items()}
+
+    assert {status for status, _ in asked().values()} == {200}
+    reader = variables["BRAIN_READER_URL"].replace(f":{servers.postgres_port}/", ":1/")
+    down = asked(BRAIN_READER_URL=reader)
+    assert {name: status for name, (status, _) in down.items()} == {"overview": 503, "model": 200, "series": 200}
+    assert "127.0.0.1:1" in down["overview"][1]["problem"]
+    mongo = variables["BRAIN_MONGO_URL"].replace(f":{servers.mongo_port}/", ":1/")
+    down = asked(BRAIN_MONGO_URL=mongo)
+    assert {name: status for name, (status, _) in down.items()} == {"overview": 200, "model": 503, "series": 200}
+    assert "MongoDB" in down["model"][1]["problem"]
+
+
+def test_a_page_that_cannot_be_imported_leaves_the_rest_of_airflow_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = runpy.run_path(str(ROOT / "plugins" / "brain_page.py"))["BrainPage"]
+    (mounted,) = plugin().fastapi_apps
+    assert mounted["url_prefix"] == "/brain"
+    monkeypatch.setitem(sys.modules, "orchestration.page.app", None)
+    assert plugin().fastapi_apps == []
+
+
+def test_numbers_that_json_does_not_know_are_left_out() -> None:
+    from orchestration.page.answers import _json
+
+    found = _json(
+        {"a": [1.5, float("nan")], "b": float("inf"), "c": datetime(2024, 1, 8, tzinfo=UTC), "d": Decimal("3")}
+    )
+    assert json.loads(bytes(found.body)) == {"a": [1.5, None], "b": None, "c": "2024-01-08T00:00:00+00:00", "d": 3}

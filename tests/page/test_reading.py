@@ -1,0 +1,153 @@
+"""What the page reads, without Airflow: an empty brain, one that is half there, tables of another release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pytest
+from pydantic import SecretStr
+
+from brain.core.errors import ModelNotFound, QueryRefused, SettingsError
+from brain.core.moment import Moment
+from brain.core.signing_keys import new_pair
+from brain.lake.lake import Lake
+from brain.page.card import card
+from brain.page.data_docs import address_of, read_page
+from brain.page.health import failed_expectations, health
+from brain.page.models import opened, training
+from brain.page.overview import EMPTY, overview
+from brain.page.settings import PageSettings
+from brain.quality.docs import FOLDER
+from brain.quality.gate import keep_result
+from brain.quality.result import Finding, GateResult
+from brain.usecases import USE_CASES
+from brain.usecases.direction.names import NAME
+from brain.usecases.direction.page import PAGE, closes
+from brain.warehouse.connection import transaction
+
+if TYPE_CHECKING:
+    from brain.core.settings import Settings
+
+AT = datetime(2024, 1, 8, 6, tzinfo=UTC)
+VENDOR = Path(__file__).parents[2] / "include/orchestration/page/static/vendor"
+UPLOT = {  # of the package uplot 1.6.32
+    "uPlot.iife.min.js": "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
+    "uPlot.min.css": "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+}
+
+
+def execute(settings: Settings, *statements: str) -> None:
+    with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.fixture
+def page_settings(connections: dict[str, str], home: Path) -> PageSettings:
+    return PageSettings.load({"BRAIN_HOME": str(home)}, {**connections, "BRAIN_LAKE_URL": str(home / "lake")})
+
+
+def test_an_empty_brain_has_nothing_to_show_and_no_error(page_settings: PageSettings) -> None:
+    url = page_settings.warehouse_url
+    assert json.loads(overview(url, PAGE)) == EMPTY
+    told = health(url, NAME, PAGE)
+    assert told.pop("words")
+    assert told.pop("drift") is None
+    assert set(map(bool, told.values())) == {False}
+    assert training(opened(page_settings, NAME)) == {"actions": {}, "last": None, "failed": []}
+    with pytest.raises(ModelNotFound, match="no such cell"):
+        card(url, NAME, PAGE, "GOLD", "5")
+    assert closes(Lake(page_settings.lake_url), "GOLD", AT.date()) == ((), ())
+
+
+def test_a_table_of_another_release_is_told(settings: Settings, page_settings: PageSettings) -> None:
+    execute(settings, "CREATE TABLE probability_details (asset text)")
+    with pytest.raises(QueryRefused, match=r"horizon.*Publish again"):
+        overview(page_settings.warehouse_url, PAGE)
+
+
+def test_reasons_and_drift_are_shown_where_they_are_measured(settings: Settings, page_settings: PageSettings) -> None:
+    columns = ", ".join(f'"{column.name}" {column.type}' for column in PAGE.table.columns)
+    execute(
+        settings,
+        f"CREATE TABLE probability_details ({columns})",
+        "INSERT INTO probability_details (asset, horizon, stale, reason) VALUES ('GOLD', 5, true, 'no champion')",
+        "CREATE TABLE probability_reasons (asset text, horizon integer, position integer, words text, part float8)",
+        "INSERT INTO probability_reasons VALUES"
+        " ('GOLD', 5, 2, 'then', -0.5), ('GOLD', 5, 1, 'first', 1), ('X', 5, 1, 'no', 1)",
+        "CREATE TABLE feature_drift (use_case text, entity text, as_of date, feature text, statistic float8,"
+        " quantile float8, drifted boolean)",
+        "INSERT INTO feature_drift VALUES ('direction', 'GOLD', '2024-01-04', 'rsi', 0.5, 1, true),"
+        " ('direction', 'GOLD', '2024-01-04', 'volume', 0.6, 1, true),"
+        " ('direction', 'GOLD', '2024-01-05', 'volume', 0.1, 0.5, false),"
+        " ('other', 'GOLD', '2024-01-05', 'rsi', 1, 1, true)",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO bi_reader",
+    )
+    found = json.loads(overview(page_settings.warehouse_url, PAGE))
+    assert found["rows"][0]["mark"] == [4]
+    assert set(found) == set(EMPTY)
+    execute(settings, "DELETE FROM probability_details")
+    assert json.loads(overview(page_settings.warehouse_url, PAGE)) == EMPTY
+    execute(settings, "INSERT INTO probability_details (asset, horizon, stale) VALUES ('GOLD', 5, true)")
+    found = card(page_settings.warehouse_url, NAME, PAGE, "GOLD", "5")
+    assert found["value"] is None
+    assert [(one["words"], one["part"]) for one in found["reasons"]] == [("first", 1), ("then", -0.5)]
+    drift = health(page_settings.warehouse_url, NAME, PAGE)["drift"]
+    assert [(one["unit"], one["feature"], one["statistic"]) for one in drift] == [("GOLD", "rsi", 0.5)]
+
+
+def test_the_page_reads_as_the_reader_and_keeps_no_private_key(page_settings: PageSettings) -> None:
+    assert "bi_reader" in page_settings.warehouse_url.get_secret_value()
+    private, public = new_pair()
+    pair = page_settings.model_copy(update={"given_keys": (SecretStr(private),)})
+    assert not pair.verifier.signs
+    given = pair.model_copy(update={"given_keys": (SecretStr(public),)})
+    assert pair.verifier.shares_a_key_with(given.verifier)
+
+
+def test_what_is_not_set_is_named(tmp_path: Path) -> None:
+    bare = PageSettings.load({"BRAIN_HOME": str(tmp_path)})
+    for name in ("warehouse_url", "mongo_url", "verifier"):
+        with pytest.raises(SettingsError, match=r"nothing where Airflow's API server runs.*docs/page\.md"):
+            getattr(bare, name)
+
+
+@pytest.mark.parametrize("subject", ["GOLD", "../..", "a/b", "<b>%2F", "x" * 300])
+def test_a_result_is_found_by_the_address_that_is_linked(tmp_path: Path, subject: str) -> None:
+    lake = Lake(str(tmp_path))
+    result = GateResult(subject, 3, ("rule",), (Finding("rule", "fail", "why"), Finding("other", "warn", "hm")))
+    keep_result(lake, NAME, Moment(AT), result)
+    refused = {"unit": subject, "interval_end": AT}
+    assert failed_expectations(lake, NAME, refused) == [{"rule": "rule", "message": "why"}]
+    address = unquote(address_of(NAME, subject, AT))
+    lake.storage.write(f"{FOLDER}/{address}", b"<p>page")
+    assert read_page(lake, address) == b"<p>page"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["../secret.html", "20240108T060000Z/../../secret.html", "/etc/passwd", "a/b/c.html", "..", "x.json", "a\0.html"],
+)
+def test_no_address_leads_out_of_the_data_docs(tmp_path: Path, address: str) -> None:
+    lake = Lake(str(tmp_path))
+    for name in ("secret.html", "quality/secret.html", f"{FOLDER}/x.json"):
+        lake.storage.write(name, b"secret")
+    assert read_page(lake, address) is None
+
+
+def test_every_use_case_with_a_page_declares_columns_that_it_has() -> None:
+    for use_case in USE_CASES.values():
+        if (page := use_case.page) is not None:
+            names = {column.name for column in page.table.columns}
+            assert {page.unit, page.target, page.base, page.claim, page.skill} <= names
+            assert page.table.model is not None
+            assert {page.unit, page.target} == set(page.table.key)
+
+
+def test_the_charting_library_is_the_published_one() -> None:
+    assert {name: hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() for name in UPLOT} == UPLOT

@@ -1,0 +1,72 @@
+"""Two days of the pipeline for the page to show: an asset that is well, one quarantined, one that never was there."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from brain.core.moment import Moment
+from brain.core.settings import Settings
+from brain.demo.load import load_demo
+from brain.pipeline import run_all
+from brain.steps import document
+from brain.workspace import open_workspace
+from tests.databases import fresh_connections, fresh_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from local.servers import Servers
+
+ODD = '<img src=x onerror="document.title=1">/../%2F&#?"'
+DAYS = (date(2018, 6, 28), date(2018, 6, 29))
+CATALOGUE = """
+defaults:
+  horizons: [1, 5]
+  training: {trials: 2, folds: 3}
+assets:
+  SP500:
+  VIX:
+"""
+
+
+@contextmanager
+def world(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
+    """The BRAIN_* variables of a brain with a past.
+
+    SP500 is as it should be. VIX was quarantined on the second day, so that its cells are stale. The third asset has a
+    name that is markup, and no table.
+    """
+    catalogue = folder / "catalogue.yaml"
+    catalogue.write_text(f"{CATALOGUE}  {yaml_text(ODD)}: {{table: nowhere}}\n")
+    with fresh_models(servers) as models, fresh_connections(servers, models) as connections:
+        variables = {
+            **connections,
+            "BRAIN_HOME": str(folder / ".brain"),
+            "BRAIN_LAKE_URL": str(folder / "lake"),
+            "BRAIN_CATALOGUE": str(catalogue),
+        }
+        for day in DAYS:
+            load_demo(connections["BRAIN_DEMO_URL"], as_of=day, assets=("SP500", "VIX"))
+            if day == DAYS[1]:
+                spoil(connections["BRAIN_DEMO_URL"])
+            run = open_workspace(Settings.load({}, variables))
+            moment = Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC))
+            run_all(run, moment, workers=1)
+            document(run.runs(moment)[0])
+        yield variables
+
+
+def spoil(url: str) -> None:
+    """Give the newest row of VIX a Close that no rule lets through."""
+    with psycopg2.connect(url.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
+        cursor.execute('UPDATE "VIX" SET "Close" = -1 WHERE "Date" = (SELECT max("Date") FROM "VIX")')
+
+
+def yaml_text(text: str) -> str:
+    """In YAML's single quotes."""
+    return "'" + text.replace("'", "''") + "'"
