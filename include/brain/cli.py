@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__, cli_backup, cli_ledger
+from brain import __version__, cli_backup, cli_ledger, cli_tables
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit
@@ -38,6 +38,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.command()(cli_ledger.evaluate)
 app.command()(cli_ledger.outcomes)
+app.command()(cli_tables.tables)
 console = PlainConsole()
 
 
