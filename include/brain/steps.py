@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brain.core.alike import told_once
 from brain.core.durations import day_before
 from brain.core.errors import (
     BrainError,
@@ -308,7 +309,7 @@ def _trained(
     done = Counter(one.decision.action for one in results if not isinstance(one, Failed) and one.key not in failures)
     told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
     if failures:
-        told += "; " + "; ".join(f"{key.target}: {reason}" for key, reason in failures.items())
+        told += "; " + told_once((key.target, reason) for key, reason in failures.items())
     return UnitResult(name, not failures, told)
 
 
@@ -365,11 +366,11 @@ def _scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult
             if key is not None and key.entity != name:
                 continue
             if row[table.value] is None or row[table.value] != row[table.value]:
-                failed.append(f"{key.target if key else table.name}: {row.get('reason') or 'no value'}")
+                failed.append((key.target if key else table.name, row.get("reason") or "no value"))
             else:
                 done += 1
     told = f"{done} of {done + len(failed)} rows scored"
-    return UnitResult(name, not failed, "; ".join([told, *failed]))
+    return UnitResult(name, not failed, "; ".join(filter(None, [told, told_once(failed)])))
 
 
 def _tidy(run: Run, unit: Unit) -> UnitResult:

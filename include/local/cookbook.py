@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from brain.warehouse.read import Answer
 
-QUESTION = re.compile(r"^### (?P<title>.+?)\n(?P<note>.*?)^```sql\n(?P<sql>.+?)\n```\n(?:\n```\n(?P<answer>.+?)\n```\n)?", re.M | re.S)
+QUESTION = re.compile(
+    r"^### (?P<title>.+?)\n(?P<note>.*?)^```sql\n(?P<sql>.+?)\n```\n(?:\n```\n(?P<answer>.+?)\n```\n)?", re.M | re.S
+)
 SEAL = re.compile(r"\n<!-- Answers by `make cookbook` to the questions [0-9a-f]+ -->\n")
 WIDTH = 120
 
