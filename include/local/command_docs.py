@@ -20,7 +20,8 @@ HEAD = """# The command line
 <!-- Made by `make docs` from the code; change that, not this page. -->
 
 `.venv/bin/brain`, or `docker compose run --rm brain` where Brain is deployed. An error is one sentence and exit
-code 1; a wrong option, or a name that is not there, is exit code 2, and says what comes nearest. `BRAIN_DEBUG=1` shows the traceback of an error that nobody foresaw."""
+code 1; a wrong option, or a name that is not there, is exit code 2, and says what comes nearest. `BRAIN_DEBUG=1`
+shows the traceback of an error that nobody foresaw."""
 
 
 def render() -> str:

@@ -1,6 +1,6 @@
 """The questions of docs/sql-cookbook.md, and their answers: ``python -m local.cookbook docs/sql-cookbook.md``.
 
-The page is the source: a heading asks, the block of SQL below it answers, and this writes what the warehouse says beneath.
+The page is the source: a heading asks, the SQL below it answers, and this writes beneath what the warehouse says.
 """
 
 from __future__ import annotations

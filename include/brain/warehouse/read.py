@@ -183,5 +183,5 @@ def _unknown(cursor: Cursor, error: pg.UndefinedTable | pg.UndefinedColumn) -> U
             else ("Nothing was published yet: `make run` or `brain run` does.")
         )
     return UnknownTable(
-        "SQL", found=found, expected="a table and columns that there are", remedy=remedy or "Correct it."
+        "SQL", found=found, expected="a table and columns that are there", remedy=remedy.strip() or "Correct it."
     )

@@ -16,14 +16,14 @@ _EDGE = Column(
 _DUE = Column(
     "due",
     "date",
-    "About the day on which it will be known: as many weekdays (horizon) after as_of. Holidays make it later, trading at"
-    " weekends earlier.",
+    "About the day on which it will be known: as many weekdays (horizon) after as_of. Holidays make it later, trading"
+    " at weekends earlier.",
 )
 _TOLD = ("asset", "horizon", "probability", "base_rate", "skill", "has_skill", "as_of")
 _ALSO = ("model_version", "trained_at", DAYS_BEHIND, STALE, REASON, PUBLISHED_AT)
 _KNOWN = ("outcome", KNOWN_AT, REALISED_RETURN)
 
-# Whole weeks first; the rest of the days passes a weekend where it would reach past Friday. A Saturday counts as its Friday.
+# Whole weeks first; the days left pass a weekend where they would reach beyond Friday. A Saturday counts as its Friday.
 _DUE_SQL = sql.SQL(
     "said.as_of - greatest(extract(isodow FROM said.as_of)::integer - 5, 0) + (said.horizon / 5) * 7 + said.horizon % 5"
     " + CASE WHEN least(extract(isodow FROM said.as_of)::integer, 5) + said.horizon % 5 > 5 THEN 2 ELSE 0 END"
