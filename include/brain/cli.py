@@ -252,7 +252,7 @@ def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None
     result = replay_of(run, found)
     told = f"published   {plain(found.value)}  for {found.published_at:%Y-%m-%d %H:%M} UTC by v{found.model_version}"
     console.print(told, soft_wrap=True)
-    told = f"recomputed  {plain(result.recomputed)}  (raw {plain(result.raw)}), data {found.data_sha256}"
+    told = f"recomputed  {plain(result.recomputed)}  (raw {plain(result.raw)}), data {found.data_sha256[:12]}"
     console.print(told, soft_wrap=True)
     for obstacle in result.obstacles:
         console.print(Text(obstacle, style="red"), soft_wrap=True)

@@ -32,17 +32,17 @@ def _lines(shown: Shown) -> Iterator[tuple[str, str]]:
     yield "skill", _skill(metrics)
     yield "proven", _proven(judged, metrics)
     yield "published", _head(shown.get("head") or shown.get("calibration") or {})
-    yield "made by", _short(_pairs(shown["hyper_parameters"]))
+    yield "made by", _short(_recipes(shown["hyper_parameters"]))
     yield "trained", f"for {_day(shown['trained_at'])}, searched for {_day(shown['searched_at'])}"
     decision = shown.get("decision") or {}
     yield "because", f"{decision.get('action', '')}: {decision.get('reason', '')}".strip(": ")
     window = shown.get("window") or {}
     if window:
-        days = f"{window['first']} to {window['last']}"
-        yield "rows", f"{window['rows']:,}, {days}; the last outcome is of {window['last_label_end']}"
+        first, last, end = (_day(window[name]) for name in ("first", "last", "last_label_end"))
+        yield "rows", f"{window['rows']:,}, {first} to {last}; the last outcome is of {end}"
     data = shown["data"]
     tables = ", ".join(shown.get("source_tables") or ())
-    yield "data", f"{tables} up to {data.get('watermark')}, SHA-256 {str(data['snapshot'])[:12]}"
+    yield "data", f"{tables} up to {_day(data.get('watermark'))}, SHA-256 {str(data['snapshot'])[:12]}"
     features = [column["name"] for column in shown["schema"]]
     yield "features", f"{len(features)}: {_listed(features)}"
     leaks = metrics.get("leaks") or {}
@@ -77,6 +77,15 @@ def _head(head: Shown) -> str:
         return str(head.get("kind", ""))
     told = f"blend of the base rate {head['base_rate']:.4f} and the model, by slope {head['slope']:.4f}"
     return f"{told} in log-odds" if head["slope"] else f"the base rate {head['base_rate']:.4f}: the model adds nothing"
+
+
+def _recipes(parameters: Shown) -> str:
+    """``logistic (C 0.003, penalty l2) + boosting (…)``."""
+    made = parameters.get("recipes") or [parameters]
+    told = [
+        (str(one.get("classifier", "")), _pairs({n: v for n, v in one.items() if n != "classifier"})) for one in made
+    ]
+    return " + ".join(f"{name} ({settings})" if settings else name for name, settings in told)
 
 
 def _others(metrics: Shown) -> Shown:

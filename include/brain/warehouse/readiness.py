@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from psycopg2 import ProgrammingError
+
+from brain.core.errors import PublishError
 from brain.warehouse.connection import transaction
 from brain.warehouse.publish import explained
 from brain.warehouse.upgrade import upgrade
@@ -40,11 +43,24 @@ def make_missing(url: SecretStr, work: str, layouts: Sequence[Layout], views: Se
     if not lacking:
         return ()
     with explained():
-        upgrade(url, work, [layout for layout in layouts if layout.identifier in lacking])
+        if new := [layout for layout in layouts if layout.identifier in lacking]:
+            upgrade(url, work, new)
         with transaction(url) as connection, connection.cursor() as cursor:
-            show(cursor, [view for view in views if view.name in lacking])
+            _show(cursor, [view for view in views if view.name in lacking])
             lacking -= _missing(cursor, lacking)
     return tuple(name for identifier, name in names.items() if identifier in lacking)
+
+
+def _show(cursor: Cursor, views: Sequence[View]) -> None:
+    try:
+        show(cursor, views)
+    except ProgrammingError as error:
+        raise PublishError(
+            "views of the warehouse",
+            found=str(error).strip().splitlines()[0],
+            expected="the tables that they read, as this release declares them",
+            remedy="Rename what is there instead of such a table, and run this again.",
+        ) from error
 
 
 def _missing(cursor: Cursor, names: Iterable[str]) -> set[str]:
