@@ -41,7 +41,8 @@ WITHOUT_COMMENT = """
 SELECT relname, coalesce(attname, '') FROM pg_class AS relation
 LEFT JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
-    AND has_table_privilege(relation.oid, 'SELECT') AND (coalesce(obj_description(relation.oid, 'pg_class'), '') = '' OR NOT EXISTS (
+    AND has_table_privilege(relation.oid, 'SELECT')
+    AND (coalesce(obj_description(relation.oid, 'pg_class'), '') = '' OR NOT EXISTS (
         SELECT FROM pg_description WHERE objoid = relation.oid AND objsubid = attnum AND description <> ''))
 """
 READABLE = """
