@@ -107,7 +107,7 @@ def show_status(console: Console, servers: Iterable[ServerLine]) -> None:
         folders[str(line.log.parent)] = None
     _print_whole(console, table)
     for folder in folders:
-        console.print(f"Logs are in {folder}", soft_wrap=True, highlight=False)
+        console.print(Text(f"Logs are in {folder}"), soft_wrap=True)
 
 
 def _print_whole(console: Console, table: Table) -> None:
@@ -122,7 +122,9 @@ def _shown(value: object) -> Text:
         return Text("")
     if isinstance(value, datetime):
         return Text(f"{value:%Y-%m-%d %H:%M}")
-    return Text(f"{value:.4f}" if isinstance(value, float) else str(value))
+    if isinstance(value, bool):
+        return Text("true" if value else "false")  # as SQL has it
+    return Text(f"{value:.4f}" if isinstance(value, float) else plain(value))
 
 
 def _short(value: object) -> Text:

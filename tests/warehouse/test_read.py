@@ -54,7 +54,7 @@ def test_the_versions_behind_what_is_shown_or_was_published_lately_are_told(sett
 
 
 def test_before_the_first_publication_no_version_is_declared_unused(settings: Settings) -> None:
-    with pytest.raises(QueryRefused, match="Nothing may have been published yet"):
+    with pytest.raises(QueryRefused, match="Nothing was published yet"):
         referenced_versions(settings.warehouse_url, [SALES], MONDAY.at)
 
 
