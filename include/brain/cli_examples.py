@@ -34,7 +34,7 @@ EXAMPLES = {
     "run": ("run", "run --until 2012-12-31T22:00:00 --workers 2"),
     "score": ("score", "score GOLD"),
     "show": ("models show VIX 5", "models show VIX 5 --version 1 --json"),
-    "sql": ("sql", "sql 'SELECT asset, probability FROM probabilities_long WHERE horizon = 5 ORDER BY 2'"),
+    "sql": ("sql", "sql 'SELECT * FROM probabilities_long WHERE has_skill'"),
     "status": ("status",),
     "tables": ("tables",),
     "tidy": ("tidy",),

@@ -21,16 +21,6 @@ from tests.docs.reading import ROOT
 from tests.docs.test_commands import complaint
 
 PLACES = ("include", "dags", "plugins", "scripts", "deploy", "benchmarks", "docker-compose.yaml", "Makefile")
-    "include",
-    "dags",
-    "plugins",
-    "scripts",
-    "deploy",
-    "benchmarks",
-    "docker-compose.yaml",
-    "Makefile",
-    "Dockerfile",
-)
 VARIABLE = re.compile(r"\bBRAIN_[A-Z][A-Z_]*[A-Z]\b")
 ROWS = dict(re.findall(r"^\| `(BRAIN_[A-Z_]+)` \|.*\| (.+) \|$", (ROOT / "docs" / "settings.md").read_text(), re.M))
 COMMANDS = {
