@@ -151,7 +151,7 @@ def test_a_model_is_shown_on_one_screen_with_the_verdict_on_it(
 ) -> None:
     """And so are the document and the exported card: what the table goes by, not what the version said before."""
     monkeypatch.setenv("COLUMNS", "80")
-    assert "so the base rate is published" in run("show", "GOLD", "25")
+    assert "nobody has judged it" in run("show", "GOLD", "25")
     store.record_verdicts([Verdict(GOLD, 2, True, 0.001, MOMENT.at)])
     lines = run("show", "GOLD", "25").splitlines()
     assert len(lines) <= 40
