@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich import box
@@ -124,7 +125,7 @@ def _shown(value: object) -> Text:
         return Text(f"{value:%Y-%m-%d %H:%M}")
     if isinstance(value, bool):
         return Text("true" if value else "false")  # as SQL has it
-    return Text(f"{value:.4f}" if isinstance(value, float) else plain(value))
+    return Text(f"{value:.4f}" if isinstance(value, float | Decimal) else plain(value))
 
 
 def _short(value: object) -> Text:
