@@ -125,7 +125,8 @@ def _shown(value: object) -> Text:
         return Text(f"{value:%Y-%m-%d %H:%M}")
     if isinstance(value, bool):
         return Text("true" if value else "false")  # as SQL has it
-    return Text(f"{value:.4f}" if isinstance(value, float | Decimal) else plain(value))
+    is_whole = isinstance(value, Decimal) and value == value.to_integral_value()  # a sum of counts
+    return Text(f"{value:.4f}" if isinstance(value, float | Decimal) and not is_whole else plain(value))
 
 
 def _short(value: object) -> Text:
