@@ -14,7 +14,8 @@ from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.demo.questions import questions as closing_questions
-from brain.usecases.published import make_ready
+from brain.usecases.published import make_ready, shown_of_all
+from brain.usecases.published import shown as shown_tables
 from brain.warehouse.read import ask
 from brain.workspace import open_workspace
 from local.cookbook import answered, questions, seal, shown
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from brain.usecases.protocol import Run
+    from brain.usecases.published import Shown
     from brain.warehouse.read import Answer
     from local.servers import Servers
 
@@ -86,6 +88,10 @@ def _work(run: Run, *, train: bool) -> None:
     steps.publish(run, [names])
 
 
+def shown_by(run: Run) -> tuple[Shown, ...]:
+    return shown_tables(run.use_case, run.section)
+
+
 def told(settings: Settings, query: str) -> Answer:
     assert settings.reader_url is not None
     return ask(settings.reader_url, query)
@@ -124,6 +130,8 @@ def test_everything_that_a_reader_sees_is_commented(filled: Settings) -> None:
         name for (name,) in told(filled, READABLE).rows
     }
     assert not told(filled, WITHOUT_COMMENT).rows
+    documented = {one.identifier for one in (*shown_by(run_of(filled, DAYS[-1])), *shown_of_all())}
+    assert seen == documented
     assert make_ready(run_of(filled, DAYS[-1])) == ()
 
 

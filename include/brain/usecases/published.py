@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import BrainError
 from brain.warehouse.alarms import ALARMS, WATCH
+from brain.warehouse.counters import COUNTERS
 from brain.warehouse.evaluation import layouts_of_ledgers
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARED = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, POOLS, WATCH)
+SHARED = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, POOLS, WATCH, COUNTERS)
 
 
 @dataclass(frozen=True)
