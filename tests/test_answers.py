@@ -126,9 +126,8 @@ def test_answers_are_written_below_their_questions_and_nothing_else_is_touched(f
 
 
 def test_everything_that_a_reader_sees_is_commented(filled: Settings) -> None:
-    assert {"probabilities", "probabilities_long", "probability_ledger"} < {
-        name for (name,) in told(filled, READABLE).rows
-    }
+    seen = {name for (name,) in told(filled, READABLE).rows}
+    assert {"probabilities", "probabilities_long", "probability_ledger"} < seen
     assert not told(filled, WITHOUT_COMMENT).rows
     documented = {one.identifier for one in (*shown_by(run_of(filled, DAYS[-1])), *shown_of_all())}
     assert seen == documented
