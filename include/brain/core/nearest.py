@@ -24,8 +24,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         if same:
             number = int(asked["number"])
             return folded[min(same, key=lambda one: (abs(int(one["number"]) - number), int(one["number"])))[0]]
-    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)
-    return folded[found[0]] if found else ""
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)
+    return folded[near[0]] if near else ""
 
 
 def told_nearest(name: str, known: Iterable[str]) -> str:
