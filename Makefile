@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run day setup down clean status test test-quick lint audit docs bench mutants sql
+.PHONY: help run day setup down clean status test test-quick lint audit docs cookbook bench mutants sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -47,9 +47,13 @@ lint: $(READY) ## ruff, mypy and import-linter
 audit: $(READY) ## Look for known faults in the locked dependencies; without a network, say how old the lock is
 	@scripts/audit $(VENV)
 
-docs: $(READY) ## Write docs/tables.md and docs/commands.md anew from the code
+docs: $(READY) ## Write docs/tables.md, docs/commands.md and docs/dbt/sources.yml anew from the code
 	@$(PYTHON) -m brain.usecases.table_docs docs/tables.md
 	@$(PYTHON) -m local.command_docs docs/commands.md
+	@$(PYTHON) -m brain.usecases.dbt_sources docs/dbt/sources.yml
+
+cookbook: $(READY) ## Write the answers of docs/sql-cookbook.md anew, from a run of its own
+	@scripts/cookbook $(VENV)
 
 bench: $(READY) ## Run a benchmark: make bench NAME=pipeline [ARGS=--quick]
 	@$(PYTHON) -m benchmarks $(NAME) $(ARGS)

@@ -150,7 +150,8 @@ def test_a_second_run_skips_every_model(environment: dict[str, str]) -> None:
         done = brain(environment, *step, "--until", "2018-06-29T22:00:00")
         assert done.exit_code == 0, done.output
     again = brain(environment, "train", "--until", "2018-06-29T22:00:00")
-    assert again.output.count("2 skip") == 2
+    assert again.output.count("2 skip") == 1  # said once, of both
+    assert "SP500, VIX" in again.output
 
 
 def test_doctor_finds_nothing_wrong_on_working_servers(environment: dict[str, str]) -> None:
@@ -201,6 +202,39 @@ def test_an_unknown_asset_is_an_error_that_lists_the_known_ones(environment: dic
     asked = brain(environment, "extract", "TIN")
     assert isinstance(asked.exception, CatalogueError)
     assert "SP500, VIX" in str(asked.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["extract", "vixx"], "The nearest name is VIX."),
+        (["train", "--target", "6"], "The nearest name is RETURNS5."),
+        (["evaluate", "--use-case", "directions"], "The nearest name is direction."),
+        (["demo", "golds"], "The nearest name is GOLD."),
+        (["sql", "SELECT * FROM probabilites"], "The nearest name is probabilities."),
+        (["sql", "SELECT assett FROM probabilities_long"], "probabilities_long.asset"),
+        (["models", "show", "VIXX", "5"], "the nearest name is VIX"),
+        (["models", "show", "VIX", "6"], "the nearest is RETURNS5"),
+        (["replay", "VIX", "6", "--as-of", "2018-06-29"], "the nearest is RETURNS5"),
+        (["trian"], "Did you mean 'train'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_name_that_is_not_there_is_told_with_the_nearest(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    told: str,
+) -> None:
+    for name, value in {**environment, "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    if words[0] == "sql":
+        assert brain(environment, "tables").exit_code == 0
+    with pytest.raises(SystemExit) as ended:
+        main_of(monkeypatch, *words)
+    assert ended.value.code == 2
+    assert told in " ".join(capsys.readouterr().err.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
 
 
 def test_a_failing_asset_makes_the_command_fail(environment: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from brain.display import PlainConsole, show_answer, show_overview, show_status
 from brain.progress_view import Line, ProgressView
+from brain.usecases import USE_CASES
 from brain.usecases.protocol import Overview
 from brain.warehouse.read import Answer
 from local.command import app
@@ -53,8 +55,37 @@ def test_an_overview_is_shown_as_it_is(shown: StringIO, kind: type[Console], tex
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("kind", [Console, PlainConsole])
 def test_the_paths_of_servers_are_shown_as_they_are(shown: StringIO, kind: type[Console], text: str) -> None:
-    show_status(kind(file=shown, width=200), [Server(text, True, text, Path(text))])
-    assert shown.getvalue().count(str(Path(text))) == 3
+    path = Path("/logs/x.log")
+    show_status(kind(file=shown, width=200), [Server(text, True, text, path)])
+    assert shown.getvalue().count(text) == 2
+    assert path.name in shown.getvalue()
+    assert "Logs are in /logs\n" in shown.getvalue()
+
+
+def test_status_fits_a_terminal(tmp_path: Path) -> None:
+    status = CliRunner().invoke(app, ["status"], env={"BRAIN_HOME": str(tmp_path), "COLUMNS": "80"})
+    assert status.exit_code == 0, status.exception
+    assert max(len(line) for line in status.output.splitlines() if str(tmp_path) not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(True, "true"), (None, ""), ([1, None], "[1, null]"), ({"a": False}, '{"a": false}'), (0.25, "0.2500"), (3, "3")],
+)
+def test_an_answer_is_in_no_language_of_ours(shown: StringIO, value: object, told: str) -> None:
+    show_answer(PlainConsole(file=shown, width=200), Answer(("value",), [(value,)]))
+    assert shown.getvalue().split() == ["value", shown.getvalue().split()[1], *told.split()]
+
+
+def test_horizons_are_shown_by_their_number_and_those_without_a_value_are_not(shown: StringIO) -> None:
+    columns = ("assetname", "5_Day_Probability", "21_Day_Probability", "as_of", "published_at", "2_Day_Probability")
+    rows = [("GOLD", 0.5, None, date(2024, 1, 2), None, 0.25), ("OIL", None, None, date(2024, 1, 2), None, 0.5)]
+    show_overview(PlainConsole(file=shown, width=80), Answer(columns, rows), USE_CASES["direction"].overview)
+    assert [line.split() for line in shown.getvalue().splitlines()[1:]] == [
+        ["assetname", "2d", "5d", "as_of"],
+        ["GOLD", ".250", ".500", "2024-01-02"],
+        ["OIL", ".500", "2024-01-02"],
+    ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -11,14 +11,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__, cli_backup, cli_demo, cli_hindcast, cli_ledger
+from brain import __version__, cli_backup, cli_demo, cli_hindcast, cli_ledger, cli_tables
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
-from brain.cli_models import Target, Unit
+from brain.cli_models import Target, Unit, require_known
 from brain.cli_models import app as models_app
-from brain.core.errors import BrainError
+from brain.core.alike import by_reason
+from brain.core.errors import BrainError, UnknownName, UnknownTable
 from brain.core.moment import entered
-from brain.display import PlainConsole, marked
+from brain.display import PlainConsole, marked, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,7 @@ app.command()(cli_demo.demo)
 app.command()(cli_ledger.evaluate)
 app.command()(cli_ledger.outcomes)
 app.command()(cli_hindcast.hindcast)
+app.command()(cli_tables.tables)
 console = PlainConsole()
 
 
@@ -89,7 +91,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; an error is one sentence on standard error and exit code 1.
+    """Run the command line; an error is one sentence on standard error and exit code 1, 2 for a wrong name.
 
     The traceback of an error that nobody foresaw is kept in a file; with BRAIN_DEBUG set, it is shown instead.
     """
@@ -106,7 +108,7 @@ def main() -> None:
         return
     line = Text.assemble((type(told).__name__, "bold red"), f" {told}")
     PlainConsole(stderr=True).print(line, highlight=False, soft_wrap=True)
-    sys.exit(1)
+    sys.exit(2 if isinstance(told, UnknownName | UnknownTable) else 1)
 
 
 @app.command()
@@ -165,7 +167,8 @@ def publish(until: Until = None, use_case: UseCaseName = None) -> None:
     results = []
     for work in _work(_workspace(), _moment(until), use_case=use_case):
         results += steps.score(work.run, work.names)
-        console.print(steps.publish(work.run, [work.names]))
+        done = steps.publish(work.run, [work.names])
+        console.print(f"{work.run.use_case.name}: {done.line()}", highlight=False, soft_wrap=True)
     _tell(results)
 
 
@@ -212,15 +215,17 @@ def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None
     if not runs:
         raise typer.BadParameter(f"no use case has a target {target}; `brain models list` shows those of the models")
     published = [(run, found) for run in runs if (found := last_published(run, unit, target, row))]
+    if not published:
+        require_known(use_case, unit, target)
     if len(published) != 1:
         several = f" in one use case; say which with --use-case ({len(published)} have it)" if published else ""
         console.print(f"Nothing was published for {unit}, {target}, as of {as_of:%Y-%m-%d}{several}.")
         raise typer.Exit(1)
     run, found = published[0]
     result = replay_of(run, found)
-    told = f"published   {found.value!r}  on {found.published_at} by v{found.model_version}"
+    told = f"published   {plain(found.value)}  for {found.published_at:%Y-%m-%d %H:%M} UTC by v{found.model_version}"
     console.print(told, soft_wrap=True)
-    told = f"recomputed  {result.recomputed!r}  (raw {result.raw!r}), data {found.data_sha256}"
+    told = f"recomputed  {plain(result.recomputed)}  (raw {plain(result.raw)}), data {found.data_sha256[:12]}"
     console.print(told, soft_wrap=True)
     for obstacle in result.obstacles:
         console.print(Text(obstacle, style="red"), soft_wrap=True)
@@ -328,13 +333,13 @@ def _overviews(workspace: Workspace) -> None:
 
 
 def _tell(results: Iterable[UnitResult]) -> None:
-    """One line for each unit; exit code 1 when any of them failed."""
+    """A line for all units of which the same is to be said; exit code 1 when any of them failed."""
     told = list(results)
     if not told:
         return
     table = Table("unit", "", "what happened")
-    for result in told:
-        table.add_row(Text(result.unit), marked(result.ok), Text(result.reason))
+    for (ok, reason), units in by_reason((result.unit, (result.ok, result.reason)) for result in told).items():
+        table.add_row(Text(", ".join(units)), marked(ok), Text(reason))
     console.print(table)
     if not all(result.ok for result in told):
         raise typer.Exit(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from brain.display import PlainConsole
+from brain.core.nearest import nearest
+from brain.display import PlainConsole, plain
+from brain.model_screen import screen_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,22 +58,38 @@ def decisions(units: Units = None, use_case: UseCaseName = None) -> None:
     """Show what the last training decided for each model, and why."""
     from brain.store.browse import last_decisions
 
-    table = _table("unit", "model", "moment", "decision", "why")
+    table = _table("unit", "models", "moment", "decision", "why")
     for store in _knowing(use_case, units):
+        alike: dict[tuple[str, str, str, str], list[str]] = {}
         made_last = last_decisions(store, units or None)
         for made in sorted(made_last, key=lambda made: (made.entity, len(made.target), made.target)):
-            told = (made.entity, made.target, f"{made.moment:%Y-%m-%d %H:%M}", made.action, made.reason)
-            table.add_row(*map(Text, told))
+            told = (made.entity, f"{made.moment:%Y-%m-%d %H:%M}", made.action, made.reason)
+            alike.setdefault(told, []).append(made.target)
+        for (name, moment, action, reason), targets in alike.items():
+            table.add_row(*map(Text, (name, ", ".join(targets), moment, action, reason)))
     console.print(table)
 
 
 @app.command()
-def show(unit: Unit, target: Target, version: Version = None, use_case: UseCaseName = None) -> None:
-    """Print everything a verified version says about itself, as JSON."""
+def show(
+    unit: Unit,
+    target: Target,
+    version: Version = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything that is stored of it, as JSON.")] = False,
+    use_case: UseCaseName = None,
+) -> None:
+    """Show what a verified version is, what was judged of it and what it was trained on, on one screen."""
     from brain.store.browse import show_model
 
     store, key = _model(use_case, unit, target)
-    typer.echo(json.dumps(show_model(store, key, version), indent=2))
+    shown = show_model(store, key, version)
+    if as_json:
+        typer.echo(json.dumps(shown, indent=2))
+        return
+    screen = Table.grid(padding=(0, 2, 0, 0))
+    for label, told in screen_of(shown):
+        screen.add_row(Text(label, "bold"), Text(told))
+    console.print(screen)
 
 
 @app.command()
@@ -80,7 +97,6 @@ def history(unit: Unit, target: Target, use_case: UseCaseName = None) -> None:
     """Show all versions of a model, newest first, and when each was made the champion."""
     from brain.store.browse import history as versions
 
-    _knowing(use_case, [unit])
     store, key = _model(use_case, unit, target)
     found = versions(store, key)
     if not found:
@@ -136,7 +152,7 @@ def diff(
 
     table = Table("field", f"v{before}", f"v{after}", box=box.SIMPLE_HEAD)
     for difference in differences(*_model(use_case, unit, target), before, after):
-        table.add_row(*map(Text, (difference.field, str(difference.before), str(difference.after))))
+        table.add_row(*map(Text, (difference.field, plain(difference.before), plain(difference.after))))
     console.print(table)
 
 
@@ -226,17 +242,17 @@ def _knowing(use_case: str | None, units: list[str] | None) -> list[ModelStore]:
 
     stores = list(_stores(use_case))
     if units:
-        known = {name for store in stores for name in stored_entities(store)} | _in_catalogue()
+        known = {name for store in stores for name in stored_entities(store)} | _in_catalogue().keys()
         for unit in units:
             if unit not in known:
-                near = get_close_matches(unit, sorted(known), n=1, cutoff=0.0)
-                told = f"the nearest name is {near[0]}" if near else "nothing is stored at all"
+                near = nearest(unit, known)
+                told = f"the nearest name is {near}" if near else "nothing is stored at all"
                 raise typer.BadParameter(f"nothing is stored of a unit {unit}, nor is it in the catalogue; {told}")
     return stores
 
 
-def _in_catalogue() -> set[str]:
-    """The units that the catalogue names; none where it cannot be read: models outlive it."""
+def _in_catalogue() -> dict[str, set[str]]:
+    """The targets of each unit that the catalogue names; none where it cannot be read: models outlive it."""
     from brain.core.catalogue import load_catalogue
     from brain.core.errors import CatalogueError
     from brain.core.settings import Settings
@@ -245,20 +261,34 @@ def _in_catalogue() -> set[str]:
     try:
         sections = load_catalogue(Settings.load().catalogue_path, USE_CASES).sections
     except CatalogueError:
-        return set()
-    return {unit.name for name, section in sections.items() for unit in USE_CASES[name].units(section)}
+        return {}
+    found: dict[str, set[str]] = {}
+    for name, section in sections.items():
+        for unit in USE_CASES[name].units(section):
+            found.setdefault(unit.name, set()).update(unit.targets)
+    return found
 
 
 def _model(use_case: str | None, unit: str, target: str) -> tuple[ModelStore, ModelKey]:
     """The model that a person means: of the use case named, or of the only one that has a champion of these names."""
     from brain.core.keys import ModelKey
+    from brain.store.browse import stored_targets
     from brain.usecases import USE_CASES
 
-    meant = [
-        (store, ModelKey(store.use_case, unit, USE_CASES[store.use_case].target(target))) for store in _stores(use_case)
-    ]
+    stores = _knowing(use_case, [unit])
+    meant = [(store, ModelKey(store.use_case, unit, USE_CASES[store.use_case].target(target))) for store in stores]
     stored = [(store, key) for store, key in meant if store.has_champion(key)]
     if len(stored) > 1:
         names = ", ".join(key.use_case for _, key in stored)
         raise typer.BadParameter(f"{unit} {target} is in {names}; say which with --use-case")
+    known = {name for store in stores for name in stored_targets(store, unit)} | _in_catalogue().get(unit, set())
+    if not any(key.target in known for _, key in meant):
+        asked = meant[0][1].target
+        told = f"the nearest is {near}" if (near := nearest(asked, known)) else "it has none at all"
+        raise typer.BadParameter(f"{unit} has no model {asked}, nor does the catalogue name one; {told}")
     return (stored or meant)[0]
+
+
+def require_known(use_case: str | None, unit: str, target: str) -> None:
+    """Refuse a unit or target that neither the stores nor the catalogue know."""
+    _model(use_case, unit, target)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich import box
@@ -75,19 +77,39 @@ def show_overview(console: Console, answer: Answer, overview: Overview) -> None:
     """Print a use case's main table narrow enough for 80 columns: ``.531`` for 0.531, and its own short headings."""
     table = Table(box=None, padding=(0, 1, 0, 0), title=Text(overview.title), title_justify="left")
     kept = [(place, label) for place, name in enumerate(answer.columns) if (label := overview.label(name))]
+    kept.sort(key=lambda one: overview.place(answer.columns[one[0]]))
+    if answer.rows:  # a column without any value is left from what the catalogue no longer has
+        kept = [one for one in kept if any(row[one[0]] is not None for row in answer.rows)]
     for _, label in kept:
         table.add_column(Text(label), no_wrap=True, justify="right")
     for row in answer.rows:
         table.add_row(*(_short(row[place]) for place, _ in kept))
     _print_whole(console, table)
+    if not answer.rows:
+        console.print("It is empty: `make run` or `brain run` fills it.", highlight=False)
+
+
+def plain(value: object) -> str:
+    """A value in a person's words: lists and mappings as JSON, nothing for what is not there."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return repr(float(value))  # all its digits, and no more
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 def show_status(console: Console, servers: Iterable[ServerLine]) -> None:
-    """Print which servers run on this machine, where they listen and log."""
-    table = Table("server", "running", "address", "log", box=box.SIMPLE_HEAD)
+    """Print which servers run on this machine, where they listen and log; the folder of the logs once."""
+    table = Table("server", "running", "address", "log", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    folders: dict[str, None] = {}
     for line in servers:
-        table.add_row(Text(line.name), marked(line.running, "yes", "no"), Text(line.address), Text(str(line.log)))
+        table.add_row(Text(line.name), marked(line.running, "yes", "no"), Text(line.address), Text(line.log.name))
+        folders[str(line.log.parent)] = None
     _print_whole(console, table)
+    for folder in folders:
+        console.print(Text(f"Logs are in {folder}"), soft_wrap=True)
 
 
 def _print_whole(console: Console, table: Table) -> None:
@@ -102,7 +124,10 @@ def _shown(value: object) -> Text:
         return Text("")
     if isinstance(value, datetime):
         return Text(f"{value:%Y-%m-%d %H:%M}")
-    return Text(f"{value:.4f}" if isinstance(value, float) else str(value))
+    if isinstance(value, bool):
+        return Text("true" if value else "false")  # as SQL has it
+    is_whole = isinstance(value, Decimal) and value == value.to_integral_value()  # a sum of counts
+    return Text(f"{value:.4f}" if isinstance(value, float | Decimal) and not is_whole else plain(value))
 
 
 def _short(value: object) -> Text:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from brain.core.alike import told_once
 from brain.core.errors import BrainError, WorkerDied
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved 
     done = Counter(model.done for model in models if model.done != FAILED)
     told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
     if failures:
-        told += "; " + "; ".join(f"{key.target}: {reason}" for key, reason in failures.items())
+        told += "; " + told_once((key.target, reason) for key, reason in failures.items())
     return UnitResult(name, not failures, told, models=tuple(models))
 
 
@@ -120,11 +121,11 @@ def scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
             if key is not None and key.entity != name:
                 continue
             if row[table.value] is None or row[table.value] != row[table.value]:
-                failed.append(f"{key.target if key else table.name}: {row.get('reason') or 'no value'}")
+                failed.append((key.target if key else table.name, row.get("reason") or "no value"))
             else:
                 done += 1
     told = f"{done} of {done + len(failed)} rows scored"
-    return UnitResult(name, not failed, "; ".join([told, *failed]), rows=done)
+    return UnitResult(name, not failed, "; ".join(filter(None, [told, told_once(failed)])), rows=done)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

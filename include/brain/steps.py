@@ -60,9 +60,11 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
         full: Read whole tables again.
     """
     from brain.source.connect import open_source
+    from brain.usecases.published import try_to_make_ready
     from brain.warehouse.extraction_runs import record_runs
 
     run.settings.models_signer.require_signing()
+    try_to_make_ready(run)
     source = open_source(run.settings, run.source.schema_name)
     reports: list[ExtractionReport] = []
     results = []

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from brain.core.catalogue import Catalogue, load_catalogue
-from brain.core.errors import CatalogueError
+from brain.core.errors import CatalogueError, UnknownName
+from brain.core.nearest import told_nearest
 from brain.usecases import USE_CASES
 from brain.usecases.protocol import Run
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.core.settings import Settings
     from brain.usecases.protocol import Unit
+
+
+SHOWN_NAMES = 12  # of those that a person may have meant
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,15 @@ class Workspace:
         """A use case's run for a moment.
 
         Raises:
-            CatalogueError: The catalogue says nothing of such a use case.
+            UnknownName: The catalogue says nothing of such a use case.
         """
         if use_case not in self.catalogue.sections:
-            raise CatalogueError(
+            near = told_nearest(use_case, self.catalogue.sections)
+            raise UnknownName(
                 use_case,
                 found="no use case of that name in the catalogue",
                 expected=f"one of {', '.join(self.catalogue.sections)}",
-                remedy="Add it under `use_cases:` or correct the name.",
+                remedy=f"{near}Add it under `use_cases:` or correct the name.",
             )
         section = self.catalogue.sections[use_case]
         return Run(self.settings, self.catalogue.source, USE_CASES[use_case], section, moment)
@@ -123,13 +128,18 @@ def _named(name: str, work: Sequence[Work]) -> tuple[Work, Unit]:
             expected="a name that says which is meant",
             remedy="Say which with `--use-case`.",
         )
-    known = ", ".join(unit.name for one in work for unit in one.units)
-    raise CatalogueError(
+    known = [unit.name for one in work for unit in one.units]
+    raise UnknownName(
         name,
         found="no unit of that name in the catalogue",
-        expected=f"one of {known or '(none)'}",
-        remedy="Add it to the catalogue or correct the name.",
+        expected=f"one of {_some(known) or '(none)'}",
+        remedy=f"{told_nearest(name, known)}Add it to the catalogue or correct the name.",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
 
 
 def _narrowed(work: Sequence[Work], targets: Sequence[str]) -> Iterator[Work]:
@@ -137,11 +147,11 @@ def _narrowed(work: Sequence[Work], targets: Sequence[str]) -> Iterator[Work]:
     meant = {text: {one.run.use_case.target(text) for one in work} for text in targets}
     for text, read in meant.items():
         if not read & known:
-            raise CatalogueError(
+            raise UnknownName(
                 f"target {text}",
                 found="no unit with it in the catalogue",
                 expected=f"one of {', '.join(sorted(known, key=lambda name: (len(name), name))) or '(none)'}",
-                remedy="Add it to the catalogue or correct it.",
+                remedy=f"{told_nearest(min(read), known)}Add it to the catalogue or correct it.",
             )
     for one in work:
         wanted = tuple(one.run.use_case.target(text) for text in targets)

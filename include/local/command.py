@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 from brain.cli import app, main
+from brain.cli_examples import with_examples
+from brain.cli_tables import make_tables
+from brain.core.errors import BrainError
 from brain.display import PlainConsole, show_status
 
 __all__ = ["app", "main"]
@@ -15,11 +18,15 @@ console = PlainConsole()
 
 @app.command()
 def up() -> None:
-    """Start the embedded PostgreSQL and MongoDB, and remember where they are."""
+    """Start the embedded PostgreSQL and MongoDB, and make the published tables: empty until the first run."""
     from local import servers
 
     servers.up(_home())
     status()
+    try:
+        make_tables()
+    except BrainError as error:
+        console.print(f"The first run makes the published tables. Not yet: {error}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -37,6 +44,9 @@ def status() -> None:
     from local import one_machine
 
     show_status(console, one_machine.status(_home()))
+
+
+with_examples(app)
 
 
 def _home() -> Path:

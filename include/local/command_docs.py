@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from brain.cli_examples import HEAD as HEAD_OF_EXAMPLES
 from local.command import app
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ HEAD = """# The command line
 <!-- Made by `make docs` from the code; change that, not this page. -->
 
 `.venv/bin/brain`, or `docker compose run --rm brain` where Brain is deployed. An error is one sentence and exit
-code 1; a wrong option is exit code 2. `BRAIN_DEBUG=1` shows the traceback of an error that nobody foresaw."""
+code 1; a wrong option, or a name that is not there, is exit code 2, and says what comes nearest. `BRAIN_DEBUG=1`
+shows the traceback of an error that nobody foresaw."""
 
 
 def render() -> str:
@@ -41,6 +43,11 @@ def parameters(command: Any) -> list[Any]:
     return [parameter for parameter in command.params if parameter.name != "help"]
 
 
+def examples_of(command: Any) -> list[str]:
+    """What its help shows of it, as typed."""
+    return [line for line in (command.epilog or "").split("\n\n") if line != HEAD_OF_EXAMPLES and line]
+
+
 def _section(name: str, command: Any) -> str:
     arguments = [parameter for parameter in parameters(command) if parameter.param_type_name == "argument"]
     lines = [f"## {name}", "", command.help or ""]
@@ -49,6 +56,8 @@ def _section(name: str, command: Any) -> str:
     if parameters(command):
         lines += ["", "| | |", "|---|---|"]
         lines += [f"| {_spelled(parameter)} | {parameter.help or ''} |" for parameter in parameters(command)]
+    if examples := examples_of(command):
+        lines += ["", "```console", *(f"$ {words}" for words in examples), "```"]
     return "\n".join(lines)
 
 

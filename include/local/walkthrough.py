@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from brain.core.catalogue import Catalogue
 from brain.core.environment import brain_variables
 from brain.core.errors import EmbeddedServerError
 from brain.core.settings import HOME_VARIABLE, Settings, find_catalogue
@@ -19,6 +20,7 @@ from local.airflow import COMPONENTS, START_SECONDS, USER, Airflow
 from local.airflow_client import AirflowClient
 from local.chain import Failure
 from local.first_scorecard import fill_scorecard
+from local.needs import announce
 from local.one_machine import airflow_of
 from local.servers import Servers
 from local.showing import show_scorecards, show_skipped
@@ -40,7 +42,7 @@ def run_everything(console: Console, home: Path) -> None:
         BrainError: Something did not start, or a task failed; the message names the log to read.
     """
     start = time.monotonic()
-    check_before(home)
+    announce(console, check_before(home), home)
     running = servers.up(home)
     _settings(home)  # a variable that is malformed is told before Airflow starts
     console.print(_done("PostgreSQL and MongoDB", start))
@@ -81,8 +83,8 @@ def told_failures(ran: Ran) -> None:
         )
 
 
-def check_before(home: Path) -> None:
-    """Refuse what would fail after Airflow has started: a catalogue that is missing or wrong.
+def check_before(home: Path) -> Catalogue:
+    """The catalogue; refuse what would fail after Airflow has started: one that is missing or wrong.
 
     Raises:
         CatalogueError: The message names the file and the line.
@@ -90,7 +92,7 @@ def check_before(home: Path) -> None:
     from brain.core.catalogue import load_catalogue
     from brain.usecases import USE_CASES
 
-    load_catalogue(find_catalogue(os.environ, home), USE_CASES)
+    return load_catalogue(find_catalogue(os.environ, home), USE_CASES)
 
 
 def start_airflow(airflow: Airflow, running: Servers) -> AirflowClient:
@@ -138,7 +140,7 @@ def run_pipeline(console: Console, client: AirflowClient, home: Path, begin: Cal
 
 def show_results(console: Console, home: Path) -> None:
     """What every use case shows first, and the answers to the demo's questions, asked as the read-only user."""
-    from brain.demo.questions import QUESTIONS
+    from brain.demo.questions import questions
     from brain.display import show_answer, show_overview
     from brain.usecases import USE_CASES
     from brain.warehouse.read import ask, reader_url
@@ -146,10 +148,11 @@ def show_results(console: Console, home: Path) -> None:
 
     settings = _settings(home)
     url = reader_url(settings)
-    for name in open_workspace(settings).catalogue.sections:
+    catalogue = open_workspace(settings).catalogue
+    for name in catalogue.sections:
         overview = USE_CASES[name].overview
         show_overview(console, ask(url, overview.query), overview)
-    for question, query in QUESTIONS:
+    for question, query in questions(catalogue):
         show_answer(console, ask(url, query), question, query)
 
 

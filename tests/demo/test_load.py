@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError, SourceTableError
+from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsError, UnknownName
 from brain.demo.load import LoadedTable, demo_frame, load_demo
 from brain.demo.prices import ASSETS
 from brain.usecases.direction.catalogue import HORIZONS
@@ -172,7 +172,7 @@ def test_another_schema_may_be_named(demo_url: str) -> None:
 
 
 def test_an_unknown_asset_is_refused(demo_url: str) -> None:
-    with pytest.raises(SourceTableError, match="TULIPS"):
+    with pytest.raises(UnknownName, match="TULIPS"):
         load_demo(demo_url, assets=["TULIPS"])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from brain.core.errors import ExtraNotInstalled, SourceTableError
+from brain.core.errors import ExtraNotInstalled, UnknownName
 from brain.demo import prices as demo_prices
 from brain.demo.prices import ASSETS, STOCKS, prices
 
@@ -79,7 +79,7 @@ def test_days_without_a_price_are_left_out() -> None:
 
 
 def test_an_unknown_asset_is_named_with_the_known_ones() -> None:
-    with pytest.raises(SourceTableError, match=r"TULIPS.*GOLD, SILVER"):
+    with pytest.raises(UnknownName, match=r"TULIPS.*GOLD, SILVER"):
         prices("TULIPS")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-ONE_SHOT = {"airflow-init", "mongo-init", "metabase-init", "brain"}
+ONE_SHOT = {"airflow-init", "mongo-init", "metabase-init", "warehouse-init", "brain"}
 WORKING = ("airflow-worker", "brain")  # what runs steps
 AIRFLOW = {
     "airflow-api-server": "api-server",

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from brain.cli_models import app
 from brain.core.errors import ModelNotFound, SettingsError
+from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from tests.conftest import CATALOGUE
 from tests.store.conftest import MOMENT
@@ -59,8 +60,9 @@ def run(*arguments: str) -> str:
     [
         (["list"], ["GOLD", "RETURNS25", "logistic", "+0.0200"]),
         (["list", "SILVER"], ["unit"]),
-        (["show", "GOLD", "25"], ['"version": 2']),
-        (["show", "GOLD", "25", "--version", "1"], ['"version": 1']),
+        (["show", "GOLD", "25"], ["direction/GOLD/RETURNS25, version 2, the champion", "+2.00%"]),
+        (["show", "GOLD", "25", "--version", "1"], ["version 1, not the champion"]),
+        (["show", "GOLD", "25", "--json"], ['"version": 2', '"is_champion": true']),
         (["history", "GOLD", "25"], ["2 *", "2024-01-05", "no champion"]),
         (["diff", "GOLD", "25", "1", "2"], ["seed"]),
         (["decisions", "GOLD"], ["GOLD", "RETURNS25", "2024-01-05 00:00", "search", "no champion"]),
@@ -140,8 +142,30 @@ def test_a_unit_of_which_models_are_left_is_known_without_a_catalogue(monkeypatc
 
 
 def test_the_history_of_a_model_that_was_never_stored_is_not_empty_words() -> None:
-    result = CliRunner().invoke(app, ["history", "GOLD", "7"])
-    assert (result.exit_code, result.output) == (1, "direction/GOLD/RETURNS7: no version is stored.\n")
+    result = CliRunner().invoke(app, ["history", "GOLD", "5"])
+    assert (result.exit_code, result.output) == (1, "direction/GOLD/RETURNS5: no version is stored.\n")
+
+
+def test_a_model_is_shown_on_one_screen_with_the_verdict_on_it(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And so are the document and the exported card: what the table goes by, not what the version said before."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "nobody has judged it" in run("show", "GOLD", "25")
+    store.record_verdicts([Verdict(GOLD, 2, True, 0.001, MOMENT.at)])
+    lines = run("show", "GOLD", "25").splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("proven     yes, judged for 2024-01-05") for line in lines)
+    assert not [line for line in lines if "None" in line or "datetime" in line or "{'" in line]
+    assert json.loads(run("show", "GOLD", "25", "--json"))["judged"] == {
+        "is_champion": True,
+        "has_skill": True,
+        "decided_for": MOMENT.at.isoformat(),
+    }
+    run("export", "GOLD", "25", "--to", str(tmp_path))
+    card = json.loads((tmp_path / "GOLD_RETURNS25_v2.json").read_text())
+    assert (card["usage"]["has_skill"], card["judged"]["has_skill"]) == (True, True)
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "a file", "/proc/x"])

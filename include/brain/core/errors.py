@@ -14,6 +14,7 @@
         ├── CredentialsRejected     the server answers but refuses the login
         ├── ServerNotTrusted        the server answers but its certificate is not one that the settings accept
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line
+        │   └── UnknownName           a person names what is not there; the message says what comes nearest
         ├── SourceTableError        a source table is missing, empty or of the wrong shape
         ├── QualityError            rows failed the quality gate and were quarantined
         ├── EmbeddedServerError     a server of this machine cannot be started, set up or stopped
@@ -28,6 +29,7 @@
         ├── WorkerDied              the process that worked on a unit died each time; the others went on
         ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
+        │   └── UnknownTable          it asks a table or column that is not there
         ├── BackupError             a backup is damaged or foreign, or there is something where it is to be restored
         └── PublishError            the rows about to be published failed a check; nothing was published
 
@@ -108,6 +110,10 @@ class CatalogueError(Terminal):
     """The YAML catalogue is wrong; the message names the line."""
 
 
+class UnknownName(CatalogueError):
+    """A person names what is not there; the message says what comes nearest."""
+
+
 class SourceTableError(Terminal):
     """A source table is missing, empty or of the wrong shape."""
 
@@ -154,6 +160,10 @@ class ScoringError(Terminal):
 
 class QueryRefused(Terminal):
     """PostgreSQL refuses a question to the published tables."""
+
+
+class UnknownTable(QueryRefused):
+    """A question asks a table or column that is not there."""
 
 
 class PublishError(Terminal):

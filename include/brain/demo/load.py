@@ -66,7 +66,7 @@ def demo_frame(asset: str, as_of: date | None = None) -> pd.DataFrame:
         `as_of`. Forward returns that were not known yet are NaN.
 
     Raises:
-        SourceTableError: There is no demo asset of this name.
+        UnknownName: There is no demo asset of this name.
         ExtraNotInstalled: The `demo` extra is missing.
     """
     bars = prices(asset)
@@ -105,7 +105,7 @@ def refresh_tables(
         until: The last day to be known, by asset and by the last day that its table knows.
 
     Raises:
-        SourceTableError: There is no demo asset of this name; tables before it are loaded.
+        UnknownName: There is no demo asset of this name; tables before it are loaded.
         ExtraNotInstalled: The `demo` extra is missing.
         SettingsError: The URL is not one of psycopg2's.
         ServerUnreachable: Nothing answers at the address.

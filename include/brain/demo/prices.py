@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain.core.errors import SourceTableError
+from brain.core.errors import UnknownName
+from brain.core.nearest import told_nearest
 from brain.demo.extra import extra_missing
 from brain.usecases.direction.names import CLOSE, DATE
 
@@ -45,7 +46,7 @@ def prices(asset: str) -> pd.DataFrame:
         where the data has them. Prices are float64 in the unit of the source.
 
     Raises:
-        SourceTableError: There is no demo asset of this name.
+        UnknownName: There is no demo asset of this name.
         ExtraNotInstalled: The package that carries the series is missing.
     """
     if asset in METALS:
@@ -57,11 +58,11 @@ def prices(asset: str) -> pd.DataFrame:
     elif asset in STOCKS:
         frame = _stocks()[[DATE, asset]].set_axis([DATE, CLOSE], axis="columns")
     else:
-        raise SourceTableError(
+        raise UnknownName(
             asset,
             found="no demo data of that name",
             expected=f"one of {', '.join(ASSETS)}",
-            remedy="Correct the name, or load your own table.",
+            remedy=f"{told_nearest(asset, ASSETS)}Correct the name, or load your own table.",
         )
     return frame.dropna().sort_values(DATE, ignore_index=True)
 

@@ -129,7 +129,7 @@ def _snapshot(lake: Lake, space: str, published: Published) -> Snapshot | None:
 def _differs(result: Replay, model: StoredModel) -> str:
     made, found = model.document["libraries"], result.recomputed
     return (
-        f"model and rows are unchanged, yet {found!r} comes out, not {result.published.value!r}: the published number"
+        f"model and rows are unchanged, yet {found} comes out, not {result.published.value}: the published number"
         f" or its has_skill was altered, or other numerical libraries are installed (the model was made with"
         f" {', '.join(f'{name} {version}' for name, version in sorted(made.items()))})"
     )

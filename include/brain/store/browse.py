@@ -92,6 +92,17 @@ def stored_entities(store: ModelStore) -> set[str]:
     return {name for name in names if isinstance(name, str)}
 
 
+def stored_targets(store: ModelStore, entity: str) -> set[str]:
+    """What there are models, champions or decisions of, of one entity."""
+    with explained():
+        names = [
+            name
+            for collection in (MODELS, CHAMPIONS, DECISIONS)
+            for name in store.backend.raw(collection).distinct("target", store.scope([entity]))
+        ]
+    return {name for name in names if isinstance(name, str)}
+
+
 def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> list[Listed]:
     """The champions, by key; one that is refused is listed with the reason."""
     fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
@@ -129,14 +140,29 @@ def last_decisions(store: ModelStore, entities: Sequence[str] | None = None) -> 
 
 
 def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> dict[str, Any]:
-    """Everything the document of a verified version says, without the artifact.
+    """Everything the document of a verified version says, without the artifact, after what was judged of it since.
 
     Raises:
         ModelNotFound: There is no such version.
         ArtifactRejected: It failed verification.
     """
-    shown: dict[str, Any] = _plain(store.load(key, version).document)
-    return shown
+    return _with_verdict(store, store.load(key, version))
+
+
+def _with_verdict(store: ModelStore, model: StoredModel) -> dict[str, Any]:
+    """The document as plain values, with ``judged``: what the table goes by. Its own words are older than that."""
+    is_champion = store.has_champion(model.key) and store.champion_version(model.key) == model.version
+    verdict = store.verdict(model.key, model.version)
+    has_skill = model.before_verdict if verdict is None else verdict.has_skill
+    judged = {
+        "is_champion": is_champion,
+        "has_skill": has_skill,
+        "decided_for": None if verdict is None else verdict.decided_for.isoformat(),
+    }
+    said: dict[str, Any] = _plain(model.document)
+    if isinstance(said.get("calibration"), dict):  # format 1 says there what was thought before the judge had seen it
+        said["calibration"] = {**said["calibration"], "has_skill": has_skill}
+    return {"judged": judged, **said}
 
 
 def history(store: ModelStore, key: ModelKey) -> list[Past]:
@@ -250,7 +276,8 @@ def export_model(store: ModelStore, key: ModelKey, version: int | None, folder: 
     model = store.load(key, version)
     stem = f"{key.entity}_{key.target}_v{model.version}".replace("/", "_")
     onnx, card = folder / f"{stem}.onnx", folder / f"{stem}.json"
-    content = {"usage": _usage(model), **_plain(model.document)}
+    said = _with_verdict(store, model)
+    content = {"usage": {**_usage(model), "has_skill": said["judged"]["has_skill"]}, **said}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         onnx.write_bytes(model.content)

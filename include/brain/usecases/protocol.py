@@ -85,11 +85,13 @@ class Overview:
 
     Args:
         label: The heading of a column; empty leaves it out.
+        place: What columns are ordered by; those of one place keep their order. By default they stay as they are.
     """
 
     title: str
     query: str
     label: Callable[[str], str] = str
+    place: Callable[[str], int] = field(default=lambda column: 0)  # noqa: ARG005 - all columns are asked alike
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,8 @@ import sys
 from pathlib import Path
 
 from brain.usecases import USE_CASES
-from brain.warehouse.alarms import ALARMS, WATCH
+from brain.usecases.published import SHARED
 from brain.warehouse.docs import describe
-from brain.warehouse.evaluation_runs import EVALUATION_RUNS
-from brain.warehouse.extraction_runs import EXTRACTION_RUNS
-from brain.warehouse.feature_drift import FEATURE_DRIFT
-from brain.warehouse.notices import NOTICES
-from brain.warehouse.pools import POOLS
 from brain.warehouse.views import describe_view
 
 HEAD = """# The tables in the warehouse
@@ -36,8 +31,7 @@ def render() -> str:
         parts += [describe(ledger.layout) for ledger in use_case.ledgers]
         parts += map(describe_view, use_case.views)
         parts += [describe(ledger.blocks) for ledger in use_case.ledgers]
-    shared = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, FEATURE_DRIFT, POOLS, WATCH, NOTICES)
-    return "\n\n".join([*parts, "# All use cases", *map(describe, shared)]) + "\n"
+    return "\n\n".join([*parts, "# All use cases", *map(describe, SHARED)]) + "\n"
 
 
 if __name__ == "__main__":

@@ -72,6 +72,13 @@ class Publication:
     behind: datetime | None = None
     noted: int = 0
 
+    def line(self) -> str:
+        """One line for a person."""
+        if self.behind is not None:
+            return f"{self.behind:%Y-%m-%d %H:%M} UTC was published already: only histories were added to"
+        told = f"{self.fresh} rows computed, {self.stale} kept or without a value, {self.departed} removed"
+        return f"{told}, {self.noted} new in the ledger" if self.noted else told
+
     @property
     def fresh(self) -> int:
         return sum(counts.fresh for counts in self.tables.values())

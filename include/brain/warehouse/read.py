@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import psycopg2
 from psycopg2 import errors as pg
 from psycopg2 import sql
 
-from brain.core.errors import QueryRefused
+from brain.core.errors import QueryRefused, UnknownTable
+from brain.core.nearest import told_nearest
 from brain.warehouse.connection import transaction
 from brain.warehouse.ledger import HINDCAST, KNOWN_AT, NOTE, OUTCOME
 from brain.warehouse.statements import AND, COMMA, key_identifiers
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
@@ -40,6 +43,13 @@ AS_DECLARED = """
 SET TRANSACTION READ ONLY;
 SET LOCAL extra_float_digits = 1; SET LOCAL datestyle = ISO;
 SET LOCAL intervalstyle = postgres; SET LOCAL bytea_output = hex;
+"""
+
+
+_QUOTED = re.compile(r'"(.+)"')
+_READABLE = """
+SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+    AND relkind IN ('r', 'p', 'v') AND NOT relispartition AND has_table_privilege(oid, 'SELECT')
 """
 
 
@@ -66,6 +76,7 @@ def ask(url: SecretStr, query: str | sql.Composable, values: Sequence[object] | 
     """
     with transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute(AS_DECLARED)
+        cursor.execute("SAVEPOINT asking")
         try:
             text = cursor.mogrify(query, values).decode()
             cursor.execute("SELECT set_config('brain.question', %s, true)", (text,))
@@ -73,6 +84,9 @@ def ask(url: SecretStr, query: str | sql.Composable, values: Sequence[object] | 
             cursor.execute("FETCH ALL FROM answer")
             assert cursor.description is not None
             return Answer(tuple(column.name for column in cursor.description), cursor.fetchall())
+        except (pg.UndefinedTable, pg.UndefinedColumn) as error:
+            cursor.execute("ROLLBACK TO SAVEPOINT asking")
+            raise _unknown(cursor, error) from error
         except REFUSALS as error:
             raise _refused(error) from error
 
@@ -201,10 +215,25 @@ def _versions(table: PublishedTable, model: ModelColumns) -> sql.Composed:
 
 
 def _refused(error: Exception) -> QueryRefused:
-    missing = isinstance(error, pg.UndefinedTable)
-    return QueryRefused(
-        "SQL",
-        found=str(error).strip().splitlines()[0],
-        expected="one query on the published tables",
-        remedy="Nothing may have been published yet: `make run` or `brain run` does." if missing else "Correct it.",
+    found = str(error).strip().splitlines()[0]
+    return QueryRefused("SQL", found=found, expected="one query on the published tables", remedy="Correct it.")
+
+
+def _unknown(cursor: Cursor, error: pg.UndefinedTable | pg.UndefinedColumn) -> UnknownTable:
+    """What is asked for and not there, with what comes nearest to it of what there is."""
+    found = str(error.diag.message_primary)
+    meant = _QUOTED.search(found)
+    near = str(error.diag.message_hint or "").removesuffix(".")
+    remedy = f"{near}. " if near else ""
+    if isinstance(error, pg.UndefinedTable):
+        cursor.execute(_READABLE)
+        readable = [name for (name,) in cursor.fetchall()]
+        near = told_nearest(meant[1], readable) if meant else ""
+        remedy = (
+            f"{near}`brain tables` shows what there is."
+            if readable
+            else ("Nothing was published yet: `make run` or `brain run` does.")
+        )
+    return UnknownTable(
+        "SQL", found=found, expected="a table and columns that are there", remedy=remedy.strip() or "Correct it."
     )

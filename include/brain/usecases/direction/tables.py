@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from brain.usecases.direction.names import probability_column
+from brain.usecases.direction.names import DIGITS, probability_column
 from brain.usecases.protocol import Overview
 from brain.warehouse.tables import (
     DAYS_BEHIND,
@@ -29,7 +29,15 @@ def _label(column: str) -> str:
     return "" if column == PUBLISHED_AT else column.replace("_Day_Probability", "d")
 
 
-OVERVIEW = Overview("Probabilities", "SELECT * FROM Probabilities ORDER BY AssetName", _label)
+def _place(column: str) -> int:
+    """Horizons by their number, between the name and the day: the table has later ones behind the day."""
+    number = column.removesuffix("_Day_Probability")
+    if number != column:
+        return int(number)
+    return 0 if column == "assetname" else 10**DIGITS
+
+
+OVERVIEW = Overview("Probabilities", "SELECT * FROM Probabilities ORDER BY AssetName", _label, _place)
 
 PROBABILITY_DETAILS = PublishedTable(
     name="probability_details",

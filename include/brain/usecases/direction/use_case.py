@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brain.core.section import Section
 from brain.usecases.direction.catalogue import Assets, AssetSpec
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
+from brain.usecases.direction.long import PROBABILITIES_LONG
 from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
 from brain.usecases.direction.page import PAGE
 from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
@@ -39,7 +40,7 @@ class Direction:
     space = SPACE
     tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
     ledgers: tuple[Ledger, ...] = (PROBABILITY_LEDGER,)
-    views: tuple[View, ...] = VIEWS
+    views: tuple[View, ...] = (PROBABILITIES_LONG, *VIEWS)
     overview = OVERVIEW
     scorecard: Overview | None = SHOWN_SCORECARD
     page: Page | None = PAGE

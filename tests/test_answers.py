@@ -1,0 +1,187 @@
+"""What people ask of the warehouse, as `bi_reader`, once the real steps have filled it: cookbook and dashboards."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from brain import steps
+from brain.core.moment import Moment
+from brain.core.settings import Settings
+from brain.demo.load import load_demo
+from brain.demo.questions import questions as closing_questions
+from brain.usecases.published import make_ready, shown_of_all
+from brain.usecases.published import shown as shown_tables
+from brain.warehouse.read import ask
+from brain.workspace import open_workspace
+from local.cookbook import answered, questions, seal, shown
+from tests.databases import fresh_connections, fresh_models
+from tests.docs.reading import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brain.usecases.protocol import Run
+    from brain.usecases.published import Shown
+    from brain.warehouse.read import Answer
+    from local.servers import Servers
+
+PAGE = ROOT / "docs" / "sql-cookbook.md"
+COOKBOOK = questions(PAGE.read_text())
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "brain.json").read_text())
+ASSETS = ("GOLD", "SP500", "VIX", "O'NEIL [x]")
+CATALOGUE = """
+defaults: {horizons: [5, 20, 21, 161], training: {trials: 1, folds: 3}}
+assets: {GOLD: {}, SP500: {}, VIX: {}, "O'NEIL [x]": {table: SP500}}
+"""
+DAYS = (date(2018, 6, 29), date(2018, 7, 31), date(2018, 8, 31), date(2018, 10, 31))
+WITHOUT_COMMENT = """
+SELECT relname, coalesce(attname, '') FROM pg_class AS relation
+LEFT JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+    AND has_table_privilege(relation.oid, 'SELECT')
+    AND (coalesce(obj_description(relation.oid, 'pg_class'), '') = '' OR NOT EXISTS (
+        SELECT FROM pg_description WHERE objoid = relation.oid AND objsubid = attnum AND description <> ''))
+"""
+READABLE = """
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+    AND has_table_privilege(oid, 'SELECT') ORDER BY relname
+"""
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def filled(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Models of June, numbers of four months, and what came true of them."""
+    with fresh_models(servers) as models, fresh_connections(servers, models) as connections:
+        home = tmp_path_factory.mktemp("answers")
+        catalogue = home / "catalogue.yaml"
+        catalogue.write_text(CATALOGUE)
+        given = {**connections, "BRAIN_LAKE_URL": str(home / "lake"), "BRAIN_CATALOGUE": str(catalogue)}
+        settings = Settings.load({"BRAIN_HOME": str(home)}, given)
+        assert not told(settings, READABLE).rows
+        for day in DAYS:
+            load_demo(connections["BRAIN_DEMO_URL"], as_of=day, assets=ASSETS[:3])
+            _work(run_of(settings, day), train=day == DAYS[0])
+        steps.evaluate(run_of(settings, DAYS[-1]))
+        yield settings
+
+
+def run_of(settings: Settings, day: date) -> Run:
+    return open_workspace(settings).run("direction", Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC)))
+
+
+def _work(run: Run, *, train: bool) -> None:
+    names = [unit.name for unit in run.units]
+    assert all(result.ok for result in steps.extract(run, names))
+    if train:
+        assert told(run.settings, "SELECT count(*) FROM probabilities_long").rows == [(0,)]
+        assert not told(run.settings, WITHOUT_COMMENT).rows  # a BI tool connects before the first publication
+        steps.train(run, names)
+        steps.judge(run)
+    assert all(result.ok for result in steps.score(run, names))
+    steps.publish(run, [names])
+
+
+def shown_by(run: Run) -> tuple[Shown, ...]:
+    return shown_tables(run.use_case, run.section)
+
+
+def told(settings: Settings, query: str) -> Answer:
+    assert settings.reader_url is not None
+    return ask(settings.reader_url, query)
+
+
+def test_there_are_enough_questions() -> None:
+    assert len({one.title for one in COOKBOOK}) == len(COOKBOOK) >= 20
+    assert PAGE.read_text().count("```sql") == len(COOKBOOK)
+
+
+@pytest.mark.parametrize("number", range(len(COOKBOOK)), ids=[one.title for one in COOKBOOK])
+def test_a_question_of_the_cookbook_is_answered(filled: Settings, number: int) -> None:
+    """By one statement, which `ask` makes sure of; and the page shows an answer to it."""
+    answer = told(filled, COOKBOOK[number].sql)
+    assert answer.rows
+    assert COOKBOOK[number].answer.split("\n")[0].split() == " ".join(answer.columns).split()
+    assert len(COOKBOOK[number].answer.splitlines()) > 2
+
+
+def test_the_answers_of_the_page_are_those_to_its_questions() -> None:
+    assert PAGE.read_text().endswith(seal(COOKBOOK)), "run `make cookbook`"
+
+
+def test_answers_are_written_below_their_questions_and_nothing_else_is_touched(filled: Settings) -> None:
+    page = PAGE.read_text()
+    again = answered(page, lambda query: told(filled, query))
+    assert [(one.title, one.sql) for one in questions(again)] == [(one.title, one.sql) for one in COOKBOOK]
+    assert [one.answer for one in questions(again)] == [shown(told(filled, one.sql)) for one in COOKBOOK]
+    assert answered(again, lambda query: told(filled, query)) == again
+    blank = re.compile(r"^```\n.+?^```\n", re.M | re.S)
+    assert blank.sub("", again) == blank.sub("", page)
+
+
+def test_everything_that_a_reader_sees_is_commented(filled: Settings) -> None:
+    seen = {name for (name,) in told(filled, READABLE).rows}
+    assert {"probabilities", "probabilities_long", "probability_ledger"} < seen
+    assert not told(filled, WITHOUT_COMMENT).rows
+    documented = {one.identifier for one in (*shown_by(run_of(filled, DAYS[-1])), *shown_of_all())}
+    assert seen == documented
+    assert make_ready(run_of(filled, DAYS[-1])) == ()
+
+
+def test_the_tidy_view_says_what_the_wide_table_says(filled: Settings) -> None:
+    for horizon in (5, 20, 21, 161):
+        wide = told(filled, f'SELECT AssetName, "{horizon}_Day_Probability" FROM Probabilities ORDER BY 1')
+        tidy = told(filled, f"SELECT asset, probability FROM probabilities_long WHERE horizon = {horizon} ORDER BY 1")
+        assert len(wide.rows) == len(ASSETS)
+        assert wide.rows == tidy.rows
+
+
+def test_the_closing_questions_follow_the_catalogue(filled: Settings) -> None:
+    catalogue = open_workspace(filled).catalogue
+    for _, query in closing_questions(catalogue):
+        assert told(filled, query).rows
+
+
+def _panels() -> list[Any]:
+    return [
+        pytest.param(target["rawSql"], id=f"{panel['title']} {target['refId']}")
+        for panel in DASHBOARD["panels"]
+        for target in panel.get("targets", ())
+    ]
+
+
+def _interpolated(query: str, asset: str) -> str:
+    """As Grafana's PostgreSQL data source writes a query for a dashboard of 2018 with that asset chosen.
+
+    https://grafana.com/docs/grafana/latest/dashboards/variables/variable-syntax/: `:sqlstring` quotes for SQL.
+    """
+    quoted = "'" + asset.replace("'", "''") + "'"
+    query = query.replace("${asset:sqlstring}", quoted)
+    between = r"\1 BETWEEN '2018-01-01T00:00:00Z' AND '2018-12-31T00:00:00Z'"
+    query = re.sub(r"\$__timeFilter\(([^()]+)\)", between, query)
+    assert "$" not in query, query
+    return query
+
+
+@pytest.mark.parametrize("asset", ["SP500", "O'NEIL [x]", "x'; DROP TABLE probabilities; --"])
+@pytest.mark.parametrize("query", _panels())
+def test_a_panel_of_the_dashboard_is_answered(filled: Settings, query: str, asset: str) -> None:
+    answer = told(filled, _interpolated(query, asset))
+    assert answer.columns
+    if asset in ASSETS:
+        assert answer.rows
+
+
+def test_the_dashboard_asks_for_its_assets_and_annotates_from_the_ledger(filled: Settings) -> None:
+    (variable,) = DASHBOARD["templating"]["list"]
+    assert sorted(ASSETS) == [name for (name,) in told(filled, variable["query"]).rows]
+    assert DASHBOARD["annotations"]["list"]
+    for annotation in DASHBOARD["annotations"]["list"]:
+        answer = told(filled, _interpolated(annotation["target"]["rawSql"], "SP500"))
+        assert {"time", "text"} <= set(answer.columns)
