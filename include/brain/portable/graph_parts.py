@@ -1,0 +1,265 @@
+"""Taking one of our own graphs apart: from its log-odds back to the features, operator by operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brain.portable.graph import INPUT, OUTPUT
+from brain.portable.heads import log_odds
+from brain.portable.tree_parts import Trees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from brain.portable.evaluate import Graph
+
+    Values = NDArray[np.float64]
+
+ROW, USUAL = 0, 1  # the two rows that every operator is asked about: the given one, and one of which nothing is known
+
+
+class Unfamiliar(Exception):
+    """A graph of a form that is not taken apart here."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One number of a graph for the row: ``reference + parts.sum()``, with a part for each feature."""
+
+    reference: float
+    parts: Values
+
+    def scaled(self, factor: float) -> Split:
+        return Split(self.reference * factor, self.parts * factor)
+
+    def moved(self, by: float) -> Split:
+        return Split(self.reference + by, self.parts)
+
+    def plus(self, other: Split) -> Split:
+        return Split(self.reference + other.reference, self.parts + other.parts)
+
+    def through(self, function: Callable[[float], float]) -> Split:
+        """The split of ``function(number)``: parts keep their proportions."""
+        moved = float(self.parts.sum())
+        start, end = function(self.reference), function(self.reference + moved)
+        factor = (end - start) / moved if moved else 0.0
+        return Split(start, self.parts * factor)
+
+
+class GraphParts:
+    """A graph of ours and what it makes of one row (features,).
+
+    What comes out is followed back through everything affine. It ends where a value is no affine function of others any
+    more: at features in whose gaps the mean was put, at ranks, powers, products, and trees. Such a value counts as its
+    distance from its mean over the training rows, which the scaler behind it subtracts; where there is none, from its
+    value where nothing is known. A product's part belongs to its two features, half to each.
+    """
+
+    def __init__(self, graph: Graph, row: Values) -> None:
+        self._features = len(row)
+        self._constants: Mapping[str, Any] = graph.constants
+        self._nodes = {node.output[0]: node for node in graph.nodes}
+        with np.errstate(invalid="ignore"):
+            self._values = graph.results(np.stack([row, np.full_like(row, np.nan)]))
+        self._shares: dict[str, Values] = {}
+
+    def split(self) -> Split:
+        """The log-odds, before any limit.
+
+        Raises:
+            Unfamiliar: The graph is not of a form that `brain.portable.classifiers` writes.
+        """
+        output = self._node(OUTPUT)
+        if output.op_type != "Concat":
+            raise Unfamiliar(output.op_type)
+        up = output.input[1]
+        if self._node(up).op_type != "Sigmoid":
+            return self._number(up).through(_odds)
+        members = self._members(self._node(up).input[0])
+        splits = [self._odds(member) for member in members]
+        reference = float(np.mean([split.reference for split in splits]))
+        return Split(reference, np.mean([split.parts for split in splits], axis=0))
+
+    def ranks(self) -> Values:
+        """The share of training rows that have less of each feature, where a table of quantiles tells it, else NaN."""
+        found = np.full(self._features, np.nan)
+        for feature, points in self._tables.items():
+            value = self._values[INPUT][ROW, feature]
+            if not np.isnan(value):
+                found[feature] = share_below(points, value)
+        return found
+
+    def _members(self, name: str) -> list[str]:
+        """The results of which a log-odds is the mean; itself if it is none."""
+        node = self._node(name)
+        if node.op_type != "Div":
+            return [name]
+        total, members = node.input[0], []
+        for _ in range(int(self._constants[node.input[1]][0]) - 1):
+            total, last = self._node(total).input
+            members.append(last)
+        return [total, *reversed(members)]
+
+    def _odds(self, name: str) -> Split:
+        """The log-odds of a member, without its limits."""
+        node = self._node(name)
+        if node.op_type == "Clip":
+            return self._number(node.input[0])
+        if node.op_type == "Log":
+            bounded = self._node(node.input[0]).input[0]
+            return self._number(self._node(bounded).input[0]).through(_odds)
+        return self._number(name)
+
+    def _number(self, name: str) -> Split:
+        """A result of one column."""
+        return self._back(name, np.ones(1), np.full(1, np.nan))
+
+    def _back(self, name: str, weights: Values, center: Values) -> Split:
+        """``value @ weights`` of a result of k columns.
+
+        Args:
+            weights, center: Shape (k,); NaN where nothing is known of the mean of a column.
+        """
+        if name in self._constants:
+            return Split(float(np.sum(self._constants[name] * weights)), np.zeros(self._features))
+        if name == INPUT:
+            return self._atom(name, weights, center)
+        node = self._node(name)
+        operands = [self._constants.get(operand) for operand in node.input]
+        match node.op_type, operands:
+            case "Identity" | "Cast", [None]:
+                return self._back(node.input[0], weights, center)
+            case "Add", [None, added] if added is not None:
+                return self._back(node.input[0], weights, center - added).moved(float(np.sum(added * weights)))
+            case "Sub", [None, taken] if taken is not None:
+                center = np.where(np.isnan(center), 0.0, center) + taken
+                return self._back(node.input[0], weights, center).moved(-float(np.sum(taken * weights)))
+            case "Mul", [None, factor] if factor is not None:
+                return self._back(node.input[0], weights * factor, _divided(center, factor))
+            case "Div", [None, divisor] if divisor is not None:
+                return self._back(node.input[0], weights / divisor, center * divisor)
+            case "Gather", [None, chosen] if chosen is not None:
+                return self._chosen(node.input[0], chosen, weights, center)
+            case "Concat", _:
+                return self._joined(node.input, weights, center)
+            case "MatMul", [None, matrix]:
+                return self._back(node.input[0], matrix @ weights, np.full(len(matrix), np.nan))
+            case "Clip", [None, low, high]:
+                bounded = self._number(node.input[0]).through(lambda value: float(np.clip(value, low, high)))
+                return bounded.scaled(float(weights[0]))
+            case "TreeEnsemble", _:
+                return self._trees(node).scaled(float(weights[0]))
+        return self._atom(name, weights, center)
+
+    def _chosen(self, name: str, columns: NDArray[np.int64], weights: Values, center: Values) -> Split:
+        width = self._values[name].shape[1]
+        all_weights, all_centers = np.zeros(width), np.full(width, np.nan)
+        all_weights[columns], all_centers[columns] = weights, center
+        return self._back(name, all_weights, all_centers)
+
+    def _joined(self, names: Sequence[str], weights: Values, center: Values) -> Split:
+        whole, start = Split(0.0, np.zeros(self._features)), 0
+        for name in names:
+            end = start + self._values[name].shape[1]
+            whole = whole.plus(self._back(name, weights[start:end], center[start:end]))
+            start = end
+        return whole
+
+    def _trees(self, node: Any) -> Split:
+        """Along the row's path down each tree; the share of rows that goes each way is known from quantiles, or 1/2."""
+        (columns,) = node.input
+        trees = Trees.of(node)
+        untouched = self._untouched(columns)
+        tables = {} if untouched is None else {
+            column: self._tables[feature] for column, feature in enumerate(map(int, untouched)) if feature in self._tables
+        }
+        start, parts = trees.path(self._values[columns][ROW], trees.node_values(tables))
+        return Split(start, parts @ self._share(columns))
+
+    def _atom(self, name: str, weights: Values, center: Values) -> Split:
+        values, usual = self._values[name][ROW], self._values[name][USUAL]
+        known = np.where(np.isnan(center), np.where(np.isnan(usual), 0.0, usual), center)
+        if np.isnan(values).any():
+            raise Unfamiliar("a missing value that nothing stands in for")
+        used = weights != 0
+        reference = float(known[used] @ weights[used])
+        return Split(reference, ((values - known) * weights) @ self._share(name))
+
+    def _share(self, name: str) -> Values:
+        """What each column of a result owes to each feature, shape (columns, features); rows add up to 1."""
+        if name == INPUT:
+            return np.eye(self._features)
+        if name not in self._shares:
+            self._shares[name] = self._share_of(self._node(name))
+        return self._shares[name]
+
+    def _share_of(self, node: Any) -> Values:
+        made = [name for name in node.input if name not in self._constants]
+        if node.op_type == "Where":  # the condition says which, not what
+            made = [name for name in node.input[1:] if name not in self._constants]
+        shares = [self._share(name) for name in made]
+        if node.op_type == "Gather" and node.input[0] in made:
+            return shares[0][self._constants[node.input[1]]]
+        if node.op_type == "Concat":
+            return np.concatenate(shares)
+        if node.op_type == "MatMul":
+            mixed: Values = np.abs(self._constants[node.input[1]]).T @ shares[0]
+            return mixed / np.maximum(mixed.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        if not shares or len({share.shape for share in shares}) > 1:
+            raise Unfamiliar(node.op_type)
+        return np.mean(shares, axis=0)
+
+    @cached_property
+    def _tables(self) -> dict[int, Values]:
+        """Quantiles of the training rows (k,) by feature, where a step of the graph ranks the feature as it came in."""
+        found: dict[int, Values] = {}
+        for node in self._nodes.values():
+            if node.op_type == "GreaterOrEqual" and node.input[1] in self._constants:
+                column = self._node(node.input[0])
+                features = self._untouched(column.input[0])
+                points = self._constants[node.input[1]]
+                for place, feature in enumerate(features if features is not None else ()):
+                    found.setdefault(int(feature), points[:, place])
+        return found
+
+    def _untouched(self, name: str) -> NDArray[np.int64] | None:
+        """Which feature each column is, if nothing was done but to choose and to fill gaps; else None."""
+        if name == INPUT:
+            return np.arange(self._features)
+        node = self._node(name)
+        if node.op_type == "Where" and node.input[1] in self._constants:
+            return self._untouched(node.input[2])
+        if node.op_type in ("Identity", "Cast"):
+            return self._untouched(node.input[0])
+        if node.op_type == "Gather" and node.input[1] in self._constants:
+            before = self._untouched(node.input[0])
+            return None if before is None else before[self._constants[node.input[1]]]
+        return None
+
+    def _node(self, name: str) -> Any:
+        if name not in self._nodes:
+            raise Unfamiliar(name)
+        return self._nodes[name]
+
+
+def _odds(probability: float) -> float:
+    return float(log_odds(np.array([probability]))[0])
+
+
+def _divided(center: Values, factor: Values) -> Values:
+    """`center` before it was multiplied by `factor`, NaN where nothing tells."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        before = center / factor
+    return np.where(np.isfinite(before), before, np.nan)
+
+
+def share_below(points: Values, value: Values | float) -> Any:
+    """The share of rows below `value`, from their quantiles `points`, evenly spread and ascending; half where equal."""
+    shares = np.linspace(0.0, 1.0, len(points))
+    return (np.interp(value, points, shares) + 1 - np.interp(-value, -points[::-1], shares)) / 2

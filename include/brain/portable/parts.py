@@ -1,0 +1,110 @@
+"""What each feature adds to a model's log-odds for one row, read from its ONNX form alone.
+
+A linear model is taken apart exactly: coefficient times distance from the mean of the training rows, which the imputer
+and the scalers in the graph hold. A tree ensemble is taken apart along the row's path: what the log-odds are expected to
+be changes at every split, and the change is the split feature's (Saabas, 2014). The mean of several models is taken apart
+member by member. Any other model is asked what it says without a feature and with nothing but it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brain.portable.evaluate import Graph, LinearModel, read_model, rejected
+from brain.portable.graph_parts import GraphParts, Unfamiliar
+from brain.portable.heads import log_odds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from brain.portable.evaluate import Evaluator
+
+    Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model's log-odds for one row: ``reference + features.sum() + together + limits``.
+
+    Args:
+        features: What each feature adds, shape (features,).
+        reference: What the model says of a row about which nothing is known.
+        together: What no single feature accounts for; 0 for linear models and trees.
+        limits: What it takes away that no model is believed beyond the log-odds of one in a million.
+        ranks: The share of training rows that have less of each feature, where the model holds it, else NaN; shape
+            (features,).
+    """
+
+    features: Values
+    reference: float
+    together: float
+    limits: float
+    ranks: Values
+
+    @property
+    def total(self) -> float:
+        """The log-odds as a head takes them."""
+        return self.reference + float(self.features.sum()) + self.together + self.limits
+
+
+def log_odds_parts(content: bytes, row: Values, subject: str) -> Parts:
+    """What the log-odds of a classifier of two classes are made of.
+
+    Args:
+        content: Verified bytes of its ONNX form.
+        row: What it takes, shape (features,), NaN where missing.
+
+    Raises:
+        ArtifactRejected: Not a model that may be run, or one that does not take such a row.
+    """
+    evaluator = read_model(content, subject)
+    if row.ndim != 1:
+        raise rejected(subject, f"rows of shape {row.shape}")
+    odds = float(log_odds(evaluator.outputs(row[None, :])[:, -1])[0])
+    if isinstance(evaluator, LinearModel):
+        return _of_linear(evaluator, row, odds)
+    if isinstance(evaluator, Graph):
+        try:
+            return _of_graph(evaluator, row, odds)
+        except Unfamiliar:
+            pass
+    return _of_answers(evaluator, row, odds)
+
+
+def _of_linear(model: LinearModel, row: Values, odds: float) -> Parts:
+    found = row[model.columns]
+    moved = np.where(np.isnan(found), 0.0, found - model.fill) * model.weights
+    parts = np.zeros(len(row))
+    np.add.at(parts, model.columns, moved)
+    reference = float(model.fill @ model.weights + model.bias[0])
+    limits = odds - reference - float(parts.sum())
+    return Parts(parts, reference, 0.0, limits, np.full(len(row), np.nan))
+
+
+def _of_graph(graph: Graph, row: Values, odds: float) -> Parts:
+    found = GraphParts(graph, row)
+    split = found.split()
+    limits = odds - split.reference - float(split.parts.sum())
+    return Parts(split.parts, split.reference, 0.0, limits, found.ranks())
+
+
+def _of_answers(evaluator: Evaluator, row: Values, odds: float) -> Parts:
+    """By asking: each feature gets the mean of what it changes alone and of what it changes in the presence of all.
+
+    For a model in which features act by themselves or in pairs that is Shapley's value, and nothing is left; else what
+    is left is `together`. A feature of which nothing is known is a missing one, in whose place the model puts its mean.
+    """
+    count = len(row)
+    unknown = np.full((2 * count + 1, count), np.nan)
+    np.fill_diagonal(unknown[:count], row)  # nothing but one
+    unknown[count:-1] = row
+    np.fill_diagonal(unknown[count:-1], np.nan)  # all but one
+    said = log_odds(evaluator.outputs(unknown)[:, -1])
+    alone, without, nothing = said[:count], said[count:-1], float(said[-1])
+    parts = ((alone - nothing) + (odds - without)) / 2
+    if not np.isfinite(said).all():  # it takes no missing values
+        parts, nothing = np.zeros(count), 0.0
+    return Parts(parts, nothing, odds - nothing - float(parts.sum()), 0.0, np.full(count, np.nan))

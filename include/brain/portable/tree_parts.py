@@ -1,0 +1,120 @@
+"""Taking a tree ensemble apart along one row's path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brain.portable.kernels import array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int64]
+    Values = NDArray[np.float64]
+
+EVEN = 0.5
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The trees of a TreeEnsemble operator; leaves are numbered after the inner nodes.
+
+    Args:
+        feature, threshold, left, right, missing_left: Shape (inner nodes,); left where x <= threshold.
+        leaf: Shape (leaves,): what the leaf adds to the sum.
+        roots: Shape (trees,).
+    """
+
+    feature: Integers
+    threshold: Values
+    left: Integers
+    right: Integers
+    missing_left: NDArray[np.bool_]
+    leaf: Values
+    roots: Integers
+
+    @classmethod
+    def of(cls, node: Any) -> Trees:
+        """The trees of an operator as `brain.portable.trees` writes it."""
+        found = {attribute.name: attribute for attribute in node.attribute}
+        feature = np.array(found["nodes_featureids"].ints)
+        right, left = (
+            np.array(found[f"nodes_{side}nodeids"].ints) + len(feature) * np.array(found[f"nodes_{side}leafs"].ints)
+            for side in ("false", "true")
+        )
+        tracks = found.get("nodes_missing_value_tracks_true")
+        return cls(
+            feature=feature,
+            threshold=array(found["nodes_splits"].t),
+            left=left,
+            right=right,
+            missing_left=np.zeros(len(feature), bool) if tracks is None else np.array(tracks.ints, dtype=bool),
+            leaf=array(found["leaf_weights"].t),
+            roots=np.array(found["tree_roots"].ints),
+        )
+
+    def node_values(self, quantiles: Mapping[int, Values]) -> Values:
+        """What is to be expected at each node and leaf: the mean of both ways on, weighted by how many rows go there.
+
+        The graph does not say how many training rows went each way. It is taken from the quantiles of the split's
+        feature among the training rows that are within the bounds of the splits above, as if features were independent;
+        both ways count the same where a feature has no quantiles.
+
+        Args:
+            quantiles: By feature, evenly spread and ascending.
+        """
+        inner = len(self.feature)
+        values = np.concatenate([np.zeros(inner), self.leaf])
+        for nodes, share in reversed(list(self._levels(self._shares_below(quantiles)))):
+            values[nodes] = share * values[self.left[nodes]] + (1 - share) * values[self.right[nodes]]
+        return values
+
+    def path(self, row: Values, values: Values) -> tuple[float, Values]:
+        """The sum of the roots' values, and what the splits of each feature change on the row's way, shape (features,).
+
+        Args:
+            row: Shape (features,).
+            values: Of each node and leaf, as `node_values` gives them.
+        """
+        inner, parts, current = len(self.feature), np.zeros(len(row)), self.roots
+        while len(current := current[current < inner]):
+            feature = self.feature[current]
+            value = row[feature]
+            goes_left = (value <= self.threshold[current]) | (np.isnan(value) & self.missing_left[current])
+            following = np.where(goes_left, self.left[current], self.right[current])
+            np.add.at(parts, feature, values[following] - values[current])
+            current = following
+        return float(values[self.roots].sum()), parts
+
+    def _shares_below(self, quantiles: Mapping[int, Values]) -> Values:
+        """Which share of all training rows is left of each split, NaN where nothing tells; shape (inner nodes,)."""
+        shares = np.full(len(self.feature), np.nan)
+        for feature, points in quantiles.items():
+            at = self.feature == feature
+            shares[at] = np.searchsorted(points, self.threshold[at], side="right") / len(points)
+        return shares
+
+    def _levels(self, below: Values) -> Iterator[tuple[Integers, Values]]:
+        """The inner nodes of each depth, and which share of the rows that come there goes left."""
+        inner, width = len(self.feature), int(self.feature.max(initial=0)) + 1
+        nodes = self.roots
+        low, high = np.zeros((len(nodes), width)), np.ones((len(nodes), width))
+        while len(nodes):
+            at, feature, split = np.arange(len(nodes)), self.feature[nodes], below[nodes]
+            bottom, top = low[at, feature], high[at, feature]
+            split = np.clip(split, bottom, top)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = (split - bottom) / (top - bottom)
+            yield nodes, np.where(np.isnan(share), EVEN, share)
+            lower, upper = low.copy(), high.copy()
+            upper[at, feature] = np.where(np.isnan(split), top, split)
+            lower[at, feature] = np.where(np.isnan(split), bottom, split)
+            following = np.concatenate([self.left[nodes], self.right[nodes]])
+            low, high = np.concatenate([low, lower]), np.concatenate([upper, high])
+            on = following < inner
+            nodes, low, high = following[on], low[on], high[on]
