@@ -95,6 +95,16 @@ class GraphParts:
                 found[feature] = share_below(points, value)
         return found
 
+    def means(self) -> Values:
+        """Each feature's mean over the training rows, where it is put into gaps, else NaN."""
+        found = np.full(self._features, np.nan)
+        for node in self._nodes.values():
+            if node.op_type == "Where" and node.input[1] in self._constants:
+                features = self._untouched(node.output[0])
+                if features is not None:
+                    found[features] = self._constants[node.input[1]]
+        return found
+
     def _members(self, name: str) -> list[str]:
         """The results of which a log-odds is the mean; itself if it is none."""
         node = self._node(name)

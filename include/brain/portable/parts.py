@@ -8,6 +8,7 @@ member by member. Any other model is asked what it says without a feature and wi
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,14 +35,15 @@ class Parts:
         reference: What the model says of a row about which nothing is known.
         together: What no single feature accounts for; 0 for linear models and trees.
         limits: What it takes away that no model is believed beyond the log-odds of one in a million.
-        ranks: The share of training rows that have less of each feature, where the model holds it, else NaN; shape
-            (features,).
+        means: Each feature's mean over the training rows, where the model holds it, else NaN; shape (features,).
+        ranks: The share of training rows that have less of each feature, likewise.
     """
 
     features: Values
     reference: float
     together: float
     limits: float
+    means: Values
     ranks: Values
 
     @property
@@ -67,28 +69,26 @@ def log_odds_parts(content: bytes, row: Values, subject: str) -> Parts:
     if isinstance(evaluator, LinearModel):
         return _of_linear(evaluator, row, odds)
     if isinstance(evaluator, Graph):
-        try:
+        with suppress(Unfamiliar, LookupError, TypeError, ValueError):  # a number never fails for want of its reasons
             return _of_graph(evaluator, row, odds)
-        except Unfamiliar:
-            pass
     return _of_answers(evaluator, row, odds)
 
 
 def _of_linear(model: LinearModel, row: Values, odds: float) -> Parts:
     found = row[model.columns]
     moved = np.where(np.isnan(found), 0.0, found - model.fill) * model.weights
-    parts = np.zeros(len(row))
+    parts, means = np.zeros(len(row)), _unknown(row)
     np.add.at(parts, model.columns, moved)
+    means[model.columns] = model.fill
     reference = float(model.fill @ model.weights + model.bias[0])
-    limits = odds - reference - float(parts.sum())
-    return Parts(parts, reference, 0.0, limits, np.full(len(row), np.nan))
+    return Parts(parts, reference, 0.0, odds - reference - float(parts.sum()), means, _unknown(row))
 
 
 def _of_graph(graph: Graph, row: Values, odds: float) -> Parts:
     found = GraphParts(graph, row)
     split = found.split()
     limits = odds - split.reference - float(split.parts.sum())
-    return Parts(split.parts, split.reference, 0.0, limits, found.ranks())
+    return Parts(split.parts, split.reference, 0.0, limits, found.means(), found.ranks())
 
 
 def _of_answers(evaluator: Evaluator, row: Values, odds: float) -> Parts:
@@ -107,4 +107,8 @@ def _of_answers(evaluator: Evaluator, row: Values, odds: float) -> Parts:
     parts = ((alone - nothing) + (odds - without)) / 2
     if not np.isfinite(said).all():  # it takes no missing values
         parts, nothing = np.zeros(count), 0.0
-    return Parts(parts, nothing, odds - nothing - float(parts.sum()), 0.0, np.full(count, np.nan))
+    return Parts(parts, nothing, odds - nothing - float(parts.sum()), 0.0, _unknown(row), _unknown(row))
+
+
+def _unknown(row: Values) -> Values:
+    return np.full(len(row), np.nan)

@@ -1,20 +1,22 @@
-"""The verb `score` of direction: a row of `probability_details` for each asset and horizon."""
+"""The verb `score` of direction: a row of `probability_details` for each asset and horizon, and why it is so."""
 
 from __future__ import annotations
 
+import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from brain.core.errors import ModelNotFound, ScoringError
+from brain.core.errors import BrainError, ModelNotFound, ScoringError
 from brain.core.keys import ModelKey
 from brain.portable.heads import Blend
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.store.browse import last_decisions
 from brain.usecases.direction.names import SPACE, horizon_of, target_name
-from brain.usecases.direction.tables import PROBABILITY_DETAILS
+from brain.usecases.direction.reasons import probabilities_on_the_way, reasons_of
+from brain.usecases.direction.tables import PROBABILITY_DETAILS, PROBABILITY_REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from brain.store.models import ModelStore
     from brain.usecases.direction.catalogue import AssetSpec
 
+log = logging.getLogger(__name__)
 
-def score_cells(
+
+def score_tables(
     store: ModelStore,
     lake: Lake,
     assets: Sequence[AssetSpec],
@@ -32,11 +36,12 @@ def score_cells(
     *,
     past: bool = False,
     failing: Mapping[str, str] = MappingProxyType({}),
-) -> pd.DataFrame:
-    """Every cell of `assets` once: scored on the newest row known at `moment`, or with the reason why not.
+) -> dict[str, pd.DataFrame]:
+    """Every cell of `assets` once, by table: scored on the newest row known at `moment`, or with the reason why not.
 
     Args:
-        past: Score with the champions of `moment`: see `score_newest`.
+        past: Score with the champions of `moment`: see `score_newest`. Why these numbers are so is not told: no reader
+            sees them but in the history.
         failing: By asset, why its last extraction failed: its cells are computed from older rows and say so.
 
     Raises:
@@ -45,11 +50,53 @@ def score_cells(
     import pandas as pd
 
     wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
-    found = list(score_newest(store, lake, SPACE, wanted, moment, past=past))
+    found = list(score_newest(store, lake, SPACE, wanted, moment, past=past, record=not past))
+    reasons = () if past else [row for one in found if isinstance(one, Score) for row in _why(one)]
+    return {
+        PROBABILITY_DETAILS.name: _cells(store, found, moment, failing),
+        PROBABILITY_REASONS.name: pd.DataFrame(reasons, columns=list(PROBABILITY_REASONS.row_names)),
+    }
+
+
+def score_cells(
+    store: ModelStore,
+    lake: Lake,
+    assets: Sequence[AssetSpec],
+    moment: Moment,
+    *,
+    failing: Mapping[str, str] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """The rows of `probability_details` alone, as `score_tables` gives them."""
+    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
+    return _cells(store, list(score_newest(store, lake, SPACE, wanted, moment)), moment, failing)
+
+
+def _cells(
+    store: ModelStore, found: Sequence[Score | Unscored], moment: Moment, failing: Mapping[str, str]
+) -> pd.DataFrame:
+    import pandas as pd
+
     untrained = {one.key.entity for one in found if isinstance(one, Unscored) and isinstance(one.error, ModelNotFound)}
     causes = _why_untrained(store, sorted(untrained), moment)
     rows = [{"reason": failing.get(one.key.entity), **_row(one, causes, failing)} for one in found]
     return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
+
+
+def _why(found: Score) -> Iterator[tuple[Any, ...]]:
+    """The rows of `probability_reasons`; none where there is no probability, or where it cannot be taken apart."""
+    champion, key = found.champion, found.key
+    if not 0 < found.value < 1:
+        return
+    try:
+        reasons = reasons_of(champion.model, found.row, champion.has_skill, found.value)
+    except BrainError as error:  # the number is sound: it is published without
+        log.warning("no reasons of %s: %s", key, error)
+        return
+    on_the_way = probabilities_on_the_way(reasons, found.value)
+    horizon, version = horizon_of(key.target), champion.model.version
+    for position, (reason, probability) in enumerate(zip(reasons, map(float, on_the_way), strict=True), 1):
+        told = (reason.kind, reason.feature, reason.value, reason.words, reason.part, probability)
+        yield (key.entity, horizon, position, *told, found.as_of, version)
 
 
 def _why_untrained(store: ModelStore, assets: Sequence[str], moment: Moment) -> dict[ModelKey, str]:
