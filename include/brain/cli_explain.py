@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 console = PlainConsole(soft_wrap=True, highlight=False)
 WIDTH = 80
-SHOWN = 12  # features: the rest fits no screen
+SHOWN = 10  # features: the rest fits no screen
 INDENT = " " * 19
 
 AsOf = Annotated[

@@ -35,6 +35,10 @@ def content_of(model: Any) -> bytes:
     return export(model, MATRIX[:100], "x").content
 
 
+def parts_of(content: bytes, row: NDArray[np.float64]) -> Parts:
+    return log_odds_parts(read_model(content, "x"), row, "x")
+
+
 def said(content: bytes, row: NDArray[np.float64]) -> float:
     return float(log_odds(read_model(content, "x").outputs(row[None])[:, -1])[0])
 
@@ -43,7 +47,7 @@ def said(content: bytes, row: NDArray[np.float64]) -> float:
 def test_the_parts_of_every_family_add_up(parameters: dict[str, Any]) -> None:
     content = content_of(fitted(parameters))
     for row in UNSEEN[:5]:
-        found = log_odds_parts(content, row, "x")
+        found = parts_of(content, row)
         assert found.total == pytest.approx(said(content, row), abs=1e-12)
         if parameters["classifier"] in OWN:
             assert found.together == 0
@@ -54,7 +58,7 @@ def test_the_parts_of_every_family_add_up(parameters: dict[str, Any]) -> None:
 def test_the_parts_of_a_mean_add_up(names: tuple[str, ...]) -> None:
     content = content_of(mean(*names))
     for row in UNSEEN[:5]:
-        found = log_odds_parts(content, row, "x")
+        found = parts_of(content, row)
         assert found.total == pytest.approx(said(content, row), abs=1e-12)
         assert (found.together == 0) == ("svc" not in names)
 
@@ -68,7 +72,7 @@ MIXED = content_of(LogOddsMean((*mean("logistic", "boosting").members, fitted(QU
 @given(st.lists(NUMBERS, min_size=4, max_size=4))
 def test_whatever_the_row_is_the_parts_add_up(values: list[float]) -> None:
     row = np.array(values)
-    assert log_odds_parts(MIXED, row, "x").total == pytest.approx(said(MIXED, row), abs=1e-9)
+    assert parts_of(MIXED, row).total == pytest.approx(said(MIXED, row), abs=1e-9)
 
 
 @pytest.mark.parametrize("scale", ["standard", "robust", "min_max", "none"])
@@ -77,7 +81,7 @@ def test_a_linear_model_gives_coefficient_times_distance_from_the_mean(scale: st
     row = UNSEEN[0]
     usual = pipeline["impute"].statistics_
     moved = pipeline[:-1].transform(row[None])[0] - pipeline[:-1].transform(usual[None])[0]
-    found = log_odds_parts(content_of(pipeline), row, "x")
+    found = parts_of(content_of(pipeline), row)
     assert found.features == pytest.approx(moved * pipeline["classifier"].coef_[0], abs=1e-12)
     assert found.means == pytest.approx(usual)
 
@@ -90,19 +94,19 @@ def test_the_reference_is_the_mean_over_the_training_rows(classifier: str, scale
     chosen = {"scale": scale or "none", "select": select or "none", "share": 0.5}
     pipeline = fitted({"classifier": classifier, "seed": 1, **chosen, **settings(classifier)})
     usual = log_odds(fitted_outputs(pipeline, MATRIX)[:, 1]).mean()
-    assert log_odds_parts(content_of(pipeline), UNSEEN[0], "x").reference == pytest.approx(usual, abs=1e-9)
+    assert parts_of(content_of(pipeline), UNSEEN[0]).reference == pytest.approx(usual, abs=1e-9)
 
 
 def test_a_missing_value_adds_nothing_to_a_linear_model() -> None:
     row = UNSEEN[0].copy()
     row[2] = np.nan
     content = content_of(fitted(cases()[0] | {"classifier": "logistic", "scale": "standard", **settings("logistic")}))
-    assert log_odds_parts(content, row, "x").features[2] == 0
+    assert parts_of(content, row).features[2] == 0
 
 
 def test_ranks_are_shares_of_the_training_rows() -> None:
     for row in UNSEEN[:20]:
-        ranks = log_odds_parts(MIXED, row, "x").ranks
+        ranks = parts_of(MIXED, row).ranks
         shares = [np.mean(column[~np.isnan(column)] < value) for column, value in zip(MATRIX.T, row, strict=True)]
         known = ~np.isnan(row)
         assert ranks[known] == pytest.approx(np.array(shares)[known], abs=0.03)
@@ -111,8 +115,8 @@ def test_ranks_are_shares_of_the_training_rows() -> None:
 
 def test_the_parts_of_a_mean_are_the_means_of_the_parts() -> None:
     model, row = mean("logistic", "forest"), UNSEEN[0]
-    whole = log_odds_parts(content_of(model), row, "x")
-    parts = [log_odds_parts(content_of(member), row, "x") for member in model.members]
+    whole = parts_of(content_of(model), row)
+    parts = [parts_of(content_of(member), row) for member in model.members]
     assert parts[0].features.any()
     own = np.mean([part.features for part in parts], axis=0)
     # The mean holds the linear member's means, by which the forest's ways are weighed.
@@ -129,11 +133,12 @@ STUMPS = Trees(
     leaf=np.array([-1.0, 1.0, 3.0]),
     roots=np.array([0]),
 )
+UNKNOWN = np.full(2, np.nan)
 
 
 def test_a_tree_is_taken_apart_along_the_path() -> None:
     quantiles = {0: np.linspace(0, 10, 101), 1: np.linspace(-1, 3, 101)}
-    values = STUMPS.node_values(quantiles)
+    values = STUMPS.node_values(quantiles, UNKNOWN)
     assert values[:2] == pytest.approx([0.25 * -1 + 0.75 * 2, 2], abs=0.05)
     start, parts = STUMPS.path(np.array([9.0, 1.0]), values)
     assert (start, *parts) == pytest.approx((values[0], 3 - values[1], values[1] - values[0]))
@@ -141,8 +146,10 @@ def test_a_tree_is_taken_apart_along_the_path() -> None:
     assert (start, *parts) == pytest.approx((values[0], 0, -1 - values[0]))
 
 
-def test_both_ways_count_the_same_where_nothing_tells_how_many_rows_go_there() -> None:
-    assert list(STUMPS.node_values({})[:2]) == [0.5, 2.0]
+def test_what_is_not_known_of_the_ways_is_guessed_by_the_mean_or_halved() -> None:
+    assert list(STUMPS.node_values({}, UNKNOWN)[:2]) == [0.5, 2.0]
+    assert list(STUMPS.node_values({}, np.array([9.0, np.nan]))[:2]) == [0.75, 2.5]
+    assert list(STUMPS.node_values({}, np.array([9.0, 0.0]))[:2]) == [0.75 * -1 + 0.25 * 2.5, 2.5]
 
 
 def test_a_split_below_counts_among_the_rows_that_come_there() -> None:
@@ -155,7 +162,7 @@ def test_a_split_below_counts_among_the_rows_that_come_there() -> None:
         leaf=np.array([0.0, 0.0, 1.0]),
         roots=np.array([0]),
     )
-    assert deeper.node_values({0: np.linspace(0, 10, 101)})[:2] == pytest.approx([0.25, 0.5], abs=0.02)
+    assert deeper.node_values({0: np.linspace(0, 10, 101)}, UNKNOWN)[:2] == pytest.approx([0.25, 0.5], abs=0.02)
 
 
 def test_a_feature_that_no_tree_asks_for_has_no_part() -> None:
@@ -163,7 +170,7 @@ def test_a_feature_that_no_tree_asks_for_has_no_part() -> None:
 
     outcome = (MATRIX[:, 0] > 0).astype(int)
     fitted_trees = LGBMClassifier(n_estimators=3, num_leaves=2, verbose=-1).fit(MATRIX, outcome)
-    found = log_odds_parts(content_of(fitted_trees), UNSEEN[0], "x")
+    found = parts_of(content_of(fitted_trees), UNSEEN[0])
     assert found.features[0] != 0
     assert list(found.features[1:]) == [0, 0, 0]
 
@@ -174,17 +181,15 @@ def test_beyond_one_in_a_million_the_limit_says_how_far() -> None:
     graph.apply("MatMul", np.array([[10.0], [0.0], [0.0], [0.0]]))
     graph.apply("Add", np.array([0.5]))
     graph.apply("Sigmoid")
-    found = log_odds_parts(graph.finish(), np.array([9.0, 0, 0, 0]), "x")
+    found = parts_of(graph.finish(), np.array([9.0, 0, 0, 0]))
     assert found.features[0] == 90
     assert expit(found.total) == pytest.approx(1 - 1e-6)
     assert found.limits < -70
 
 
-def test_a_model_that_is_none_is_refused() -> None:
+def test_rows_of_a_sequence_model_are_refused() -> None:
     with pytest.raises(ArtifactRejected):
-        log_odds_parts(b"no model", UNSEEN[0], "x")
-    with pytest.raises(ArtifactRejected):
-        log_odds_parts(MIXED, UNSEEN, "x")
+        parts_of(MIXED, UNSEEN)
 
 
 def test_the_total_is_the_sum() -> None:

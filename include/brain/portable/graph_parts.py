@@ -67,7 +67,13 @@ class GraphParts:
         self._nodes = {node.output[0]: node for node in graph.nodes}
         with np.errstate(invalid="ignore"):
             self._values = graph.results(np.stack([row, np.full_like(row, np.nan)]))
-        self._shares: dict[str, Values] = {}
+        self._shares: dict[str, Values] = {INPUT: np.eye(len(row))}
+
+    @property
+    def outputs(self) -> Values:
+        """What the model says of the row, shape (1, outputs)."""
+        found: Values = self._values[OUTPUT][:1]
+        return found
 
     def split(self) -> Split:
         """The log-odds, before any limit.
@@ -89,10 +95,9 @@ class GraphParts:
     def ranks(self) -> Values:
         """The share of training rows that have less of each feature, where a table of quantiles tells it, else NaN."""
         found = np.full(self._features, np.nan)
-        for feature, points in self._tables.items():
-            value = self._values[INPUT][ROW, feature]
-            if not np.isnan(value):
-                found[feature] = share_below(points, value)
+        if self._tables:
+            features = list(self._tables)
+            found[features] = share_below(np.stack(list(self._tables.values()), axis=1), self._values[INPUT][ROW, features])
         return found
 
     def means(self) -> Values:
@@ -182,14 +187,14 @@ class GraphParts:
         return whole
 
     def _trees(self, node: Any) -> Split:
-        """Along the row's path down each tree; the share of rows that goes each way is known from quantiles, or 1/2."""
+        """Along the row's path down each tree."""
         (columns,) = node.input
-        trees = Trees.of(node)
-        untouched = self._untouched(columns)
-        tables = {} if untouched is None else {
-            column: self._tables[feature] for column, feature in enumerate(map(int, untouched)) if feature in self._tables
-        }
-        start, parts = trees.path(self._values[columns][ROW], trees.node_values(tables))
+        trees, means, tables = Trees.of(node), np.full(self._values[columns].shape[1], np.nan), {}
+        if (untouched := self._untouched(columns)) is not None:
+            means = self.means()[untouched]
+            known = {column: self._tables.get(feature) for column, feature in enumerate(map(int, untouched))}
+            tables = {column: points for column, points in known.items() if points is not None}
+        start, parts = trees.path(self._values[columns][ROW], trees.node_values(tables, means))
         return Split(start, parts @ self._share(columns))
 
     def _atom(self, name: str, weights: Values, center: Values) -> Split:
@@ -203,8 +208,6 @@ class GraphParts:
 
     def _share(self, name: str) -> Values:
         """What each column of a result owes to each feature, shape (columns, features); rows add up to 1."""
-        if name == INPUT:
-            return np.eye(self._features)
         if name not in self._shares:
             self._shares[name] = self._share_of(self._node(name))
         return self._shares[name]
@@ -221,9 +224,14 @@ class GraphParts:
         if node.op_type == "MatMul":
             mixed: Values = np.abs(self._constants[node.input[1]]).T @ shares[0]
             return mixed / np.maximum(mixed.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        if len(shares) == 1:
+            return shares[0]
         if not shares or len({share.shape for share in shares}) > 1:
             raise Unfamiliar(node.op_type)
-        return np.mean(shares, axis=0)
+        if all(share is shares[0] for share in shares):
+            return shares[0]
+        found: Values = sum(shares) / len(shares)
+        return found
 
     @cached_property
     def _tables(self) -> dict[int, Values]:
@@ -269,7 +277,10 @@ def _divided(center: Values, factor: Values) -> Values:
     return np.where(np.isfinite(before), before, np.nan)
 
 
-def share_below(points: Values, value: Values | float) -> Any:
-    """The share of rows below `value`, from their quantiles `points`, evenly spread and ascending; half where equal."""
-    shares = np.linspace(0.0, 1.0, len(points))
-    return (np.interp(value, points, shares) + 1 - np.interp(-value, -points[::-1], shares)) / 2
+def share_below(points: Values, values: Values) -> Values:
+    """The share of rows below each of `values` (n,) by their quantiles `points` (k, n), half of those that are equal.
+
+    NaN where the value is missing.
+    """
+    shares: Values = ((points < values).mean(axis=0) + (points <= values).mean(axis=0)) / 2
+    return np.where(np.isnan(values), np.nan, shares)

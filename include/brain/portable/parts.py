@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brain.portable.evaluate import Graph, LinearModel, read_model, rejected
+from brain.portable.evaluate import Graph, LinearModel, rejected
 from brain.portable.graph_parts import GraphParts, Unfamiliar
 from brain.portable.heads import log_odds
 
@@ -52,29 +52,27 @@ class Parts:
         return self.reference + float(self.features.sum()) + self.together + self.limits
 
 
-def log_odds_parts(content: bytes, row: Values, subject: str) -> Parts:
+def log_odds_parts(evaluator: Evaluator, row: Values, subject: str) -> Parts:
     """What the log-odds of a classifier of two classes are made of.
 
     Args:
-        content: Verified bytes of its ONNX form.
         row: What it takes, shape (features,), NaN where missing.
 
     Raises:
-        ArtifactRejected: Not a model that may be run, or one that does not take such a row.
+        ArtifactRejected: It does not take such a row.
     """
-    evaluator = read_model(content, subject)
     if row.ndim != 1:
-        raise rejected(subject, f"rows of shape {row.shape}")
-    odds = float(log_odds(evaluator.outputs(row[None, :])[:, -1])[0])
+        raise rejected(subject, f"a row of shape {row.shape}")
     if isinstance(evaluator, LinearModel):
-        return _of_linear(evaluator, row, odds)
+        return _of_linear(evaluator, row)
     if isinstance(evaluator, Graph):
         with suppress(Unfamiliar, LookupError, TypeError, ValueError):  # a number never fails for want of its reasons
-            return _of_graph(evaluator, row, odds)
-    return _of_answers(evaluator, row, odds)
+            return _of_graph(evaluator, row)
+    return _of_answers(evaluator, row)
 
 
-def _of_linear(model: LinearModel, row: Values, odds: float) -> Parts:
+def _of_linear(model: LinearModel, row: Values) -> Parts:
+    odds = _said(model.outputs(row[None, :]))
     found = row[model.columns]
     moved = np.where(np.isnan(found), 0.0, found - model.fill) * model.weights
     parts, means = np.zeros(len(row)), _unknown(row)
@@ -84,20 +82,20 @@ def _of_linear(model: LinearModel, row: Values, odds: float) -> Parts:
     return Parts(parts, reference, 0.0, odds - reference - float(parts.sum()), means, _unknown(row))
 
 
-def _of_graph(graph: Graph, row: Values, odds: float) -> Parts:
+def _of_graph(graph: Graph, row: Values) -> Parts:
     found = GraphParts(graph, row)
     split = found.split()
-    limits = odds - split.reference - float(split.parts.sum())
+    limits = _said(found.outputs) - split.reference - float(split.parts.sum())
     return Parts(split.parts, split.reference, 0.0, limits, found.means(), found.ranks())
 
 
-def _of_answers(evaluator: Evaluator, row: Values, odds: float) -> Parts:
+def _of_answers(evaluator: Evaluator, row: Values) -> Parts:
     """By asking: each feature gets the mean of what it changes alone and of what it changes in the presence of all.
 
     For a model in which features act by themselves or in pairs that is Shapley's value, and nothing is left; else what
     is left is `together`. A feature of which nothing is known is a missing one, in whose place the model puts its mean.
     """
-    count = len(row)
+    count, odds = len(row), _said(evaluator.outputs(row[None, :]))
     unknown = np.full((2 * count + 1, count), np.nan)
     np.fill_diagonal(unknown[:count], row)  # nothing but one
     unknown[count:-1] = row
@@ -108,6 +106,11 @@ def _of_answers(evaluator: Evaluator, row: Values, odds: float) -> Parts:
     if not np.isfinite(said).all():  # it takes no missing values
         parts, nothing = np.zeros(count), 0.0
     return Parts(parts, nothing, odds - nothing - float(parts.sum()), 0.0, _unknown(row), _unknown(row))
+
+
+def _said(outputs: Values) -> float:
+    """The log-odds of the first row, as a head takes them."""
+    return float(log_odds(outputs[:1, -1])[0])
 
 
 def _unknown(row: Values) -> Values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brain.core.keys import Sha256
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
+    from brain.portable.evaluate import Evaluator
     from brain.store.models import ModelStore
 
 CHUNK_UNITS = 25  # a few hundred models: memory grows with this, not with the catalogue
@@ -50,6 +51,7 @@ class Score:
         raw: The model's own output, shape (outputs,).
         data_sha256: Hash of the snapshot that the row is from.
         row: What the model took, shape (features,) or (steps, features).
+        evaluator: The model; None where what it says was not published, for it takes memory.
     """
 
     champion: Champion
@@ -58,6 +60,7 @@ class Score:
     raw: NDArray[np.float64]
     data_sha256: Sha256
     row: NDArray[np.float64]
+    evaluator: Evaluator | None = field(default=None, repr=False)
 
     @property
     def key(self) -> ModelKey:
@@ -151,20 +154,25 @@ def _scored(champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureR
             if isinstance(evaluator, LinearModel):
                 stack.append((champion, matrix[-1:], evaluator))
             else:
-                yield _score(champion, rows, matrix, evaluator.outputs(matrix))
+                yield _score(champion, rows, matrix[-1], evaluator, evaluator.outputs(matrix))
         except BrainError as error:
             yield Unscored(champion.key, error)
     if stack:
         outputs = stacked([model for *_, model in stack], [matrix for _, matrix, _ in stack])
-        for place, (champion, matrix, _) in enumerate(stack):
-            yield _score(champion, rows, matrix, outputs[place : place + 1])
+        for place, (champion, matrix, model) in enumerate(stack):
+            yield _score(champion, rows, matrix[-1], model, outputs[place : place + 1])
 
 
 def _score(
-    champion: Champion, rows: Mapping[str, FeatureRows], matrix: NDArray[np.float64], outputs: NDArray[np.float64]
+    champion: Champion,
+    rows: Mapping[str, FeatureRows],
+    row: NDArray[np.float64],
+    evaluator: Evaluator,
+    outputs: NDArray[np.float64],
 ) -> Score:
-    of = rows[champion.key.entity]
-    return Score(champion, of.newest, float(champion.apply(outputs)[-1]), outputs[-1], of.data_sha256, matrix[-1])
+    of, value = rows[champion.key.entity], float(champion.apply(outputs)[-1])
+    kept = None if champion.has_skill is False else evaluator
+    return Score(champion, of.newest, value, outputs[-1], of.data_sha256, row, kept)
 
 
 def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> FeatureRows | BrainError:

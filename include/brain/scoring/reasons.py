@@ -16,6 +16,7 @@ from brain.store.stored_model import model_id
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from brain.portable.evaluate import Evaluator
     from brain.store.stored_model import StoredModel
 
 LEAST = 1e-12  # of a part, in log-odds: what is less is rounding
@@ -40,12 +41,15 @@ class Reason:
     value: float | None = None
 
 
-def added_parts(model: StoredModel, row: NDArray[np.float64], published: float) -> Parts:
+def added_parts(
+    model: StoredModel, row: NDArray[np.float64], published: float, evaluator: Evaluator | None = None
+) -> Parts:
     """What the model adds to the log-odds of its base rate: the total is ``logit(published) - logit(base rate)``.
 
     Args:
         row: As the model takes it, shape (features,).
         published: What its head made of the row, where it may claim skill.
+        evaluator: The model's; made anew if None.
 
     Raises:
         ArtifactRejected: The model may not be run.
@@ -59,7 +63,7 @@ def added_parts(model: StoredModel, row: NDArray[np.float64], published: float) 
             expected="one that blends a base rate with what the model says",
             remedy="There is nothing to take apart: the value is the model's output.",
         )
-    found = log_odds_parts(model.content, row, model_id(model.key, model.version))
+    found = log_odds_parts(evaluator or model.evaluator(), row, model_id(model.key, model.version))
     blended = replace(
         found,
         features=head.slope * found.features,

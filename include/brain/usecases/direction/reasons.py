@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from brain.portable.heads import Blend
 from brain.scoring.reasons import LEAST, Reason, added_parts
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from brain.portable.evaluate import Evaluator
     from brain.portable.parts import Parts
     from brain.store.stored_model import StoredModel
 
@@ -57,20 +60,23 @@ class _Remembered(BaseRates):
         return self.known_likeness
 
 
-def reasons_of(model: StoredModel, row: Values, has_skill: bool | None, published: float) -> list[Reason]:
+def reasons_of(
+    model: StoredModel, row: Values, has_skill: bool | None, published: float, evaluator: Evaluator | None = None
+) -> list[Reason]:
     """What a published probability is made of, in the order in which to read it; the parts add up to its log-odds.
 
     Args:
         model: The model behind it; with its record, the share of ups is taken apart, too.
         row: As the model takes it, shape (features,).
         has_skill: False where the base rate was published.
+        evaluator: The model's; made anew if None.
 
     Raises:
         ArtifactRejected: The model may not be run.
     """
     found = list(_base_rate(model, has_skill))
     if has_skill is not False:
-        found += _evidence(model, row, added_parts(model, row, published))
+        found += _evidence(model, row, added_parts(model, row, published, evaluator))
     return found
 
 
@@ -91,8 +97,8 @@ def _base_rate(model: StoredModel, has_skill: bool | None) -> Iterator[Reason]:
         return
     share, horizon = made["share"], horizon_of(model.key.target)
     later = f"Close was not lower {horizon} {'row' if horizon == 1 else 'rows'} later"
-    rows, days = window["rows"], f"{window['first']:%Y-%m-%d} to {window['last']:%Y-%m-%d}"
-    seen = f"{rows:,} rows ({rows * outcomes_per_row(horizon):,.0f} independent outcomes), {days}"
+    rows, days = window["rows"], f"{window['first'].date()} to {window['last'].date()}"
+    seen = f"{rows:,} rows ({rows * _outcomes_per_row(horizon):,.0f} independent outcomes), {days}"
     yield Reason("share", f"{said}{later} after {share:.1%} of {seen}.", _logit(share), value=share)
     recent = made["window"] != LONG_RUN
     long_run = _Remembered.by(document, horizon).long_run if recent else head.base_rate
@@ -133,7 +139,7 @@ def _feature(name: str, value: float, mean: float, rank: float) -> str:
         if rank in (0.0, 1.0):
             return f"{name} is {_number(value)}, as {'low' if rank == 0 else 'high'} as in any training row or beyond."
         return f"{name} is {_number(value)}, above {rank:.0%} of the training rows."
-    usual = "" if np.isnan(mean) else f"; its mean over the training rows is {_number(mean)}"
+    usual = "" if np.isnan(mean) else f"; its mean in training {_number(mean)}"
     return f"{name} is {_number(value)}{usual}."
 
 
@@ -141,5 +147,8 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= PLAIN else f"{value:.4g}"
 
 
+_outcomes_per_row = cache(outcomes_per_row)  # thousands of models look as far ahead as a few
+
+
 def _logit(probability: float) -> float:
-    return float(logit(probability))
+    return math.log(probability / (1 - probability))

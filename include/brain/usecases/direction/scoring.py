@@ -88,7 +88,7 @@ def _why(found: Score) -> Iterator[tuple[Any, ...]]:
     if not 0 < found.value < 1:
         return
     try:
-        reasons = reasons_of(champion.model, found.row, champion.has_skill, found.value)
+        reasons = reasons_of(champion.model, found.row, champion.has_skill, found.value, found.evaluator)
     except BrainError as error:  # the number is sound: it is published without
         log.warning("no reasons of %s: %s", key, error)
         return
