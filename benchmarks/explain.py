@@ -73,9 +73,8 @@ def run(quick: bool) -> Report:
         rows=rows,
         figures=figures,
         notes=[
-            "Scoring: the champions of the whole grid are read, verified and evaluated on the newest rows; with reasons,"
-            " their records are read and verified, too, and every number is taken apart. The grid is scored several"
-            " times over a round.",
+            "Scoring: the champions of the whole grid are read, verified and evaluated on the newest rows; with"
+            " reasons, their records are read and verified, too, and every number is taken apart.",
             "Publishing: the tables are replaced in one transaction, without and with probability_reasons.",
             "A cell adds up where its parts differ from the log-odds of the published probability by less than 1e-9 and"
             " its last reason ends on that probability to the last bit, as read from the warehouse.",

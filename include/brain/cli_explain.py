@@ -95,7 +95,7 @@ def _folded(told: Explanation) -> Iterable[tuple[Reason, float]]:
             continue
         if rest and reason is rest[-1]:
             words = f"{len(rest)} other features."
-            reason = Reason("features", words, sum(one.part for one in rest))  # noqa: PLW2901
+            reason = Reason("features", words, sum(one.part for one in rest))
         odds += reason.part
         yield reason, float(expit(odds))
 

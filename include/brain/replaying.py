@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from brain.scoring.reasons import Reason
-
     from brain.usecases.protocol import Run
 
 

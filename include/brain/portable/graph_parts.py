@@ -97,7 +97,9 @@ class GraphParts:
         found = np.full(self._features, np.nan)
         if self._tables:
             features = list(self._tables)
-            found[features] = share_below(np.stack(list(self._tables.values()), axis=1), self._values[INPUT][ROW, features])
+            found[features] = share_below(
+                np.stack(list(self._tables.values()), axis=1), self._values[INPUT][ROW, features]
+            )
         return found
 
     def means(self) -> Values:
@@ -150,15 +152,8 @@ class GraphParts:
         match node.op_type, operands:
             case "Identity" | "Cast", [None]:
                 return self._back(node.input[0], weights, center)
-            case "Add", [None, added] if added is not None:
-                return self._back(node.input[0], weights, center - added).moved(float(np.sum(added * weights)))
-            case "Sub", [None, taken] if taken is not None:
-                center = np.where(np.isnan(center), 0.0, center) + taken
-                return self._back(node.input[0], weights, center).moved(-float(np.sum(taken * weights)))
-            case "Mul", [None, factor] if factor is not None:
-                return self._back(node.input[0], weights * factor, _divided(center, factor))
-            case "Div", [None, divisor] if divisor is not None:
-                return self._back(node.input[0], weights / divisor, center * divisor)
+            case "Add" | "Sub" | "Mul" | "Div", [None, constant] if constant is not None:
+                return self._shifted(node, constant, weights, center)
             case "Gather", [None, chosen] if chosen is not None:
                 return self._chosen(node.input[0], chosen, weights, center)
             case "Concat", _:
@@ -171,6 +166,20 @@ class GraphParts:
             case "TreeEnsemble", _:
                 return self._trees(node).scaled(float(weights[0]))
         return self._atom(name, weights, center)
+
+    def _shifted(self, node: Any, constant: Values, weights: Values, center: Values) -> Split:
+        """`_back` through a sum, difference, product or quotient of a result and a constant."""
+        (before, _), total = node.input, float(np.sum(constant * weights))
+        match node.op_type:
+            case "Add":
+                return self._back(before, weights, center - constant).moved(total)
+            case "Sub":  # what a scaler subtracts is the mean
+                center = np.where(np.isnan(center), 0.0, center) + constant
+                return self._back(before, weights, center).moved(-total)
+            case "Mul":
+                return self._back(before, weights * constant, _divided(center, constant))
+            case _:
+                return self._back(before, weights / constant, center * constant)
 
     def _chosen(self, name: str, columns: NDArray[np.int64], weights: Values, center: Values) -> Split:
         width = self._values[name].shape[1]
@@ -242,8 +251,10 @@ class GraphParts:
                 column = self._node(node.input[0])
                 features = self._untouched(column.input[0])
                 points = self._constants[node.input[1]]
-                for place, feature in enumerate(features if features is not None else ()):
-                    found.setdefault(int(feature), points[:, place])
+                if features is None or any(len(points) != len(other) for other in found.values()):
+                    continue
+                for place, feature in enumerate(map(int, features)):
+                    found.setdefault(feature, points[:, place])
         return found
 
     def _untouched(self, name: str) -> NDArray[np.int64] | None:

@@ -1,9 +1,9 @@
 """What each feature adds to a model's log-odds for one row, read from its ONNX form alone.
 
 A linear model is taken apart exactly: coefficient times distance from the mean of the training rows, which the imputer
-and the scalers in the graph hold. A tree ensemble is taken apart along the row's path: what the log-odds are expected to
-be changes at every split, and the change is the split feature's (Saabas, 2014). The mean of several models is taken apart
-member by member. Any other model is asked what it says without a feature and with nothing but it.
+and the scalers in the graph hold. A tree ensemble is taken apart along the row's path: what is to be expected changes
+at every split, and the change is the split feature's (Saabas, 2014, "Interpreting random forests"). The mean of several
+models is taken apart member by member. Any other model is asked what it says without a feature and with nothing but it.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 EVEN = 0.5
-# The share of rows on the side of a split on which the feature's mean lies. From 1/2 to 1 it moves what the ensembles of
-# the demo say of a usual row from one side of their mean over the training rows to the other (`explain`).
+# The share of rows on the side of a split on which the feature's mean lies. With 1/2 what the ensembles of the demo say
+# of a usual row lay on one side of their mean over the training rows, with 1 on the other.
 MEANS_SIDE = 0.75
 
 
@@ -108,7 +108,7 @@ class Trees:
         return shares
 
     def _levels(self, below: Values) -> Iterator[tuple[Integers, Values]]:
-        """The inner nodes of each depth, and which share of the rows that come there goes left, NaN where nothing tells."""
+        """The inner nodes of each depth, and which share of the rows that come there goes left; NaN where unknown."""
         inner, width = len(self.feature), int(self.feature.max(initial=0)) + 1
         nodes = self.roots
         low, high = np.zeros((len(nodes), width)), np.ones((len(nodes), width))

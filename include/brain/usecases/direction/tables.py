@@ -123,9 +123,9 @@ PROBABILITY_REASONS = PublishedTable(
         Column(
             "kind",
             "text",
-            "share (of past rows), peers (the share of other assets), recent (the newest rows), base_rate (all three, for"
-            " a model that does not say more), feature, together (what no single feature accounts for), usual (what the"
-            " model says of a usual row, beyond its mean) or limit (no probability beyond one in a million).",
+            "share (of past rows), peers (the share of other assets), recent (the newest rows), base_rate (all three,"
+            " where the model does not say more), feature, together (what no single feature accounts for), usual (what"
+            " the model says of a usual row, beyond its mean) or limit (no probability beyond one in a million).",
             required=True,
         ),
         Column("feature", "text", "Name of the feature that the reason is about; empty where it is about none."),
