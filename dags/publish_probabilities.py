@@ -2,8 +2,8 @@
 
 Scores the newest row of every unit (an asset) through its champions, checks the result with Great Expectations
 and replaces the published tables, `Probabilities`, `probability_details` and `probability_reasons`, in one
-transaction; `probability_history` gains what changed. A row that cannot be scored keeps its last published value, marked
-stale, and `report` says why. docs/tables.md describes each table.
+transaction; `probability_history` gains what changed. A row that cannot be scored keeps its last published value,
+marked stale, and `report` says why. docs/tables.md describes each table.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def test_a_run_fills_the_table_that_sql_shows_and_replay_confirms(environment: d
     assert re.match(r"VIX, 5: 0\.\d{4} as of 2018-06-29, by model version 1", lines[0])
     assert "Close was not lower 5 rows later after" in " ".join(explained.output.split())
     assert lines[-1] == "Recompute it: brain replay VIX 5 --as-of 2018-06-29"
-    (total,) = (line for line in lines if line.endswith("% published") or line.endswith("%  published"))
+    (total,) = (line for line in lines if line.endswith("published"))
     numbers = [re.match(r" +([+-]\d\.\d{4}) +([+-]\d+\.\d\d) ", line) for line in lines]
     parts = [float(found.group(1)) for found in numbers if found]
     points = [float(found.group(2)) for found in numbers if found]
