@@ -86,7 +86,8 @@ def run(quick: bool) -> Report:
 
 def _costs(of: Run, rounds: int, times: int) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
     """Rows of the table, and figures."""
-    assets, seconds = of.section.assets, {name: [] for name in ("cells", "told", "published", "both published")}
+    assets = of.section.assets
+    seconds: dict[str, list[float]] = {name: [] for name in ("cells", "told", "published", "both published")}
     tables = score_tables(of.store, of.lake, assets, MOMENT)  # the first one of a process pays for its imports
     for _ in range(rounds):
         start = time.perf_counter()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 console = PlainConsole(soft_wrap=True, highlight=False)
 WIDTH = 80
 SHOWN = 10  # features: the rest fits no screen
+LEAST = 5e-5  # of a part: less is shown as 0
 INDENT = " " * 19
 
 AsOf = Annotated[
@@ -45,8 +46,8 @@ def explain(unit: Unit, target: Target, as_of: AsOf = None, use_case: UseCaseNam
     from brain.workspace import open_workspace
 
     row = None if as_of is None else as_of.replace(tzinfo=UTC)
-    runs = open_workspace(Settings.load()).runs(Moment(datetime.now(UTC)))
-    runs = [run for run in runs if use_case in (None, run.use_case.name)]
+    known = open_workspace(Settings.load()).runs(Moment(datetime.now(UTC)))
+    runs = [run for run in known if use_case in (None, run.use_case.name)]
     meant = [run for run in runs if has_target(run, target)]
     published = [(run, found) for run in meant if (found := last_published(run, unit, target, row))]
     if len(published) != 1:
@@ -71,7 +72,8 @@ def _show(told: Explanation) -> None:
     console.print("\nlog-odds   points   from 50 %")
     before = 0.5
     for reason, chance in _folded(told):
-        console.print(_line(f"{reason.part:+8.4f}  {100 * (chance - before):+7.2f}  ", reason.words))
+        if abs(reason.part) >= LEAST:
+            console.print(_line(f"{reason.part:+8.4f}  {100 * (chance - before):+7.2f}  ", reason.words))
         before = chance
     total = sum(reason.part for reason in told.reasons)
     console.print(f"{total:+8.4f}  {100 * told.replay.published.value:7.2f} %  published\n")

@@ -19,7 +19,7 @@ from brain.portable.heads import log_odds
 from brain.portable.mean import LogOddsMean
 from brain.portable.parts import Parts, log_odds_parts
 from brain.portable.reference import fitted_outputs
-from brain.portable.tree_parts import Trees
+from brain.portable.tree_parts import Trees, fitting_side
 from tests.portable.test_export import MATRIX, OWN, cases, fitted, settings
 from tests.portable.test_mean import mean
 from tests.store.conftest import training_rows
@@ -138,7 +138,7 @@ UNKNOWN = np.full(2, np.nan)
 
 def test_a_tree_is_taken_apart_along_the_path() -> None:
     quantiles = {0: np.linspace(0, 10, 101), 1: np.linspace(-1, 3, 101)}
-    values = STUMPS.node_values(quantiles, UNKNOWN)
+    values = STUMPS.weighed(quantiles, UNKNOWN).values(0.5)
     assert values[:2] == pytest.approx([0.25 * -1 + 0.75 * 2, 2], abs=0.05)
     start, parts = STUMPS.path(np.array([9.0, 1.0]), values)
     assert (start, *parts) == pytest.approx((values[0], 3 - values[1], values[1] - values[0]))
@@ -147,9 +147,32 @@ def test_a_tree_is_taken_apart_along_the_path() -> None:
 
 
 def test_what_is_not_known_of_the_ways_is_guessed_by_the_mean_or_halved() -> None:
-    assert list(STUMPS.node_values({}, UNKNOWN)[:2]) == [0.5, 2.0]
-    assert list(STUMPS.node_values({}, np.array([9.0, np.nan]))[:2]) == [0.75, 2.5]
-    assert list(STUMPS.node_values({}, np.array([9.0, 0.0]))[:2]) == [0.75 * -1 + 0.25 * 2.5, 2.5]
+    nothing, some, all_known = (STUMPS.weighed({}, np.array(means)) for means in (UNKNOWN, [9, np.nan], [9.0, 0.0]))
+    assert list(nothing.values(0.75)[:2]) == [0.5, 2.0]
+    assert list(some.values(0.75)[:2]) == [0.75, 2.5]
+    assert list(all_known.values(0.75)[:2]) == [0.75 * -1 + 0.25 * 2.5, 2.5]
+    assert (nothing.guesses, some.guesses) == (False, True)
+    assert all_known.usual(1.0) == -1
+
+
+@pytest.mark.parametrize("wanted", [0.51, 0.6, 0.9, 0.999])
+def test_the_guess_is_the_one_that_gives_the_known_mean(wanted: float) -> None:
+    trees = STUMPS.weighed({}, np.array([9.0, 0.0]))
+    assert fitting_side(lambda side: trees.usual(side) - trees.usual(wanted)) == pytest.approx(wanted, abs=1e-3)
+
+
+@pytest.mark.parametrize(("center", "nearest"), [(-5.0, 1.0), (5.0, 0.5)])
+def test_where_no_guess_gives_the_mean_the_nearest_does(center: float, nearest: float) -> None:
+    trees = STUMPS.weighed({}, np.array([9.0, 0.0]))
+    assert fitting_side(lambda side: trees.usual(side) - center) == nearest
+
+
+@pytest.mark.parametrize("classifier", ["boosting", "forest", "extra_trees"])
+def test_trees_beside_a_linear_model_start_from_the_mean_over_the_training_rows(classifier: str) -> None:
+    model = mean("logistic", classifier, scale="none")
+    center = float(log_odds(fitted_outputs(model, MATRIX)[:, 1]).mean())
+    evaluator = read_model(content_of(model), "x")
+    assert log_odds_parts(evaluator, UNSEEN[0], "x", center).reference == pytest.approx(center, abs=0.02)
 
 
 def test_a_split_below_counts_among_the_rows_that_come_there() -> None:
@@ -162,7 +185,7 @@ def test_a_split_below_counts_among_the_rows_that_come_there() -> None:
         leaf=np.array([0.0, 0.0, 1.0]),
         roots=np.array([0]),
     )
-    assert deeper.node_values({0: np.linspace(0, 10, 101)}, UNKNOWN)[:2] == pytest.approx([0.25, 0.5], abs=0.02)
+    assert deeper.weighed({0: np.linspace(0, 10, 101)}, UNKNOWN).values(0.5)[:2] == pytest.approx([0.25, 0.5], abs=0.02)
 
 
 def test_a_feature_that_no_tree_asks_for_has_no_part() -> None:

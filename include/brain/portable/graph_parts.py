@@ -10,7 +10,7 @@ import numpy as np
 
 from brain.portable.graph import INPUT, OUTPUT
 from brain.portable.heads import log_odds
-from brain.portable.tree_parts import Trees
+from brain.portable.tree_parts import EVEN, Trees, WeighedTrees, fitting_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +52,18 @@ class Split:
         return Split(start, self.parts * factor)
 
 
+@dataclass(frozen=True)
+class _Member:
+    """A result from which log-odds come: its name, and whether it is a probability."""
+
+    name: str
+    is_probability: bool
+
+    def link(self, split: Split) -> Split:
+        """The log-odds of its split."""
+        return split.through(_odds) if self.is_probability else split
+
+
 class GraphParts:
     """A graph of ours and what it makes of one row (features,).
 
@@ -68,6 +80,8 @@ class GraphParts:
         with np.errstate(invalid="ignore"):
             self._values = graph.results(np.stack([row, np.full_like(row, np.nan)]))
         self._shares: dict[str, Values] = {INPUT: np.eye(len(row))}
+        self._ensembles: dict[str, WeighedTrees] = {}
+        self._side, self._nothing = EVEN, np.zeros(len(row))
 
     @property
     def outputs(self) -> Values:
@@ -75,20 +89,28 @@ class GraphParts:
         found: Values = self._values[OUTPUT][:1]
         return found
 
-    def split(self) -> Split:
+    def split(self, center: float | None = None) -> Split:
         """The log-odds, before any limit.
+
+        Args:
+            center: Their mean over the training rows, from which is concluded how many rows went each way in trees.
 
         Raises:
             Unfamiliar: The graph is not of a form that `brain.portable.classifiers` writes.
         """
-        output = self._node(OUTPUT)
-        if output.op_type != "Concat":
-            raise Unfamiliar(output.op_type)
-        up = output.input[1]
-        if self._node(up).op_type != "Sigmoid":
-            return self._number(up).through(_odds)
-        members = self._members(self._node(up).input[0])
-        splits = [self._odds(member) for member in members]
+        members = self._members()
+        guessed = [member for member in members if self._is_guessed(member)]
+        splits = [member.link(self._number(member.name)) for member in members if member not in guessed]
+        if guessed:
+            trees = [(member, self._weighed(self._node(member.name))) for member in guessed]
+            others = sum(split.reference for split in splits)
+
+            def miss(side: float) -> float:
+                usual = sum(member.link(Split(one.usual(side), self._nothing)).reference for member, one in trees)
+                return (others + usual) / len(members) - (center or 0.0)
+
+            self._side = EVEN if center is None else fitting_side(miss)
+            splits += [member.link(self._number(member.name)) for member in guessed]
         reference = float(np.mean([split.reference for split in splits]))
         return Split(reference, np.mean([split.parts for split in splits], axis=0))
 
@@ -102,6 +124,7 @@ class GraphParts:
             )
         return found
 
+    @cached_property
     def means(self) -> Values:
         """Each feature's mean over the training rows, where it is put into gaps, else NaN."""
         found = np.full(self._features, np.nan)
@@ -112,26 +135,35 @@ class GraphParts:
                     found[features] = self._constants[node.input[1]]
         return found
 
-    def _members(self, name: str) -> list[str]:
-        """The results of which a log-odds is the mean; itself if it is none."""
-        node = self._node(name)
+    def _members(self) -> list[_Member]:
+        """The results of which the log-odds are the mean: one where it is no mean."""
+        output = self._node(OUTPUT)
+        if output.op_type != "Concat":
+            raise Unfamiliar(output.op_type)
+        up = output.input[1]
+        if self._node(up).op_type != "Sigmoid":
+            return [_Member(up, is_probability=True)]
+        (total,) = self._node(up).input
+        node = self._node(total)
         if node.op_type != "Div":
-            return [name]
-        total, members = node.input[0], []
+            return [self._member(total)]
+        total, names = node.input[0], []
         for _ in range(int(self._constants[node.input[1]][0]) - 1):
             total, last = self._node(total).input
-            members.append(last)
-        return [total, *reversed(members)]
+            names.append(last)
+        return [self._member(name) for name in (total, *reversed(names))]
 
-    def _odds(self, name: str) -> Split:
-        """The log-odds of a member, without its limits."""
+    def _member(self, name: str) -> _Member:
+        """A result that is log-odds, without its limits."""
         node = self._node(name)
-        if node.op_type == "Clip":
-            return self._number(node.input[0])
         if node.op_type == "Log":
-            bounded = self._node(node.input[0]).input[0]
-            return self._number(self._node(bounded).input[0]).through(_odds)
-        return self._number(name)
+            bounded = self._node(self._node(node.input[0]).input[0])
+            return _Member(bounded.input[0], is_probability=True)
+        return _Member(node.input[0] if node.op_type == "Clip" else name, is_probability=False)
+
+    def _is_guessed(self, member: _Member) -> bool:
+        node = self._node(member.name)
+        return node.op_type == "TreeEnsemble" and self._weighed(node).guesses
 
     def _number(self, name: str) -> Split:
         """A result of one column."""
@@ -144,7 +176,7 @@ class GraphParts:
             weights, center: Shape (k,); NaN where nothing is known of the mean of a column.
         """
         if name in self._constants:
-            return Split(float(np.sum(self._constants[name] * weights)), np.zeros(self._features))
+            return Split(float(np.sum(self._constants[name] * weights)), self._nothing)
         if name == INPUT:
             return self._atom(name, weights, center)
         node = self._node(name)
@@ -158,7 +190,7 @@ class GraphParts:
                 return self._chosen(node.input[0], chosen, weights, center)
             case "Concat", _:
                 return self._joined(node.input, weights, center)
-            case "MatMul", [None, matrix]:
+            case "MatMul", [None, matrix] if matrix is not None:
                 return self._back(node.input[0], matrix @ weights, np.full(len(matrix), np.nan))
             case "Clip", [None, low, high]:
                 bounded = self._number(node.input[0]).through(lambda value: float(np.clip(value, low, high)))
@@ -188,7 +220,7 @@ class GraphParts:
         return self._back(name, all_weights, all_centers)
 
     def _joined(self, names: Sequence[str], weights: Values, center: Values) -> Split:
-        whole, start = Split(0.0, np.zeros(self._features)), 0
+        whole, start = Split(0.0, self._nothing), 0
         for name in names:
             end = start + self._values[name].shape[1]
             whole = whole.plus(self._back(name, weights[start:end], center[start:end]))
@@ -198,13 +230,20 @@ class GraphParts:
     def _trees(self, node: Any) -> Split:
         """Along the row's path down each tree."""
         (columns,) = node.input
-        trees, means, tables = Trees.of(node), np.full(self._values[columns].shape[1], np.nan), {}
-        if (untouched := self._untouched(columns)) is not None:
-            means = self.means()[untouched]
-            known = {column: self._tables.get(feature) for column, feature in enumerate(map(int, untouched))}
-            tables = {column: points for column, points in known.items() if points is not None}
-        start, parts = trees.path(self._values[columns][ROW], trees.node_values(tables, means))
+        weighed = self._weighed(node)
+        start, parts = weighed.trees.path(self._values[columns][ROW], weighed.values(self._side))
         return Split(start, parts @ self._share(columns))
+
+    def _weighed(self, node: Any) -> WeighedTrees:
+        (name,), (columns,) = node.output, node.input
+        if name not in self._ensembles:
+            means, tables = np.full(self._values[columns].shape[1], np.nan), {}
+            if (untouched := self._untouched(columns)) is not None:
+                means = self.means[untouched]
+                known = {column: self._tables.get(feature) for column, feature in enumerate(map(int, untouched))}
+                tables = {column: points for column, points in known.items() if points is not None}
+            self._ensembles[name] = Trees.of(node).weighed(tables, means)
+        return self._ensembles[name]
 
     def _atom(self, name: str, weights: Values, center: Values) -> Split:
         values, usual = self._values[name][ROW], self._values[name][USUAL]
@@ -227,20 +266,21 @@ class GraphParts:
             made = [name for name in node.input[1:] if name not in self._constants]
         shares = [self._share(name) for name in made]
         if node.op_type == "Gather" and node.input[0] in made:
-            return shares[0][self._constants[node.input[1]]]
+            chosen: Values = shares[0][self._constants[node.input[1]]]
+            return chosen
         if node.op_type == "Concat":
             return np.concatenate(shares)
         if node.op_type == "MatMul":
             mixed: Values = np.abs(self._constants[node.input[1]]).T @ shares[0]
-            return mixed / np.maximum(mixed.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+            mixed /= np.maximum(mixed.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+            return mixed
         if len(shares) == 1:
             return shares[0]
         if not shares or len({share.shape for share in shares}) > 1:
             raise Unfamiliar(node.op_type)
         if all(share is shares[0] for share in shares):
             return shares[0]
-        found: Values = sum(shares) / len(shares)
-        return found
+        return np.stack(shares).mean(axis=0)
 
     @cached_property
     def _tables(self) -> dict[int, Values]:

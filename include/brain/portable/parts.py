@@ -52,11 +52,12 @@ class Parts:
         return self.reference + float(self.features.sum()) + self.together + self.limits
 
 
-def log_odds_parts(evaluator: Evaluator, row: Values, subject: str) -> Parts:
+def log_odds_parts(evaluator: Evaluator, row: Values, subject: str, center: float | None = None) -> Parts:
     """What the log-odds of a classifier of two classes are made of.
 
     Args:
         row: What it takes, shape (features,), NaN where missing.
+        center: The mean of its log-odds over the training rows, if it is known: trees do not tell.
 
     Raises:
         ArtifactRejected: It does not take such a row.
@@ -67,7 +68,7 @@ def log_odds_parts(evaluator: Evaluator, row: Values, subject: str) -> Parts:
         return _of_linear(evaluator, row)
     if isinstance(evaluator, Graph):
         with suppress(Unfamiliar, LookupError, TypeError, ValueError):  # a number never fails for want of its reasons
-            return _of_graph(evaluator, row)
+            return _of_graph(evaluator, row, center)
     return _of_answers(evaluator, row)
 
 
@@ -82,11 +83,11 @@ def _of_linear(model: LinearModel, row: Values) -> Parts:
     return Parts(parts, reference, 0.0, odds - reference - float(parts.sum()), means, _unknown(row))
 
 
-def _of_graph(graph: Graph, row: Values) -> Parts:
+def _of_graph(graph: Graph, row: Values, center: float | None) -> Parts:
     found = GraphParts(graph, row)
-    split = found.split()
+    split = found.split(center)
     limits = _said(found.outputs) - split.reference - float(split.parts.sum())
-    return Parts(split.parts, split.reference, 0.0, limits, found.means(), found.ranks())
+    return Parts(split.parts, split.reference, 0.0, limits, found.means, found.ranks())
 
 
 def _of_answers(evaluator: Evaluator, row: Values) -> Parts:

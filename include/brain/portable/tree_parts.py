@@ -10,17 +10,16 @@ import numpy as np
 from brain.portable.kernels import array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
     Values = NDArray[np.float64]
 
-EVEN = 0.5
-# The share of rows on the side of a split on which the feature's mean lies. With 1/2 what the ensembles of the demo say
-# of a usual row lay on one side of their mean over the training rows, with 1 on the other.
-MEANS_SIDE = 0.75
+EVEN, MOST = 0.5, 1.0  # of the rows on the side of a split on which the feature's mean lies
+STEPS = 6
+CLOSE_ENOUGH = 1e-4  # in log-odds
 
 
 @dataclass(frozen=True)
@@ -61,33 +60,27 @@ class Trees:
             roots=np.array(found["tree_roots"].ints),
         )
 
-    def node_values(self, quantiles: Mapping[int, Values], means: Values) -> Values:
-        """What is to be expected at each node and leaf: the mean of both ways on, weighted by how many rows go there.
-
-        The graph does not say how many training rows went each way. It is taken from the quantiles of the split's
-        feature among the training rows that are within the bounds of the splits above, as if features were independent.
-        Where a feature has none, three quarters go to the side of its mean; where that is not known, one half.
+    def weighed(self, quantiles: Mapping[int, Values], means: Values) -> WeighedTrees:
+        """The trees with what is known of how many training rows go each way.
 
         Args:
             quantiles: Of the training rows, by feature, evenly spread and ascending.
             means: Of the training rows, NaN where unknown, shape (features,).
         """
-        inner = len(self.feature)
-        values = np.concatenate([np.zeros(inner), self.leaf])
-        for nodes, known in reversed(list(self._levels(self._shares_below(quantiles)))):
+        ways = []
+        for nodes, known in self._levels(self._shares_below(quantiles)):
             mean = means[self.feature[nodes]]
-            guessed = np.where(mean <= self.threshold[nodes], MEANS_SIDE, 1 - MEANS_SIDE)
-            guessed = np.where(np.isnan(mean), EVEN, guessed)
-            share = np.where(np.isnan(known), guessed, known)
-            values[nodes] = share * values[self.left[nodes]] + (1 - share) * values[self.right[nodes]]
-        return values
+            leans = np.where(mean <= self.threshold[nodes], 1.0, -1.0)
+            leans[np.isnan(mean) | ~np.isnan(known)] = 0.0
+            ways.append((nodes, np.where(np.isnan(known), EVEN, known), leans))
+        return WeighedTrees(self, tuple(reversed(ways)))
 
     def path(self, row: Values, values: Values) -> tuple[float, Values]:
         """The sum of the roots' values, and what the splits of each feature change on the row's way, shape (features,).
 
         Args:
             row: Shape (features,).
-            values: Of each node and leaf, as `node_values` gives them.
+            values: Of each node and leaf, as `WeighedTrees.values` gives them.
         """
         inner, parts, current = len(self.feature), np.zeros(len(row)), self.roots
         while len(current := current[current < inner]):
@@ -126,3 +119,59 @@ class Trees:
             low, high = np.concatenate([low, lower]), np.concatenate([upper, high])
             on = following < inner
             nodes, low, high = following[on], low[on], high[on]
+
+
+@dataclass(frozen=True)
+class WeighedTrees:
+    """Trees, and which share of the training rows that come to a node goes left.
+
+    The graph does not say. It is read from the quantiles of the split's feature among the training rows that are
+    within the bounds of the splits above, as if features were independent. Where a feature has none, more go to the
+    side of its mean than to the other: how many more is one number for all such splits, `side`, from 1/2 to 1. Where
+    its mean is not known either, one half goes each way.
+
+    Args:
+        ways: From the deepest level up: inner nodes, the share that goes left, and 1 or -1 where more go left or right
+            than 1/2 because the mean does, else 0.
+    """
+
+    trees: Trees
+    ways: tuple[tuple[Integers, Values, Values], ...]
+
+    @property
+    def guesses(self) -> bool:
+        """Whether `side` changes anything."""
+        return any(leans.any() for _, _, leans in self.ways)
+
+    def values(self, side: float) -> Values:
+        """What is to be expected at each node and leaf: the mean of both ways on."""
+        trees = self.trees
+        values = np.concatenate([np.zeros(len(trees.feature)), trees.leaf])
+        for nodes, known, leans in self.ways:
+            share = known + leans * (side - EVEN)
+            values[nodes] = share * values[trees.left[nodes]] + (1 - share) * values[trees.right[nodes]]
+        return values
+
+    def usual(self, side: float) -> float:
+        """What all trees together say of a row of which nothing is known."""
+        return float(self.values(side)[self.trees.roots].sum())
+
+
+def fitting_side(miss: Callable[[float], float]) -> float:
+    """The `side` at which `miss`, a function of it, is nearest to 0; found by false position (Illinois)."""
+    low, high = EVEN, MOST
+    below, above = miss(low), miss(high)
+    if below * above >= 0:
+        return low if abs(below) <= abs(above) else high
+    side = low
+    for _ in range(STEPS):
+        side = (low * above - high * below) / (above - below)
+        missed = miss(side)
+        if abs(missed) < CLOSE_ENOUGH:
+            break
+        if missed * above < 0:
+            low, below = high, above
+        else:
+            below /= 2
+        high, above = side, missed
+    return side

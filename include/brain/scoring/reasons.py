@@ -63,7 +63,7 @@ def added_parts(
             expected="one that blends a base rate with what the model says",
             remedy="There is nothing to take apart: the value is the model's output.",
         )
-    found = log_odds_parts(evaluator or model.evaluator(), row, model_id(model.key, model.version))
+    found = log_odds_parts(evaluator or model.evaluator(), row, model_id(model.key, model.version), head.center)
     blended = replace(
         found,
         features=head.slope * found.features,
