@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -59,7 +60,8 @@ def explain(unit: Unit, target: Target, as_of: AsOf = None, use_case: UseCaseNam
         _show(told)
     for obstacle in told.replay.obstacles:
         console.print(Text(obstacle, style="red"))
-    console.print(f"Recompute it: brain replay {unit} {target} --as-of {_typed(found.as_of)}")
+    typed = f"{shlex.quote(unit)} {shlex.quote(target)} --as-of {_typed(found.as_of)}"
+    console.print(f"Recompute it: brain replay {typed}")
     if not told.replay.identical:
         raise typer.Exit(1)
 
