@@ -134,10 +134,11 @@ STUMPS = Trees(
     roots=np.array([0]),
 )
 UNKNOWN = np.full(2, np.nan)
+NO_QUANTILES = np.full((1, 2), np.nan)
 
 
 def test_a_tree_is_taken_apart_along_the_path() -> None:
-    quantiles = {0: np.linspace(0, 10, 101), 1: np.linspace(-1, 3, 101)}
+    quantiles = np.column_stack([np.linspace(0, 10, 101), np.linspace(-1, 3, 101)])
     values = STUMPS.weighed(quantiles, UNKNOWN).values(0.5)
     assert values[:2] == pytest.approx([0.25 * -1 + 0.75 * 2, 2], abs=0.05)
     start, parts = STUMPS.path(np.array([9.0, 1.0]), values)
@@ -147,7 +148,9 @@ def test_a_tree_is_taken_apart_along_the_path() -> None:
 
 
 def test_what_is_not_known_of_the_ways_is_guessed_by_the_mean_or_halved() -> None:
-    nothing, some, all_known = (STUMPS.weighed({}, np.array(means)) for means in (UNKNOWN, [9, np.nan], [9.0, 0.0]))
+    nothing, some, all_known = (
+        STUMPS.weighed(NO_QUANTILES, np.array(means)) for means in (UNKNOWN, [9, np.nan], [9.0, 0.0])
+    )
     assert list(nothing.values(0.75)[:2]) == [0.5, 2.0]
     assert list(some.values(0.75)[:2]) == [0.75, 2.5]
     assert list(all_known.values(0.75)[:2]) == [0.75 * -1 + 0.25 * 2.5, 2.5]
@@ -157,13 +160,13 @@ def test_what_is_not_known_of_the_ways_is_guessed_by_the_mean_or_halved() -> Non
 
 @pytest.mark.parametrize("wanted", [0.51, 0.6, 0.9, 0.999])
 def test_the_guess_is_the_one_that_gives_the_known_mean(wanted: float) -> None:
-    trees = STUMPS.weighed({}, np.array([9.0, 0.0]))
+    trees = STUMPS.weighed(NO_QUANTILES, np.array([9.0, 0.0]))
     assert fitting_side(lambda side: trees.usual(side) - trees.usual(wanted)) == pytest.approx(wanted, abs=1e-3)
 
 
 @pytest.mark.parametrize(("center", "nearest"), [(-5.0, 1.0), (5.0, 0.5)])
 def test_where_no_guess_gives_the_mean_the_nearest_does(center: float, nearest: float) -> None:
-    trees = STUMPS.weighed({}, np.array([9.0, 0.0]))
+    trees = STUMPS.weighed(NO_QUANTILES, np.array([9.0, 0.0]))
     assert fitting_side(lambda side: trees.usual(side) - center) == nearest
 
 
@@ -185,7 +188,9 @@ def test_a_split_below_counts_among_the_rows_that_come_there() -> None:
         leaf=np.array([0.0, 0.0, 1.0]),
         roots=np.array([0]),
     )
-    assert deeper.weighed({0: np.linspace(0, 10, 101)}, UNKNOWN).values(0.5)[:2] == pytest.approx([0.25, 0.5], abs=0.02)
+    assert deeper.weighed(np.linspace(0, 10, 101)[:, None], UNKNOWN).values(0.5)[:2] == pytest.approx(
+        [0.25, 0.5], abs=0.02
+    )
 
 
 def test_a_feature_that_no_tree_asks_for_has_no_part() -> None:

@@ -115,14 +115,13 @@ class GraphParts:
         return Split(reference, np.mean([split.parts for split in splits], axis=0))
 
     def ranks(self) -> Values:
-        """The share of training rows that have less of each feature, where a table of quantiles tells it, else NaN."""
-        found = np.full(self._features, np.nan)
-        if self._tables:
-            features = list(self._tables)
-            found[features] = share_below(
-                np.stack(list(self._tables.values()), axis=1), self._values[INPUT][ROW, features]
-            )
-        return found
+        """The share of training rows that have less of each feature, where a table of quantiles tells it, else NaN.
+
+        Half of the rows that have as much count.
+        """
+        points, values = self._points, self._values[INPUT][ROW]
+        shares = ((points < values).mean(axis=0) + (points <= values).mean(axis=0)) / 2
+        return np.where(np.isnan(values) | np.isnan(points[0]), np.nan, shares)
 
     @cached_property
     def means(self) -> Values:
@@ -237,12 +236,10 @@ class GraphParts:
     def _weighed(self, node: Any) -> WeighedTrees:
         (name,), (columns,) = node.output, node.input
         if name not in self._ensembles:
-            means, tables = np.full(self._values[columns].shape[1], np.nan), {}
+            means, points = np.full(self._values[columns].shape[1], np.nan), self._points[:, :0]
             if (untouched := self._untouched(columns)) is not None:
-                means = self.means[untouched]
-                known = {column: self._tables.get(feature) for column, feature in enumerate(map(int, untouched))}
-                tables = {column: points for column, points in known.items() if points is not None}
-            self._ensembles[name] = Trees.of(node).weighed(tables, means)
+                means, points = self.means[untouched], self._points[:, untouched]
+            self._ensembles[name] = Trees.of(node).weighed(points, means)
         return self._ensembles[name]
 
     def _atom(self, name: str, weights: Values, center: Values) -> Split:
@@ -262,40 +259,37 @@ class GraphParts:
 
     def _share_of(self, node: Any) -> Values:
         made = [name for name in node.input if name not in self._constants]
-        if node.op_type == "Where":  # the condition says which, not what
-            made = [name for name in node.input[1:] if name not in self._constants]
-        shares = [self._share(name) for name in made]
-        if node.op_type == "Gather" and node.input[0] in made:
-            chosen: Values = shares[0][self._constants[node.input[1]]]
-            return chosen
-        if node.op_type == "Concat":
-            return np.concatenate(shares)
-        if node.op_type == "MatMul":
-            mixed: Values = np.abs(self._constants[node.input[1]]).T @ shares[0]
-            mixed /= np.maximum(mixed.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-            return mixed
-        if len(shares) == 1:
-            return shares[0]
-        if not shares or len({share.shape for share in shares}) > 1:
+        if not made:
             raise Unfamiliar(node.op_type)
-        if all(share is shares[0] for share in shares):
-            return shares[0]
-        return np.stack(shares).mean(axis=0)
+        match node.op_type:
+            case "Gather" if node.input[0] in made:
+                chosen: Values = self._share(made[0])[self._constants[node.input[1]]]
+                return chosen
+            case "Concat":
+                return np.concatenate([self._share(name) for name in made])
+            case "MatMul":
+                mixed: Values = np.abs(self._constants[node.input[1]]).T @ self._share(made[0])
+                mixed /= np.maximum(mixed.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+                return mixed
+            case "Mul" if len(made) > 1:
+                return (self._share(made[0]) + self._share(made[1])) / 2
+        return self._share(made[-1])  # all come from the same columns; the condition of a Where comes first
 
     @cached_property
-    def _tables(self) -> dict[int, Values]:
-        """Quantiles of the training rows (k,) by feature, where a step of the graph ranks the feature as it came in."""
-        found: dict[int, Values] = {}
+    def _points(self) -> Values:
+        """Quantiles of the training rows, shape (k, features), where a step ranks features as they came in, else NaN.
+
+        All of the first such step: another one may have another number of them.
+        """
         for node in self._nodes.values():
             if node.op_type == "GreaterOrEqual" and node.input[1] in self._constants:
-                column = self._node(node.input[0])
-                features = self._untouched(column.input[0])
-                points = self._constants[node.input[1]]
-                if features is None or any(len(points) != len(other) for other in found.values()):
-                    continue
-                for place, feature in enumerate(map(int, features)):
-                    found.setdefault(feature, points[:, place])
-        return found
+                features = self._untouched(self._node(node.input[0]).input[0])
+                if features is not None:
+                    points = self._constants[node.input[1]]
+                    found = np.full((len(points), self._features), np.nan)
+                    found[:, features] = points
+                    return found
+        return np.full((1, self._features), np.nan)
 
     def _untouched(self, name: str) -> NDArray[np.int64] | None:
         """Which feature each column is, if nothing was done but to choose and to fill gaps; else None."""
@@ -326,12 +320,3 @@ def _divided(center: Values, factor: Values) -> Values:
     with np.errstate(divide="ignore", invalid="ignore"):
         before = center / factor
     return np.where(np.isfinite(before), before, np.nan)
-
-
-def share_below(points: Values, values: Values) -> Values:
-    """The share of rows below each of `values` (n,) by their quantiles `points` (k, n), half of those that are equal.
-
-    NaN where the value is missing.
-    """
-    shares: Values = ((points < values).mean(axis=0) + (points <= values).mean(axis=0)) / 2
-    return np.where(np.isnan(values), np.nan, shares)

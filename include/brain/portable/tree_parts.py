@@ -10,7 +10,7 @@ import numpy as np
 from brain.portable.kernels import array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -60,11 +60,12 @@ class Trees:
             roots=np.array(found["tree_roots"].ints),
         )
 
-    def weighed(self, quantiles: Mapping[int, Values], means: Values) -> WeighedTrees:
+    def weighed(self, quantiles: Values, means: Values) -> WeighedTrees:
         """The trees with what is known of how many training rows go each way.
 
         Args:
-            quantiles: Of the training rows, by feature, evenly spread and ascending.
+            quantiles: Of the training rows, evenly spread and ascending in each column, NaN where unknown, shape
+                (k, features); no column if none is known.
             means: Of the training rows, NaN where unknown, shape (features,).
         """
         ways = []
@@ -92,13 +93,12 @@ class Trees:
             current = following
         return float(values[self.roots].sum()), parts
 
-    def _shares_below(self, quantiles: Mapping[int, Values]) -> Values:
+    def _shares_below(self, quantiles: Values) -> Values:
         """Which share of all training rows is left of each split, NaN where nothing tells; shape (inner nodes,)."""
-        shares = np.full(len(self.feature), np.nan)
-        for feature, points in quantiles.items():
-            at = self.feature == feature
-            shares[at] = np.searchsorted(points, self.threshold[at], side="right") / len(points)
-        return shares
+        if not quantiles.shape[1]:
+            return np.full(len(self.feature), np.nan)
+        points = quantiles[:, self.feature]
+        return np.where(np.isnan(points[0]), np.nan, (points <= self.threshold).mean(axis=0))
 
     def _levels(self, below: Values) -> Iterator[tuple[Integers, Values]]:
         """The inner nodes of each depth, and which share of the rows that come there goes left; NaN where unknown."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from brain.lake.lake import Lake
     from brain.store.models import ModelStore
     from brain.usecases.direction.catalogue import AssetSpec
+    from brain.warehouse.tables import PublishedTable
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +48,9 @@ def score_tables(
     Raises:
         Transient: A server or the lake cannot be reached: nothing is known about any cell, so try again.
     """
-    import pandas as pd
-
-    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
-    found = list(score_newest(store, lake, SPACE, wanted, moment, past=past, record=not past))
-    reasons = () if past else [row for one in found if isinstance(one, Score) for row in _why(one)]
-    return {
-        PROBABILITY_DETAILS.name: _cells(store, found, moment, failing),
-        PROBABILITY_REASONS.name: pd.DataFrame(reasons, columns=list(PROBABILITY_REASONS.row_names)),
-    }
+    reasons: list[tuple[Any, ...]] = []
+    cells = _cells(store, lake, assets, moment, failing, past=past, reasons=None if past else reasons)
+    return {PROBABILITY_DETAILS.name: cells, PROBABILITY_REASONS.name: _frame(reasons, PROBABILITY_REASONS)}
 
 
 def score_cells(
@@ -67,19 +62,43 @@ def score_cells(
     failing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """The rows of `probability_details` alone, as `score_tables` gives them."""
-    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
-    return _cells(store, list(score_newest(store, lake, SPACE, wanted, moment)), moment, failing)
+    return _cells(store, lake, assets, moment, failing, past=False, reasons=None)
 
 
 def _cells(
-    store: ModelStore, found: Sequence[Score | Unscored], moment: Moment, failing: Mapping[str, str]
+    store: ModelStore,
+    lake: Lake,
+    assets: Sequence[AssetSpec],
+    moment: Moment,
+    failing: Mapping[str, str],
+    *,
+    past: bool,
+    reasons: list[tuple[Any, ...]] | None,
 ) -> pd.DataFrame:
+    """The rows of `probability_details`; those of `probability_reasons` are added to `reasons`, if it is given.
+
+    A model is forgotten as soon as its rows are made.
+    """
+    wanted = [Wanted(asset.name, tuple(map(target_name, asset.horizons))) for asset in assets]
+    rows: list[dict[str, Any] | Unscored] = []
+    for one in score_newest(store, lake, SPACE, wanted, moment, past=past, record=reasons is not None):
+        if isinstance(one, Unscored):
+            rows.append(one)
+            continue
+        rows.append(_row(one))
+        if reasons is not None:
+            reasons += _why(one)
+    unscored = [row for row in rows if isinstance(row, Unscored)]
+    untrained = {one.key.entity for one in unscored if isinstance(one.error, ModelNotFound)}
+    causes = _why_untrained(store, sorted(untrained), moment)
+    told = (_caused(row, causes, failing) if isinstance(row, Unscored) else row for row in rows)
+    return _frame([{"reason": failing.get(row["asset"]), **row} for row in told], PROBABILITY_DETAILS)
+
+
+def _frame(rows: Sequence[Any], table: PublishedTable) -> pd.DataFrame:
     import pandas as pd
 
-    untrained = {one.key.entity for one in found if isinstance(one, Unscored) and isinstance(one.error, ModelNotFound)}
-    causes = _why_untrained(store, sorted(untrained), moment)
-    rows = [{"reason": failing.get(one.key.entity), **_row(one, causes, failing)} for one in found]
-    return pd.DataFrame(rows, columns=list(PROBABILITY_DETAILS.row_names))
+    return pd.DataFrame(rows, columns=list(table.row_names))
 
 
 def _why(found: Score) -> Iterator[tuple[Any, ...]]:
@@ -110,16 +129,21 @@ def _why_untrained(store: ModelStore, assets: Sequence[str], moment: Moment) -> 
     }
 
 
-def _row(found: Score | Unscored, causes: Mapping[ModelKey, str], failing: Mapping[str, str]) -> dict[str, Any]:
-    """A row, with the cause in its reason: why training failed, or why the asset was not extracted."""
-    cell = {"asset": found.key.entity, "horizon": horizon_of(found.key.target)}
-    if isinstance(found, Unscored):
-        cause = causes.get(found.key) or failing.get(found.key.entity)
-        return {**cell, "reason": cause or str(found.error)}
+def _caused(found: Unscored, causes: Mapping[ModelKey, str], failing: Mapping[str, str]) -> dict[str, Any]:
+    """A row without a probability, with the cause: why training failed, or why the asset was not extracted."""
+    cause = causes.get(found.key) or failing.get(found.key.entity)
+    return {**_cell(found.key), "reason": cause or str(found.error)}
+
+
+def _row(found: Score) -> dict[str, Any]:
     try:
-        return {**cell, **_scored(found)}
+        return {**_cell(found.key), **_scored(found)}
     except ScoringError as error:
-        return {**cell, "reason": str(error)}
+        return {**_cell(found.key), "reason": str(error)}
+
+
+def _cell(key: ModelKey) -> dict[str, Any]:
+    return {"asset": key.entity, "horizon": horizon_of(key.target)}
 
 
 def _scored(found: Score) -> dict[str, Any]:
