@@ -117,7 +117,8 @@ def test_it_says_why_no_skill_can_be_claimed(metrics: dict[str, str]) -> None:
 
 def test_a_model_without_a_record_of_its_base_rate_tells_it_whole() -> None:
     (only,) = reasons_of(model_of(fitted(STANDARD[0]), extra={}), UNSEEN[0], False, 0.535)
-    assert (only.kind, only.part) == ("base_rate", pytest.approx(logit(0.535)))
+    assert only.kind == "base_rate"
+    assert only.part == pytest.approx(logit(0.535))
 
 
 def test_the_recent_window_and_the_peers_are_told_apart_as_the_base_rate_was_made() -> None:
