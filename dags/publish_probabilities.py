@@ -1,9 +1,9 @@
 """Score the newest rows and replace the published tables in one transaction.
 
 Scores the newest row of every unit (an asset) through its champions, checks the result with Great Expectations
-and replaces the published tables, `Probabilities` and `probability_details`, in one transaction;
-`probability_history` gains what changed. A row that cannot be scored keeps its last published value, marked
-stale, and `report` says why. docs/tables.md describes each table.
+and replaces the published tables, `Probabilities`, `probability_details` and `probability_reasons`, in one
+transaction; `probability_history` gains what changed. A row that cannot be scored keeps its last published value,
+marked stale, and `report` says why. docs/tables.md describes each table.
 
 **Publish again for a past day**: ▶ Trigger, choose the day under *Publish again for a past day*. The champions of that
 day score what was known then; a newer publication stays in the tables, and `probability_history` gains what it lacks.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import typer
 from typer.testing import CliRunner
 
-from brain.core.errors import CatalogueError, SettingsError
+from brain.core.errors import CatalogueError, QueryRefused, SettingsError
 from brain.core.settings import Settings
 from brain.core.signing_keys import new_pair
 from brain.demo.load import load_demo
@@ -118,6 +118,46 @@ def test_a_run_fills_the_table_that_sql_shows_and_replay_confirms(environment: d
     replayed = brain(environment, "replay", "VIX", "5", "--as-of", "2018-06-29")
     assert replayed.exit_code == 0, replayed.output
     assert "identical, bit for bit" in replayed.output
+    explained = brain(environment, "explain", "VIX", "5")
+    assert explained.exit_code == 0, explained.output
+    lines = explained.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert re.match(r"VIX, 5: 0\.\d{4} as of 2018-06-29, by model version 1", lines[0])
+    assert "Close was not lower 5 rows later after" in " ".join(explained.output.split())
+    assert lines[-1] == "Recompute it: brain replay VIX 5 --as-of 2018-06-29"
+    (total,) = (line for line in lines if line.endswith("published"))
+    numbers = [re.match(r" +([+-]\d\.\d{4}) +([+-]\d+\.\d\d) ", line) for line in lines]
+    parts = [float(found.group(1)) for found in numbers if found]
+    points = [float(found.group(2)) for found in numbers if found]
+    assert float(total.split()[0]) == pytest.approx(sum(parts), abs=1e-3)
+    assert float(total.split()[1]) == pytest.approx(50 + sum(points), abs=0.1)
+    same = brain(environment, "explain", "VIX", "RETURNS5", "--as-of", "2018-06-29")
+    assert same.output.splitlines()[1:-1] == lines[1:-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("VIXX", "5"), "did you mean VIX?"),
+        (("VIX", "6"), "did you mean RETURNS5?"),
+        (("VIX", "soon"), "VIX has no target soon"),
+        (("VIX", "21", "--as-of", "1999-01-04"), "nothing was published for VIX, 21 as of 1999-01-04 yet"),
+        (("nothing like it", "5"), "no unit nothing like it is known; there are SP500, VIX"),
+    ],
+)
+def test_what_was_never_published_cannot_be_explained(
+    environment: dict[str, str], words: tuple[str, ...], told: str
+) -> None:
+    assert brain(environment, "run", "--until", "2018-06-29T22:00:00", "--workers", "1").exit_code == 0
+    asked = brain(environment, "explain", *words)
+    assert asked.exit_code == 2
+    assert told in " ".join(asked.output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+
+
+def test_before_anything_was_published_nothing_can_be_explained(environment: dict[str, str]) -> None:
+    asked = brain(environment, "explain", "VIX", "5")
+    assert asked.exit_code == 1
+    assert isinstance(asked.exception, QueryRefused)
 
 
 def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], demo_url: str) -> None:

@@ -87,6 +87,12 @@ def test_one_day_the_same_day_again_and_the_next(workspace: Workspace, demo_url:
         ("SP500", "2018-06-28"),
         ("VIX", "2018-06-28"),
     ]
+    added_up = (
+        "SELECT count(*) FILTER (WHERE abs(told.part - ln(probability / (1 - probability))) < 1e-9), count(*)"
+        " FROM probability_details LEFT JOIN (SELECT asset, horizon, sum(part) AS part FROM probability_reasons"
+        " GROUP BY 1, 2) AS told USING (asset, horizon)"
+    )
+    assert rows(workspace, added_up) == [(12, 12)]
     untrusted = "SELECT count(*) FROM probability_details WHERE NOT has_skill AND probability <> base_rate"
     assert rows(workspace, untrusted) == [(0,)]
 
@@ -134,7 +140,7 @@ def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(w
 
 
 def _published(workspace: Workspace) -> list[list[tuple[Any, ...]]]:
-    tables = ("Probabilities", "probability_details", "probability_history")
+    tables = ("Probabilities", "probability_details", "probability_history", "probability_reasons")
     return [sorted(rows(workspace, f"SELECT t::text FROM {table} t")) for table in tables]
 
 
@@ -232,6 +238,8 @@ def test_a_bad_table_is_named_and_the_other_assets_are_published(
     assert rows(workspace, wide) == [("GOLD", False), ("VIX", False)]
     reasons = "SELECT DISTINCT stale, probability, reason <> '' FROM probability_details WHERE asset = 'SP500'"
     assert rows(workspace, reasons) == [(True, None, True)]
+    explained = "SELECT DISTINCT asset FROM probability_reasons ORDER BY 1"
+    assert rows(workspace, explained) == [("GOLD",), ("VIX",)]
 
 
 def test_what_was_published_survives_a_table_that_breaks_later(workspace: Workspace, demo_url: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brain import __version__, cli_backup, cli_demo, cli_hindcast, cli_ledger, cli_tables
+from brain import __version__, cli_backup, cli_demo, cli_explain, cli_hindcast, cli_ledger, cli_tables
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit, require_known
@@ -232,6 +232,9 @@ def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None
     console.print(marked(result.identical, "identical, bit for bit", "not reproduced"))
     if not result.identical:
         raise typer.Exit(1)
+
+
+app.command()(cli_explain.explain)
 
 
 @app.command()

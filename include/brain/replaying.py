@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brain.core.keys import ModelKey
@@ -9,9 +10,19 @@ from brain.scoring.replay import Published, Replay, replay
 from brain.warehouse import read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from brain.scoring.reasons import Reason
     from brain.usecases.protocol import Run
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A replay, and what the number is made of; no reasons where it did not come out again."""
+
+    replay: Replay
+    reasons: Sequence[Reason]
 
 
 def has_target(run: Run, target: str) -> bool:
@@ -19,11 +30,12 @@ def has_target(run: Run, target: str) -> bool:
     return run.use_case.has_target(run.use_case.target(target))
 
 
-def last_published(run: Run, unit: str, target: str, as_of: datetime) -> Published | None:
+def last_published(run: Run, unit: str, target: str, as_of: datetime | None = None) -> Published | None:
     """The number last published for a unit's target and row; None if there was none.
 
     Args:
         target: As a person calls it.
+        as_of: By default the newest row.
     """
     key = ModelKey(run.use_case.name, unit, run.use_case.target(target))
     for table in run.use_case.tables:
@@ -50,3 +62,15 @@ def replay_of(run: Run, published: Published) -> Replay:
         Transient: A server or the lake cannot be reached just now.
     """
     return replay(run.store, run.lake, run.use_case.space, published)
+
+
+def explanation_of(run: Run, published: Published) -> Explanation:
+    """Recompute a published number, and say what it is made of.
+
+    Raises:
+        Transient: A server or the lake cannot be reached just now.
+    """
+    found = replay_of(run, published)
+    if not found.identical or found.model is None or found.row is None:
+        return Explanation(found, ())
+    return Explanation(found, run.use_case.reasons(found.model, found.row, published.has_skill, published.value))

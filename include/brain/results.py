@@ -112,10 +112,11 @@ def trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved 
 def scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
     """What scoring did for a unit.
 
-    Rows of a table without models count for every unit of their chunk: nothing says whose they are.
+    Rows of a table without models count for every unit of their chunk: nothing says whose they are. Rows that explain
+    those of another table do not count.
     """
     done, failed = 0, []
-    for table in run.use_case.tables:
+    for table in (table for table in run.use_case.tables if table.of is None):
         for row in records(rows[table.name]):
             key = run.use_case.model_key(row) if table.model else None
             if key is not None and key.entity != name:

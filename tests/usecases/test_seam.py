@@ -212,6 +212,8 @@ def test_the_command_line_takes_it_as_it_takes_any(
     assert "harbour" in brain("sql")
     assert "next_hour" in brain("models", "list")
     assert "identical, bit for bit" in brain("replay", "harbour", "next_hour", "--as-of", "2024-05-03T11:30:00.000001")
+    assert "does not say what it is made of" in brain("explain", "harbour", "next_hour")
+    assert "--as-of 2024-05-03T11:30:00.000001" in brain("explain", "harbour", "next_hour")
     assert "2 source tables" in brain("doctor")
     brain("tidy", "--until", "2024-05-03T12:00:00")
 

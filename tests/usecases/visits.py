@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brain.core.errors import ModelNotFound
 from brain.core.keys import ModelKey
@@ -20,7 +21,9 @@ from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
+from brain.scoring.reasons import Reason
 from brain.source.connect import Source
+from brain.store.stored_model import StoredModel
 from brain.usecases.page import Page
 from brain.usecases.protocol import Input, Overview, Run, Unit
 from brain.warehouse.ledger import Ledger, Quantiles
@@ -137,6 +140,11 @@ class Visits:
         wanted = [Wanted(unit, (TARGET,)) for unit in units]
         found = score_newest(run.store, run.lake, self.space, wanted, run.moment, past=run.is_past)
         return {FORECASTS.name: pd.DataFrame(map(_row, found), columns=list(FORECASTS.row_names))}
+
+    def reasons(
+        self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
+    ) -> Sequence[Reason]:
+        return ()
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         return _check(rows[FORECASTS.name], run.moment, total_rows=1, unchanged=False)

@@ -132,18 +132,25 @@ def _logistic(products: Array, bias: Array) -> NDArray[np.float64]:
 
 
 class Graph:
-    """One of our own graphs: a straight line of operators."""
+    """One of our own graphs: a straight line of operators.
+
+    `constants` are by name, `nodes` the operators in order.
+    """
 
     def __init__(self, graph: Any) -> None:
-        constants = {tensor.name: array(tensor) for tensor in graph.initializer}
-        self._constants: Mapping[str, Array] = constants
+        self.constants: Mapping[str, Array] = {tensor.name: array(tensor) for tensor in graph.initializer}
+        self.nodes = tuple(graph.node)
         self._steps = [(KERNELS[n.op_type](n), tuple(n.input), n.output[0]) for n in graph.node]
 
     def outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        values: dict[str, Array] = {INPUT: rows, **self._constants}
+        return self.results(rows)[OUTPUT]
+
+    def results(self, rows: NDArray[np.float64]) -> dict[str, Array]:
+        """What every operator gives, by the name of its result, and the constants."""
+        values: dict[str, Array] = {INPUT: rows, **self.constants}
         for kernel, inputs, output in self._steps:
             values[output] = kernel(*(values[name] for name in inputs))
-        return values[OUTPUT]
+        return values
 
 
 class Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brain.core.keys import Sha256
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
+    from brain.portable.evaluate import Evaluator
     from brain.store.models import ModelStore
 
 CHUNK_UNITS = 25  # a few hundred models: memory grows with this, not with the catalogue
@@ -49,6 +50,8 @@ class Score:
         value: What is published: the model's output through its head.
         raw: The model's own output, shape (outputs,).
         data_sha256: Hash of the snapshot that the row is from.
+        row: What the model took, shape (features,) or (steps, features).
+        evaluator: The model; None where what it says was not published, for it takes memory.
     """
 
     champion: Champion
@@ -56,6 +59,8 @@ class Score:
     value: float
     raw: NDArray[np.float64]
     data_sha256: Sha256
+    row: NDArray[np.float64]
+    evaluator: Evaluator | None = field(default=None, repr=False)
 
     @property
     def key(self) -> ModelKey:
@@ -71,7 +76,14 @@ class Unscored:
 
 
 def score_newest(
-    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment, *, past: bool = False
+    store: ModelStore,
+    lake: Lake,
+    space: str,
+    wanted: Sequence[Wanted],
+    moment: Moment,
+    *,
+    past: bool = False,
+    record: bool = False,
 ) -> Iterator[Score | Unscored]:
     """Score the newest row of every unit known at `moment`, each target once.
 
@@ -81,16 +93,17 @@ def score_newest(
         space: The lake folder of the units' snapshots.
         past: Score with those that were champions at `moment`. By default with the present ones, unless one was trained
             or judged after `moment`: then with the one of that moment, too.
+        record: Read and verify the record of the present ones, too.
 
     Raises:
         Transient: A server or the lake cannot be reached: nothing is known about any model, so try again.
     """
     for start in range(0, len(wanted), CHUNK_UNITS):
-        yield from _score_chunk(store, lake, space, wanted[start : start + CHUNK_UNITS], moment, past)
+        yield from _score_chunk(store, lake, space, wanted[start : start + CHUNK_UNITS], moment, past, record)
 
 
 def _score_chunk(
-    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment, past: bool
+    store: ModelStore, lake: Lake, space: str, wanted: Sequence[Wanted], moment: Moment, past: bool, record: bool
 ) -> Iterator[Score | Unscored]:
     waiting: dict[ModelKey, None] = {}
     rows: dict[str, FeatureRows] = {}
@@ -102,15 +115,15 @@ def _score_chunk(
             waiting |= dict.fromkeys(keys)
         else:
             yield from (Unscored(key, found) for key in keys)
-    champions = store.champions(list(rows), then=moment) if past else _known(store, list(rows), moment)
+    champions = store.champions(list(rows), then=moment) if past else _known(store, list(rows), moment, record)
     yield from _scored(_found(champions, waiting), rows)
     yield from (Unscored(key, _untrained(key, moment)) for key in waiting)
 
 
-def _known(store: ModelStore, units: Sequence[str], moment: Moment) -> Iterator[Champion | Refused]:
+def _known(store: ModelStore, units: Sequence[str], moment: Moment, record: bool) -> Iterator[Champion | Refused]:
     """The present champions; for one that `moment` cannot know yet, the champion of that moment."""
     later: set[ModelKey] = set()
-    for champion in store.champions(units):
+    for champion in store.champions(units, record=record):
         if isinstance(champion, Champion) and champion.since > moment.at:
             later.add(champion.key)
         else:
@@ -141,18 +154,25 @@ def _scored(champions: Iterable[Champion | Refused], rows: Mapping[str, FeatureR
             if isinstance(evaluator, LinearModel):
                 stack.append((champion, matrix[-1:], evaluator))
             else:
-                yield _score(champion, rows, evaluator.outputs(matrix))
+                yield _score(champion, rows, matrix[-1], evaluator, evaluator.outputs(matrix))
         except BrainError as error:
             yield Unscored(champion.key, error)
     if stack:
         outputs = stacked([model for *_, model in stack], [matrix for _, matrix, _ in stack])
-        for place, (champion, *_) in enumerate(stack):
-            yield _score(champion, rows, outputs[place : place + 1])
+        for place, (champion, matrix, model) in enumerate(stack):
+            yield _score(champion, rows, matrix[-1], model, outputs[place : place + 1])
 
 
-def _score(champion: Champion, rows: Mapping[str, FeatureRows], outputs: NDArray[np.float64]) -> Score:
-    of = rows[champion.key.entity]
-    return Score(champion, of.newest, float(champion.apply(outputs)[-1]), outputs[-1], of.data_sha256)
+def _score(
+    champion: Champion,
+    rows: Mapping[str, FeatureRows],
+    row: NDArray[np.float64],
+    evaluator: Evaluator,
+    outputs: NDArray[np.float64],
+) -> Score:
+    of, value = rows[champion.key.entity], float(champion.apply(outputs)[-1])
+    kept = None if champion.has_skill is False else evaluator
+    return Score(champion, of.newest, value, outputs[-1], of.data_sha256, row, kept)
 
 
 def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> FeatureRows | BrainError:

@@ -13,6 +13,8 @@ from brain.core.moment import Moment
 from brain.scoring.rows import FeatureRows, read_rows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from brain.core.keys import ModelKey
     from brain.lake.lake import Lake
     from brain.lake.snapshot import Snapshot
@@ -48,12 +50,15 @@ class Replay:
         recomputed: The value now; None if something it needs is missing or changed.
         raw: The model's last output, before its head.
         obstacles: What is missing or changed, a sentence each; empty when the value came out again.
+        model, row: What it was recomputed from; None if one of them is missing or changed.
     """
 
     published: Published
     recomputed: float | None = None
     raw: float | None = None
     obstacles: tuple[str, ...] = ()
+    model: StoredModel | None = None
+    row: NDArray[np.float64] | None = None
 
     @property
     def identical(self) -> bool:
@@ -77,11 +82,12 @@ def replay(store: ModelStore, lake: Lake, space: str, published: Published) -> R
     if isinstance(model, str) or isinstance(rows, str):
         return Replay(published, obstacles=tuple(obstacles))
     try:
-        outputs = model.evaluator().outputs(rows.matrix(model))
+        matrix = rows.matrix(model)
+        outputs = model.evaluator().outputs(matrix)
     except (ScoringError, ArtifactRejected) as error:
         return Replay(published, obstacles=(str(error),))
     value = model.head.apply(outputs, published.has_skill)
-    result = Replay(published, float(value[0]), float(outputs[0, -1]))
+    result = Replay(published, float(value[0]), float(outputs[0, -1]), model=model, row=matrix[-1])
     if result.identical:
         return result
     return replace(result, obstacles=(_differs(result, model),))

@@ -1,7 +1,8 @@
 """The document of one model version: how it is laid out, signed and read back.
 
-The *signed* part is what scoring needs; its signature covers it, the hash of the artifact and the hash of the *record*,
-which is everything else (proofs, provenance). So scoring verifies what it reads without reading the record.
+The *signed* part is what a number needs; its signature covers it, the hash of the artifact and the hash of the
+*record*, which is everything else (proofs, provenance, what the base rate was made from). So what is read is verified
+without reading the record; who tells why a number is so reads it, too.
 """
 
 from __future__ import annotations

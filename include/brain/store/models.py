@@ -203,7 +203,12 @@ class ModelStore:
         return found
 
     def champions(
-        self, entities: Sequence[str], targets: Sequence[str] | None = None, *, then: Moment | None = None
+        self,
+        entities: Sequence[str],
+        targets: Sequence[str] | None = None,
+        *,
+        then: Moment | None = None,
+        record: bool = False,
     ) -> Iterator[Champion | Refused]:
         """Stream the verified champions of `entities`, in key order, with one query.
 
@@ -211,15 +216,16 @@ class ModelStore:
             targets: Only these; all by default.
             then: The champions of that moment, each with its verdict only if that was passed by then and still stands;
                 by default the present ones.
+            record: Read and verify the record of the present ones, too.
         """
-        fields = dict.fromkeys((*SIGNED_BY_ANY, "payload", "signature"), 1)
+        fields = None if record else dict.fromkeys((*SIGNED_BY_ANY, "payload", "signature"), 1)
         with explained():
             if then is not None:
                 yield from past_champions(self.backend, self.scope(entities, targets), then)
                 return
             for key, joined in self.joined(entities, targets, fields):
                 try:
-                    yield self._champion(joined, key)
+                    yield self._champion(joined, key, record=record)
                 except StoreError as error:
                     yield Refused(key, error)
 
@@ -282,21 +288,21 @@ class ModelStore:
         return {"use_case": self.use_case, **some}
 
     def joined(
-        self, entities: Sequence[str] | None, targets: Sequence[str] | None, fields: Mapping[str, int]
+        self, entities: Sequence[str] | None, targets: Sequence[str] | None, fields: Mapping[str, int] | None
     ) -> Iterator[tuple[ModelKey, dict[str, Any] | ArtifactRejected]]:
         """Pointers in key order, each with the version it names as ``found``; nothing is verified yet.
 
         One that cannot be decoded is given as the reason.
 
         Args:
-            fields: Of the version.
+            fields: Of the version; None for all.
         """
         # A projection inside the lookup costs three times as much as one behind it.
         stages: list[dict[str, Any]] = [
             {"$match": self.scope(entities, targets)},
             {"$sort": dict.fromkeys(KEY, 1)},
             {"$lookup": {"from": MODELS, "localField": "model", "foreignField": "_id", "as": "found"}},
-            {"$project": {**POINTER, "revised": 1, "found": dict(fields)}},
+            {"$project": {**POINTER, "revised": 1, "found": 1 if fields is None else dict(fields)}},
         ]
         with self.backend.raw(CHAMPIONS).aggregate(stages, batchSize=FETCH) as cursor:
             for raw in cursor:
@@ -306,8 +312,13 @@ class ModelStore:
                 else:
                     yield key, content
 
-    def verified(self, joined: dict[str, Any] | ArtifactRejected, key: ModelKey) -> tuple[Pointer, dict[str, Any]]:
-        """A pointer of `joined`, and the signed part of the version it names.
+    def verified(
+        self, joined: dict[str, Any] | ArtifactRejected, key: ModelKey, *, record: bool = False
+    ) -> tuple[Pointer, dict[str, Any]]:
+        """A pointer of `joined`, and what was read of the version it names.
+
+        Args:
+            record: Whether the record was read and is to be verified, too.
 
         Raises:
             ArtifactRejected: One of them was altered, or the pointer is an old one.
@@ -318,11 +329,11 @@ class ModelStore:
         if not content["found"]:
             raise _not_found(pointer.model)
         (found,) = content["found"]
-        document.verify(found, key, pointer.version, self.backend.signer)
+        document.verify(found, key, pointer.version, self.backend.signer, record=record)
         return pointer, found
 
-    def _champion(self, joined: dict[str, Any] | ArtifactRejected, key: ModelKey) -> Champion:
-        pointer, found = self.verified(joined, key)
+    def _champion(self, joined: dict[str, Any] | ArtifactRejected, key: ModelKey, *, record: bool) -> Champion:
+        pointer, found = self.verified(joined, key, record=record)
         payload = payload_of(self.backend, found, found["_id"])
         return Champion(document.read(found, payload, key, pointer.version), pointer.verdict_on(key))
 

@@ -76,7 +76,7 @@ def _champion(backend: Backend, pointer: Pointer, key: ModelKey, version: int, t
             remedy="It was pruned: `retention.model_versions` says how many are kept.",
         )
     found = decoded(raw, name)
-    document.verify(found, key, version, backend.signer)
+    document.verify(found, key, version, backend.signer, record=True)
     model = document.read(found, payload_of(backend, found, name), key, version)
     if model.trained_at > then.at:
         raise ArtifactRejected(

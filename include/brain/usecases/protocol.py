@@ -16,7 +16,9 @@ from brain.core.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from brain.core.counters import Counters
     from brain.core.keys import ModelKey
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from brain.learning.policy import Alarm
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
+    from brain.scoring.reasons import Reason
     from brain.source.connect import Source
     from brain.store.models import ModelStore
+    from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
     from brain.warehouse.alarms import Feed
     from brain.warehouse.ledger import Ledger
@@ -245,6 +249,17 @@ class UseCase(Protocol):
         """By table, the rows of some units; one that cannot be computed has an empty value and its reason.
 
         Where `run.is_past`, by the champions of its moment. A row with a value and a reason is shown as stale.
+        """
+
+    def reasons(
+        self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
+    ) -> Sequence[Reason]:
+        """What a published value is made of, in the order in which to read it; empty where the use case does not say.
+
+        Args:
+            model: The one behind it, with its record.
+            row: What it took, shape (features,).
+            has_skill: As published.
         """
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:

@@ -32,10 +32,16 @@ def describe(table: PublishedTable | DerivedTable | Layout) -> str:
             "Made by SQL from the table above, in the same transaction. A column no longer declared stays, empty."
         )
     if isinstance(table, PublishedTable):
-        parts.append(f"{UNSCORED[table.unscored]} A row that is no longer expected is removed.")
+        parts.append(f"{UNSCORED[table.unscored]} A row that is no longer expected is removed.{_explains(table)}")
         if table.history:
             parts.append(_history(table, table.history))
     return "\n\n".join(parts)
+
+
+def _explains(table: PublishedTable) -> str:
+    if table.of is None:
+        return ""
+    return f" A row of `{table.of.name}` that the newest run did not compute has none here."
 
 
 def _line(layout: Layout, column: Column) -> str:

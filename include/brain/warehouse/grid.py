@@ -37,7 +37,7 @@ def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.Da
         PublishError: A row that is not expected, one that is there twice, a column that is not declared or lacks its
             values, or nothing to tell which rows there are.
     """
-    if scored is None and expected is None:
+    if scored is None and expected is None and table.of is None:
         raise _refused(table, "no scored chunk", "at least one", "Score again.")
     rows = _declared(table, scored)
     keys = _keys(table, rows)

@@ -237,6 +237,8 @@ def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str,
     values = {"published_at": moment.at}
     if table.history:
         _run(cursor, statements.hold_back(table, table.history))
+    if table.of:
+        _run(cursor, statements.drop_unshown(table, table.of), values)
     fresh = _run(cursor, statements.upsert_computed(table, undeclared), values)
     keeps = table.unscored == "keep"
     stale = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0

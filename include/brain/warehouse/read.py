@@ -92,26 +92,31 @@ def ask(url: SecretStr, query: str | sql.Composable, values: Sequence[object] | 
 
 
 def last_published(
-    url: SecretStr, table: PublishedTable, key: Mapping[str, object], as_of: date | datetime
+    url: SecretStr, table: PublishedTable, key: Mapping[str, object], as_of: date | datetime | None
 ) -> dict[str, Any] | None:
     """The row last published for that key and day, from the table's history; None if there was none.
 
     Args:
         key: A value for each column of the table's key.
+        as_of: By default the newest.
 
     Raises:
         QueryRefused: Nothing was published yet.
     """
     history = table.history_layout
     assert history is not None, f"{table.name} keeps no history"
-    *wanted, moment = key_identifiers(history)
-    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} DESC LIMIT 1").format(
+    *wanted, day, moment = key_identifiers(history)
+    given = [key[name] for name in table.key]
+    if as_of is not None:
+        wanted, given = [*wanted, day], [*given, as_of]
+    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} DESC, {} DESC LIMIT 1").format(
         COMMA.join(sql.Identifier(column.identifier) for column in history.columns),
         sql.Identifier(history.identifier),
         AND.join(sql.SQL("{} = %s").format(name) for name in wanted),
+        day,
         moment,
     )
-    found = ask(url, query, [*(key[name] for name in table.key), as_of]).rows
+    found = ask(url, query, given).rows
     return dict(zip((column.name for column in history.columns), found[0], strict=True)) if found else None
 
 

@@ -114,6 +114,26 @@ def hold_back(table: PublishedTable, history: History) -> sql.Composed:
     )
 
 
+def drop_unshown(table: PublishedTable, of: PublishedTable) -> sql.Composed:
+    """Drop the staged rows that explain no row that `of` shows as this run computed it; %(published_at)s is its moment.
+
+    `of` has to be published before.
+    """
+    same = [*of.key, *([of.history.as_of] if of.history else [])]
+    names = [(of.column(name).identifier, table.column(name).identifier) for name in same]
+    return sql.SQL(
+        "DELETE FROM {staged} AS told WHERE NOT EXISTS"
+        " (SELECT FROM {of} AS shown WHERE {same} AND shown.{moment} = %(published_at)s)"
+    ).format(
+        staged=_staged(table),
+        of=sql.Identifier(of.layout.identifier),
+        same=AND.join(
+            sql.SQL("shown.{} = told.{}").format(sql.Identifier(theirs), sql.Identifier(ours)) for theirs, ours in names
+        ),
+        moment=sql.Identifier(PUBLISHED_AT),
+    )
+
+
 def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Composed:
     """Write the staged rows that were computed; %(published_at)s is the run's moment."""
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} WHERE {} IS NOT NULL {}").format(

@@ -149,6 +149,9 @@ class PublishedTable:
         unscored: What happens to a row that could not be computed: ``keep`` shows the last one, marked stale;
             ``drop`` removes it.
         model: None if no stored model stands behind a row; else tidying keeps the versions it tells of.
+        of: The table, published before it, whose rows its own explain; None if they stand for themselves. Its key
+            begins with that table's key. It only has rows for those that the newest run computed and that table shows:
+            they do not count as results, and a run that gives none leaves it empty.
     """
 
     name: str
@@ -159,6 +162,7 @@ class PublishedTable:
     history: History | None = None
     unscored: Literal["keep", "drop"] = "keep"
     model: ModelColumns | None = None
+    of: PublishedTable | None = None
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}
@@ -171,6 +175,12 @@ class PublishedTable:
             _require(self.history.as_of in required, f"{self.name}.{self.history.as_of} has to be required")
         else:
             _require(DAYS_BEHIND not in names, f"{self.name}.{DAYS_BEHIND} needs a history: what it is about")
+        if self.of:
+            told = self.of.key if self.of.history is None else (*self.of.key, self.of.history.as_of)
+            needed |= set(told)
+            begins = self.key[: len(self.of.key)] == self.of.key
+            _require(begins, f"the key of {self.name} does not begin with that of {self.of.name}")
+            _require(self.unscored == "drop", f"{self.name} cannot keep rows that {self.of.name} may not have")
         _require(needed <= names, f"{self.name} lacks {', '.join(sorted(needed - names))}")
         _require(self.value not in self.key, f"{self.name}.{self.value} cannot be key and value")
         _ = self.layout, self.history_layout  # a mistake shows where it was made

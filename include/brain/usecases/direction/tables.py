@@ -119,6 +119,44 @@ PROBABILITY_DETAILS = PublishedTable(
     model=ModelColumns(key=("asset", "horizon"), version="model_version"),
 )
 
+PROBABILITY_REASONS = PublishedTable(
+    name="probability_reasons",
+    meaning="A row per asset, horizon and reason: what the probability is made of, from the share of past ups to each"
+    " feature. The parts of a probability add up to its log-odds, ln(p / (1 - p)).",
+    key=("asset", "horizon", "position"),
+    columns=(
+        Column("asset", "text", "Name of the asset, as the catalogue has it."),
+        Column("horizon", "integer", "How many rows (trading days) after as_of the probability is about.", low=1),
+        Column("position", "integer", "Where the reason stands, from 1: in this order they make sense.", low=1),
+        Column(
+            "kind",
+            "text",
+            "share (of past rows), peers (the share of other assets), recent (the newest rows), base_rate (all three,"
+            " where the model does not say more), feature, together (what no single feature accounts for), usual (what"
+            " the model says of a usual row, beyond its mean) or limit (no probability beyond one in a million).",
+            required=True,
+        ),
+        Column("feature", "text", "Name of the feature that the reason is about; empty where it is about none."),
+        Column("value", "double precision", "The feature on as_of, or the share that the reason is about."),
+        Column("words", "text", "The reason in a sentence.", required=True),
+        Column("part", "double precision", "What it adds to the log-odds; below 0 it speaks for a fall."),
+        Column(
+            "probability",
+            "double precision",
+            "The probability with this reason and those before it, from 0 to 1; behind the last the published one.",
+            required=True,
+            low=0,
+            high=1,
+        ),
+        Column("as_of", "date", "Date of the newest row of data, as in probability_details.", required=True),
+        Column("model_version", "integer", "Version of the model behind it, in the model store.", required=True),
+        Column(PUBLISHED_AT, "timestamptz", "The moment of the run that computed the row, in UTC."),
+    ),
+    value="part",
+    unscored="drop",
+    of=PROBABILITY_DETAILS,
+)
+
 
 def probabilities(horizons: Iterable[int]) -> DerivedTable:
     """The wide table with a column for each of `horizons`."""

@@ -10,19 +10,23 @@ from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.long import PROBABILITIES_LONG
 from brain.usecases.direction.names import DIGITS, NAME, SPACE, horizon_of, is_target, model_key, target_name
 from brain.usecases.direction.page import PAGE
-from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, probabilities
+from brain.usecases.direction.tables import OVERVIEW, PROBABILITY_DETAILS, PROBABILITY_REASONS, probabilities
 from brain.usecases.direction.views import SHOWN_SCORECARD, VIEWS
 from brain.usecases.protocol import Input, Overview, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from brain.core.keys import ModelKey
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
+    from brain.scoring.reasons import Reason
     from brain.source.connect import Source
+    from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
     from brain.usecases.protocol import Run
     from brain.warehouse.ledger import Ledger
@@ -38,7 +42,7 @@ class Direction:
     top_level: tuple[str, ...] = ("defaults", "assets")
     example: Section = Assets(assets=(AssetSpec(name="GOLD", table="GOLD"),))
     space = SPACE
-    tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS,)
+    tables: tuple[PublishedTable, ...] = (PROBABILITY_DETAILS, PROBABILITY_REASONS)
     ledgers: tuple[Ledger, ...] = (PROBABILITY_LEDGER,)
     views: tuple[View, ...] = (PROBABILITIES_LONG, *VIEWS)
     overview = OVERVIEW
@@ -82,16 +86,23 @@ class Direction:
         import pandas as pd
 
         cells = [(asset.name, horizon) for asset in section.assets for horizon in asset.horizons]
-        return {PROBABILITY_DETAILS.name: pd.DataFrame(cells, columns=list(PROBABILITY_DETAILS.key))}
+        told = pd.DataFrame(cells, columns=list(PROBABILITY_DETAILS.key))
+        return {PROBABILITY_DETAILS.name: told, PROBABILITY_REASONS.name: None}
 
     def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
-        from brain.usecases.direction.scoring import score_cells
+        from brain.usecases.direction.scoring import score_tables
         from brain.warehouse.extraction_runs import failing_extractions
 
         assets = [run.section.asset(unit) for unit in units]
         failing = failing_extractions(run.settings.warehouse_url, self.name, run.moment)
-        cells = score_cells(run.store, run.lake, assets, run.moment, past=run.is_past, failing=failing)
-        return {PROBABILITY_DETAILS.name: cells}
+        return score_tables(run.store, run.lake, assets, run.moment, past=run.is_past, failing=failing)
+
+    def reasons(
+        self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
+    ) -> Sequence[Reason]:
+        from brain.usecases.direction.reasons import reasons_of
+
+        return reasons_of(model, row, has_skill, value)
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.direction.published_check import check_probabilities
