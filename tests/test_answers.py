@@ -121,8 +121,13 @@ def test_answers_are_written_below_their_questions_and_nothing_else_is_touched(f
     assert [(one.title, one.sql) for one in questions(again)] == [(one.title, one.sql) for one in COOKBOOK]
     assert [one.answer for one in questions(again)] == [shown(told(filled, one.sql)) for one in COOKBOOK]
     assert answered(again, lambda query: told(filled, query)) == again
-    blank = re.compile(r"^```\n.+?^```\n", re.M | re.S)
-    assert blank.sub("", again) == blank.sub("", page)
+    assert _without_answers(again) == _without_answers(page)
+
+
+def _without_answers(page: str) -> str:
+    for one in questions(page):
+        page = page.replace(f"{one.sql}\n```\n\n```\n{one.answer}\n```\n", f"{one.sql}\n```\n")
+    return page
 
 
 def test_everything_that_a_reader_sees_is_commented(filled: Settings) -> None:
