@@ -96,8 +96,9 @@ class FolderStore(ModelStore):
         targets: Sequence[str] | None = None,
         *,
         then: Moment | None = None,  # noqa: ARG002
+        record: bool = False,  # noqa: ARG002
     ) -> Iterator[Champion | Refused]:
-        """As in `ModelStore`; all are of the folder's moment."""
+        """As in `ModelStore`; all are of the folder's moment, and each is read with its record."""
         for key, kept in self._kept(entities, targets):
             try:
                 pointer, found = self._verified(key, kept)
