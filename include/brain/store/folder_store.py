@@ -152,7 +152,7 @@ class FolderStore(ModelStore):
 
     def _verified(self, key: ModelKey, kept: Document) -> tuple[Pointer, Document]:
         found = kept["document"]
-        document.verify(found, key, found["version"], self._signer)
+        document.verify(found, key, found["version"], self._signer, record=True)
         # Unsigned, and without the counter that tells an old pointer: nobody reads it outside this process.
         pointer = Pointer(
             _id=str(key), use_case=key.use_case, entity=key.entity, target=key.target, format=2, counter=0,
