@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from brain.core.catalogue import Catalogue
 
-# Measured: benchmarks/results/pipeline.md, and a first `make run` on two cores.
+# On two cores: seconds and memory as in benchmarks/results/pipeline.md; a first `make run` started Airflow in about a
+# minute, and its home then had 0.6 GB.
 SECONDS_TO_START = 60.0
 CORE_SECONDS_A_MODEL = 1.0
 MEMORY_GB = 4.0
