@@ -61,6 +61,17 @@ def test_a_day_before_the_first_version_is_cut_from_it(
     assert then.snapshot.data_sha256 == cut.data_sha256
 
 
+def test_a_day_before_the_first_version_is_read_from_one_that_reaches_it(sqlite: Market, lake: Lake) -> None:
+    for known in (250, 300):
+        sqlite.put("GOLD", asset_frame(known=known))
+        extract(sqlite, lake, DAYS[299])
+    for row in (200, 250, 280):
+        cut = lake.as_of("assets", "GOLD", DAYS[row - 1])
+        assert cut is not None
+        assert cut.watermark == DAYS[row - 1]
+        pd.testing.assert_frame_equal(lake.read(cut), asset_frame(known=row))
+
+
 def test_a_day_before_the_first_row_has_nothing(lake: Lake, days: dict[int, Snapshot]) -> None:
     assert lake.as_of("assets", "GOLD", dt.date(2019, 1, 1)) is None
     assert lake.as_of("assets", "SILVER", DAYS[0]) is None

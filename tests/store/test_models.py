@@ -241,3 +241,10 @@ def test_what_only_a_later_release_knows_stops_that_model_only(
     assert isinstance(gold, Refused)
     assert told in str(gold.error)
     assert isinstance(silver, Champion)
+
+
+def test_a_champion_whose_record_was_altered_is_trained_anew(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.add([make_candidate()])
+    assert set(store.champion_summaries(["GOLD"])) == {GOLD}
+    store.backend.models.update_one({}, {"$set": {"description": "altered"}})
+    assert store.champion_summaries(["GOLD"]) == {}

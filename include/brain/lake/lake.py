@@ -128,8 +128,9 @@ class Lake:
         """What was known at `when`, or at the end of that day; None if nothing was.
 
         A time before the first version, or one whose version retention has thinned out, is served from the next version
-        with later rows left out and values that were unknown then blanked. Rows of a keyed table do not say since when
-        they are there: of such a table it is the newest version known then.
+        with later rows left out and values that were unknown then blanked; before the first version, from the first one
+        that reaches the time. Rows of a keyed table do not say since when they are there: of such a table it is the
+        newest version known then.
         """
         manifest = self.manifest(space, name)
         if manifest is None:
@@ -141,7 +142,9 @@ class Lake:
             return snapshot_of(manifest, known[-1]) if known else None
         if known and (not later or later[0].version == known[-1].version + 1):
             return snapshot_of(manifest, known[-1])
-        return self._cut(snapshot_of(manifest, later[0]), newest_key(manifest.kind, moment))
+        cut = newest_key(manifest.kind, moment)
+        reaching = (v for v in later if not known and v.watermark >= cut)
+        return self._cut(snapshot_of(manifest, next(reaching, later[0])), cut)
 
     def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None, last: int | None = None) -> pd.DataFrame:
         """The snapshot's rows, ascending by key.

@@ -139,7 +139,11 @@ class FolderStore(ModelStore):
         return {"document": signed, "payload": payload, "degraded": candidate.degraded}
 
     def _sound(
-        self, entities: Sequence[str], targets: Sequence[str] | None
+        self,
+        entities: Sequence[str],
+        targets: Sequence[str] | None,
+        *,
+        record: bool = False,  # noqa: ARG002
     ) -> Iterator[tuple[Pointer, dict[str, Any]]]:
         for key, kept in self._kept(entities, targets):
             yield self._verified(key, kept)

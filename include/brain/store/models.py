@@ -234,9 +234,11 @@ class ModelStore:
     ) -> dict[ModelKey, ChampionSummary]:
         """The champions in brief, without artifacts: what decides whether to train, refresh or skip.
 
-        A champion that fails verification is left out, with a warning in the log: it will be trained anew.
+        A champion that fails verification, its record included, is left out, with a warning in the log: it will be
+        trained anew.
         """
-        return {key_of(found): _summary(found, pointer) for pointer, found in self._sound(entities, targets)}
+        sound = self._sound(entities, targets, record=True)
+        return {key_of(found): _summary(found, pointer) for pointer, found in sound}
 
     def claims(self, entities: Sequence[str], targets: Sequence[str] | None = None) -> list[verdicts.Claim]:
         """What the champions claim of their skill, for the judge: skipped and refreshed models included.
@@ -288,7 +290,12 @@ class ModelStore:
         return {"use_case": self.use_case, **some}
 
     def joined(
-        self, entities: Sequence[str] | None, targets: Sequence[str] | None, fields: Mapping[str, int] | None
+        self,
+        entities: Sequence[str] | None,
+        targets: Sequence[str] | None,
+        fields: Mapping[str, int] | None,
+        *,
+        payload: bool = True,
     ) -> Iterator[tuple[ModelKey, dict[str, Any] | ArtifactRejected]]:
         """Pointers in key order, each with the version it names as ``found``; nothing is verified yet.
 
@@ -296,6 +303,7 @@ class ModelStore:
 
         Args:
             fields: Of the version; None for all.
+            payload: False leaves out the artifact, the greater part of a version.
         """
         # A projection inside the lookup costs three times as much as one behind it.
         stages: list[dict[str, Any]] = [
@@ -303,6 +311,7 @@ class ModelStore:
             {"$sort": dict.fromkeys(KEY, 1)},
             {"$lookup": {"from": MODELS, "localField": "model", "foreignField": "_id", "as": "found"}},
             {"$project": {**POINTER, "revised": 1, "found": 1 if fields is None else dict(fields)}},
+            *([] if payload else [{"$unset": "found.payload"}]),
         ]
         with self.backend.raw(CHAMPIONS).aggregate(stages, batchSize=FETCH) as cursor:
             for raw in cursor:
@@ -338,14 +347,14 @@ class ModelStore:
         return Champion(document.read(found, payload, key, pointer.version), pointer.verdict_on(key))
 
     def _sound(
-        self, entities: Sequence[str], targets: Sequence[str] | None
+        self, entities: Sequence[str], targets: Sequence[str] | None, *, record: bool = False
     ) -> Iterator[tuple[Pointer, dict[str, Any]]]:
-        """Pointers and signed parts of the champions that pass verification."""
-        fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
+        """Pointers and signed parts of the champions that pass verification; with their records, if asked for."""
+        fields = None if record else dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
         with explained():
-            for key, joined in self.joined(entities, targets, fields):
+            for key, joined in self.joined(entities, targets, fields, payload=False):
                 try:
-                    yield self.verified(joined, key)
+                    yield self.verified(joined, key, record=record)
                 except StoreError as error:
                     _LOG.warning("treated as absent: %s", error)
 
