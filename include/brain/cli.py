@@ -252,7 +252,8 @@ def repair(
 ) -> None:
     """Take back what was made for moments after one: by a clock that was wrong, or a typo in --until.
 
-    Snapshots, models, champions and published rows are again what they were before. Train and publish afterwards.
+    Snapshots, models, champions and published rows are again what they were before; what explains them comes with the
+    next publication. Train and publish afterwards.
     """
     from brain.repair import carry_out, find_repairs
 

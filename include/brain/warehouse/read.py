@@ -235,7 +235,7 @@ def _unknown(cursor: Cursor, error: pg.UndefinedTable | pg.UndefinedColumn) -> U
         readable = [name for (name,) in cursor.fetchall()]
         near = told_nearest(meant[1], readable) if meant else ""
         remedy = (
-            f"{near}`brain tables` shows what there is."
+            f"{near}`brain tables` shows what there is, and makes what an update added."
             if readable
             else ("Nothing was published yet: `make run` or `brain run` does.")
         )
