@@ -73,7 +73,7 @@ function live(found, signal) {
     const interval = one.skill_low === null ? "no interval yet" : `${signed(one.skill_low)} to ${signed(one.skill_high)}`;
     const claim = found.claimed.find((other) => other.hindcast === one.hindcast);
     parts.push(el("h3", { class: "quiet" }, one.hindcast ? "Computed after their day (hindcast)" : "Published in time"),
-      list([["numbers that came true or not", count(one.resolved)], ["live skill", signed(one.skill, 2)], ["interval at 90 %", interval], ["on the right side of one half", percent(one.hit_rate)],
+      list([["resolved", count(one.resolved)], [one.hindcast ? "skill" : "live skill", signed(one.skill, 2)], ["interval at 90 %", interval], ["on the right side of one half", percent(one.hit_rate)],
         [`mean ${found.words.value}`, percent(one.mean_probability)], ["came true", percent(one.came_true)], ["first to last day", `${one.first_as_of} to ${one.last_as_of}`],
         ["claimed skill", claim ? `${claim.became}, ${claim.claimed_from} to ${claim.claimed_until}` : "never"]]));
   }
