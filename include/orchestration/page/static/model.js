@@ -28,13 +28,14 @@ export async function showModel(main, [unit, target], signal) {
 // So that also the first numbers are seen beside where it came from.
 const yearBefore = (day) => (day ? new Date(Date.parse(day) - 365 * 864e5).toISOString().slice(0, 10) : "");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
+const points = (share) => `${Math.abs(100 * share).toFixed(1)} points ${share < 0 ? "below" : "above"}`;
 const row = (found, name) => found.columns.find((one) => one.name === name)?.value;
 
 function lead(found) {
   const { words } = found;
   if (found.value === null) return el("p", { class: "problem" }, `There is no number: ${row(found, "reason") ?? "no reason is given"}`);
   const says = found.claims
-    ? `${percent(found.value)}: ${signed(found.value - found.base)} from the ${words.base} of ${percent(found.base)}. Its skill is proven.`
+    ? `${percent(found.value)}: ${points(found.value - found.base)} the ${words.base} of ${percent(found.base)}. Its skill is proven.`
     : `${percent(found.value)}: the ${words.base}, because no skill is proven for this model.`;
   return el("div", {}, el("p", { class: "lead" }, says),
     row(found, "stale") ? el("p", { class: "problem" }, `Stale: ${row(found, "reason")}`) : null);
