@@ -17,7 +17,7 @@ export async function showHealth(main, signal) {
         extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
       later("Training", training, trained),
       part("Publication", ({ published, words }) => table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
-        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet.")),
+        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet."), "Those that changed a cell, and the newest one."),
       part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
         evaluations.map((one) => [minute(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
     part("Scorecard", scorecard, "Skill against the base rate, over all units: above 0 the numbers were better."),
