@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 import typer
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from brain.core.errors import CatalogueError, QueryRefused, SettingsError
@@ -19,6 +20,7 @@ from brain.core.settings import Settings
 from brain.core.signing_keys import new_pair
 from brain.demo.load import load_demo
 from brain.store.provenance import describe_source, read_source
+from brain.warehouse.connection import transaction
 from local.command import app, main
 
 if TYPE_CHECKING:
@@ -162,7 +164,7 @@ def test_before_anything_was_published_nothing_can_be_explained(environment: dic
 
 def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], demo_url: str) -> None:
     assert brain(environment, "run", "--until", "2018-06-29T22:00:00", "--workers", "1").exit_code == 0
-    assert "0 published numbers have come true" in brain(environment, "outcomes").output
+    assert "0 numbers resolved" in brain(environment, "outcomes").output
     load_demo(demo_url, as_of=date(2018, 7, 13), assets=["SP500", "VIX"])
     assert brain(environment, "extract", "--until", "2018-07-13T22:00:00").exit_code == 0
     for words in (["evaluate"], ["evaluate", "--full", "--use-case", "direction"]):
@@ -171,8 +173,15 @@ def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], dem
         assert "probability_ledger: 2 due, 2 scored, 2 open" in done.output
         assert "accuracy" in done.output
     shown = brain(environment, "outcomes", "--last", "1").output
-    assert "2 published numbers have come true or not" in shown
+    assert "2 numbers resolved: 2 live, 0 hindcast" in shown
+    assert "The newest 1 of 2" in shown
     assert shown.count("2018-06-29") == 1
+    with transaction(SecretStr(environment["BRAIN_WAREHOUSE_URL"])) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE probability_ledger SET hindcast = true WHERE asset = 'VIX'")
+    shown = brain(environment, "outcomes").output
+    assert "2 numbers resolved: 1 live, 1 hindcast" in shown
+    assert [line.split()[0::7] for line in shown.splitlines()[-2:]] == [["SP500", "live"], ["VIX", "hindcast"]]
+    assert max(map(len, shown.splitlines())) <= 80
     card = brain(environment, "sql", "SELECT count(*) FROM model_scorecard")
     assert card.output.split()[-1] == "2"
 

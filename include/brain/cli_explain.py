@@ -6,13 +6,13 @@ import re
 import shlex
 import textwrap
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from brain.cli_models import Target, Unit
+from brain.core.nearest import nearest
 from brain.display import PlainConsole
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _nothing(runs: Sequence[Run], unit: str, target: str, row: datetime | None, 
         return f"{found} use cases have published {unit}, {target}; say which with --use-case"
     targets = {one.name: one.targets for run in runs for one in run.units}
     if unit not in targets:
-        (near, *_) = get_close_matches(unit.upper(), targets, 1, 0.4) or [""]
+        near = nearest(unit, targets)
         names = f"did you mean {near}?" if near else f"there are {', '.join(targets) or 'none'}"
         return f"no unit {unit} is known; {names}"
     wanted = {run.use_case.target(target) for run in runs}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brain.core.moment import entered
-from brain.display import PlainConsole, show_answer
+from brain.display import PlainConsole, show_answer, show_narrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,16 +49,22 @@ def outcomes(
     last: Annotated[int, typer.Option("--last", min=1, help="How many numbers, the newest first.")] = 20,
     use_case: UseCaseName = None,
 ) -> None:
-    """Show what came true of the numbers published so far; `brain evaluate` finds out."""
+    """Show what came true of the numbers in the ledger, live and hindcast; `brain evaluate` finds out."""
     from brain.warehouse.read import ask, resolved_rows
 
     for run in _runs(None, use_case):
         for ledger in run.use_case.ledgers:
             counted, rows = resolved_rows(ledger, last)
-            ((number,),) = ask(run.settings.warehouse_url, counted).rows
-            console.print(f"{ledger.name}: {number} published numbers have come true or not", highlight=False)
+            ((live, hindcast),) = ask(run.settings.warehouse_url, counted).rows
+            number = live + hindcast
+            parts = f"{live} live, {hindcast} hindcast"
+            console.print(f"{ledger.name}: {number} numbers resolved: {parts}", highlight=False)
+            if hindcast:
+                console.print("hindcast: computed after its day, seen by nobody on it", highlight=False)
             if number:
-                show_answer(console, ask(run.settings.warehouse_url, rows))
+                answer = ask(run.settings.warehouse_url, rows)
+                title = f"The newest {last} of {number}" if last < number else ""
+                show_narrow(console, answer.columns, answer.rows, title)
 
 
 def _lines(found: Evaluation) -> Answer:

@@ -245,8 +245,8 @@ def _knowing(use_case: str | None, units: list[str] | None) -> list[ModelStore]:
         known = {name for store in stores for name in stored_entities(store)} | _in_catalogue().keys()
         for unit in units:
             if unit not in known:
-                near = nearest(unit, known)
-                told = f"the nearest name is {near}" if near else "nothing is stored at all"
+                there = "`brain models list` shows what is" if known else "nothing is stored at all"
+                told = f"the nearest name is {near}" if (near := nearest(unit, known)) else there
                 raise typer.BadParameter(f"nothing is stored of a unit {unit}, nor is it in the catalogue; {told}")
     return stores
 
@@ -284,7 +284,8 @@ def _model(use_case: str | None, unit: str, target: str) -> tuple[ModelStore, Mo
     known = {name for store in stores for name in stored_targets(store, unit)} | _in_catalogue().get(unit, set())
     if not any(key.target in known for _, key in meant):
         asked = meant[0][1].target
-        told = f"the nearest is {near}" if (near := nearest(asked, known)) else "it has none at all"
+        there = f"it has {', '.join(sorted(known))}" if known else "it has none at all"
+        told = f"the nearest is {near}" if (near := nearest(asked, known)) else there
         raise typer.BadParameter(f"{unit} has no model {asked}, nor does the catalogue name one; {told}")
     return (stored or meant)[0]
 

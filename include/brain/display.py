@@ -75,18 +75,24 @@ def show_answer(console: Console, answer: Answer, title: str = "", query: str = 
 
 def show_overview(console: Console, answer: Answer, overview: Overview) -> None:
     """Print a use case's main table narrow enough for 80 columns: ``.531`` for 0.531, and its own short headings."""
-    table = Table(box=None, padding=(0, 1, 0, 0), title=Text(overview.title), title_justify="left")
     kept = [(place, label) for place, name in enumerate(answer.columns) if (label := overview.label(name))]
     kept.sort(key=lambda one: overview.place(answer.columns[one[0]]))
     if answer.rows:  # a column without any value is left from what the catalogue no longer has
         kept = [one for one in kept if any(row[one[0]] is not None for row in answer.rows)]
-    for _, label in kept:
-        table.add_column(Text(label), no_wrap=True, justify="right")
-    for row in answer.rows:
-        table.add_row(*(_short(row[place]) for place, _ in kept))
-    _print_whole(console, table)
+    rows = ([row[place] for place, _ in kept] for row in answer.rows)
+    show_narrow(console, [label for _, label in kept], rows, overview.title)
     if not answer.rows:
         console.print("It is empty: `make run` or `brain run` fills it.", highlight=False)
+
+
+def show_narrow(console: Console, labels: Iterable[str], rows: Iterable[Iterable[object]], title: str) -> None:
+    """Print rows with as little room between columns as can be: ``.531`` for 0.531."""
+    table = Table(box=None, padding=(0, 1, 0, 0), title=Text(title), title_justify="left")
+    for label in labels:
+        table.add_column(Text(label), no_wrap=True, justify="right")
+    for row in rows:
+        table.add_row(*map(_short, row))
+    _print_whole(console, table)
 
 
 def plain(value: object) -> str:

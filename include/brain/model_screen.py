@@ -31,7 +31,8 @@ def _lines(shown: Shown) -> Iterator[tuple[str, str]]:
     yield "says", shown.get("description") or ""
     yield "skill", _skill(metrics)
     yield "proven", _proven(judged, metrics)
-    yield "published", _head(shown.get("head") or shown.get("calibration") or {})
+    is_published = judged["is_champion"] and judged["has_skill"] is not False
+    yield "published" if is_published else "would publish", _head(shown.get("head") or shown.get("calibration") or {})
     yield "made by", _short(_recipes(shown["hyper_parameters"]))
     yield "trained", f"for {_day(shown['trained_at'])}, searched for {_day(shown['searched_at'])}"
     decision = shown.get("decision") or {}

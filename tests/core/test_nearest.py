@@ -19,7 +19,9 @@ HORIZONS = ("RETURNS1", "RETURNS2", "RETURNS5", "RETURNS10", "RETURNS25", "RETUR
         ("returns9", HORIZONS, "RETURNS10"),
         ("600520", ("600519", "000001"), "600519"),
         ("probabilites", ("probabilities", "probabilities_long", "coverage"), "probabilities"),
-        ("\U0001f4a9", ("GOLD",), "GOLD"),
+        ("GLOD", ("COPPER", "GOLD", "PFE"), "GOLD"),
+        ("NOPE", ("COPPER", "GOLD", "PFE"), ""),
+        ("\U0001f4a9", ("GOLD",), ""),
         ("anything", (), ""),
     ],
 )

@@ -101,6 +101,27 @@ def test_reasons_and_drift_are_shown_where_they_are_measured(settings: Settings,
     assert [(one["unit"], one["feature"], one["statistic"]) for one in drift] == [("GOLD", "rsi", 0.5)]
 
 
+def test_the_newest_publication_is_told_though_it_changed_nothing(
+    settings: Settings, page_settings: PageSettings
+) -> None:
+    columns = "asset text, horizon integer, probability float8, stale boolean, reason text, published_at timestamptz"
+    execute(
+        settings,
+        f"CREATE TABLE probability_details ({columns})",
+        f"CREATE TABLE probability_history ({columns})",
+        "INSERT INTO probability_history (asset, published_at) VALUES"
+        " ('GOLD', '2024-01-04'), ('GOLD', '2024-01-05'), ('GOLD', '2024-01-05'), ('VIX', '2024-01-05')",
+        "INSERT INTO probability_details (asset, published_at) VALUES ('GOLD', '2024-01-08'), ('VIX', '2024-01-05')",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO bi_reader",
+    )
+    told = health(page_settings.warehouse_url, NAME, PAGE)["published"]
+    assert [one["published_at"].day for one in told] == [8, 5, 4]
+    assert [(one["changed"], one["units"]) for one in told] == [(0, 0), (3, 2), (1, 1)]
+    execute(settings, "UPDATE probability_details SET published_at = '2024-01-05'")
+    told = health(page_settings.warehouse_url, NAME, PAGE)["published"]
+    assert [(one["changed"], one["units"]) for one in told] == [(3, 2), (1, 1)]
+
+
 def test_the_page_reads_as_the_reader_and_keeps_no_private_key(page_settings: PageSettings) -> None:
     assert "bi_reader" in page_settings.warehouse_url.get_secret_value()
     private, public = new_pair()

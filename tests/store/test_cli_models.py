@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,11 +153,16 @@ def test_a_model_is_shown_on_one_screen_with_the_verdict_on_it(
     """And so are the document and the exported card: what the table goes by, not what the version said before."""
     monkeypatch.setenv("COLUMNS", "80")
     assert "nobody has judged it" in run("show", "GOLD", "25")
+    store.record_verdicts([Verdict(GOLD, 2, False, 0.5, MOMENT.at)])
+    assert re.search(r"no, so the base rate is\s+published", unproven := run("show", "GOLD", "25"))
+    assert "\nwould publish " in unproven
+    assert "\npublished " not in unproven
     store.record_verdicts([Verdict(GOLD, 2, True, 0.001, MOMENT.at)])
     lines = run("show", "GOLD", "25").splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("proven     yes, judged for 2024-01-05") for line in lines)
+    assert any(line.startswith("published  ") for line in lines)
     assert not [line for line in lines if "None" in line or "datetime" in line or "{'" in line]
     assert json.loads(run("show", "GOLD", "25", "--json"))["judged"] == {
         "is_champion": True,

@@ -79,15 +79,20 @@ def _refused(reader: Reader, use_case: str) -> list[Record]:
 
 
 def _published(reader: Reader, page: Page) -> list[Record]:
-    """The last publications: what each added to the history."""
+    """The last publications that are known: what each added to the history, also the newest if it added nothing."""
     history = page.table.history_layout
-    if history is None or not reader.has(history.identifier):
+    if history is None or not all(map(reader.has, (history.identifier, page.table.layout.identifier))):
         return []
     query = sql.SQL(
-        "SELECT {at}, count(*) AS changed, count(DISTINCT {unit}) AS units FROM {history}"
+        "SELECT {at}, count({unit}) AS changed, count(DISTINCT {unit}) AS units"
+        " FROM (SELECT {at}, {unit} FROM {history}"
+        " UNION ALL SELECT max({at}), NULL FROM {table} HAVING max({at}) IS NOT NULL) AS known"
         " GROUP BY 1 ORDER BY 1 DESC LIMIT %s"
     ).format(
-        at=sql.Identifier(PUBLISHED_AT), unit=sql.Identifier(page.unit), history=sql.Identifier(history.identifier)
+        at=sql.Identifier(PUBLISHED_AT),
+        unit=sql.Identifier(page.unit),
+        history=sql.Identifier(history.identifier),
+        table=sql.Identifier(page.table.layout.identifier),
     )
     return reader.records(query, [SHOWN_RUNS])
 

@@ -121,14 +121,23 @@ def last_published(
 
 
 def resolved_rows(ledger: Ledger, last: int) -> tuple[sql.Composed, sql.Composed]:
-    """Queries for how many rows of a ledger are scored, and for the `last` of them by the day of their outcome."""
-    shown = [*ledger.key, *ledger.kept, OUTCOME, KNOWN_AT]
-    shown += [column.name for column in (*ledger.realised, *ledger.scoring.scores)]
+    """Queries for how many rows of a ledger are scored, live and hindcast, and for the `last` of them by `known_at`.
+
+    The rows are narrow: what was said, not by whom nor how it scored, what came true, and ``how`` (live or hindcast).
+    """
+    left_out = {ledger.claim, ledger.table.model.version if ledger.table.model else None}
+    shown = [*ledger.key, *(name for name in ledger.kept if name not in left_out), OUTCOME, KNOWN_AT]
     table, known = sql.Identifier(ledger.layout.identifier), sql.SQL("WHERE outcome IS NOT NULL")
+    hindcast = sql.Identifier(HINDCAST)
     return (
-        sql.SQL("SELECT count(*) FROM {} {}").format(table, known),
-        sql.SQL("SELECT {} FROM {} {} ORDER BY {} DESC, {} LIMIT {}").format(
+        sql.SQL("SELECT count(*) FILTER (WHERE NOT {0}), count(*) FILTER (WHERE {0}) FROM {1} {2}").format(
+            hindcast, table, known
+        ),
+        sql.SQL(
+            "SELECT {}, CASE WHEN {} THEN 'hindcast' ELSE 'live' END AS how FROM {} {} ORDER BY {} DESC, {} LIMIT {}"
+        ).format(
             COMMA.join(map(sql.Identifier, shown)),
+            hindcast,
             table,
             known,
             sql.Identifier(KNOWN_AT),

@@ -35,15 +35,16 @@ async function drawn(make, data, signal) {
   return place;
 }
 
-// What was said day by day, beside what it was about.
+// What was said day by day, beside what it was about. The last series is drawn on top: what was said is never hidden by
+// the base rate that it may equal, and its points show a day that stands alone.
 export function overTime(days, series, words, signal) {
   const at = new Map();
   const put = (time, column, value) => {
     if (!at.has(time)) at.set(time, [null, null, null]);
     at.get(time)[column] = value;
   };
-  days.day.forEach((one, row) => { put(day(one), 0, days.value[row]); put(day(one), 1, days.base[row]); });
-  series.days.forEach((one, row) => put(day(one), 2, series.values[row]));
+  days.day.forEach((one, row) => { put(day(one), 0, days.base[row]); put(day(one), 2, days.value[row]); });
+  series.days.forEach((one, row) => put(day(one), 1, series.values[row]));
   const times = [...at.keys()].sort((a, b) => a - b);
   const data = [times, ...[0, 1, 2].map((column) => times.map((time) => at.get(time)[column]))];
   const share = (_, value) => (value === null || value === undefined ? "" : `${(100 * value).toFixed(1)} %`);
@@ -53,9 +54,9 @@ export function overTime(days, series, words, signal) {
     axes: [axis({}), axis({ scale: "share", size: 60, values: (_, ticks) => ticks.map((tick) => `${+(100 * tick).toFixed(2)} %`) }), axis({ scale: "other", side: 1, size: 60, grid: { show: false } })],
     series: [
       { label: "day", value: (_, time) => (time ? new Date(time * 1000).toISOString().slice(0, 10) : "") },
-      { label: words.value, scale: "share", stroke: () => colour("--series"), width: 2, value: share, points: { show: times.length < 60 } },
-      { label: words.base, scale: "share", stroke: () => colour("--faint"), dash: [5, 4], width: 1.5, value: share, spanGaps: true, points: { show: false } },
+      { label: words.base, scale: "share", stroke: () => colour("--faint"), dash: [5, 4], width: 1, value: share, spanGaps: true, points: { show: days.day.length === 1, size: 9 } },
       { label: series.name, scale: "other", stroke: () => colour("--second"), width: 1.25, spanGaps: true, points: { show: false } },
+      { label: words.value, scale: "share", stroke: () => colour("--series"), width: 2, value: share, points: { show: true, size: 5, fill: () => colour("--series") } },
     ],
   }), data, signal);
 }

@@ -17,10 +17,10 @@ export async function showHealth(main, signal) {
         extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
       later("Training", training, trained),
       part("Publication", ({ published, words }) => table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
-        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet.")),
+        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet."), "Those that changed a cell, and the newest one."),
       part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
         evaluations.map((one) => [minute(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
-    part("Scorecard", scorecard, "Live skill against the base rate, over all units: above 0 the numbers were better."),
+    part("Scorecard", scorecard, "Skill against the base rate, over all units: above 0 the numbers were better."),
     part("Drift", drift, "Features whose newest rows differ from what was usual."),
     el("section", {}, el("h2", {}, "Data Docs"), el("p", {}, el("a", { href: "quality/index.html" }, "Every rule of the quality gate, and what it found in the last extraction"), "; each refused table above has its own page.")),
   );
@@ -53,7 +53,7 @@ function trained(found) {
 function scorecard({ progress, claims, words }) {
   const how = (hindcast) => (hindcast ? "computed after its day" : "published in time");
   return [
-    table("Live skill", [words.target, "numbers", "came true or not", "skill so far"], progress.map((one) => [String(one.target), how(one.hindcast), count(one.resolved), signed(one.skill_so_far, 2)]), "Nothing has come true yet."),
+    table("Skill", [words.target, "numbers", "resolved", "skill so far"], progress.map((one) => [String(one.target), how(one.hindcast), count(one.resolved), signed(one.skill_so_far, 2)]), "Nothing has come true yet."),
     el("p", { class: "quiet" }, claims.length ? `Cells that claimed skill: ${claims.map((one) => `${count(one.cells)} ${one.became} (${how(one.hindcast)})`).join(", ")}.` : "No cell has claimed skill yet."),
   ];
 }

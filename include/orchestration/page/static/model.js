@@ -28,13 +28,14 @@ export async function showModel(main, [unit, target], signal) {
 // So that also the first numbers are seen beside where it came from.
 const yearBefore = (day) => (day ? new Date(Date.parse(day) - 365 * 864e5).toISOString().slice(0, 10) : "");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
+const points = (share) => `${Math.abs(100 * share).toFixed(1)} points ${share < 0 ? "below" : "above"}`;
 const row = (found, name) => found.columns.find((one) => one.name === name)?.value;
 
 function lead(found) {
   const { words } = found;
   if (found.value === null) return el("p", { class: "problem" }, `There is no number: ${row(found, "reason") ?? "no reason is given"}`);
   const says = found.claims
-    ? `${percent(found.value)}: ${signed(found.value - found.base)} from the ${words.base} of ${percent(found.base)}. Its skill is proven.`
+    ? `${percent(found.value)}: ${points(found.value - found.base)} the ${words.base} of ${percent(found.base)}. Its skill is proven.`
     : `${percent(found.value)}: the ${words.base}, because no skill is proven for this model.`;
   return el("div", {}, el("p", { class: "lead" }, says),
     row(found, "stale") ? el("p", { class: "problem" }, `Stale: ${row(found, "reason")}`) : null);
@@ -73,7 +74,7 @@ function live(found, signal) {
     const interval = one.skill_low === null ? "no interval yet" : `${signed(one.skill_low)} to ${signed(one.skill_high)}`;
     const claim = found.claimed.find((other) => other.hindcast === one.hindcast);
     parts.push(el("h3", { class: "quiet" }, one.hindcast ? "Computed after their day (hindcast)" : "Published in time"),
-      list([["numbers that came true or not", count(one.resolved)], ["live skill", signed(one.skill, 2)], ["interval at 90 %", interval], ["on the right side of one half", percent(one.hit_rate)],
+      list([["resolved", count(one.resolved)], [one.hindcast ? "skill" : "live skill", signed(one.skill, 2)], ["interval at 90 %", interval], ["on the right side of one half", percent(one.hit_rate)],
         [`mean ${found.words.value}`, percent(one.mean_probability)], ["came true", percent(one.came_true)], ["first to last day", `${one.first_as_of} to ${one.last_as_of}`],
         ["claimed skill", claim ? `${claim.became}, ${claim.claimed_from} to ${claim.claimed_until}` : "never"]]));
   }
