@@ -171,9 +171,7 @@ def keep_uncomputed(table: PublishedTable) -> sql.Composed:
 
 def stale(table: PublishedTable) -> sql.Composed:
     """The rows that are marked as stale."""
-    return sql.SQL("SELECT FROM {} WHERE {}").format(
-        sql.Identifier(table.layout.identifier), sql.Identifier(STALE)
-    )
+    return sql.SQL("SELECT FROM {} WHERE {}").format(sql.Identifier(table.layout.identifier), sql.Identifier(STALE))
 
 
 def remove_departed(table: PublishedTable | DerivedTable) -> sql.Composed:

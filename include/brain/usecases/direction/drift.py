@@ -28,7 +28,7 @@ NAMED = 3  # features that a reason names
 def drift_alarms(
     run: Run, spec: AssetSpec, frame: pd.DataFrame, champions: Mapping[int, ChampionSummary]
 ) -> dict[int, Alarm]:
-    """By horizon, why its champion is to be searched anew; a run that is recorded keeps in `feature_drift` what was measured.
+    """By horizon, why its champion is to be searched anew; `feature_drift` keeps what a recorded run measured.
 
     Only rows that the last search of the champion did not know count: an alarm is of a span of rows, and searches a
     model once, however often it is looked at.
