@@ -165,6 +165,8 @@ def test_before_anything_was_published_nothing_can_be_explained(environment: dic
 def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], demo_url: str) -> None:
     assert brain(environment, "run", "--until", "2018-06-29T22:00:00", "--workers", "1").exit_code == 0
     assert "0 numbers resolved" in brain(environment, "outcomes").output
+    early = brain(environment, "evaluate", "--until", "2018-06-29T22:00:00").output
+    assert "numbers wait for their outcome; the first is known 5 rows of data later." in early
     load_demo(demo_url, as_of=date(2018, 7, 13), assets=["SP500", "VIX"])
     assert brain(environment, "extract", "--until", "2018-07-13T22:00:00").exit_code == 0
     for words in (["evaluate"], ["evaluate", "--full", "--use-case", "direction"]):
@@ -172,6 +174,9 @@ def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], dem
         assert done.exit_code == 0, done.output
         assert "probability_ledger: 2 due, 2 scored, 2 open" in done.output
         assert "accuracy" in done.output
+    nothing_due = brain(environment, "evaluate", "--until", "2018-07-13T22:30:00").output
+    assert "0 scored" in nothing_due
+    assert "hit rate" in nothing_due, "what is known is told where nothing is new"
     shown = brain(environment, "outcomes", "--last", "1").output
     assert "2 numbers resolved: 2 live, 0 hindcast" in shown
     assert "The newest 1 of 2" in shown

@@ -207,7 +207,8 @@ def everything(workspace: Workspace) -> Iterator[Callable[[], dict[str, Any]]]:
     """What a hindcast must not change: champions, models, the lake, published tables, and what was really published."""
     settings = workspace.settings
     mongo = database(settings.mongo_url)
-    tables = ("probability_details", "probabilities", "probability_history", "writer_fences", "counters")
+    shown = ("probability_details", "probabilities", "probability_history")
+    tables = (*shown, "feature_drift", "writer_fences", "counters")
 
     def found() -> dict[str, Any]:
         rows = {name: sorted(told(settings, f"SELECT t::text FROM {name} t")) for name in tables}
@@ -227,6 +228,7 @@ def test_what_is_real_stays_and_comes_first(workspace: Workspace, everything: Ca
     (one,) = hindcasts(workspace, DAYS, NOW)
     rows = fill(one, workers=1)
     assert everything() == before
+    assert before["feature_drift"] == [], "what a hindcast's training measures is no live measurement"
     assert rows == told(settings, "SELECT count(*) FROM probability_ledger WHERE hindcast")[0][0]
     days = told(settings, "SELECT as_of, bool_or(hindcast) FROM probability_ledger WHERE asset = 'DAILY' GROUP BY 1")
     assert dict(days) == {day: day != DAYS[1] for day, _ in days}

@@ -71,6 +71,7 @@ def test_a_run_that_did_nothing_says_why_and_a_day_says_what_it_changed(workspac
     found = summary_of(third)
     assert [(table.name, table.new) for table in found.read] == [("SP500", 1), ("VIX", 1)]
     assert (found.models("refresh"), found.models("skip"), found.published, found.kept) == (4, 0, 4, 0)
+    assert ask(third.settings.warehouse_url, "SELECT count(*) > 0 FROM probability_reasons").rows == [(True,)]
     (scored,) = found.scored
     assert (scored.due, scored.resolved, scored.pending) == (2, 2, 6)
     outcomes = "SELECT sum(((probability >= 0.5) = (outcome = 1))::integer), avg(log_loss) FROM probability_ledger"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -205,12 +206,20 @@ def test_an_asset_whose_extraction_fails_does_not_look_fresh(workspace: Workspac
     assert [row[1] for row in rows(workspace, query)] == [False, False]
 
 
-def test_an_asset_whose_rows_are_quarantined_does_not_look_fresh(workspace: Workspace, demo_url: str) -> None:
+def test_an_asset_whose_rows_are_quarantined_does_not_look_fresh(
+    workspace: Workspace, demo_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     play(workspace, demo_url, 15)
     load_demo(demo_url, as_of=date(2018, 6, 18), assets=ASSETS)
     run_sql(demo_url, 'UPDATE "VIX" SET "Close" = -1 WHERE "Date" = \'2018-06-18\'')
     extract_and_train(workspace, june(18))
-    publish(workspace, june(18))
+    caplog.set_level(logging.INFO, "brain.steps")
+    done = publish(workspace, june(18))
+    stale = "SELECT count(*) FILTER (WHERE NOT stale), count(*) FILTER (WHERE stale) FROM probability_details"
+    assert rows(workspace, stale) == [(done.fresh, done.stale)]
+    assert done.stale > 0
+    assert f"{done.stale} stale, 0 removed" in caplog.text
+    assert "; stale: VIX\n" in caplog.text
     query = "SELECT DISTINCT stale, days_behind, reason FROM probability_details WHERE asset = 'VIX'"
     ((stale, age, reason),) = rows(workspace, query)
     assert (stale, age) == (True, 3)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brain.core.moment import entered
-from brain.display import PlainConsole, show_answer, show_narrow
+from brain.display import PlainConsole, show_answer, show_narrow, show_overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
     from brain.core.moment import Moment
     from brain.usecases.protocol import Run
@@ -39,10 +41,13 @@ def evaluate(
     from brain import steps
 
     for run in _runs(until, use_case):
-        for found in steps.evaluate(run, full=full):
+        evaluations = steps.evaluate(run, full=full)
+        for found in evaluations:
             console.print(found.line(), highlight=False, soft_wrap=True)
             if found.total.resolved:
                 show_answer(console, _lines(found))
+        if not any(found.total.resolved for found in evaluations):
+            show_scorecard(console, run)
 
 
 def outcomes(
@@ -65,6 +70,18 @@ def outcomes(
                 answer = ask(run.settings.warehouse_url, rows)
                 title = f"The newest {last} of {number}" if last < number else ""
                 show_narrow(console, answer.columns, answer.rows, title)
+
+
+def show_scorecard(console: Console, run: Run) -> None:
+    """How good the numbers were that have come true so far, and when the first will have where none has."""
+    from brain.summary import scorecard, waiting
+
+    answer, shown = scorecard(run), run.use_case.scorecard
+    if answer is not None and answer.rows and shown is not None:
+        console.print()
+        show_overview(console, answer, shown)
+    for line in waiting(run):
+        console.print(f"\n{line}", highlight=False, soft_wrap=True)
 
 
 def _lines(found: Evaluation) -> Answer:

@@ -141,6 +141,10 @@ class PastRun(Run):
     def is_past(self) -> bool:
         return False
 
+    @property
+    def is_recorded(self) -> bool:
+        return False
+
     @cached_property
     def alarms(self) -> Mapping[Feed, Alarm]:
         return {}

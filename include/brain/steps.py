@@ -145,6 +145,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     if publication.behind is not None:
         told = "%s: %s was published already, so %s is only added to the history"
         log.warning(told, name, publication.behind, publication.published_at)
+    log.info("%s: %s%s", name, publication.line(), _stale_units(run) if publication.stale else "")
     run.progress.report("publish", name)
     return publication
 
@@ -161,6 +162,15 @@ def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, pd.Dat
         log.error("the staged rows of %s are left out: %s", unit, error)
     tell_refused(rows.values(), found.refused, lambda row: run.use_case.model_key(row).entity)
     return rows, run.use_case.rules(run, rows)
+
+
+def _stale_units(run: Run) -> str:
+    from brain.warehouse.read import stale_models
+
+    shown = [table for table in run.use_case.tables if table.model and table.marks_stale]
+    rows = (row for table in shown for row in stale_models(run.settings.warehouse_url, table))
+    units = sorted({run.use_case.model_key(row).entity for row in rows})
+    return f"; stale: {', '.join(units)}" if units else ""
 
 
 def evaluate(run: Run, *, full: bool = False) -> list[Evaluation]:

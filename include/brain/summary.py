@@ -98,7 +98,7 @@ def summary_of(run: Run) -> Summary:
     kept = to_plain(run.moment.at)
     made = [line for line in last_decisions(run.store) if line.moment == kept]
     shown = [table for table in run.use_case.tables if has_tables(url, [table.layout.identifier])]
-    counts = [_counts(run, table) for table in shown]
+    counts = [_counts(run, table) for table in shown if table.of is None]  # what explains a number is none
     return Summary(
         read=_read(run),
         decided=Counter((line.action, line.reason) for line in made),

@@ -6,8 +6,9 @@ from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from brain.display import show_answer, show_overview
-from brain.summary import scorecard, skipped, summary_of, waiting
+from brain.cli_ledger import show_scorecard
+from brain.display import show_answer
+from brain.summary import skipped, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,12 +25,7 @@ DONE = {"search": "searched", "refresh": "refreshed", "skip": "skipped", "failed
 def show_scorecards(console: Console, runs: Iterable[Run]) -> None:
     """How good the numbers of each use case were that have come true, or when the first will have."""
     for run in runs:
-        answer, shown = scorecard(run), run.use_case.scorecard
-        if answer is not None and answer.rows and shown is not None:
-            console.print()
-            show_overview(console, answer, shown)
-        for line in waiting(run):
-            console.print(f"\n{line}", highlight=False, soft_wrap=True)
+        show_scorecard(console, run)
     console.print()
 
 

@@ -38,6 +38,7 @@ OWNER = "brain"
 
 LABEL_LENGTH = 250  # characters of a mapped task's name that Airflow's database takes
 FAILED_MARK = "✗"
+FIRST = 1000  # priority of a task that goes before all that wait: they have 1
 _BEFORE_REASON = " — "
 _WORTH_SAYING = 20  # characters below which a reason says nothing
 
@@ -55,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "retry_policy": RETRY_BY_ERROR,
     "execution_timeout": timedelta(hours=2),
+    "weight_rule": "absolute",  # by default a task has the weight of all that come after it: that of `tell`, too
     "show_return_value_in_logs": False,
     "on_failure_callback": tell_failure,
 }
@@ -172,7 +174,12 @@ def silent_units(planned: Sequence[Mapping[str, Any]], told: Sequence[Mapping[st
     return sorted(dealt - {(result["use_case"], result["unit"]) for result in told})
 
 
-@task(trigger_rule="all_done", doc_md="Tell people once of what is new, by mail and webhook; off without a Connection.")
+@task(
+    trigger_rule="all_done",
+    # What people are to know does not wait for the next DAG's work where that takes every slot.
+    priority_weight=FIRST,
+    doc_md="Tell people once of what is new, by mail and webhook; off without a Connection.",
+)
 def tell(planned: list[dict[str, Any]] | None, results: list[list[dict[str, Any]]] | None) -> None:
     """Tell people once of what is new, where the Connections `brain_smtp` (mail) and `brain_webhook` exist.
 

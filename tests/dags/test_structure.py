@@ -19,7 +19,9 @@ HEAVY = ("pandas", "numpy", "sklearn", "great_expectations", "lightgbm", "pymong
 # Loaded in a process of its own: Airflow configures itself at import, for good.
 DESCRIBE = """
 import json, sys
+from types import SimpleNamespace
 from airflow.dag_processing.dagbag import DagBag
+from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy as strategy
 before = set(sys.modules)  # Airflow itself is not ours to keep light
 bag = DagBag(dag_folder=sys.argv[1])
 print(json.dumps({
@@ -42,6 +44,7 @@ print(json.dumps({
                     "policy": type(task.retry_policy).__name__,
                     "label": str(task.map_index_template or ""), "doc": task.doc_md or "",
                     "tells": bool(task.has_on_failure_callback),
+                    "priority": strategy(task.weight_rule).get_weight(SimpleNamespace(task=task)),
                 } for task in dag.tasks
             },
         } for dag in bag.dags.values()
@@ -170,6 +173,13 @@ def test_a_failed_chunk_stops_neither_the_next_dag_nor_the_report(bag: dict[str,
         assert set(dag["tasks"]["tell"]["after"]) == set(dag["tasks"]) - {"report", "tell"}
         outlets = [task for task in dag["tasks"].values() if task["outlets"]]
         assert all(task["rule"] == "all_done_min_one_success" for task in outlets)
+
+
+def test_people_are_told_before_any_other_task_of_any_dag_gets_a_slot(bag: dict[str, Any]) -> None:
+    waiting = [(key, task["priority"]) for dag in bag["dags"].values() for key, task in dag["tasks"].items()]
+    told = [priority for key, priority in waiting if key == "tell"]
+    assert len(told) >= 4
+    assert min(told) > max(priority for key, priority in waiting if key != "tell")
 
 
 def test_nothing_is_announced_or_published_after_a_failed_plan(bag: dict[str, Any]) -> None:

@@ -85,6 +85,9 @@ def test_reasons_and_drift_are_shown_where_they_are_measured(settings: Settings,
         "INSERT INTO feature_drift VALUES ('direction', 'GOLD', '2024-01-04', 'rsi', 0.5, 1, true),"
         " ('direction', 'GOLD', '2024-01-04', 'volume', 0.6, 1, true),"
         " ('direction', 'GOLD', '2024-01-05', 'volume', 0.1, 0.5, false),"
+        " ('direction', 'VIX', '2024-01-04', 'rsi', 0.5, 0.5, false),"
+        " ('direction', 'VIX', '2024-01-05', 'rsi', 0.5, NULL, false),"
+        " ('other', 'OIL', '2024-01-05', 'rsi', 1, NULL, false),"
         " ('other', 'GOLD', '2024-01-05', 'rsi', 1, 1, true)",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO bi_reader",
     )
@@ -97,8 +100,9 @@ def test_reasons_and_drift_are_shown_where_they_are_measured(settings: Settings,
     found = card(page_settings.warehouse_url, NAME, PAGE, "GOLD", "5")
     assert found["value"] is None
     assert [(one["words"], one["part"]) for one in found["reasons"]] == [("first", 1), ("then", -0.5)]
-    drift = health(page_settings.warehouse_url, NAME, PAGE)["drift"]
-    assert [(one["unit"], one["feature"], one["statistic"]) for one in drift] == [("GOLD", "rsi", 0.5)]
+    told = health(page_settings.warehouse_url, NAME, PAGE)
+    assert [(one["unit"], one["feature"], one["statistic"]) for one in told["drift"]] == [("GOLD", "rsi", 0.5)]
+    assert told["unmeasured"] == ["VIX"], "what cannot be judged is not as usual"
 
 
 def test_the_newest_publication_is_told_though_it_changed_nothing(

@@ -10,7 +10,7 @@ import pytest
 
 from brain.warehouse.docs import describe
 from brain.warehouse.grid import complete
-from brain.warehouse.publish import TableRows, publish
+from brain.warehouse.publish import Publication, TableRows, publish
 from brain.warehouse.tables import Column, PublishedTable
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, frame, told
 
@@ -41,16 +41,18 @@ def notes(*rows: tuple[Any, ...], as_of: str = "2024-01-05") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["shop", "day", "place", "note"], dtype=object).assign(as_of=as_of)
 
 
-def show(settings: Settings, sales: pd.DataFrame, given: pd.DataFrame | None, moment: Moment) -> None:
+def show(settings: Settings, sales: pd.DataFrame, given: pd.DataFrame | None, moment: Moment) -> Publication:
     tables = [TableRows(SALES, complete(SALES, sales, None)), TableRows(NOTES, complete(NOTES, given, None))]
-    publish(settings.warehouse_url, "shops", tables, [], moment)
+    return publish(settings.warehouse_url, "shops", tables, [], moment)
 
 
 BOTH = frame(("Bern", 1, 5, 2.0), ("Thun", 1, 7, 2.0))
 
 
 def test_rows_that_explain_come_and_go_with_what_they_explain(settings: Settings) -> None:
-    show(settings, BOTH, notes(("Bern", 1, 1, "a"), ("Bern", 1, 2, "b"), ("Thun", 1, 1, "c")), MONDAY)
+    done = show(settings, BOTH, notes(("Bern", 1, 1, "a"), ("Bern", 1, 2, "b"), ("Thun", 1, 1, "c")), MONDAY)
+    assert done.tables["sales_notes"].fresh == 3
+    assert (done.fresh, done.stale, done.departed) == (2, 0, 0), "what explains a number is none"
     assert told(settings, SHOWN) == [("Bern", 1, 1, "a"), ("Bern", 1, 2, "b"), ("Thun", 1, 1, "c")]
     show(settings, frame(("Bern", 1, 6, 2.0)), notes(("Bern", 1, 1, "d")), TUESDAY)
     assert told(settings, SHOWN) == [("Bern", 1, 1, "d")]

@@ -13,6 +13,7 @@ from brain.core.errors import TableBusy
 from brain.warehouse.connection import transaction
 from brain.warehouse.fence import hold, newest_published
 from brain.warehouse.publish import TableCounts
+from brain.warehouse.read import stale_models
 from brain.warehouse.tables import Column, History
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, execute, frame, show, told
 
@@ -113,8 +114,13 @@ def test_how_old_a_row_is_grows_while_it_cannot_be_computed(settings: Settings) 
 
 
 def test_a_row_with_a_value_and_a_reason_is_shown_as_stale(settings: Settings) -> None:
-    show(settings, AGED, frame(("Bern", 1, 10, 2.5)).assign(reason="its extraction failed"))
-    assert told(settings, "SELECT pieces, stale, reason FROM sales") == [(10, True, "its extraction failed")]
+    rows = frame(("Bern", 1, 10, 2.5), ("Chur", 1, None, None), ("Thun", 1, 7, 3.5))
+    rows.loc[0, "reason"] = "its extraction failed"
+    done = show(settings, AGED, rows)
+    query = "SELECT pieces, stale, reason FROM sales ORDER BY shop"
+    assert told(settings, query) == [(10, True, "its extraction failed"), (None, True, "no model"), (7, False, None)]
+    assert done.tables == {"sales": TableCounts(fresh=1, stale=2, departed=0, remembered=2)}
+    assert stale_models(settings.warehouse_url, AGED) == [{"shop": "Bern"}, {"shop": "Chur"}]
 
 
 def test_writers_of_one_thing_take_turns_and_others_do_not_wait(settings: Settings) -> None:

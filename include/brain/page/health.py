@@ -51,7 +51,7 @@ def health(url: SecretStr, use_case: str, page: Page) -> dict[str, Any]:
             "progress": _progress(reader, page),
             "claims": _claims(reader, page),
             "alarms": _alarms(reader, use_case),
-            "drift": _drift(reader, use_case),
+            **_drift(reader, use_case),
         }
 
 
@@ -157,20 +157,29 @@ def _alarms(reader: Reader, use_case: str) -> list[Record]:
     return reader.records(query, [use_case, SHOWN_ROWS])
 
 
-def _drift(reader: Reader, use_case: str) -> list[Record] | None:
-    """The features whose newest rows differ from what was usual; None where the warehouse does not measure it."""
+def _drift(reader: Reader, use_case: str) -> dict[str, list[Any] | None]:
+    """The features whose newest rows differ from what was usual, and the units of which none could be judged.
+
+    ``drift`` is None where the warehouse does not measure it.
+    """
     columns = reader.rows(
         "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped", [DRIFT]
     )
     if not {(name,) for name in DRIFT_COLUMNS} <= set(columns):
-        return None
-    query = (
-        "SELECT entity AS unit, as_of, feature, statistic, quantile FROM"
-        " (SELECT DISTINCT ON (entity, feature) * FROM feature_drift WHERE use_case = %s"
-        "  ORDER BY entity, feature, as_of DESC) AS newest"
+        return {"drift": None, "unmeasured": []}
+    newest = (
+        " FROM (SELECT DISTINCT ON (entity, feature) * FROM feature_drift WHERE use_case = %s"
+        " ORDER BY entity, feature, as_of DESC) AS newest"
+    )
+    drifted = (
+        f"SELECT entity AS unit, as_of, feature, statistic, quantile{newest}"
         " WHERE drifted ORDER BY quantile DESC NULLS LAST, entity, feature LIMIT %s"
     )
-    return reader.records(query, [use_case, SHOWN_ROWS])
+    unmeasured = f"SELECT entity{newest} GROUP BY entity HAVING count(quantile) = 0 ORDER BY entity"
+    return {
+        "drift": reader.records(drifted, [use_case, SHOWN_ROWS]),
+        "unmeasured": [unit for (unit,) in reader.rows(unmeasured, [use_case])],
+    }
 
 
 def failed_expectations(lake: Lake, use_case: str, refused: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -152,6 +152,11 @@ class Run:
         newest = newest_published(self.settings.warehouse_url, self.use_case.name, self.use_case.tables)
         return newest is not None and self.moment.at < newest
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the warehouse keeps what training measures; not where the run only asks what would have been."""
+        return True
+
     def alarm(self, key: ModelKey) -> Alarm | None:
         """The last alarm that live outcomes have raised against a model, by itself or with all others of its target."""
         from brain.warehouse.alarms import EVERY, Feed

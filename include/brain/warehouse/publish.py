@@ -45,16 +45,18 @@ class TableCounts:
     """What a publication did to one table, in rows.
 
     Args:
-        fresh: Computed in this run.
-        stale: Could not be computed and kept from an earlier publication, or listed without a value.
+        fresh: Computed in this run, of data that is as new as it should be.
+        stale: Marked so: kept from an earlier publication, listed without a value, or computed of old data.
         departed: Removed: no longer expected, or not computed in a table that does not keep such rows.
         remembered: Lines added to its history, or changed by a rerun of the same moment.
+        explains: The table explains rows of another; its own are no results.
     """
 
     fresh: int
     stale: int
     departed: int
     remembered: int
+    explains: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,24 @@ class Publication:
         """One line for a person."""
         if self.behind is not None:
             return f"{self.behind:%Y-%m-%d %H:%M} UTC was published already: only histories were added to"
-        told = f"{self.fresh} rows computed, {self.stale} kept or without a value, {self.departed} removed"
+        told = f"{self.fresh} rows are fresh, {self.stale} stale, {self.departed} removed"
         return f"{told}, {self.noted} new in the ledger" if self.noted else told
 
     @property
     def fresh(self) -> int:
-        return sum(counts.fresh for counts in self.tables.values())
+        return sum(counts.fresh for counts in self._results)
 
     @property
     def stale(self) -> int:
-        return sum(counts.stale for counts in self.tables.values())
+        return sum(counts.stale for counts in self._results)
 
     @property
     def departed(self) -> int:
-        return sum(counts.departed for counts in self.tables.values())
+        return sum(counts.departed for counts in self._results)
+
+    @property
+    def _results(self) -> list[TableCounts]:
+        return [counts for counts in self.tables.values() if not counts.explains]
 
 
 def publish(
@@ -239,20 +245,21 @@ def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str,
         _run(cursor, statements.hold_back(table, table.history))
     if table.of:
         _run(cursor, statements.drop_unshown(table, table.of), values)
-    fresh = _run(cursor, statements.upsert_computed(table, undeclared), values)
+    computed = _run(cursor, statements.upsert_computed(table, undeclared), values)
     keeps = table.unscored == "keep"
-    stale = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0
+    kept = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0
     dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))
     departed = _run(cursor, statements.remove_departed(table))
     history = table.history_layout
     remembered = _run(cursor, statements.remember(table, history), values) if history else 0
-    return TableCounts(fresh, stale, departed + dropped, remembered)
+    stale = _run(cursor, statements.stale(table)) if table.marks_stale else 0
+    return TableCounts(computed + kept - stale, stale, departed + dropped, remembered, table.of is not None)
 
 
 def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> TableCounts:
     history, values = table.history_layout, {"published_at": moment.at}
     remembered = _run(cursor, statements.remember_past(table, history), values) if history else 0
-    return TableCounts(0, 0, 0, remembered)
+    return TableCounts(0, 0, 0, remembered, table.of is not None)
 
 
 def _stage(cursor: Cursor, given: TableRows) -> None:

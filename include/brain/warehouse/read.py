@@ -15,7 +15,7 @@ from brain.core.nearest import told_nearest
 from brain.warehouse.connection import transaction
 from brain.warehouse.ledger import HINDCAST, KNOWN_AT, NOTE, OUTCOME
 from brain.warehouse.statements import AND, COMMA, key_identifiers
-from brain.warehouse.tables import PUBLISHED_AT
+from brain.warehouse.tables import PUBLISHED_AT, STALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -164,6 +164,17 @@ def referenced_versions(
             rows = ask(url, _versions(table, table.model), [since] if table.history_layout else None).rows
             found += [(dict(zip(table.model.key, row, strict=True)), version) for *row, version in rows]
     return found
+
+
+def stale_models(url: SecretStr, table: PublishedTable) -> list[dict[str, Any]]:
+    """The columns that tell the model behind a row, for each whose row is marked stale; the table declares a model."""
+    assert table.model is not None
+    query = sql.SQL("SELECT DISTINCT {names} FROM {} WHERE {} ORDER BY {names}").format(
+        sql.Identifier(table.layout.identifier),
+        sql.Identifier(STALE),
+        names=COMMA.join(sql.Identifier(table.column(name).identifier) for name in table.model.key),
+    )
+    return [dict(zip(table.model.key, row, strict=True)) for row in ask(url, query).rows]
 
 
 def has_tables(url: SecretStr, names: Iterable[str]) -> bool:

@@ -169,6 +169,11 @@ def keep_uncomputed(table: PublishedTable) -> sql.Composed:
     )
 
 
+def stale(table: PublishedTable) -> sql.Composed:
+    """The rows that are marked as stale."""
+    return sql.SQL("SELECT FROM {} WHERE {}").format(sql.Identifier(table.layout.identifier), sql.Identifier(STALE))
+
+
 def remove_departed(table: PublishedTable | DerivedTable) -> sql.Composed:
     """Delete the rows that were not staged: they are no longer expected."""
     return sql.SQL("DELETE FROM {} AS kept WHERE NOT EXISTS (SELECT FROM {} WHERE {})").format(

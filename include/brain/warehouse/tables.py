@@ -185,6 +185,11 @@ class PublishedTable:
         _require(self.value not in self.key, f"{self.name}.{self.value} cannot be key and value")
         _ = self.layout, self.history_layout  # a mistake shows where it was made
 
+    @property
+    def marks_stale(self) -> bool:
+        """Whether a row tells that it is stale."""
+        return any(column.name == STALE for column in self.columns)
+
     @cached_property
     def row_columns(self) -> tuple[Column, ...]:
         """The columns that a use case fills; the publisher fills the others."""

@@ -118,9 +118,9 @@ def test_a_rerun_gives_the_same_and_the_view_tells_it(workspace: Workspace, demo
     steps.evaluate(run)
     day = DAYS[SHIFT + 40]
     assert told(workspace, "SELECT * FROM drift ORDER BY asset") == [
-        ("SHIFTED", day, 3, 1, "pull", day),
-        ("STEADY", day, 3, 0, None, None),
-        ("YOUNG", day, 3, 0, None, None),
+        ("SHIFTED", day, 3, 3, 1, "pull", day),
+        ("STEADY", day, 3, 3, 0, None, None),
+        ("YOUNG", day, 3, 0, None, None, None),
     ]
     repairs = find_repairs(workspace, Moment(run.moment.at - timedelta(days=1)))
     assert any(one.subject == "feature_drift of direction" for one in repairs)

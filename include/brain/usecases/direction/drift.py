@@ -28,7 +28,7 @@ NAMED = 3  # features that a reason names
 def drift_alarms(
     run: Run, spec: AssetSpec, frame: pd.DataFrame, champions: Mapping[int, ChampionSummary]
 ) -> dict[int, Alarm]:
-    """By horizon, why its champion is to be searched anew; what was measured is kept in `feature_drift`.
+    """By horizon, why its champion is to be searched anew; `feature_drift` keeps what a recorded run measured.
 
     Only rows that the last search of the champion did not know count: an alarm is of a span of rows, and searches a
     model once, however often it is looked at.
@@ -37,13 +37,15 @@ def drift_alarms(
         frame: The snapshot's rows, one row a day, ascending.
         champions: The champions in brief, by horizon; the features that they use are measured.
     """
-    run.once("the table of drift", lambda: prepare(run.settings.warehouse_url))
+    if run.is_recorded:
+        run.once("the table of drift", lambda: prepare(run.settings.warehouse_url))
     used = {feature for champion in champions.values() for feature in champion.features}
     features = tuple(name for name in feature_columns(frame, spec.leave_out) if name in used)
     if not features:
         return {}
     drift, days = measure(feature_values(frame, list(features))), [day.date() for day in frame[DATE]]
-    record(run.settings.warehouse_url, Measured(NAME, spec.name, days[-1], features, drift), run.moment)
+    if run.is_recorded:
+        record(run.settings.warehouse_url, Measured(NAME, spec.name, days[-1], features, drift), run.moment)
     if drift.since is None or not spec.training.search_on_drift:
         return {}
     reason = _reason(features, drift, days[drift.since])

@@ -292,12 +292,14 @@ DRIFT = View(
         ASSET,
         Column("as_of", "date", "Day of the newest row then."),
         Column("features", "bigint", "Features that its models use."),
-        Column("drifted", "bigint", "How many of them had drifted."),
+        Column("measured", "bigint", "How many of them had enough past to be judged by."),
+        Column("drifted", "bigint", "How many of them had drifted; empty where none could be judged."),
         Column("which", "text", "Their names; empty where there are none."),
         Column("last_drifted", "date", "The newest day on which any of its features had drifted; empty if none ever."),
     ),
     select=sql.SQL(
-        "SELECT entity, as_of, count(*), count(*) FILTER (WHERE drifted),"
+        "SELECT entity, as_of, count(*), count(quantile),"
+        " CASE WHEN count(quantile) > 0 THEN count(*) FILTER (WHERE drifted) END,"
         " string_agg(feature, ', ' ORDER BY feature) FILTER (WHERE drifted), last_drifted"
         " FROM (SELECT entity, max(as_of) AS as_of, max(as_of) FILTER (WHERE drifted) AS last_drifted FROM {drift}"
         " WHERE use_case = {name} GROUP BY entity) AS newest JOIN {drift} USING (entity, as_of)"

@@ -38,9 +38,10 @@ function alarms({ alarms: all, words }) {
   return table("Alarms", ["raised", "model", "numbers are", "evidence", "why"], all.map((one) => [when(one.raised_at), cell(one), one.kind, one.evidence === null ? "" : `${Number(one.evidence).toPrecision(3)} ×`, one.reason]), "None.");
 }
 
+const listed = (units) => units.length > 12 ? `${units.slice(0, 12).join(", ")} and ${units.length - 12} more` : units.join(", ");
+
 function unwell({ unwell: all, words }) {
-  const names = (units) => units.length > 12 ? `${units.slice(0, 12).join(", ")} and ${units.length - 12} more` : units.join(", ");
-  return table("Stale and failed cells", ["cells", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), names(one.units), one.reason ?? "no reason is given"]), "None: every cell is fresh.");
+  return table("Stale and failed cells", ["cells", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), listed(one.units), one.reason ?? "no reason is given"]), "None: every cell is fresh.");
 }
 
 function trained(found) {
@@ -58,8 +59,10 @@ function scorecard({ progress, claims, words }) {
   ];
 }
 
-function drift({ drift: all, words }) {
+function drift({ drift: all, unmeasured, words }) {
   if (all === null) return el("p", { class: "quiet" }, "This warehouse does not measure drift.");
   const number = (value) => (value === null ? "" : Number(value).toPrecision(3));
-  return table("Drift", [words.unit, "as of", "feature", "distance", "farther off than earlier spans"], all.map((one) => [one.unit, String(one.as_of), one.feature, number(one.statistic), percent(one.quantile)]), "None: every feature is as usual.");
+  const none = unmeasured.length ? "None of the others: every feature that could be judged is as usual." : "None: every feature is as usual.";
+  const found = table("Drift", [words.unit, "as of", "feature", "distance", "farther off than earlier spans"], all.map((one) => [one.unit, String(one.as_of), one.feature, number(one.statistic), percent(one.quantile)]), none);
+  return unmeasured.length ? [el("p", { class: "quiet" }, `Not measured: ${listed(unmeasured)}. There are too few rows to judge by.`), found] : found;
 }
