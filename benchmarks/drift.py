@@ -15,7 +15,8 @@ from scipy.stats import ks_2samp
 from benchmarks.bounds import at_least, at_most
 from benchmarks.drifting import NULLS, null, rows_until_found, spans_with_alarm
 from benchmarks.report import Report
-from brain.learning.drift import RATE, WINDOW, measure
+from brain.learning.drift import measure
+from brain.learning.drift_span import RATE, WINDOW
 
 ROWS, QUICK_ROWS, FEATURES = 3500, 2300, 10
 SERIES, QUICK_SERIES = 10, 6

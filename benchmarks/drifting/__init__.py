@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.signal import lfilter
 
-from brain.learning.drift import BEFORE, LEAST_SPANS, WINDOW, measure
+from brain.learning.drift import BEFORE, LEAST_SPANS, measure
+from brain.learning.drift_span import WINDOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

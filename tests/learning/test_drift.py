@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.drifting import NULLS, shifted, spans_with_alarm
-from brain.learning.drift import BEFORE, LEAST_SPANS, RATE, WINDOW, measure
+from brain.learning.drift import BEFORE, LEAST_SPANS, measure
+from brain.learning.drift_span import RATE, WINDOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

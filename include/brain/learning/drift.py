@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brain.learning.drift_span import RATE, WINDOW
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
 
-WINDOW = 63  # rows: a quarter of trading days
 BEFORE = 4  # windows, at least, that the first one is compared with
-RATE = 0.05  # share of spans of `WINDOW` rows in which nothing has changed and an alarm is raised
 LEAST_SPANS = 19  # past spans that are needed for it: 1 / RATE - 1
 POINTS = 32  # shares at which distributions are compared
 INDEPENDENT_SPREAD = 0.35  # between the quartiles of Kuiper's distance of n independent values, times sqrt(n)

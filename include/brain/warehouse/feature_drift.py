@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from brain.learning.drift import RATE, WINDOW
+from brain.learning.drift_span import RATE, WINDOW
 from brain.warehouse import fence
 from brain.warehouse.connection import transaction
 from brain.warehouse.publish import explained

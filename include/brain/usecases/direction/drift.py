@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brain.core.moment import Moment
-from brain.learning.drift import RATE, WINDOW, measure
+from brain.learning.drift import measure
+from brain.learning.drift_span import RATE, WINDOW
 from brain.learning.policy import Alarm
 from brain.usecases.direction.dataset import feature_columns, feature_values
 from brain.usecases.direction.names import DATE, NAME, SPACE
