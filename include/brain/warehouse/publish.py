@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psycopg2 import DataError, IntegrityError
 from psycopg2.errors import InsufficientPrivilege
 
@@ -220,7 +219,7 @@ def _require_whole(given: TableRows) -> None:
     """Refuse a row with a value that lacks what its table requires."""
     rows, table = given.rows, given.table
     needed = [name for name in table.required if name in table.row_names]
-    empty = sum((rows[name].isna().to_numpy() for name in needed), np.zeros(len(rows), bool))
+    empty = rows[needed].isna().any(axis="columns").to_numpy()
     lacking = rows[empty & rows[table.value].notna().to_numpy()]
     if lacking.empty:
         return
