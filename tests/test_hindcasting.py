@@ -185,6 +185,11 @@ def _there_is_a_scorecard(settings: Settings) -> None:
     assert all(resolved >= 2 and loss > 0 for *_, resolved, loss in card)
     assert told(settings, "SELECT count(*) > 2 FROM skill_over_time WHERE hindcast AND horizon = 5") == [(True,)]
     assert told(settings, "SELECT count(*) FROM evaluation_runs WHERE due > 0") == [(0,)], "nobody saw these numbers"
+    ((forecasts,),) = ask(
+        settings.warehouse_url, "SELECT sum(forecasts) FROM reliability WHERE hindcast AND horizon IS NULL"
+    ).rows
+    ((scored,),) = ask(settings.warehouse_url, "SELECT count(outcome) FROM probability_ledger WHERE hindcast").rows
+    assert forecasts == scored > 0
 
 
 def test_ctrl_c_ends_it_at_once_and_says_so(started: Callable[..., psutil.Popen], workspace: Workspace) -> None:

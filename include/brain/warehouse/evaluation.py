@@ -23,7 +23,7 @@ from brain.warehouse.filling import prepare
 from brain.warehouse.ledger_statements import ALL, CORRECTED, LOST
 from brain.warehouse.pools import POOLS
 from brain.warehouse.publish import explained
-from brain.warehouse.reliability import ONLY, forget_reliability, renew_reliability
+from brain.warehouse.reliability import forget_reliability, renew_reliability
 from brain.warehouse.statements import create_temporary
 from brain.warehouse.upgrade import upgrade
 from brain.warehouse.views import show
@@ -138,10 +138,9 @@ def _evaluate(
         newest = _hold(cursor, use_case, ledger)
         if newest is not None and moment.at < newest:
             return Evaluation(ledger.name, moment.at, (), newest)
-        if found is not None and len(found):
-            _score(cursor, ledger, found, moment)
+        changed = _score(cursor, ledger, found, moment) if found is not None and len(found) else []
         watch(cursor, use_case, ledger, moment)
-        lines = _finished(cursor, use_case, ledger, moment, _lines(cursor, ledger, moment))
+        lines = _finished(cursor, use_case, ledger, moment, _lines(cursor, ledger, moment), changed)
         record_lines(cursor, use_case, ledger.name, moment, lines)
         _advance(cursor, use_case, ledger, moment)
         return Evaluation(ledger.name, moment.at, tuple(lines))
@@ -213,7 +212,8 @@ def _corrected(cursor: Cursor, use_case: str, after: datetime | None, moment: Mo
     return [name for (name,) in cursor.fetchall()]
 
 
-def _score(cursor: Cursor, ledger: Ledger, found: pd.DataFrame, moment: Moment) -> None:
+def _score(cursor: Cursor, ledger: Ledger, found: pd.DataFrame, moment: Moment) -> list[str]:
+    """Note outcomes in the ledger; the targets of which a row has changed, live or of a hindcast."""
     layout = statements.found_layout(ledger)
     cursor.execute(create_temporary(layout))
     names = [column.name for column in layout.columns]
@@ -228,17 +228,22 @@ def _score(cursor: Cursor, ledger: Ledger, found: pd.DataFrame, moment: Moment) 
     cursor.execute(_ANALYZE.format(sql.Identifier(statements.TOUCHED)))
     cursor.execute(statements.forget_touched(ledger))
     cursor.execute(statements.sum_touched(ledger))
+    cursor.execute(statements.touched_targets(ledger))
+    changed = [target for (target,) in cursor.fetchall()]
     for name in (statements.FOUND, statements.TOUCHED):
         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+    return changed
 
 
 def _finished(
-    cursor: Cursor, use_case: str, ledger: Ledger, moment: Moment, lines: Sequence[EvaluationLine]
+    cursor: Cursor,
+    use_case: str,
+    ledger: Ledger,
+    moment: Moment,
+    lines: Sequence[EvaluationLine],
+    changed: Sequence[str],
 ) -> list[EvaluationLine]:
     """The lines with what was found out over all rows scored so far, and the number of alarms."""
-    changed = [line.target for line in lines if line.resolved or line.corrected]
-    if ledger.target is None and changed:
-        changed = [ONLY]
     slopes = renew_reliability(cursor, use_case, ledger, changed)
     alarms = alarms_by_target(cursor, use_case, ledger, moment)
     alarms[ALL] = sum(alarms.values())

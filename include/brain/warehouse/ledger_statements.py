@@ -32,6 +32,7 @@ EPOCH = "DATE '1800-01-01'"  # before any day: blocks are counted from it
 LEAST_BLOCK_DAYS = 28
 FOUND, TOUCHED = "found_outcomes", "touched_blocks"
 ALL = "all"  # the line of `evaluation_runs` over all targets
+ONLY = "only"  # what stands for the target of a ledger that has none
 CORRECTED = "scored again: the data behind it was corrected"
 LOST = "cannot be scored: its row, or the one that decides it, is missing or without a usable value"
 
@@ -238,6 +239,12 @@ def touched_once() -> sql.Composed:
         "CREATE TEMPORARY TABLE once ON COMMIT DROP AS SELECT DISTINCT * FROM {touched}; TRUNCATE {touched};"
         " INSERT INTO {touched} SELECT * FROM once; DROP TABLE once"
     ).format(touched=sql.Identifier(TOUCHED))
+
+
+def touched_targets(ledger: Ledger) -> sql.Composed:
+    """The targets of the touched blocks; `ONLY` where the ledger has none."""
+    target = sql.Literal(ONLY) if ledger.target is None else sql.SQL("{}::text").format(sql.Identifier(ledger.target))
+    return sql.SQL("SELECT DISTINCT {} FROM {}").format(target, sql.Identifier(TOUCHED))
 
 
 def forget_touched(ledger: Ledger) -> sql.Composed:

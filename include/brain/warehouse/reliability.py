@@ -11,7 +11,7 @@ from psycopg2.extras import execute_values
 from brain.learning.isotonic import Said, calibration_slope, reliability
 from brain.warehouse.bulk import copy_out
 from brain.warehouse.ledger import HINDCAST, Binary
-from brain.warehouse.ledger_statements import ALL
+from brain.warehouse.ledger_statements import ALL, ONLY
 from brain.warehouse.pools import POOLS
 from brain.warehouse.statements import COMMA, identifiers
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from brain.learning.isotonic import Reliability
     from brain.warehouse.ledger import Ledger
-
-ONLY = "only"  # what stands for the target of a ledger that has none
 
 
 def renew_reliability(cursor: Cursor, use_case: str, ledger: Ledger, targets: Iterable[str]) -> dict[str, float | None]:
