@@ -11,19 +11,20 @@ from pydantic import Field
 from pymongo import ReplaceOne
 
 from brain.core.errors import ArtifactRejected
+from brain.learning.candidate import Candidate, Decision, Failed
 from brain.store.bson_values import to_plain
 from brain.store.pointers import Strict, parsed
 from brain.store.reading import decoded, key_in
 from brain.store.schema import DECISIONS, KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bson.raw_bson import RawBSONDocument
 
     from brain.core.keys import ModelKey
     from brain.core.moment import Moment
-    from brain.learning.candidate import Decision
+    from brain.learning.candidate import TrainingResult
     from brain.store.backend import Backend
 
 _LOG = logging.getLogger(__name__)
@@ -50,6 +51,17 @@ class Decided:
     moment: datetime
     action: str
     reason: str
+
+
+def candidates_of(results: Iterable[TrainingResult], made: dict[ModelKey, Decision]) -> Iterator[Candidate]:
+    """The candidates among the results, as they come; the decision of every result goes to `made`."""
+    for result in results:
+        if isinstance(result, Failed):
+            made[result.key] = Decision("failed", f"{result.reason}. {result.remedy}")
+        else:
+            made[result.key] = result.decision
+        if isinstance(result, Candidate):
+            yield result
 
 
 def record_decisions(backend: Backend, moment: Moment, made: Mapping[ModelKey, Decision]) -> None:

@@ -26,8 +26,8 @@ from brain.store import document
 from brain.store.backend import key_of
 from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused
-from brain.store.decisions import Decided
-from brain.store.models import ModelStore, candidates_of
+from brain.store.decisions import Decided, candidates_of
+from brain.store.models import ModelStore
 from brain.store.pointers import Pointer, VerdictPart
 from brain.store.reading import OPTIONS
 from brain.store.stored_model import model_id

@@ -11,13 +11,13 @@ from pymongo.errors import BulkWriteError
 from brain.core.counters import Counters
 from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
 from brain.core.keys import ModelKey, Sha256
-from brain.learning.candidate import Candidate, ChampionSummary, Decision, Failed
+from brain.learning.candidate import ChampionSummary, Decision
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
 from brain.store.champions import Champion, Refused, record_verdicts
 from brain.store.connection import database, explained
-from brain.store.decisions import Decided, newest_decisions, record_decisions
+from brain.store.decisions import Decided, candidates_of, newest_decisions, record_decisions
 from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.past_champions import past_champions
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.learning.candidate import TrainingResult
+    from brain.learning.candidate import Candidate, TrainingResult
 
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
@@ -366,17 +366,6 @@ class ModelStore:
             return None
         content = decoded(raw, f"the champion of {key}")
         return verify_pointer(content, key, self.backend.signer, self.backend.counters)
-
-
-def candidates_of(results: Iterable[TrainingResult], made: dict[ModelKey, Decision]) -> Iterator[Candidate]:
-    """The candidates among the results, as they come; the decision of every result goes to `made`."""
-    for result in results:
-        if isinstance(result, Failed):
-            made[result.key] = Decision("failed", f"{result.reason}. {result.remedy}")
-        else:
-            made[result.key] = result.decision
-        if isinstance(result, Candidate):
-            yield result
 
 
 def _summary(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
