@@ -89,7 +89,7 @@ def test_a_foreign_key_in_the_store_is_skipped_and_can_be_deleted(
     assert deleted.output == "direction/GOLD/RETURN25: 1 version deleted.\n"
     assert not of(workspace, TUESDAY).store.has_champion(ModelKey("direction", "GOLD", "RETURN25"))
     assert of(workspace, TUESDAY).store.has_champion(ModelKey("direction", "GOLD", "RETURNS5"))
-    assert CliRunner().invoke(app, ["models", "delete", "GOLD", "RETURN25"], env=environment).exit_code == 1
+    assert CliRunner().invoke(app, ["models", "delete", "GOLD", "RETURN25"], env=environment).exit_code == 2
 
 
 def test_a_model_saved_for_the_future_freezes_nothing(workspace: Workspace) -> None:  # noqa: F811

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from brain.core.errors import UnknownTable
 from brain.core.keys import ModelKey
 from brain.scoring.replay import Published, Replay, replay
 from brain.warehouse import read
@@ -41,7 +42,10 @@ def last_published(run: Run, unit: str, target: str, as_of: datetime | None = No
     for table in run.use_case.tables:
         if table.model is None or table.history is None:
             continue
-        row = read.last_published(run.settings.warehouse_url, table, run.use_case.row_key(key), as_of)
+        try:
+            row = read.last_published(run.settings.warehouse_url, table, run.use_case.row_key(key), as_of)
+        except UnknownTable:  # nothing was published yet
+            continue
         if row is not None:
             return Published(
                 key=key,

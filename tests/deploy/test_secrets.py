@@ -191,7 +191,7 @@ def test_brain_reads_its_variables_and_its_files(
     fields = Settings.model_fields.values()
     read = {field.alias for field in fields if field.alias}
     required = {field.alias for field in fields if field.alias and field.is_required()}
-    tools = {"BRAIN_DEMO_URL"} if name == "brain" else set()
+    tools = {"BRAIN_PUBLISHED_WITHIN_HOURS", *(["BRAIN_DEMO_URL"] if name == "brain" else [])}
     assert given - tools <= read
     assert required <= given
     settings = Settings.load({**environment, "BRAIN_HOME": str(tmp_path)})

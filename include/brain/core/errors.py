@@ -29,7 +29,7 @@
         ├── WorkerDied              the process that worked on a unit died each time; the others went on
         ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
-        │   └── UnknownTable          it asks a table or column that is not there
+        │   └── UnknownTable          a question asks a table or column that is not there
         ├── BackupError             a backup is damaged or foreign, or there is something where it is to be restored
         └── PublishError            the rows about to be published failed a check; nothing was published
 

@@ -78,7 +78,9 @@ def shown_of_all() -> tuple[Shown, ...]:
 
 def _layouts(use_case: UseCase, section: Any) -> Sequence[Layout]:
     published = layouts_of(use_case.tables, use_case.derived(section))
-    return list(dict.fromkeys([*published, *layouts_of_ledgers(use_case.ledgers), EXTRACTION_RUNS, FEATURE_DRIFT]))
+    return list(
+        dict.fromkeys([*published, *layouts_of_ledgers(use_case.ledgers), EXTRACTION_RUNS, FEATURE_DRIFT, NOTICES])
+    )
 
 
 def _table(layout: Layout) -> Shown:
