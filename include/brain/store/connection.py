@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SELECTION_TIMEOUT_MS = 5_000
 AUTHENTICATION_FAILED, UNAUTHORIZED = 18, 13
+KEY_NOT_FOUND = 211  # of a server that was killed and has just started: it signs no times yet
 
 _SETTING = "BRAIN_MONGO_URL or the Airflow Connection brain_models"
 
@@ -113,10 +114,11 @@ def _refusal(error: OperationFailure) -> StorageUnavailable | StoreError:
     details = error.details or {}
     (first, *_) = details.get("writeErrors") or details.get("writeConcernErrors") or [details]
     told = f"error {first.get('code', error.code)}: {str(first.get('errmsg') or error)[:300]}"
-    if error.has_error_label("TransientTransactionError"):
-        return StorageUnavailable(
-            "MongoDB", found=told, expected="no other write to the same document", remedy="Run the same again."
+    if error.has_error_label("TransientTransactionError") or error.code == KEY_NOT_FOUND:
+        expected = (
+            "a server that has its keys" if error.code == KEY_NOT_FOUND else "no other write to the same document"
         )
+        return StorageUnavailable("MongoDB", found=told, expected=passing, remedy="Run the same again.")
     return StoreError(
         "MongoDB",
         found=told,
