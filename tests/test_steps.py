@@ -119,6 +119,7 @@ def test_tidying_before_the_first_publication_keeps_every_model_version(workspac
     tidied = {result.unit: result for result in steps.tidy(workspace, FRIDAY)}
     assert all(result.ok for result in tidied.values())
     assert "0 model versions removed" in tidied["GOLD"].reason
+    assert len(of.store.champion_summaries(["GOLD"])) == len(of.units[0].targets)
 
 
 def test_what_a_run_left_in_the_lake_goes_when_it_is_old_and_can_be_made_again(workspace: Workspace) -> None:

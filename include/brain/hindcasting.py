@@ -33,7 +33,7 @@ from brain.core.progress import ProgressLog
 from brain.core.workers import ONE_THREAD, Workers
 from brain.lake.borrowed import BorrowedLake
 from brain.lake.lake import Lake
-from brain.results import UnitResult, survived
+from brain.results import FAILED, UnitResult, survived
 from brain.scoring.staged import staged
 from brain.store.folder_store import FolderStore, forget
 from brain.usecases.protocol import Run
@@ -239,9 +239,8 @@ class Hindcast:
             if isinstance(result.error, Transient | WorkerDied):
                 raise result.error
             if not result.ok:
-                self.failed[f"{name}: {result.reason}"] += 1
-        made = [one for one in run.store.decided(names) if one.action == "failed" and one.moment == run.moment.at]
-        self.failed.update({f"{one.entity}: {one.reason}" for one in made})
+                notes = {model.note for model in result.models if model.done == FAILED} or {result.reason}
+                self.failed.update(f"{name}: {note}" for note in notes)
 
     def _runs(self) -> Iterator[PastRun]:
         run, before = self.work.run, None

@@ -19,6 +19,7 @@ from brain.core.errors import SettingsError
 from brain.core.moment import Moment
 from brain.warehouse import notices as table
 from brain.warehouse.notices import Place
+from brain.warehouse.read import ask
 from orchestration import notices
 from orchestration.problems import html_of, of_lateness, of_task, of_units, subject_of, text_of
 from tests.inbox import PLAIN, Inbox, running_inbox
@@ -105,6 +106,7 @@ def test_a_quarantine_is_mailed_and_posted_once(settings: Settings, inbox: Inbox
 def test_without_a_connection_nobody_is_told_and_nothing_fails(settings: Settings) -> None:
     table.note(settings.warehouse_url, MOMENT, met(result("KO")))
     notices.deliver(settings.warehouse_url, MOMENT)
+    assert ask(settings.warehouse_url, "SELECT subject, mailed_at, posted_at FROM notices").rows == [("KO", None, None)]
 
 
 def test_a_way_that_fails_keeps_no_other_from_telling(

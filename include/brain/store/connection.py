@@ -115,9 +115,7 @@ def _refusal(error: OperationFailure) -> StorageUnavailable | StoreError:
     (first, *_) = details.get("writeErrors") or details.get("writeConcernErrors") or [details]
     told = f"error {first.get('code', error.code)}: {str(first.get('errmsg') or error)[:300]}"
     if error.has_error_label("TransientTransactionError") or error.code == KEY_NOT_FOUND:
-        passing = (
-            "a server that has its keys" if error.code == KEY_NOT_FOUND else "no other write to the same document"
-        )
+        passing = "a server that has its keys" if error.code == KEY_NOT_FOUND else "no other write to the same document"
         return StorageUnavailable("MongoDB", found=told, expected=passing, remedy="Run the same again.")
     return StoreError(
         "MongoDB",
