@@ -15,7 +15,7 @@ import typer
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from brain.core.errors import CatalogueError, QueryRefused, SettingsError
+from brain.core.errors import CatalogueError, SettingsError
 from brain.core.settings import Settings
 from brain.core.signing_keys import new_pair
 from brain.demo.load import load_demo
@@ -158,8 +158,8 @@ def test_what_was_never_published_cannot_be_explained(
 
 def test_before_anything_was_published_nothing_can_be_explained(environment: dict[str, str]) -> None:
     asked = brain(environment, "explain", "VIX", "5")
-    assert asked.exit_code == 1
-    assert isinstance(asked.exception, QueryRefused)
+    assert asked.exit_code == 2
+    assert "nothing was published for VIX, 5 yet" in " ".join(asked.output.replace("│", " ").split())
 
 
 def test_what_has_come_true_is_scored_and_shown(environment: dict[str, str], demo_url: str) -> None:

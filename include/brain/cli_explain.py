@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import textwrap
 from datetime import UTC, datetime
@@ -115,17 +114,11 @@ def _nothing(runs: Sequence[Run], unit: str, target: str, row: datetime | None, 
         return f"no unit {unit} is known; {names}"
     wanted = {run.use_case.target(target) for run in runs}
     if not wanted & set(targets[unit]):
-        near = min(targets[unit], key=lambda name: _distance(name, target), default="")
-        return f"{unit} has no target {target}; did you mean {near}? It has {', '.join(targets[unit])}"
+        near = nearest(next(iter(wanted), target), targets[unit])
+        meant = f"did you mean {near}? " if near else ""
+        return f"{unit} has no target {target}; {meant}It has {', '.join(targets[unit])}"
     day = "" if row is None else f" as of {_typed(row)}"
     return f"nothing was published for {unit}, {target}{day} yet"
-
-
-def _distance(name: str, target: str) -> float:
-    """How far apart the numbers in two names are; infinite where one has none."""
-    numbers = [re.search(r"\d{1,9}", text) for text in (name, target)]
-    first, second = (int(number.group()) if number else None for number in numbers)
-    return float("inf") if first is None or second is None else abs(first - second)
 
 
 def _typed(as_of: object) -> str:
