@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 60
+IN_A_CIRCLE = "this session and another one waited for each other's locks"
 # What was published stays published, also on a server that otherwise answers before the commit is on disk.
 SESSION = "-c timezone=UTC -c synchronous_commit=on"
 _SETTING = "BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse"
@@ -32,7 +33,7 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
     Raises:
         ServerUnreachable: Nothing answers, or the connection was cut; nothing was committed.
         CredentialsRejected: The login was refused.
-        TableBusy: A lock was not to be had.
+        TableBusy: A lock was not to be had, or two sessions waited for each other.
     """
     parts = make_url(url.get_secret_value())
     try:
@@ -57,6 +58,13 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
             found="another session has held a lock on the table for too long",
             expected="the lock to be free within a minute",
             remedy="Look for long transactions in pg_stat_activity; the next try publishes the same rows.",
+        ) from error
+    except pg.DeadlockDetected as error:
+        raise TableBusy(
+            server_of(parts),
+            found=IN_A_CIRCLE,
+            expected="one session at a time to lock its tables",
+            remedy="Nothing was changed; try again. The server's log names the statements of both.",
         ) from error
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise ServerUnreachable(

@@ -20,7 +20,7 @@ from brain.warehouse.connection import transaction
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS, EvaluationLine, record_lines
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.filling import prepare
-from brain.warehouse.ledger_statements import ALL, CORRECTED, LOST
+from brain.warehouse.ledger_statements import ALL, CORRECTED, LOST, ONLY
 from brain.warehouse.pools import POOLS
 from brain.warehouse.publish import explained
 from brain.warehouse.reliability import forget_reliability, renew_reliability
@@ -243,8 +243,13 @@ def _finished(
     lines: Sequence[EvaluationLine],
     changed: Sequence[str],
 ) -> list[EvaluationLine]:
-    """The lines with what was found out over all rows scored so far, and the number of alarms."""
-    slopes = renew_reliability(cursor, use_case, ledger, changed)
+    """The lines with what was found out over all rows scored so far, and the number of alarms.
+
+    A rerun, which changes no row, gives the lines that scored something their slopes again.
+    """
+    scored = {line.target for line in lines if line.resolved or line.corrected}
+    own = {ONLY} if ledger.target is None and scored else scored
+    slopes = renew_reliability(cursor, use_case, ledger, own.union(changed))
     alarms = alarms_by_target(cursor, use_case, ledger, moment)
     alarms[ALL] = sum(alarms.values())
     return [
@@ -252,7 +257,7 @@ def _finished(
             line,
             measures={
                 **line.measures,
-                **({"calibration_slope": slopes[line.target]} if line.target in slopes else {}),
+                **({"calibration_slope": slopes[line.target]} if line.target in scored & slopes.keys() else {}),
                 "alarms": alarms.get(line.target, 0),
             },
         )
