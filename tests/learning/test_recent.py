@@ -115,3 +115,16 @@ def test_a_model_that_has_fallen_silent_tells_nothing() -> None:
         quiet[silent] = base[silent]
         found = recent(outcome, base, quiet, 1)
         assert (found.short, found.alone) == (1.0, 1.0)
+
+
+def test_how_bold_a_model_is_does_not_matter() -> None:
+    outcome, base, said = told(0.5, ROWS, 3)
+    bold, faint = recent(outcome, base, said, 1), recent(outcome, base, expit(0.01 * logit(said)), 1)
+    assert (base * (1 - base) * logit(expit(0.01 * logit(said))) ** 2).sum() < 1
+    assert (faint.short, faint.alone) == pytest.approx((bold.short, bold.alone))
+
+
+def test_a_past_without_any_scatter_tells_nothing() -> None:
+    outcome = np.append(np.tile([1.0, 0.0], 720), np.ones(RECENT_ROWS))
+    found = recent(outcome, np.full(len(outcome), 0.5), np.full(len(outcome), 0.6), 1)
+    assert (found.short, found.alone) == (1.0, 1.0)
