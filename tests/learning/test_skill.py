@@ -7,8 +7,6 @@ from scipy.stats import ttest_1samp
 
 from brain.learning.probability import log_loss
 from brain.learning.skill import (
-    LEAST_BLOCKS,
-    LEAST_SKILL,
     _p_value,
     control_fdr,
     skill_test,
@@ -136,7 +134,7 @@ def test_the_interval_holds_nine_tenths_of_the_resamples_and_comes_out_again() -
 
 
 def test_the_least_number_of_blocks_proves_and_one_less_does_not() -> None:
-    for blocks, proven in ((LEAST_BLOCKS, True), (LEAST_BLOCKS - 1, False)):
+    for blocks, proven in ((8, True), (7, False)):
         assert (skill_test(*_said(2.0, 20 * blocks, 0), span=1, seed=0).p_value < 0.05) is proven
 
 
@@ -156,17 +154,17 @@ def test_a_clear_gain_is_proven() -> None:
 
 
 def test_few_blocks_prove_nothing() -> None:
-    test = skill_test(*_said(1.0, 2 * 50 * (LEAST_BLOCKS - 1), 0), span=50, seed=0)
+    test = skill_test(*_said(1.0, 2 * 50 * (7), 0), span=50, seed=0)
     assert test.p_value == 1.0
 
 
 def test_skill_too_small_to_matter_keeps_its_p_value() -> None:
     outcome, base, said = _said(0.6, 4000, 0)
     test = skill_test(outcome, base, expit(0.002 * logit(said)), 1, seed=0)
-    assert 0 < test.skill < LEAST_SKILL
+    assert 0 < test.skill < 0.0005
     assert test.p_value < 1e-4
     assert "too little to matter" in too_little(test.skill)
-    assert not too_little(LEAST_SKILL)
+    assert not too_little(0.0005)
 
 
 def test_skill_too_good_to_be_true_is_told_with_what_to_do() -> None:
