@@ -96,6 +96,15 @@ def test_only_labels_that_end_by_the_row_are_known() -> None:
     assert rates.shares(20, np.array([600 + 19, 600 + 20])) == pytest.approx([0, 1 / 601])
 
 
+def test_long_after_the_last_row_all_labels_are_known() -> None:
+    ups = shuffled(630, 1000)
+    assert BaseRates.of({1: ups}, {}).shares(1, np.array([998, 999, 1500])).tolist() == [
+        ups[:998].mean(),
+        ups[:999].mean(),
+        0.63,
+    ]
+
+
 def test_rates_at_many_rows_are_those_at_each() -> None:
     rates = rates_of(np.concatenate([shuffled(1500, 3000), shuffled(3200, 4000, seed=1)]))
     rows = np.array([500, 3000, 5000, 6999])
@@ -185,10 +194,10 @@ def expected_rates(labels: dict[int, NDArray[np.float64]], peers: float, row: in
     return found
 
 
-@pytest.mark.parametrize("peers", [0.5, 0.62])
+@pytest.mark.parametrize(("ups", "peers"), [(1740, 0.5), (1740, 0.62), (1980, 0.7)])
 @pytest.mark.parametrize("row", [0, 1, 3, 6, 40, 161, 700, 2900])
-def test_rates_are_those_worked_out_one_by_one(row: int, peers: float) -> None:
-    labels = {horizon: known_at_the_end(shuffled(1740, 3000), horizon) for horizon in (*HORIZONS, 300, 500)}
+def test_rates_are_those_worked_out_one_by_one(row: int, ups: int, peers: float) -> None:
+    labels = {horizon: known_at_the_end(shuffled(ups, 3000), horizon) for horizon in (*HORIZONS, 300, 500)}
     labels[20][500:510] = np.nan
     rates = BaseRates.of(labels, dict.fromkeys(labels, peers))
     found = [rates._rates(np.array([row]), LONG_RUN)[at, 0] for at in range(6)]
@@ -207,10 +216,10 @@ def test_a_share_of_nothing_but_ups_or_downs_leaves_room_for_the_other(only: flo
 
 @pytest.fixture(scope="module")
 def moved() -> dict[int, NDArray[np.float64]]:
-    """Labels whose share moves for good at the row 3,000; one horizon knows but one before 2,000."""
+    """Labels whose share moves for good at the row 3,000; one horizon knows few before 2,000."""
     ups = np.concatenate([shuffled(1500, 3000), shuffled(2750, 4000, seed=1)])
     labels = {horizon: known_at_the_end(ups, horizon) for horizon in (1, 5, 20)}
-    labels[5][:2000] = np.nan
+    labels[5][:1100] = labels[5][1300:2000] = np.nan
     labels[5][1900] = 1.0  # a block of one label
     return labels
 
@@ -282,4 +291,8 @@ def test_the_others_count_as_much_as_was_known_then() -> None:
     labels = {5: known_at_the_end(shuffled(60, 100), 5)}
     rates = BaseRates.of(labels, {}, {5: np.repeat([100.0, 300.0], 50)})
     assert [rates.strength_at(5, row) for row in (49, 50, 99, 120)] == [100, 300, 300, 300]
+    newest = BaseRates.of(labels, {5: np.repeat([0.4, 0.6], [99, 1])}, {5: np.repeat([100.0, 300.0], [99, 1])})
+    assert [(newest.peers_at(5, row), newest.strength_at(5, row)) for row in (98, 99, 120)] == [
+        (0.4, 100), (0.6, 300), (0.6, 300)
+    ]  # fmt: skip
     assert BaseRates.of(labels, {}).strength_at(5, 0) == pytest.approx(0.5**2 / (0.25**2 * 5 / 252 / (2 * np.pi)))
