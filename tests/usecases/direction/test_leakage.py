@@ -118,8 +118,8 @@ def test_exactly_nine_tenths_are_enough() -> None:
 
 
 def test_one_row_in_a_thousand_more_accuses_a_target_of_a_price_that_mostly_rises() -> None:
-    """Of a thousand rows 50 fall. It has the sign of one fall on its own row: two rows in which it agrees better."""
-    signs = np.where(np.arange(1001) % 20 == 10, -1.0, 1.0)
+    """Of a thousand rows 83 fall. It has the sign of one fall on its own row: two rows in which it agrees better."""
+    signs = np.where(np.arange(1001) % 12 == 10, -1.0, 1.0)
     target = np.append(np.nan, np.ones(1001))
     target[491] = -1  # the row that the fall ends on
     assert signs[490] == -1
