@@ -15,8 +15,9 @@ from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.pointers import moves_of, verify_pointer
 from brain.store.reading import decoded, key_in, sound
-from brain.store.schema import CHAMPIONS, DECISIONS, KEY, MODELS
+from brain.store.schema import CHAMPIONS, DECISIONS, KEY, MODELS, WAITING
 from brain.store.stored_model import StoredModel, model_id
+from brain.store.waiting import standing, verify_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from brain.store.decisions import Decided
     from brain.store.models import ModelStore
     from brain.store.pointers import MoveMade, Pointer
+    from brain.store.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)
 
@@ -107,13 +109,18 @@ def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> lis
     """The champions, by key; one that is refused is listed with the reason."""
     fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
     with explained():
-        return [_listed(store, key, joined) for key, joined in store.joined(entities, None, fields)]
+        found = list(store.joined(entities, None, fields))
+        waiting = standing(store.backend, [key for key, _ in found])
+        return [_listed(store, key, joined, waiting.get(key)) for key, joined in found]
 
 
-def _listed(store: ModelStore, key: ModelKey, joined: dict[str, Any] | ArtifactRejected) -> Listed:
+def _listed(
+    store: ModelStore, key: ModelKey, joined: dict[str, Any] | ArtifactRejected, waiting: Waiting | None
+) -> Listed:
     try:
         pointer, found = store.verified(joined, key)
-        notes = [_revised(sound(joined).get("revised")), pointer.degraded]
+        waits = f"v{waiting.version} waits for approval" if waiting and waiting.rejected_at is None else ""
+        notes = [_revised(sound(joined).get("revised")), pointer.degraded, waits]
     except StoreError as error:
         return Listed(key.entity, key.target, None, "(refused)", None, None, None, str(error))
     verdict = pointer.verdict_on(key)
@@ -230,7 +237,7 @@ def diff(store: ModelStore, key: ModelKey, before: int, after: int) -> list[Diff
 def verify_models(store: ModelStore, entities: Sequence[str] | None = None) -> Iterator[Checked]:
     """Verify every stored version in full: signature, record, artifact, and that the model can be read.
 
-    A champion's pointer is verified, too, and is told of where it is refused.
+    A champion's pointer is verified, too, and what says that a version waits; each is told of where it is refused.
     """
     order = [(name, 1) for name in (*KEY, "version")]
     with explained():
@@ -238,6 +245,9 @@ def verify_models(store: ModelStore, entities: Sequence[str] | None = None) -> I
             yield Checked(str(raw["_id"]), _problem(store, raw))
         for raw in store.backend.raw(CHAMPIONS).find(store.scope(entities)).sort(order[:-1]):
             if problem := _pointer_problem(store, raw):
+                yield Checked(str(raw["_id"]), problem)
+        for raw in store.backend.raw(WAITING).find(store.scope(entities)).sort(order[:-1]):
+            if problem := _waiting_problem(store, raw):
                 yield Checked(str(raw["_id"]), problem)
 
 
@@ -260,6 +270,16 @@ def _pointer_problem(store: ModelStore, raw: RawBSONDocument) -> str:
     try:
         content = decoded(raw, f"the champion of {key}")
         moves_of(content, verify_pointer(content, key, store.backend.signer, store.backend.counters))
+    except BrainError as error:
+        return str(error)
+    return ""
+
+
+def _waiting_problem(store: ModelStore, raw: RawBSONDocument) -> str:
+    if (key := key_in(raw)) is None:
+        return "it names no model"
+    try:
+        verify_waiting(decoded(raw, f"the waiting version of {key}"), key, store.backend.signer)
     except BrainError as error:
         return str(error)
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pymongo import UpdateOne
@@ -10,12 +11,12 @@ from pymongo.errors import BulkWriteError
 
 from brain.core.counters import Counters
 from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
-from brain.core.keys import ModelKey, Sha256
-from brain.learning.candidate import ChampionSummary, Decision
+from brain.core.keys import ModelKey
+from brain.learning.candidate import Decision
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
-from brain.store.champions import Champion, Refused, record_verdicts
+from brain.store.champions import Champion, Refused, record_verdicts, summary_of
 from brain.store.connection import database, explained
 from brain.store.decisions import Decided, candidates_of, newest_decisions, record_decisions
 from brain.store.document import SIGNED_BY_ANY
@@ -26,6 +27,7 @@ from brain.store.reading import decoded, keyed, sound
 from brain.store.retention import delete, prune, rollback
 from brain.store.schema import CHAMPIONS, KEY, MODELS, prepare
 from brain.store.stored_model import StoredModel, model_id
+from brain.store.waiting import versions_waiting
 from brain.store.writing import VALIDATION_FAILED, Saved, Writer
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.learning.candidate import Candidate, TrainingResult
+    from brain.learning.candidate import Candidate, ChampionSummary, TrainingResult
 
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
@@ -234,11 +236,12 @@ class ModelStore:
     ) -> dict[ModelKey, ChampionSummary]:
         """The champions in brief, without artifacts: what decides whether to train, refresh or skip.
 
-        A champion that fails verification, its record included, is left out, with a warning in the log: it will be
-        trained anew.
+        Each has with it the version that waits to take its place, or was rejected. A champion that fails verification,
+        its record included, is left out, with a warning in the log: it will be trained anew.
         """
-        sound = self._sound(entities, targets, record=True)
-        return {key_of(found): _summary(found, pointer) for pointer, found in sound}
+        sound = {key_of(found): (found, pointer) for pointer, found in self._sound(entities, targets, record=True)}
+        newer = self._newer({key: pointer for key, (_, pointer) in sound.items()})
+        return {key: replace(summary_of(*one), newer=newer.get(key)) for key, one in sound.items()}
 
     def claims(self, entities: Sequence[str], targets: Sequence[str] | None = None) -> list[verdicts.Claim]:
         """What the champions claim of their skill, for the judge: skipped and refreshed models included.
@@ -358,6 +361,19 @@ class ModelStore:
                 except StoreError as error:
                     _LOG.warning("treated as absent: %s", error)
 
+    def _newer(self, pointers: Mapping[ModelKey, Pointer]) -> dict[ModelKey, ChampionSummary]:
+        """The versions that wait before some champions, or were rejected; one that is refused is trained anew."""
+        with explained():
+            return {
+                key: replace(
+                    summary_of(found, pointers[key]),
+                    has_skill=False,
+                    degraded=one.degraded,
+                    rejected=one.rejected_at is not None,
+                )
+                for key, one, found in versions_waiting(self.backend, pointers)
+            }
+
     def _pointer(self, key: ModelKey) -> Pointer | None:
         """The verified pointer of a key."""
         with explained():
@@ -366,19 +382,6 @@ class ModelStore:
             return None
         content = decoded(raw, f"the champion of {key}")
         return verify_pointer(content, key, self.backend.signer, self.backend.counters)
-
-
-def _summary(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
-    return ChampionSummary(
-        version=found["version"],
-        parameters=found["hyper_parameters"],
-        features=tuple(column["name"] for column in found["schema"]),
-        searched_at=found["searched_at"],
-        trained_at=found["trained_at"],
-        data_sha256=Sha256(found["data"]["snapshot"]),
-        has_skill=pointer.verdict is not None and pointer.verdict.has_skill,
-        degraded=pointer.degraded,
-    )
 
 
 def _filter(key: ModelKey) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from brain.store.document import draft, finish
 from brain.store.schema import UNIQUE_KEYS
 from brain.store.stored_model import model_id
 from brain.store.versions import Newest, newest_sound
+from brain.store.waiting import standing, waiting_before, write_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import Candidate
     from brain.store.backend import Backend
     from brain.store.champions import Write
+    from brain.store.waiting import Waiting
 
 BATCH_MODELS = 64
 BATCH_BYTES = 24 * 2**20
@@ -44,6 +46,7 @@ class Saved:
         id: The document's `_id`.
         created: False if an equal version was there already.
         promoted: Whether it is the champion now.
+        waits: Why it waits for a person's approval; empty if it does not.
     """
 
     key: ModelKey
@@ -51,17 +54,23 @@ class Saved:
     id: str
     created: bool
     promoted: bool
+    waits: str = ""
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A document that waits to be numbered and written."""
+    """A document that waits to be numbered and written.
+
+    Args:
+        approval: Why a person must approve it before it is served; empty if nobody need.
+    """
 
     place: int
     key: ModelKey
     body: Document
     payload: bytes
     degraded: str
+    approval: str = ""
 
 
 class _Conflict(Exception):
@@ -105,10 +114,10 @@ class Writer:
             except StoreError as error:
                 self._outcomes.append(Refused(candidate.key, error))
             else:
-                self.add(body, payload, candidate.degraded)
+                self.add(body, payload, candidate.degraded, candidate.approval)
         return self.finish()
 
-    def add(self, body: Document, payload: bytes, degraded: str = "") -> None:
+    def add(self, body: Document, payload: bytes, degraded: str = "", approval: str = "") -> None:
         """Take one more drafted document; full batches are written on the way."""
         key = key_of(body)
         is_full = len(self._drafts) == BATCH_MODELS or self._waiting_bytes + len(payload) > BATCH_BYTES
@@ -116,7 +125,7 @@ class Writer:
             self._flush()
         self._waiting.add(key)
         self._waiting_bytes += len(payload)
-        self._drafts.append(_Draft(len(self._outcomes), key, body, payload, degraded))
+        self._drafts.append(_Draft(len(self._outcomes), key, body, payload, degraded, approval))
         self._outcomes.append(Refused(key, _unwritten(key)))
 
     def finish(self) -> list[Saved | Refused]:
@@ -175,6 +184,7 @@ class Writer:
         if newest is None:
             newest = newest_sound(self._backend, present.keys(), session)
         documents, moves, saved = [], [], []
+        asked: list[Waiting] = []
         for waiting in drafts:
             key, stands = waiting.key, present[waiting.key]
             last, created, version = _numbered(waiting, stands, newest.get(key, Newest()), taken)
@@ -184,12 +194,29 @@ class Writer:
                 document = finish(waiting.body, version, self._backend.signer)
                 documents.append(_with_payload(document, waiting.payload))
             move = _move(waiting, version, last, stands)
-            if move is not None:
+            if move is not None and (question := _question(move, waiting.approval, stands)) is not None:
+                asked.append(question)
+                move = None
+            elif move is not None:
                 moves.append(move_write(move, stands, self._backend))
             is_champion = move is not None or (stands.pointer is not None and stands.pointer.version == version)
             saved.append(Saved(key, version, model_id(key, version), created, is_champion))
         self._execute(documents, moves, session)
-        return saved, moves
+        waits = self._ask(asked, session)
+        return [replace(one, waits=waits.get((one.key, one.version), "")) for one in saved], moves
+
+    def _ask(self, asked: list[Waiting], session: ClientSession | None) -> dict[tuple[ModelKey, int], str]:
+        """Let versions wait; one of which the same was said before stays as it is, also where a person said no."""
+        before = standing(self._backend, [one.key for one in asked], session)
+        new = [
+            one
+            for one in asked
+            if (there := before.get(one.key)) is None
+            or (there.version != one.version and there.trained_at <= one.trained_at)
+        ]
+        write_waiting(self._backend, new, session)
+        now = before | {one.key: one for one in new}
+        return {(one.key, one.version): one.reason for one in now.values() if one.rejected_at is None}
 
     def _execute(self, documents: list[Document], moves: list[Write], session: ClientSession | None) -> None:
         try:
@@ -283,6 +310,13 @@ def _move(waiting: _Draft, version: int, newest: int, stands: Present) -> Move |
         return None
     at, reason = body["trained_at"], body["decision"]["reason"]
     return Move(waiting.key, version, at, at, reason, body["identity"], waiting.degraded, newest)
+
+
+def _question(move: Move, approval: str, stands: Present) -> Waiting | None:
+    """What is written instead of a move that a person must approve; None where nobody need, or nothing is served."""
+    if not approval or stands.pointer is None or stands.is_older:
+        return None
+    return waiting_before(stands.pointer, move, approval)
 
 
 def _with_payload(document: Document, payload: bytes) -> Document:
