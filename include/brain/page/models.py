@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from brain.store.backend import Backend
-from brain.store.browse import history, last_decisions, show_model
+from brain.store.browse import card, last_decisions
 from brain.store.connection import database
 from brain.store.models import ModelStore
 
@@ -37,8 +37,9 @@ def model(store: ModelStore, key: ModelKey) -> dict[str, Any]:
         ArtifactRejected: It failed verification.
         ServerUnreachable: MongoDB does not answer.
     """
-    document = {name: value for name, value in show_model(store, key).items() if name not in LEFT_OUT}
-    return {"id": str(key), "document": document, "versions": [asdict(one) for one in history(store, key)]}
+    shown, versions = card(store, key)
+    document = {name: value for name, value in shown.items() if name not in LEFT_OUT}
+    return {"id": str(key), "document": document, "versions": [asdict(one) for one in versions]}
 
 
 def training(store: ModelStore) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from brain.store.stored_model import StoredModel, model_id
 from brain.store.waiting import standing, verify_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bson.raw_bson import RawBSONDocument
@@ -153,13 +153,31 @@ def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> 
         ModelNotFound: There is no such version.
         ArtifactRejected: It failed verification.
     """
-    return _with_verdict(store, store.load(key, version))
+    pointer = store.pointer(key)
+    number = pointer.version if version is None and pointer is not None else version
+    return _with_verdict(store.load(key, number), pointer)
 
 
-def _with_verdict(store: ModelStore, model: StoredModel) -> dict[str, Any]:
+def card(store: ModelStore, key: ModelKey) -> tuple[dict[str, Any], list[Past]]:
+    """What `show_model` says of the champion, and all versions, by one and the same pointer, whatever moves meanwhile.
+
+    Raises:
+        ModelNotFound: There is no champion.
+        ArtifactRejected: It failed verification.
+    """
+    with explained():
+        raw = store.backend.raw(CHAMPIONS).find_one(_filter(key))
+    if raw is None:
+        return show_model(store, key), history(store, key)
+    content = decoded(raw, f"the champion of {key}")
+    pointer = verify_pointer(content, key, store.backend.signer, store.backend.counters)
+    return _with_verdict(store.load(key, pointer.version), pointer), _versions(store, key, *_moves(store, key, raw))
+
+
+def _with_verdict(model: StoredModel, pointer: Pointer | None) -> dict[str, Any]:
     """The document as plain values, with ``judged``: what the table goes by. Its own words are older than that."""
-    is_champion = store.has_champion(model.key) and store.champion_version(model.key) == model.version
-    verdict = store.verdict(model.key, model.version)
+    is_champion = pointer is not None and pointer.version == model.version
+    verdict = pointer.verdict_on(model.key) if pointer is not None and is_champion else None
     has_skill = model.before_verdict if verdict is None else verdict.has_skill
     judged = {
         "is_champion": is_champion,
@@ -174,17 +192,25 @@ def _with_verdict(store: ModelStore, model: StoredModel) -> dict[str, Any]:
 
 def history(store: ModelStore, key: ModelKey) -> list[Past]:
     """All versions of a model, newest first; one that is refused is shown with the reason."""
-    chosen = {"use_case": key.use_case, "entity": key.entity, "target": key.target}
-    pointer, moves = _moves(store, key, chosen)
     with explained():
-        found = store.backend.raw(MODELS).find(chosen, {"payload": 0}).sort("version", -1)
+        raw = store.backend.raw(CHAMPIONS).find_one(_filter(key))
+    return _versions(store, key, *_moves(store, key, raw))
+
+
+def _versions(store: ModelStore, key: ModelKey, pointer: Pointer | None, moves: Sequence[MoveMade]) -> list[Past]:
+    with explained():
+        found = store.backend.raw(MODELS).find(_filter(key), {"payload": 0}).sort("version", -1)
         return [_past(store, key, raw, pointer, moves) for raw in found]
 
 
-def _moves(store: ModelStore, key: ModelKey, chosen: Mapping[str, str]) -> tuple[Pointer | None, tuple[MoveMade, ...]]:
+def _filter(key: ModelKey) -> dict[str, str]:
+    return {"use_case": key.use_case, "entity": key.entity, "target": key.target}
+
+
+def _moves(
+    store: ModelStore, key: ModelKey, raw: RawBSONDocument | None
+) -> tuple[Pointer | None, tuple[MoveMade, ...]]:
     """The pointer and its moves, as far as they pass verification."""
-    with explained():
-        raw = store.backend.raw(CHAMPIONS).find_one(chosen)
     if raw is None:
         return None, ()
     pointer = None
@@ -296,7 +322,7 @@ def export_model(store: ModelStore, key: ModelKey, version: int | None, folder: 
     model = store.load(key, version)
     stem = f"{key.entity}_{key.target}_v{model.version}".replace("/", "_")
     onnx, card = folder / f"{stem}.onnx", folder / f"{stem}.json"
-    said = _with_verdict(store, model)
+    said = _with_verdict(model, store.pointer(key))
     content = {"usage": {**_usage(model), "has_skill": said["judged"]["has_skill"]}, **said}
     try:
         folder.mkdir(parents=True, exist_ok=True)

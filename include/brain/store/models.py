@@ -174,7 +174,7 @@ class ModelStore:
             ModelNotFound: The key has no champion.
             ArtifactRejected: The pointer was altered.
         """
-        pointer = self._pointer(key)
+        pointer = self.pointer(key)
         if pointer is None:
             raise _not_found(str(key))
         return pointer.version
@@ -185,7 +185,7 @@ class ModelStore:
         Raises:
             ArtifactRejected: The pointer or the verdict was altered.
         """
-        pointer = self._pointer(key)
+        pointer = self.pointer(key)
         return pointer.verdict_on(key) if pointer is not None and pointer.version == version else None
 
     def has_champion(self, key: ModelKey) -> bool:
@@ -234,10 +234,10 @@ class ModelStore:
     def champion_summaries(
         self, entities: Sequence[str], targets: Sequence[str] | None = None
     ) -> dict[ModelKey, ChampionSummary]:
-        """The champions in brief, without artifacts: what decides whether to train, refresh or skip.
+        """The champions in brief, each with the version that waits to take its place: what decides whether to train.
 
-        Each has with it the version that waits to take its place, or was rejected. A champion that fails verification,
-        its record included, is left out, with a warning in the log: it will be trained anew.
+        A champion that fails verification, its record included, is left out, with a warning in the log: it will be
+        trained anew.
         """
         sound = {key_of(found): (found, pointer) for pointer, found in self._sound(entities, targets, record=True)}
         newer = self._newer({key: pointer for key, (_, pointer) in sound.items()})
@@ -374,8 +374,12 @@ class ModelStore:
                 for key, one, found in versions_waiting(self.backend, pointers)
             }
 
-    def _pointer(self, key: ModelKey) -> Pointer | None:
-        """The verified pointer of a key."""
+    def pointer(self, key: ModelKey) -> Pointer | None:
+        """The verified pointer of a key; None where it has none.
+
+        Raises:
+            ArtifactRejected: It was altered.
+        """
         with explained():
             raw = self.backend.raw(CHAMPIONS).find_one(_filter(key), POINTER)
         if raw is None:
