@@ -13,7 +13,7 @@ from brain.core.moment import Moment
 from brain.core.signing import Signer
 from brain.store.approval import approve, questions, reject
 from brain.store.backend import Backend
-from brain.store.browse import history, list_models, verify_models
+from brain.store.browse import card, history, list_models, verify_models
 from brain.store.champions import Champion
 from brain.store.models import ModelStore
 from brain.store.renewing import renew_waiting
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from brain.core.keys import ModelKey
     from brain.core.settings import Settings
     from brain.learning.candidate import Candidate
+    from brain.store.stored_model import StoredModel
 
     MakeCandidate = Callable[..., Candidate]
 
@@ -231,3 +233,21 @@ def test_a_question_is_signed_anew_with_the_newest_key(asking: ModelStore, setti
     signed = {name: document.get(name) for name in SIGNED}
     assert new.problem("waiting version, format 1", signed, document["signature"]) == ""
     assert old.problem("waiting version, format 1", signed, document["signature"]) != ""
+
+
+def test_the_model_card_is_of_one_version_though_it_moves_while_it_is_read(
+    asking: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, moved = ModelStore.load, list[int | None]()
+
+    def promoted_meanwhile(store: ModelStore, key: ModelKey, version: int | None = None) -> StoredModel:
+        if not moved:
+            moved.append(version)
+            approve(asking, GOLD, 2, at=LATER, by="ann")
+        return read(store, key, version)
+
+    monkeypatch.setattr(ModelStore, "load", promoted_meanwhile)
+    shown, versions = card(asking, GOLD)
+    assert (shown["version"], shown["judged"]["is_champion"], shown["judged"]["has_skill"]) == (1, True, True)
+    assert [(one.version, one.is_champion) for one in versions] == [(2, False), (1, True)]
+    assert asking.champion_version(GOLD) == 2

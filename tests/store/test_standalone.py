@@ -27,6 +27,7 @@ from brain.store.writing import Saved
 from brain.usecases.direction.names import model_key
 from local import ports, process
 from local.mongo import _program
+from tests.store.conftest import END
 
 MakeCandidate = Callable[..., Candidate]
 GOLD = model_key("GOLD", 25)
@@ -109,6 +110,7 @@ def test_a_backup_reads_it_pointers_first(
     standalone: ModelStore, store: ModelStore, make_candidate: MakeCandidate
 ) -> None:
     standalone.add([make_candidate()])
+    standalone.add([make_candidate(seed=1, trained_at=END + timedelta(days=1), approval="its skill is gone")])
     source, target = standalone.backend.database, store.backend.database
     names = copying.collections(source)
     assert names[:4] == ["champions", "waiting", "decisions", "models"]
@@ -120,6 +122,8 @@ def test_a_backup_reads_it_pointers_first(
             copying.copy_out(source, name, sink, session)
             assert copying.copy_in(target, name, io.BytesIO(sink.getvalue())) == sink.entries
     assert store.load(GOLD).document == standalone.load(GOLD).document
+    assert [one.version for one in questions(store)] == [2]
+    assert questions(store) == questions(standalone)
     with copying.one_point(target) as session:
         assert session is not None
 

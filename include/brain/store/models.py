@@ -375,11 +375,7 @@ class ModelStore:
             }
 
     def pointer(self, key: ModelKey) -> Pointer | None:
-        """The verified pointer of a key; None where it has none.
-
-        Raises:
-            ArtifactRejected: It was altered.
-        """
+        """The verified pointer of a key, if it has one; an altered one is refused with `ArtifactRejected`."""
         with explained():
             raw = self.backend.raw(CHAMPIONS).find_one(_filter(key), POINTER)
         if raw is None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Kind = Literal["failed", "quarantined", "stopped", "alarm", "late", "waiting"]
 Channel = Literal["mailed_at", "posted_at"]
 
+EVENTS: tuple[Kind, ...] = ("alarm", "waiting")  # no run solves them: what they are about has a place of its own
+
 NEWS = timedelta(days=7)  # a problem that no run has met for longer is not told any more
 
 NOTICES = Layout(
