@@ -26,7 +26,7 @@ RUN_ENDS_WITHIN = timedelta(hours=22)  # before tomorrow's asks
 QUESTION_PARAMS = {
     "models": Param(
         None,
-        "One a line, as they are listed, such as GOLD RETURNS5; none means all that are listed.",
+        "One a line, in the words of the first column; none means all that are listed.",
         schema={"type": ["array", "null"], "items": {"type": "string"}, "title": "Only these"},
     )
 }
