@@ -2,7 +2,8 @@
 
 Decides for each model whether to search, refresh or skip, and records the reason; a candidate
 replaces its champion only when it is not worse on the same recent window. `judge` then controls the false
-discovery rate over all champions: one without proven skill publishes the base rate.
+discovery rate over all champions: one without proven skill publishes the base rate. Where the catalogue asks for it,
+a new version whose skill fell waits for a person first: that is `approve_models`.
 
 **Starts** `publish_probabilities` by updating the dataset *champions*, also when some units failed: those
 keep their champions.

@@ -28,7 +28,7 @@ CATALOGUE = f"""
 defaults:
   horizons: {list(HORIZONS)}
   training: {{trials: 1, folds: 3, classifiers: [logistic]}}
-  quality: {{stale: "off", gaps: "off", returns: "off"}}
+  quality: {{overdue: "off", gaps: "off", returns: "off"}}
 assets: [DAILY, EARLY, PAUSE]
 """
 LEDGER = ("probability_ledger", "probability_ledger_blocks", "evaluation_runs", "calibration_watch", "model_alarms")

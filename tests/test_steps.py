@@ -18,6 +18,7 @@ from brain.demo.load import load_demo
 from brain.demo.questions import FALL_ANSWER, GOLD_ANSWER
 from brain.lake.manifest import Manifest
 from brain.results import UnitResult
+from brain.store.approval import questions
 from brain.store.models import ModelStore
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
@@ -169,6 +170,32 @@ def test_a_champion_that_loses_its_proven_skill_is_searched_anew(workspace: Work
     assert noted
     again = steps.train(workspace.run("direction", SATURDAY), ["SP500"])[0].reason
     assert f"{len(noted)} search" in again
+
+
+def test_a_version_that_waits_is_trained_once_and_the_champion_is_published(
+    settings: Settings, demo_url: str, tmp_path: Path
+) -> None:
+    load_demo(demo_url, as_of=date(2018, 6, 28), assets=["SP500"])
+    path = tmp_path / "catalogue.yaml"
+    training = "{trials: 1, folds: 3, approve_skill_fall: 0}"
+    path.write_text(f"defaults:\n  horizons: [5, 20]\n  training: {training}\nassets: [SP500]\n")
+    workspace = open_workspace(settings.model_copy(update={"catalogue_path": path}))
+    assert [result.reason for result in run(workspace, THURSDAY)["train"]] == ["2 search"]
+    store, near = ModelStore.open(workspace.settings, "direction"), model_key("SP500", 5)
+    assert questions(store) == []
+    store.record_verdicts([Verdict(near, 1, True, 0.001, THURSDAY.at)])
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=["SP500"])
+    following = workspace.run("direction", FRIDAY)
+    steps.extract(following, ["SP500"])
+    (trained,) = steps.train(following, ["SP500"])
+    assert trained.reason == "2 refresh; 1 new version waits for approval"
+    assert [(one.key, one.version, one.champion) for one in questions(store)] == [(near, 2, 1)]
+    assert steps.train(following, ["SP500"])[0].reason == "2 skip"
+    steps.score(following, ["SP500"])
+    steps.publish(following, [["SP500"]])
+    assert rows(workspace, "SELECT horizon, model_version FROM probability_details ORDER BY 1") == [(5, 1), (20, 2)]
+    assert all(result.ok for result in steps.tidy(workspace, SATURDAY))
+    assert [one.version for one in questions(store)] == [2]
 
 
 def test_what_live_outcomes_refute_is_searched_anew_and_only_once(workspace: Workspace, demo_url: str) -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 HEAD = "Examples:"
 EXAMPLES = {
+    "approve": ("models approve GOLD 25", "models approve GOLD 25 --version 7"),
     "backcast": ("models backcast GOLD 25", "models backcast VIX 5 --last 60"),
     "backup": ("backup /backups/2026-01-31",),
     "decisions": ("models decisions", "models decisions GOLD VIX"),
@@ -31,6 +32,7 @@ EXAMPLES = {
     "outcomes": ("outcomes --last 50",),
     "public": ("keys public",),
     "publish": ("publish", "publish --until 2012-12-31"),
+    "reject": ("models reject GOLD 25",),
     "renew": ("keys renew",),
     "repair": ("repair --after 2026-01-31", "repair --after 2026-01-31 --yes"),
     "replay": ("replay GOLD 25 --as-of 2012-12-03",),
@@ -46,6 +48,7 @@ EXAMPLES = {
     "train": ("train", "train GOLD --target 25 --force"),
     "up": ("up",),
     "verify": ("models verify", "models verify GOLD"),
+    "waiting": ("models waiting",),
 }
 
 

@@ -29,6 +29,9 @@ LARGEST = 2**31 - 2  # number that a version can have
 Version = Annotated[
     int | None, typer.Option("--version", "-v", min=1, max=LARGEST, help="A version instead of the champion.")
 ]
+Seen = Annotated[
+    int | None, typer.Option("--version", "-v", min=1, max=LARGEST, help="Only if this is the version that waits.")
+]
 Units = Annotated[list[str] | None, typer.Argument(help="Units by name (assets, …); all if none is named.")]
 Unit = Annotated[str, typer.Argument(help="The unit: GOLD.")]
 Target = Annotated[str, typer.Argument(help="What is predicted of it: 25 or RETURNS25.")]
@@ -170,6 +173,40 @@ def rollback(
     store.backend.counters.keep()
     before = f"v{replaced}" if replaced else "a pointer that was refused"
     console.print(f"{key}: v{version} is the champion again, in place of {before}.", highlight=False)
+
+
+@app.command()
+def waiting(units: Units = None, use_case: UseCaseName = None) -> None:
+    """Show the versions that wait for a person's approval, each beside the champion that is served until then."""
+    from brain.store.approval import questions
+
+    table = _table("unit", "model", "version", "skill", "instead of", "skill", "trained", "why")
+    for one in (one for store in _knowing(use_case, units) for one in questions(store, units or None)):
+        old, new = ("" if skill is None else f"{skill:+.4f}" for skill in (one.old, one.new))
+        versions = (f"v{one.version}", new, f"v{one.champion}", old)
+        table.add_row(*map(Text, (one.key.entity, one.key.target, *versions, f"{one.trained_at:%Y-%m-%d}", one.reason)))
+    console.print(table if table.row_count else "No version waits for approval.")
+
+
+@app.command()
+def approve(unit: Unit, target: Target, version: Seen = None, use_case: UseCaseName = None) -> None:
+    """Make the version that waits, verified first, the champion; the next judging says whether it may claim skill."""
+    from brain.store.approval import approve as answer
+
+    store, key = _model(use_case, unit, target)
+    number = answer(store, key, version, at=datetime.now(UTC), by="hand")
+    store.backend.counters.keep()
+    console.print(f"{key}: v{number} is the champion.", highlight=False)
+
+
+@app.command()
+def reject(unit: Unit, target: Target, version: Seen = None, use_case: UseCaseName = None) -> None:
+    """Keep the champion, and be asked no more about the version that waits; a newer one is a new question."""
+    from brain.store.approval import reject as answer
+
+    store, key = _model(use_case, unit, target)
+    number = answer(store, key, version, at=datetime.now(UTC))
+    console.print(f"{key}: v{number} is rejected; v{store.champion_version(key)} stays the champion.", highlight=False)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brain.core.errors import LakeError
-from brain.store.renewing import renew_champions, renew_versions
+from brain.store.renewing import renew_champions, renew_versions, renew_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,9 @@ def renew(workspace: Workspace, moment: Moment) -> Iterator[str]:
         run.settings.models_signer.require_signing()
         for what, found in (("versions", renew_versions(run.store)), ("champions", renew_champions(run.store))):
             yield _told(run, what, found.signed, found.refused)
+        waiting = renew_waiting(run.store)
+        if waiting.signed or waiting.refused:
+            yield _told(run, "questions of approval", waiting.signed, waiting.refused)
         run.counters.keep()
         yield _told(run, "tables of the lake", *_renew_manifests(run))
         run.lake.keep_counters()

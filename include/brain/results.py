@@ -92,18 +92,23 @@ def trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved 
     """What training and storing did for a unit."""
     from brain.learning.candidate import Candidate, Failed
     from brain.store.champions import Refused
+    from brain.store.writing import Saved
 
     failures = {one.key: str(one.error) for one in saved if isinstance(one, Refused)}
     failures |= {one.key: f"{one.reason}. {one.remedy}" for one in results if isinstance(one, Failed)}
+    waits = {one.key: f"v{one.version} waits for approval" for one in saved if isinstance(one, Saved) and one.waits}
     models = []
     for one in results:
         if one.key in failures or isinstance(one, Failed):
             models.append(ModelResult(one.key.target, FAILED, note=failures[one.key]))
         else:
             skill = one.metrics.get("skill") if isinstance(one, Candidate) else None
-            models.append(ModelResult(one.key.target, one.decision.action, skill, one.decision.reason))
+            note = "; ".join(filter(None, [one.decision.reason, waits.get(one.key)]))
+            models.append(ModelResult(one.key.target, one.decision.action, skill, note))
     done = Counter(model.done for model in models if model.done != FAILED)
     told = ", ".join(f"{count} {action}" for action, count in done.items()) or "no model"
+    if waits:
+        told += f"; {len(waits)} new {'versions wait' if len(waits) > 1 else 'version waits'} for approval"
     if failures:
         told += "; " + told_once((key.target, reason) for key, reason in failures.items())
     return UnitResult(name, not failures, told, models=tuple(models))

@@ -331,7 +331,8 @@ def _tidy(run: Run, unit: Unit) -> UnitResult:
     audited = datetime.combine(day_before(run.moment.day, unit.retention.audit), time(), UTC)
     try:
         champions = run.store.champion_summaries([unit.name]).values()
-        trained_on = {str(found.data_sha256): found.trained_at for found in champions}
+        known = [one for found in champions for one in (found, found.newer) if one is not None]
+        trained_on = {str(one.data_sha256): one.trained_at for one in known}
         inputs = run.use_case.inputs(run, unit.name)
         tidied = [tidy_table(run.lake, given.table, run.moment, trained_on) for given in inputs]
         rows = referenced_versions(run.settings.warehouse_url, run.use_case.tables, audited)

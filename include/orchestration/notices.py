@@ -39,6 +39,7 @@ SECONDS = 20  # a webhook may take
 STEPS = {
     "extract_assets": "extract",
     "train_models": "train",
+    "approve_models": "approve",
     "publish_probabilities": "score",
     "evaluate_probabilities": "evaluate",
     "tidy_storage": "tidy",

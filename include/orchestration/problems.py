@@ -86,6 +86,19 @@ def of_alarms(use_case: str, alarms: Mapping[Feed, str], link: str) -> list[Prob
     ]
 
 
+def of_waiting(question: Mapping[str, Any], link: str) -> Problem:
+    """A version that waits for a person's approval."""
+    return Problem(
+        Place(question["use_case"], "approve", f"{question['entity']}, {question['target']}"),
+        "waiting",
+        f"A new version, v{question['version']}, waits for approval: {question['reason']}.",
+        "Its champion goes on serving, so all numbers are published as every day.",
+        "Open the run, Required Actions: approve it, or reject it. Unanswered, the champion stays.",
+        link,
+        lasting=False,
+    )
+
+
 def of_lateness(due: Moment, newest: datetime | None, link: str) -> Problem:
     """Tables that were not published in time."""
     shown = "no publication at all" if newest is None else f"those of {newest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

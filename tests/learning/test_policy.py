@@ -7,7 +7,7 @@ import pytest
 
 from brain.core.keys import Sha256
 from brain.learning.candidate import ChampionSummary, Decision
-from brain.learning.policy import Alarm, decide, lost_skill
+from brain.learning.policy import Alarm, decide, lost_skill, needs_approval
 from brain.learning.settings import TrainingSettings
 
 OLD, NEW = Sha256("a" * 64), Sha256("b" * 64)
@@ -94,3 +94,53 @@ def test_an_alarm_counts_until_a_search_after_it(days_after_the_search: int, act
     )
     assert decision.action == action
     assert ("alarm: too high" in decision.reason) == (action == "search")
+
+
+PROVEN = replace(CHAMPION, has_skill=True, skill=0.02)
+ASKING = TrainingSettings(approve_skill_fall=0.005)
+
+
+@pytest.mark.parametrize(
+    ("champion", "metrics", "told"),
+    [
+        (
+            PROVEN,
+            {"p_value": 0.2, "skill": 0.02},
+            "v3 has proven skill; the new version has none: its p-value is 0.200",
+        ),
+        (PROVEN, {"p_value": 0.01, "barred": "too small", "skill": 0.03}, "the new version has none: too small"),
+        (
+            PROVEN,
+            {"p_value": 0.01, "skill": 0.0149},
+            "proven skill, measured +2.00%; the new version's is +1.49%",
+        ),
+        (PROVEN, {"p_value": 0.1, "skill": 0.016, "barred": ""}, ""),
+        (PROVEN, {"p_value": 0.01, "skill": 0.05}, ""),
+        (PROVEN, {}, ""),
+        (replace(PROVEN, skill=None), {"p_value": 0.01, "skill": -1.0}, ""),
+        (replace(PROVEN, has_skill=False), {"p_value": 0.9, "skill": -1.0}, ""),
+        (None, {"p_value": 0.9, "skill": -1.0}, ""),
+    ],
+)
+def test_a_person_is_asked_where_proven_skill_fell(
+    champion: ChampionSummary | None, metrics: dict[str, float], told: str
+) -> None:
+    found = needs_approval(champion, metrics, ASKING)
+    assert (told in found) if told else not found
+    assert needs_approval(champion, metrics, TrainingSettings()) == "", "nobody unless the setting is there"
+
+
+def test_training_goes_on_from_what_waits_and_after_a_no_from_the_champion_with_its_rows_known() -> None:
+    later = datetime(2024, 3, 1, tzinfo=UTC)
+    newer = replace(
+        CHAMPION, version=4, parameters={"classifier": "boosting"}, features=("x", "z"), searched_at=later,
+        trained_at=later, data_sha256=NEW, degraded="lost",
+    )  # fmt: skip
+    assert PROVEN.basis is PROVEN
+    assert replace(PROVEN, newer=newer).basis is newer
+    basis = replace(PROVEN, newer=replace(newer, rejected=True)).basis
+    assert (basis.version, basis.parameters, basis.has_skill) == (3, CHAMPION.parameters, True)
+    assert (basis.features, basis.data_sha256, basis.degraded) == (("x", "z"), NEW, "lost")
+    again = decide(basis, features=("x", "z"), data_sha256=NEW, now=later, settings=ASKING)
+    assert again == Decision("skip", "nothing new")
+    assert not Alarm(later - timedelta(days=1), "refuted").counts(basis)

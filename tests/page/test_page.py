@@ -148,6 +148,12 @@ def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Cl
     assert [one["interval_end"][:10] for one in found["extractions"]] == ["2018-06-29", "2018-06-28"]
     assert found["extractions"][0]["refused"] == 2
     assert found["evaluations"][0]["resolved"] == 1
+    assert [(one["subject"], one["kind"], one["solved_at"]) for one in found["problems"]] == [
+        ("VIX", "quarantined", None)
+    ]
+    assert [one["rule"] for one in found["warned"]] == ["coverage"]
+    (waits,) = answer(viewer, "api/training")["waiting"]
+    assert (waits["unit"], waits["target"], waits["version"], waits["champion"]) == ("SP500", "RETURNS1", 1, 2)
     assert {cell for one in found["unwell"] for cell in one["units"]} == {"VIX", ODD}
     trained = answer(viewer, "api/training")
     assert sum(trained["actions"].values()) >= 4
@@ -212,7 +218,7 @@ def test_a_person_finds_their_way(served: PageServer) -> None:
         see_the_heat_map(frame, page)
         see_a_card(frame, page)
         frame.get_by_role("link", name="Health").click()
-        frame.get_by_text("quarantined").first.wait_for()
+        see_how_it_is(frame)
         assert frame.locator("html").get_attribute("data-theme") == "dark"
         assert [url for url in asked if not url.startswith((served.url, "data:", "blob:"))] == []
         assert troubles == []
@@ -225,6 +231,15 @@ def log_in(page: Any, served: PageServer) -> None:
     page.locator("button[type=submit]").click()
     page.get_by_text("Brain").first.wait_for()
     assert any(cookie["name"] == COOKIE for cookie in page.context.cookies())
+
+
+def see_how_it_is(frame: Any) -> None:
+    frame.get_by_text("quarantined").first.wait_for()
+    run = frame.get_by_role("link", name="not yet: the run")
+    assert run.get_attribute("href").endswith("dags/extract_assets/runs/manual__1")
+    assert "airflow.example" not in run.get_attribute("href")
+    frame.get_by_text("the newest one through and warned of").wait_for()
+    frame.get_by_role("row").filter(has_text="v2 has proven skill").wait_for()
 
 
 def see_the_heat_map(frame: Any, page: Any) -> None:

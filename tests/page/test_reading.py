@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -18,7 +19,7 @@ from brain.core.signing_keys import new_pair
 from brain.lake.lake import Lake
 from brain.page.card import card
 from brain.page.data_docs import address_of, read_page
-from brain.page.health import failed_expectations, health
+from brain.page.health import failed_expectations, health, warned_of
 from brain.page.models import opened, training
 from brain.page.overview import EMPTY, overview
 from brain.page.settings import PageSettings
@@ -29,6 +30,7 @@ from brain.usecases import USE_CASES
 from brain.usecases.direction.names import NAME
 from brain.usecases.direction.page import PAGE, closes
 from brain.warehouse.connection import transaction
+from brain.warehouse.notices import Place, Problem, note
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
@@ -59,7 +61,7 @@ def test_an_empty_brain_has_nothing_to_show_and_no_error(page_settings: PageSett
     assert told.pop("words")
     assert told.pop("drift") is None
     assert set(map(bool, told.values())) == {False}
-    assert training(opened(page_settings, NAME)) == {"actions": {}, "last": None, "failed": []}
+    assert training(opened(page_settings, NAME)) == {"actions": {}, "last": None, "failed": [], "waiting": []}
     with pytest.raises(ModelNotFound, match="no such cell"):
         card(url, NAME, PAGE, "GOLD", "5")
     assert closes(Lake(page_settings.lake_url), "GOLD", AT.date()) == ((), ())
@@ -124,6 +126,39 @@ def test_the_newest_publication_is_told_though_it_changed_nothing(
     execute(settings, "UPDATE probability_details SET published_at = '2024-01-05'")
     told = health(page_settings.warehouse_url, NAME, PAGE)["published"]
     assert [(one["changed"], one["units"]) for one in told] == [(3, 2), (1, 1)]
+
+
+def test_what_lasts_and_what_was_solved_lately_is_told_with_when(
+    settings: Settings, page_settings: PageSettings
+) -> None:
+    url, days = settings.warehouse_url, [Moment(AT + timedelta(days=number)) for number in (0, 1, 2, 30)]
+    gold, vix, old = (
+        Problem(Place(NAME, "extract", unit), "quarantined", "no Close", "all others", "correct it", "http://a/dags/x")
+        for unit in ("GOLD", "VIX", "OLD")
+    )
+    note(url, days[0], [gold, vix, old, replace(gold, kind="alarm", lasting=False, place=Place(NAME, "evaluate", "x"))])
+    note(url, days[1], [vix], [gold.place, old.place])
+    note(url, days[2], [vix, gold])
+    found = health(page_settings.warehouse_url, NAME, PAGE)["problems"]
+    told = [(one["subject"], one["since"], one["solved_at"]) for one in found]
+    assert told == [
+        ("GOLD", days[2].at, None),
+        ("VIX", days[0].at, None),
+        ("GOLD", days[0].at, days[1].at),
+        ("OLD", days[0].at, days[1].at),
+    ]
+    note(url, days[3], [vix, gold])
+    found = health(page_settings.warehouse_url, NAME, PAGE)["problems"]
+    assert [(one["subject"], one["solved_at"]) for one in found] == [("GOLD", None), ("VIX", None)]
+
+
+def test_what_the_gate_only_warned_of_is_told_of_the_newest_publication(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    found = Finding("neighbouring_horizons", "warn", "1 probabilities further from the next (GOLD 5)")
+    keep_result(lake, NAME, Moment(AT), GateResult("Probabilities", 4, ("neighbouring_horizons",), (found,)))
+    published = [{"published_at": AT}, {"published_at": AT - timedelta(days=1)}]
+    assert warned_of(lake, NAME, PAGE, published) == [{"rule": found.rule, "message": found.message}]
+    assert warned_of(lake, NAME, PAGE, published[1:]) == warned_of(lake, NAME, PAGE, []) == []
 
 
 def test_the_page_reads_as_the_reader_and_keeps_no_private_key(page_settings: PageSettings) -> None:

@@ -13,6 +13,10 @@ from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.pipeline import run_all
 from brain.steps import document
+from brain.store.champions import Move
+from brain.store.waiting import waiting_before, write_waiting
+from brain.usecases.direction.names import model_key
+from brain.warehouse.notices import Place, Problem, note
 from brain.workspace import open_workspace
 from tests.databases import fresh_connections, fresh_models
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from brain.usecases.protocol import Run
     from local.servers import Servers
 
 ODD = '<img src=x onerror="document.title=1">/../%2F&#?"'
@@ -58,7 +63,20 @@ def world(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
             moment = Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC))
             run_all(run, moment, workers=1)
             document(run.runs(moment)[0])
+        ask_and_tell(run.run("direction", moment))
         yield variables
+
+
+def ask_and_tell(run: Run) -> None:
+    """People were told of VIX, and the older version of SP500 waits to be approved."""
+    place, told = Place("direction", "extract", "VIX"), ("one price is not above zero", "the others", "Correct the row")
+    link = "http://airflow.example/dags/extract_assets/runs/manual__1"
+    note(run.settings.warehouse_url, run.moment, [Problem(place, "quarantined", *told, link)])
+    key = model_key("SP500", 1)
+    pointer = run.store.pointer(key)
+    assert pointer is not None
+    move = Move(key, 1, run.store.load(key, 1).trained_at, run.moment.at, "refresh")
+    write_waiting(run.store.backend, [waiting_before(pointer, move, "v2 has proven skill; the new version has none")])
 
 
 def spoil(url: str) -> None:

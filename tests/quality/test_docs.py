@@ -66,6 +66,22 @@ def test_a_page_shows_what_was_expected_and_found(pages: Path) -> None:
     assert "must be greater than or equal to" in html
 
 
+def test_a_warning_is_not_called_a_failure(lake: Lake) -> None:
+    good = demo_frame("SP500")
+    late = Moment(NOW.at + dt.timedelta(days=900))
+    for name, frame in {"SP500": good, "VIX": good.assign(High=good["Low"] - 1)}.items():
+        spec = AssetSpec(name=name, table="T")
+        gate = gate_for(lake, asset_table(spec), late, asset_check(spec))
+        gate(frame, total_rows=len(frame), unchanged=False)
+    folder = Path(build_data_docs(lake, late)).parent
+    warned, refused = ((folder / f"direction.{name}.html").read_text() for name in ("SP500", "VIX"))
+    assert '<span class="passed">passed</span>' in warned
+    assert "Passed with warnings" in warned
+    assert not re.search(r">\s*Failed\b", warned)
+    assert re.search(r">\s*Failed\b", refused)
+    assert "Passed with warnings" in refused, "of another suite"
+
+
 def test_pages_load_nothing_from_elsewhere(pages: Path) -> None:
     for path in pages.glob("*.html"):
         assert re.findall(r'(?:src|href)="(?:https?:)?//[^"]+"', path.read_text()) == []

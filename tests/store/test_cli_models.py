@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from brain.core.errors import ModelNotFound, SettingsError
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from tests.conftest import CATALOGUE
-from tests.store.conftest import MOMENT
+from tests.store.conftest import END, MOMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +80,20 @@ def test_what_is_shown(arguments: list[str], told: list[str]) -> None:
 def test_rollback_moves_the_champion(store: ModelStore) -> None:
     assert "in place of v2" in run("rollback", "GOLD", "25", "1", "--reason", "v2 is worse")
     assert store.champion_version(GOLD) == 1
+
+
+def test_what_waits_is_shown_and_answered(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    later, why = END + timedelta(days=1), "v2 has proven skill; the new version has none"
+    store.add([make_candidate(seed=2, trained_at=later, metrics={"skill": 0.001}, approval=why)])
+    told = run("waiting")
+    assert all(part in told for part in ("GOLD", "RETURNS25", "v3", "+0.0010", "v2", "+0.0200", why)), told
+    assert "v3 waits for approval" in run("list")
+    assert "v3 is rejected; v2 stays the champion" in run("reject", "GOLD", "25")
+    assert "No version waits for approval." in run("waiting")
+    with pytest.raises(ModelNotFound):
+        run("approve", "GOLD", "25")
+    assert "v3 is the champion" in run("approve", "GOLD", "25", "--version", "3")
+    assert store.champion_version(GOLD) == 3
 
 
 def test_export_writes_model_and_card(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from brain.core.errors import CredentialsRejected, ServerUnreachable, SettingsEr
 from brain.core.settings import Settings
 from brain.learning.candidate import Candidate
 from brain.store import connection, copying
+from brain.store.approval import approve, questions
 from brain.store.browse import history
 from brain.store.champions import Champion
 from brain.store.models import ModelStore
@@ -26,6 +27,7 @@ from brain.store.writing import Saved
 from brain.usecases.direction.names import model_key
 from local import ports, process
 from local.mongo import _program
+from tests.store.conftest import END
 
 MakeCandidate = Callable[..., Candidate]
 GOLD = model_key("GOLD", 25)
@@ -87,6 +89,17 @@ def test_versions_champions_rollback_and_pruning_work_without_transactions(
     assert champion.model.version == 3
 
 
+def test_a_version_waits_and_is_approved_without_transactions(
+    standalone: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    start = make_candidate().trained_at
+    standalone.add([make_candidate()])
+    standalone.add([make_candidate(seed=1, trained_at=start + timedelta(days=1), approval="its skill is gone")])
+    assert standalone.champion_version(GOLD) == 1
+    assert approve(standalone, GOLD, None, at=start + timedelta(days=2), by="ann") == 2
+    assert (standalone.champion_version(GOLD), questions(standalone)) == (2, [])
+
+
 class Buffer(io.BytesIO):
     """Where a backup would write."""
 
@@ -97,9 +110,10 @@ def test_a_backup_reads_it_pointers_first(
     standalone: ModelStore, store: ModelStore, make_candidate: MakeCandidate
 ) -> None:
     standalone.add([make_candidate()])
+    standalone.add([make_candidate(seed=1, trained_at=END + timedelta(days=1), approval="its skill is gone")])
     source, target = standalone.backend.database, store.backend.database
     names = copying.collections(source)
-    assert names[:3] == ["champions", "decisions", "models"]
+    assert names[:4] == ["champions", "waiting", "decisions", "models"]
     copying.empty(target)
     with copying.one_point(source) as session:
         assert session is None
@@ -108,6 +122,8 @@ def test_a_backup_reads_it_pointers_first(
             copying.copy_out(source, name, sink, session)
             assert copying.copy_in(target, name, io.BytesIO(sink.getvalue())) == sink.entries
     assert store.load(GOLD).document == standalone.load(GOLD).document
+    assert [one.version for one in questions(store)] == [2]
+    assert questions(store) == questions(standalone)
     with copying.one_point(target) as session:
         assert session is not None
 

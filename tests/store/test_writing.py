@@ -82,10 +82,10 @@ def test_a_batch_is_written_before_it_holds_too_many_bytes(
     sizes: list[int] = []
     add = writing.Writer.add
 
-    def measured(writer: writing.Writer, body: Any, payload: bytes, degraded: str = "") -> None:
+    def measured(writer: writing.Writer, body: Any, payload: bytes, *reasons: str) -> None:
         sizes.append(len(payload))
         monkeypatch.setattr(writing, "BATCH_BYTES", 2 * sizes[0])  # of models that are all the same
-        add(writer, body, payload, degraded)
+        add(writer, body, payload, *reasons)
 
     monkeypatch.setattr(writing.Writer, "add", measured)
     assert len(store.add(map(make_candidate, ASSETS))) == 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class ChampionSummary:
         data_sha256: Content hash of the snapshot it was trained on.
         has_skill: The judge's verdict on it; False while there is none.
         degraded: Why it is to be searched anew next time; empty if it is not.
+        skill: As measured when it was trained; None if it was not.
+        newer: The version that waits for a person's approval to take its place, or was rejected; None if there is none.
+        rejected: Whether this version is one that a person has rejected.
     """
 
     version: int
@@ -72,6 +75,22 @@ class ChampionSummary:
     data_sha256: Sha256
     has_skill: bool = False
     degraded: str = ""
+    skill: float | None = None
+    newer: ChampionSummary | None = None
+    rejected: bool = False
+
+    @property
+    def basis(self) -> ChampionSummary:
+        """What training goes on from, so that it does nothing again because a version waits.
+
+        That is the version that waits. After a person has rejected it, it is the champion, but with the rows and the
+        search behind it that the rejected one had: they, and the alarms before it, bring no other model.
+        """
+        newer = self.newer
+        if newer is None or not newer.rejected:
+            return newer or self
+        known = ("features", "searched_at", "trained_at", "data_sha256", "degraded")
+        return replace(self, **{name: getattr(newer, name) for name in known})
 
 
 class Head(Protocol):
@@ -123,6 +142,7 @@ class Candidate:
         preparation: How feature values were prepared for training: a name in `brain.portable.preparation`.
         proofs: Plain JSON: per fold, the last training label's end and the first test date.
         degraded: Why the model is to be searched anew next time; empty if it is not.
+        approval: Why a person must approve it before it is served; empty if nobody need.
     """
 
     key: ModelKey
@@ -143,6 +163,7 @@ class Candidate:
     proofs: tuple[Mapping[str, Any], ...] = ()
     description: str = ""
     degraded: str = ""
+    approval: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -96,6 +96,29 @@ def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Ma
     return f"v{champion.version} had proven skill; refitted: {barred}" if barred else ""
 
 
+def needs_approval(champion: ChampionSummary | None, metrics: Mapping[str, Any], settings: TrainingSettings) -> str:
+    """Why a person must approve a candidate before it is served: its champion has proven skill, and it has less.
+
+    Empty if nobody need, or the settings ask nobody.
+
+    Args:
+        champion: The one that is served.
+        metrics: The candidate's.
+        settings: `approve_skill_fall` and `false_discovery_rate` are used.
+    """
+    fall, p_value, skill = settings.approve_skill_fall, metrics.get("p_value"), metrics.get("skill")
+    if fall is None or champion is None or not champion.has_skill:
+        return ""
+    served = f"v{champion.version} has proven skill"
+    if barred := metrics.get("barred"):
+        return f"{served}; the new version has none: {barred}"
+    if p_value is not None and p_value > settings.false_discovery_rate:
+        return f"{served}; the new version has none: its p-value is {p_value:.3f}"
+    if skill is not None and champion.skill is not None and champion.skill - skill > fall:
+        return f"{served}, measured {champion.skill:+.2%}; the new version's is {skill:+.2%}"
+    return ""
+
+
 def _changes(old: tuple[str, ...], new: tuple[str, ...]) -> str:
     added, gone = sorted(set(new) - set(old)), sorted(set(old) - set(new))
     parts = [f"{word} {', '.join(names)}" for word, names in (("new", added), ("without", gone)) if names]

@@ -50,3 +50,10 @@ class TrainingSettings(Section):
     plausible_skill: float = Field(
         0.2, gt=0, le=1, description="Skill above this is taken for a leak, and none is claimed; 1 believes any."
     )
+    approve_skill_fall: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="A new version waits for a person's approval where its champion has proven skill and it has none,"
+        " or less by more than this; empty asks nobody.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
@@ -18,10 +19,12 @@ from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.ledger import HINDCAST
 from brain.warehouse.ledger_statements import ALL
+from brain.warehouse.notices import EVENTS, NOTICES
 from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from pydantic import SecretStr
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from brain.usecases.page import Page
 
 SHOWN_RUNS, SHOWN_ROWS = 10, 200
+LATELY = timedelta(days=14)  # for which a solved problem is shown
 DRIFT = "feature_drift"
 DRIFT_COLUMNS = ("use_case", "entity", "as_of", "feature", "statistic", "quantile", "drifted")
 
@@ -51,6 +55,7 @@ def health(url: SecretStr, use_case: str, page: Page) -> dict[str, Any]:
             "progress": _progress(reader, page),
             "claims": _claims(reader, page),
             "alarms": _alarms(reader, use_case),
+            "problems": _problems(reader, use_case),
             **_drift(reader, use_case),
         }
 
@@ -157,6 +162,19 @@ def _alarms(reader: Reader, use_case: str) -> list[Record]:
     return reader.records(query, [use_case, SHOWN_ROWS])
 
 
+def _problems(reader: Reader, use_case: str) -> list[Record]:
+    """What lasts of the problems that people were told of, and what was solved lately; alarms are apart."""
+    if not reader.has(NOTICES.name):
+        return []
+    query = (
+        "SELECT since, step, subject, kind, happened, to_do, link, solved_at FROM notices"
+        " WHERE use_case IN (%s, '') AND NOT kind = ANY(%s)"
+        " AND (solved_at IS NULL OR solved_at > (SELECT max(last_seen) FROM notices) - %s)"
+        " ORDER BY solved_at IS NOT NULL, solved_at DESC, since DESC, subject LIMIT %s"
+    )
+    return reader.records(query, [use_case, list(EVENTS), LATELY, SHOWN_ROWS])
+
+
 def _drift(reader: Reader, use_case: str) -> dict[str, list[Any] | None]:
     """The features whose newest rows differ from what was usual, and the units of which none could be judged.
 
@@ -188,14 +206,26 @@ def failed_expectations(lake: Lake, use_case: str, refused: Mapping[str, Any]) -
     Args:
         refused: With ``unit`` and ``interval_end``.
     """
-    moment = Moment(refused["interval_end"])
-    name = f"{results_folder(moment)}/{folder_name(use_case)}.{folder_name(refused['unit'])}.json"
+    return _findings(lake, use_case, refused["unit"], refused["interval_end"], "fail")
+
+
+def warned_of(lake: Lake, use_case: str, page: Page, published: Sequence[Record]) -> list[dict[str, str]]:
+    """What the gate in front of the published table only warned of in the newest publication.
+
+    Args:
+        published: As `health` tells them, the newest first.
+    """
+    return _findings(lake, use_case, page.checked, published[0][PUBLISHED_AT], "warn") if published else []
+
+
+def _findings(lake: Lake, use_case: str, subject: str, at: datetime, severity: str) -> list[dict[str, str]]:
+    name = f"{results_folder(Moment(at))}/{folder_name(use_case)}.{folder_name(subject)}.json"
     try:
         found = json.loads(lake.storage.read(name))
         return [
             {"rule": str(one["rule"]), "message": str(one["message"])}
             for one in found["findings"]
-            if one["severity"] == "fail"
+            if one["severity"] == severity
         ]
     except (FileNotFoundError, LakeError, StorageUnavailable, ValueError, KeyError, TypeError):
         return []

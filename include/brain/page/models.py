@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from brain.store.approval import questions
 from brain.store.backend import Backend
-from brain.store.browse import history, last_decisions, show_model
+from brain.store.browse import card, last_decisions
 from brain.store.connection import database
 from brain.store.models import ModelStore
 
@@ -37,23 +38,37 @@ def model(store: ModelStore, key: ModelKey) -> dict[str, Any]:
         ArtifactRejected: It failed verification.
         ServerUnreachable: MongoDB does not answer.
     """
-    document = {name: value for name, value in show_model(store, key).items() if name not in LEFT_OUT}
-    return {"id": str(key), "document": document, "versions": [asdict(one) for one in history(store, key)]}
+    shown, versions = card(store, key)
+    document = {name: value for name, value in shown.items() if name not in LEFT_OUT}
+    return {"id": str(key), "document": document, "versions": [asdict(one) for one in versions]}
 
 
 def training(store: ModelStore) -> dict[str, Any]:
-    """What was last decided for the models: how many of each, and why some failed.
+    """What was last decided for the models: how many of each, why some failed, and which versions wait for approval.
 
     Raises:
         ServerUnreachable: MongoDB does not answer.
     """
     decided = last_decisions(store)
     failed = [one for one in decided if one.action == "failed"]
+    asked = questions(store)
     newest = max((one.moment for one in decided), default=None)
     return {
         "actions": dict(sorted(Counter(one.action for one in decided).items())),
         "last": newest,
         "failed": [
             {"unit": one.entity, "target": one.target, "reason": one.reason, "at": one.moment} for one in failed[:SHOWN]
+        ],
+        "waiting": [
+            {
+                "unit": one.key.entity,
+                "target": one.key.target,
+                "version": one.version,
+                "skill": one.new,
+                "champion": one.champion,
+                "champion_skill": one.old,
+                "reason": one.reason,
+            }
+            for one in asked[:SHOWN]
         ],
     }

@@ -11,7 +11,7 @@ from gridfs import GridFSBucket
 from brain.core.counters import Counters
 from brain.core.keys import ModelKey
 from brain.store.reading import LENIENT, RAW
-from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS
+from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,12 +40,16 @@ class Backend:
 
     @property
     def models(self) -> Collection[dict[str, Any]]:
-        """For writing, like the next two; see `raw` for reading."""
+        """For writing, like the next three; see `raw` for reading."""
         return self._written(MODELS)
 
     @property
     def champions(self) -> Collection[dict[str, Any]]:
         return self._written(CHAMPIONS)
+
+    @property
+    def waiting(self) -> Collection[dict[str, Any]]:
+        return self._written(WAITING)
 
     @property
     def decisions(self) -> Collection[dict[str, Any]]:

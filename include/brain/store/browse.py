@@ -15,11 +15,12 @@ from brain.store.document import SIGNED_BY_ANY
 from brain.store.large_artifacts import payload_of
 from brain.store.pointers import moves_of, verify_pointer
 from brain.store.reading import decoded, key_in, sound
-from brain.store.schema import CHAMPIONS, DECISIONS, KEY, MODELS
+from brain.store.schema import CHAMPIONS, DECISIONS, KEY, MODELS, WAITING
 from brain.store.stored_model import StoredModel, model_id
+from brain.store.waiting import standing, verify_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bson.raw_bson import RawBSONDocument
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from brain.store.decisions import Decided
     from brain.store.models import ModelStore
     from brain.store.pointers import MoveMade, Pointer
+    from brain.store.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)
 
@@ -107,13 +109,18 @@ def list_models(store: ModelStore, entities: Sequence[str] | None = None) -> lis
     """The champions, by key; one that is refused is listed with the reason."""
     fields = dict.fromkeys((*SIGNED_BY_ANY, "signature"), 1)
     with explained():
-        return [_listed(store, key, joined) for key, joined in store.joined(entities, None, fields)]
+        found = list(store.joined(entities, None, fields))
+        waiting = standing(store.backend, [key for key, _ in found])
+        return [_listed(store, key, joined, waiting.get(key)) for key, joined in found]
 
 
-def _listed(store: ModelStore, key: ModelKey, joined: dict[str, Any] | ArtifactRejected) -> Listed:
+def _listed(
+    store: ModelStore, key: ModelKey, joined: dict[str, Any] | ArtifactRejected, waiting: Waiting | None
+) -> Listed:
     try:
         pointer, found = store.verified(joined, key)
-        notes = [_revised(sound(joined).get("revised")), pointer.degraded]
+        waits = f"v{waiting.version} waits for approval" if waiting and waiting.rejected_at is None else ""
+        notes = [_revised(sound(joined).get("revised")), pointer.degraded, waits]
     except StoreError as error:
         return Listed(key.entity, key.target, None, "(refused)", None, None, None, str(error))
     verdict = pointer.verdict_on(key)
@@ -146,13 +153,31 @@ def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> 
         ModelNotFound: There is no such version.
         ArtifactRejected: It failed verification.
     """
-    return _with_verdict(store, store.load(key, version))
+    pointer = store.pointer(key)
+    number = pointer.version if version is None and pointer is not None else version
+    return _with_verdict(store.load(key, number), pointer)
 
 
-def _with_verdict(store: ModelStore, model: StoredModel) -> dict[str, Any]:
+def card(store: ModelStore, key: ModelKey) -> tuple[dict[str, Any], list[Past]]:
+    """What `show_model` says of the champion, and all versions, by one and the same pointer, whatever moves meanwhile.
+
+    Raises:
+        ModelNotFound: There is no champion.
+        ArtifactRejected: It failed verification.
+    """
+    with explained():
+        raw = store.backend.raw(CHAMPIONS).find_one(_filter(key))
+    if raw is None:
+        return show_model(store, key), history(store, key)
+    content = decoded(raw, f"the champion of {key}")
+    pointer = verify_pointer(content, key, store.backend.signer, store.backend.counters)
+    return _with_verdict(store.load(key, pointer.version), pointer), _versions(store, key, *_moves(store, key, raw))
+
+
+def _with_verdict(model: StoredModel, pointer: Pointer | None) -> dict[str, Any]:
     """The document as plain values, with ``judged``: what the table goes by. Its own words are older than that."""
-    is_champion = store.has_champion(model.key) and store.champion_version(model.key) == model.version
-    verdict = store.verdict(model.key, model.version)
+    is_champion = pointer is not None and pointer.version == model.version
+    verdict = pointer.verdict_on(model.key) if pointer is not None and is_champion else None
     has_skill = model.before_verdict if verdict is None else verdict.has_skill
     judged = {
         "is_champion": is_champion,
@@ -167,17 +192,25 @@ def _with_verdict(store: ModelStore, model: StoredModel) -> dict[str, Any]:
 
 def history(store: ModelStore, key: ModelKey) -> list[Past]:
     """All versions of a model, newest first; one that is refused is shown with the reason."""
-    chosen = {"use_case": key.use_case, "entity": key.entity, "target": key.target}
-    pointer, moves = _moves(store, key, chosen)
     with explained():
-        found = store.backend.raw(MODELS).find(chosen, {"payload": 0}).sort("version", -1)
+        raw = store.backend.raw(CHAMPIONS).find_one(_filter(key))
+    return _versions(store, key, *_moves(store, key, raw))
+
+
+def _versions(store: ModelStore, key: ModelKey, pointer: Pointer | None, moves: Sequence[MoveMade]) -> list[Past]:
+    with explained():
+        found = store.backend.raw(MODELS).find(_filter(key), {"payload": 0}).sort("version", -1)
         return [_past(store, key, raw, pointer, moves) for raw in found]
 
 
-def _moves(store: ModelStore, key: ModelKey, chosen: Mapping[str, str]) -> tuple[Pointer | None, tuple[MoveMade, ...]]:
+def _filter(key: ModelKey) -> dict[str, str]:
+    return {"use_case": key.use_case, "entity": key.entity, "target": key.target}
+
+
+def _moves(
+    store: ModelStore, key: ModelKey, raw: RawBSONDocument | None
+) -> tuple[Pointer | None, tuple[MoveMade, ...]]:
     """The pointer and its moves, as far as they pass verification."""
-    with explained():
-        raw = store.backend.raw(CHAMPIONS).find_one(chosen)
     if raw is None:
         return None, ()
     pointer = None
@@ -230,7 +263,7 @@ def diff(store: ModelStore, key: ModelKey, before: int, after: int) -> list[Diff
 def verify_models(store: ModelStore, entities: Sequence[str] | None = None) -> Iterator[Checked]:
     """Verify every stored version in full: signature, record, artifact, and that the model can be read.
 
-    A champion's pointer is verified, too, and is told of where it is refused.
+    A champion's pointer is verified, too, and what says that a version waits; each is told of where it is refused.
     """
     order = [(name, 1) for name in (*KEY, "version")]
     with explained():
@@ -238,6 +271,9 @@ def verify_models(store: ModelStore, entities: Sequence[str] | None = None) -> I
             yield Checked(str(raw["_id"]), _problem(store, raw))
         for raw in store.backend.raw(CHAMPIONS).find(store.scope(entities)).sort(order[:-1]):
             if problem := _pointer_problem(store, raw):
+                yield Checked(str(raw["_id"]), problem)
+        for raw in store.backend.raw(WAITING).find(store.scope(entities)).sort(order[:-1]):
+            if problem := _waiting_problem(store, raw):
                 yield Checked(str(raw["_id"]), problem)
 
 
@@ -265,6 +301,16 @@ def _pointer_problem(store: ModelStore, raw: RawBSONDocument) -> str:
     return ""
 
 
+def _waiting_problem(store: ModelStore, raw: RawBSONDocument) -> str:
+    if (key := key_in(raw)) is None:
+        return "it names no model"
+    try:
+        verify_waiting(decoded(raw, f"the waiting version of {key}"), key, store.backend.signer)
+    except BrainError as error:
+        return str(error)
+    return ""
+
+
 def export_model(store: ModelStore, key: ModelKey, version: int | None, folder: Path) -> tuple[Path, Path]:
     """Write a verified version as ``GOLD_RETURNS25_v3.onnx`` and its card beside it; returns both paths.
 
@@ -276,7 +322,7 @@ def export_model(store: ModelStore, key: ModelKey, version: int | None, folder: 
     model = store.load(key, version)
     stem = f"{key.entity}_{key.target}_v{model.version}".replace("/", "_")
     onnx, card = folder / f"{stem}.onnx", folder / f"{stem}.json"
-    said = _with_verdict(store, model)
+    said = _with_verdict(model, store.pointer(key))
     content = {"usage": {**_usage(model), "has_skill": said["judged"]["has_skill"]}, **said}
     try:
         folder.mkdir(parents=True, exist_ok=True)

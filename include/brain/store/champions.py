@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pymongo import DeleteMany, InsertOne, UpdateOne
 
 from brain.core.errors import ArtifactRejected, BrainError
-from brain.core.keys import ModelKey
+from brain.core.keys import ModelKey, Sha256
+from brain.learning.candidate import ChampionSummary
 from brain.store.bson_values import to_plain
 from brain.store.pointers import (
     FORMAT,
@@ -285,6 +286,21 @@ def _signed_anew(key: ModelKey, before: Pointer, content: Document, present: Pre
     moves = present.moves if before.format != FORMAT else None
     body = written(content, moves, backend.signer)
     return Write(key, content["counter"], (_update(before, body, moved=False),))
+
+
+def summary_of(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
+    """A verified version in brief, and what its pointer says of it."""
+    return ChampionSummary(
+        version=found["version"],
+        parameters=found["hyper_parameters"],
+        features=tuple(column["name"] for column in found["schema"]),
+        searched_at=found["searched_at"],
+        trained_at=found["trained_at"],
+        data_sha256=Sha256(found["data"]["snapshot"]),
+        has_skill=pointer.verdict is not None and pointer.verdict.has_skill,
+        degraded=pointer.degraded,
+        skill=found["metrics"].get("skill"),
+    )
 
 
 def scope_of(keys: Collection[ModelKey]) -> Document:

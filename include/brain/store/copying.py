@@ -13,7 +13,7 @@ from pymongo import ASCENDING, IndexModel
 
 from brain.core.errors import BackupError
 from brain.store.reading import RAW
-from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS, prepare
+from brain.store.schema import ARTIFACTS, CHAMPIONS, DECISIONS, MODELS, WAITING, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FILES, CHUNKS = f"{ARTIFACTS}.files", f"{ARTIFACTS}.chunks"
 # Read in this order, what a pointer names is still there when it is read; written in the reverse, it is there already.
-ORDER = (CHAMPIONS, DECISIONS, MODELS, FILES, CHUNKS)
+ORDER = (CHAMPIONS, WAITING, DECISIONS, MODELS, FILES, CHUNKS)
 BATCH_BYTES, BATCH = 16 * 2**20, 1_000
 LARGE_INDEXES = {  # the driver makes them only where nothing is stored yet
     FILES: IndexModel([("filename", ASCENDING), ("uploadDate", ASCENDING)]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pymongo import UpdateOne
@@ -10,12 +11,12 @@ from pymongo.errors import BulkWriteError
 
 from brain.core.counters import Counters
 from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
-from brain.core.keys import ModelKey, Sha256
-from brain.learning.candidate import ChampionSummary, Decision
+from brain.core.keys import ModelKey
+from brain.learning.candidate import Decision
 from brain.store import document, verdicts
 from brain.store.backend import Backend, key_of
 from brain.store.bson_values import to_plain
-from brain.store.champions import Champion, Refused, record_verdicts
+from brain.store.champions import Champion, Refused, record_verdicts, summary_of
 from brain.store.connection import database, explained
 from brain.store.decisions import Decided, candidates_of, newest_decisions, record_decisions
 from brain.store.document import SIGNED_BY_ANY
@@ -26,6 +27,7 @@ from brain.store.reading import decoded, keyed, sound
 from brain.store.retention import delete, prune, rollback
 from brain.store.schema import CHAMPIONS, KEY, MODELS, prepare
 from brain.store.stored_model import StoredModel, model_id
+from brain.store.waiting import versions_waiting
 from brain.store.writing import VALIDATION_FAILED, Saved, Writer
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
-    from brain.learning.candidate import Candidate, TrainingResult
+    from brain.learning.candidate import Candidate, ChampionSummary, TrainingResult
 
 _LOG = logging.getLogger(__name__)
 FETCH = 100  # documents a round trip; bounds the memory of a stream
@@ -172,7 +174,7 @@ class ModelStore:
             ModelNotFound: The key has no champion.
             ArtifactRejected: The pointer was altered.
         """
-        pointer = self._pointer(key)
+        pointer = self.pointer(key)
         if pointer is None:
             raise _not_found(str(key))
         return pointer.version
@@ -183,7 +185,7 @@ class ModelStore:
         Raises:
             ArtifactRejected: The pointer or the verdict was altered.
         """
-        pointer = self._pointer(key)
+        pointer = self.pointer(key)
         return pointer.verdict_on(key) if pointer is not None and pointer.version == version else None
 
     def has_champion(self, key: ModelKey) -> bool:
@@ -232,13 +234,14 @@ class ModelStore:
     def champion_summaries(
         self, entities: Sequence[str], targets: Sequence[str] | None = None
     ) -> dict[ModelKey, ChampionSummary]:
-        """The champions in brief, without artifacts: what decides whether to train, refresh or skip.
+        """The champions in brief, each with the version that waits to take its place: what decides whether to train.
 
         A champion that fails verification, its record included, is left out, with a warning in the log: it will be
         trained anew.
         """
-        sound = self._sound(entities, targets, record=True)
-        return {key_of(found): _summary(found, pointer) for pointer, found in sound}
+        sound = {key_of(found): (found, pointer) for pointer, found in self._sound(entities, targets, record=True)}
+        newer = self._newer({key: pointer for key, (_, pointer) in sound.items()})
+        return {key: replace(summary_of(*one), newer=newer.get(key)) for key, one in sound.items()}
 
     def claims(self, entities: Sequence[str], targets: Sequence[str] | None = None) -> list[verdicts.Claim]:
         """What the champions claim of their skill, for the judge: skipped and refreshed models included.
@@ -358,27 +361,27 @@ class ModelStore:
                 except StoreError as error:
                     _LOG.warning("treated as absent: %s", error)
 
-    def _pointer(self, key: ModelKey) -> Pointer | None:
-        """The verified pointer of a key."""
+    def _newer(self, pointers: Mapping[ModelKey, Pointer]) -> dict[ModelKey, ChampionSummary]:
+        """The versions that wait before some champions, or were rejected; one that is refused is trained anew."""
+        with explained():
+            return {
+                key: replace(
+                    summary_of(found, pointers[key]),
+                    has_skill=False,
+                    degraded=one.degraded,
+                    rejected=one.rejected_at is not None,
+                )
+                for key, one, found in versions_waiting(self.backend, pointers)
+            }
+
+    def pointer(self, key: ModelKey) -> Pointer | None:
+        """The verified pointer of a key, if it has one; an altered one is refused with `ArtifactRejected`."""
         with explained():
             raw = self.backend.raw(CHAMPIONS).find_one(_filter(key), POINTER)
         if raw is None:
             return None
         content = decoded(raw, f"the champion of {key}")
         return verify_pointer(content, key, self.backend.signer, self.backend.counters)
-
-
-def _summary(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
-    return ChampionSummary(
-        version=found["version"],
-        parameters=found["hyper_parameters"],
-        features=tuple(column["name"] for column in found["schema"]),
-        searched_at=found["searched_at"],
-        trained_at=found["trained_at"],
-        data_sha256=Sha256(found["data"]["snapshot"]),
-        has_skill=pointer.verdict is not None and pointer.verdict.has_skill,
-        degraded=pointer.degraded,
-    )
 
 
 def _filter(key: ModelKey) -> dict[str, Any]:

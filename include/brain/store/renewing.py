@@ -17,6 +17,7 @@ from brain.store.pointers import LAST_NUMBER
 from brain.store.reading import decoded, key_in
 from brain.store.schema import CHAMPIONS, MODELS
 from brain.store.stored_model import model_id
+from brain.store.waiting import read_waiting, write_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,6 +75,15 @@ def _update_of(store: ModelStore, raw: RawBSONDocument) -> list[UpdateOne]:
     chosen = {"_id": content["_id"], "use_case": key.use_case, "entity": key.entity, "signature": content["signature"]}
     anew = signer.sign(document.PURPOSE, document.signed_part(content))
     return [UpdateOne(chosen, {"$set": {"signature": anew}})]
+
+
+def renew_waiting(store: ModelStore) -> Renewed:
+    """Sign what says of the use case which versions wait for approval, where it verifies, with the newest key."""
+    with explained():
+        sound = read_waiting(store.backend, store.scope(None))
+        write_waiting(store.backend, sound.values())
+        refused = store.backend.waiting.count_documents(store.scope(None)) - len(sound)
+    return Renewed(len(sound), refused)
 
 
 def renew_champions(store: ModelStore) -> Renewed:

@@ -19,6 +19,7 @@ from brain.store.reading import decoded, key_in
 from brain.store.schema import CHAMPIONS, KEY, MODELS
 from brain.store.stored_model import model_id
 from brain.store.versions import Newest, newest_sound
+from brain.store.waiting import forget_void, forget_waiting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,6 +97,7 @@ def prune(
             continue
         removed += [(key, version["version"]) for version in gone]
         _discard_payloads(backend, gone)
+    forget_void(backend, scope)
     return removed
 
 
@@ -161,6 +163,7 @@ def delete(backend: Backend, key: ModelKey, version: int | None) -> int:
         gone = _sound_versions(backend, key)
         backend.champions.delete_many({"$or": [chosen, {"_id": str(key)}]})
         backend.decisions.delete_many(chosen)
+        forget_waiting(backend, key, None)
         deleted = backend.models.delete_many(chosen).deleted_count
         _discard_payloads(backend, gone)
         return deleted
@@ -172,6 +175,7 @@ def delete(backend: Backend, key: ModelKey, version: int | None) -> int:
             expected="a version that is not the champion",
             remedy="Point the champion at another version first (`brain models rollback`), or delete the whole model.",
         )
+    forget_waiting(backend, key, version)
     gone = [found for found in _sound_versions(backend, key) if found["version"] == version]
     deleted = backend.models.delete_many({**chosen, "version": version}).deleted_count
     _discard_payloads(backend, gone)

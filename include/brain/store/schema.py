@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pymongo.database import Database
 
-MODELS, CHAMPIONS, DECISIONS, ARTIFACTS = "models", "champions", "decisions", "artifacts"
+MODELS, CHAMPIONS, WAITING, DECISIONS, ARTIFACTS = "models", "champions", "waiting", "decisions", "artifacts"
 NAMESPACE_EXISTS = 48
 KEY = ("use_case", "entity", "target")
 
@@ -132,6 +132,20 @@ VALIDATORS: dict[str, dict[str, Any]] = {
             ),
         },
     ),
+    WAITING: _object(
+        {
+            **_KEY_FIELDS,
+            "format": {"enum": [1]},
+            "model": _TEXT,
+            "trained_at": _DATE,
+            "champion": _WHOLE,
+            "moves_sha256": {"bsonType": "string"},
+            "reason": _TEXT,
+            "degraded": {"bsonType": "string"},
+            "signature": _SIGNATURE,
+        },
+        {"rejected_at": _DATE},
+    ),
     DECISIONS: _object(
         {
             "_id": _TEXT,
@@ -150,6 +164,7 @@ _BY_KEY = [(name, ASCENDING) for name in KEY]
 INDEXES: dict[str, list[IndexModel]] = {
     MODELS: [IndexModel([*_BY_KEY, ("version", ASCENDING)], name="key", unique=True)],
     CHAMPIONS: [IndexModel(_BY_KEY, name="key", unique=True)],
+    WAITING: [IndexModel(_BY_KEY, name="key")],
     DECISIONS: [
         IndexModel([*_BY_KEY, ("interval_end", ASCENDING)], name="key", unique=True),
         IndexModel([("interval_end", ASCENDING)], name="interval"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from brain.store.document import draft, finish
 from brain.store.schema import UNIQUE_KEYS
 from brain.store.stored_model import model_id
 from brain.store.versions import Newest, newest_sound
+from brain.store.waiting import standing, waiting_before, write_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import Candidate
     from brain.store.backend import Backend
     from brain.store.champions import Write
+    from brain.store.waiting import Waiting
 
 BATCH_MODELS = 64
 BATCH_BYTES = 24 * 2**20
@@ -44,6 +46,7 @@ class Saved:
         id: The document's `_id`.
         created: False if an equal version was there already.
         promoted: Whether it is the champion now.
+        waits: Why it waits for a person's approval; empty if it does not.
     """
 
     key: ModelKey
@@ -51,17 +54,23 @@ class Saved:
     id: str
     created: bool
     promoted: bool
+    waits: str = ""
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A document that waits to be numbered and written."""
+    """A document that is to be numbered and written.
+
+    Args:
+        approval: Why a person must approve it before it is served; empty if nobody need.
+    """
 
     place: int
     key: ModelKey
     body: Document
     payload: bytes
     degraded: str
+    approval: str = ""
 
 
 class _Conflict(Exception):
@@ -91,8 +100,8 @@ class Writer:
         self._backend, self._connection = backend, connection
         self._outcomes: list[Saved | Refused] = []
         self._drafts: list[_Draft] = []
-        self._waiting: set[ModelKey] = set()
-        self._waiting_bytes = 0
+        self._drafted: set[ModelKey] = set()
+        self._drafted_bytes = 0
         self._landed: dict[ModelKey, int] = {}  # versions of this batch that stay though their attempt failed
 
     def write(self, candidates: Iterable[Candidate]) -> list[Saved | Refused]:
@@ -105,18 +114,18 @@ class Writer:
             except StoreError as error:
                 self._outcomes.append(Refused(candidate.key, error))
             else:
-                self.add(body, payload, candidate.degraded)
+                self.add(body, payload, candidate.degraded, candidate.approval)
         return self.finish()
 
-    def add(self, body: Document, payload: bytes, degraded: str = "") -> None:
+    def add(self, body: Document, payload: bytes, degraded: str = "", approval: str = "") -> None:
         """Take one more drafted document; full batches are written on the way."""
         key = key_of(body)
-        is_full = len(self._drafts) == BATCH_MODELS or self._waiting_bytes + len(payload) > BATCH_BYTES
-        if is_full or key in self._waiting:
+        is_full = len(self._drafts) == BATCH_MODELS or self._drafted_bytes + len(payload) > BATCH_BYTES
+        if is_full or key in self._drafted:
             self._flush()
-        self._waiting.add(key)
-        self._waiting_bytes += len(payload)
-        self._drafts.append(_Draft(len(self._outcomes), key, body, payload, degraded))
+        self._drafted.add(key)
+        self._drafted_bytes += len(payload)
+        self._drafts.append(_Draft(len(self._outcomes), key, body, payload, degraded, approval))
         self._outcomes.append(Refused(key, _unwritten(key)))
 
     def finish(self) -> list[Saved | Refused]:
@@ -125,12 +134,12 @@ class Writer:
         return self._outcomes
 
     def _flush(self) -> None:
-        drafts, self._drafts, self._waiting, self._waiting_bytes = self._drafts, [], set(), 0
+        drafts, self._drafts, self._drafted, self._drafted_bytes = self._drafts, [], set(), 0
         self._landed = {}
         # Large payloads first, then versions, then pointers: a crash leaves nothing half visible.
-        for waiting in drafts:
-            if waiting.body["artifact"]["storage"] == "gridfs":
-                large_artifacts.keep(self._backend, waiting.payload, waiting.body["artifact"]["sha256"])
+        for drafted in drafts:
+            if drafted.body["artifact"]["storage"] == "gridfs":
+                large_artifacts.keep(self._backend, drafted.payload, drafted.body["artifact"]["sha256"])
         self._write_batch(drafts)
 
     def _write_batch(self, drafts: list[_Draft]) -> None:
@@ -141,13 +150,13 @@ class Writer:
             saved: list[Saved | Refused] = list(self._attempt(drafts))
         except (_Malformed, StorageUnavailable) as error:
             if len(drafts) > 1:
-                for waiting in drafts:
-                    self._write_batch([waiting])
+                for drafted in drafts:
+                    self._write_batch([drafted])
                 return
             key = drafts[0].key
             saved = [Refused(key, _malformed(key, error) if isinstance(error, _Malformed) else error)]
-        for waiting, outcome in zip(drafts, saved, strict=True):
-            self._outcomes[waiting.place] = outcome
+        for drafted, outcome in zip(drafts, saved, strict=True):
+            self._outcomes[drafted.place] = outcome
 
     def _attempt(self, drafts: list[_Draft]) -> list[Saved]:
         taken: frozenset[str] = frozenset()
@@ -170,26 +179,44 @@ class Writer:
             taken: Documents that are in the way; numbers go on behind them.
             trusting: The pointers say which version is the newest.
         """
-        present = read_present(self._backend, [waiting.key for waiting in drafts], session)
+        present = read_present(self._backend, [drafted.key for drafted in drafts], session)
         newest = _newest_by(present, drafts) if trusting else None
         if newest is None:
             newest = newest_sound(self._backend, present.keys(), session)
         documents, moves, saved = [], [], []
-        for waiting in drafts:
-            key, stands = waiting.key, present[waiting.key]
-            last, created, version = _numbered(waiting, stands, newest.get(key, Newest()), taken)
+        asked: list[Waiting] = []
+        for drafted in drafts:
+            key, stands = drafted.key, present[drafted.key]
+            last, created, version = _numbered(drafted, stands, newest.get(key, Newest()), taken)
             if key in self._landed:
                 created, version = True, self._landed[key]
             elif created:
-                document = finish(waiting.body, version, self._backend.signer)
-                documents.append(_with_payload(document, waiting.payload))
-            move = _move(waiting, version, last, stands)
-            if move is not None:
+                document = finish(drafted.body, version, self._backend.signer)
+                documents.append(_with_payload(document, drafted.payload))
+            move = _move(drafted, version, last, stands)
+            if move is not None and (question := _question(move, drafted.approval, stands)) is not None:
+                asked.append(question)
+                move = None
+            elif move is not None:
                 moves.append(move_write(move, stands, self._backend))
             is_champion = move is not None or (stands.pointer is not None and stands.pointer.version == version)
             saved.append(Saved(key, version, model_id(key, version), created, is_champion))
         self._execute(documents, moves, session)
-        return saved, moves
+        waits = self._ask(asked, session)
+        return [replace(one, waits=waits.get((one.key, one.version), "")) for one in saved], moves
+
+    def _ask(self, asked: list[Waiting], session: ClientSession | None) -> dict[tuple[ModelKey, int], str]:
+        """Let versions wait; one of which the same was said before stays as it is, also where a person said no."""
+        before = standing(self._backend, [one.key for one in asked], session)
+        new = [
+            one
+            for one in asked
+            if (there := before.get(one.key)) is None
+            or (there.version != one.version and there.trained_at <= one.trained_at)
+        ]
+        write_waiting(self._backend, new, session)
+        now = before | {one.key: one for one in new}
+        return {(one.key, one.version): one.reason for one in now.values() if one.rejected_at is None}
 
     def _execute(self, documents: list[Document], moves: list[Write], session: ClientSession | None) -> None:
         try:
@@ -251,30 +278,30 @@ def _newest_by(present: dict[ModelKey, Present], drafts: list[_Draft]) -> dict[M
     it, and the next attempt reads the versions.
     """
     newest = {}
-    for waiting in drafts:
-        stands = present[waiting.key]
+    for drafted in drafts:
+        stands = present[drafted.key]
         if (pointer := stands.pointer) is None and not stands.unsound and not stands.last:
             continue
-        if pointer is None or stands.is_older or pointer.last_identity in ("", waiting.body["identity"]):
+        if pointer is None or stands.is_older or pointer.last_identity in ("", drafted.body["identity"]):
             return None
-        newest[waiting.key] = Newest(pointer.last_version, pointer.last_identity)
+        newest[drafted.key] = Newest(pointer.last_version, pointer.last_identity)
     return newest
 
 
-def _numbered(waiting: _Draft, stands: Present, last: Newest, taken: frozenset[str]) -> tuple[int, bool, int]:
+def _numbered(drafted: _Draft, stands: Present, last: Newest, taken: frozenset[str]) -> tuple[int, bool, int]:
     """The highest number given out so far, whether a version is to be stored, and its number."""
     # Without a pointer, its counter is remembered, which no number has passed.
     known = max(last.version, stands.pointer.last_version if stands.pointer else stands.last)
-    if last.identity == waiting.body["identity"]:
+    if last.identity == drafted.body["identity"]:
         return known, False, last.version
     version = known + 1
-    while model_id(waiting.key, version) in taken:
+    while model_id(drafted.key, version) in taken:
         version += 1
     return known, True, version
 
 
-def _move(waiting: _Draft, version: int, newest: int, stands: Present) -> Move | None:
-    body, pointer = waiting.body, stands.pointer
+def _move(drafted: _Draft, version: int, newest: int, stands: Present) -> Move | None:
+    body, pointer = drafted.body, stands.pointer
     if (
         pointer is not None
         and not stands.is_older
@@ -282,7 +309,14 @@ def _move(waiting: _Draft, version: int, newest: int, stands: Present) -> Move |
     ):
         return None
     at, reason = body["trained_at"], body["decision"]["reason"]
-    return Move(waiting.key, version, at, at, reason, body["identity"], waiting.degraded, newest)
+    return Move(drafted.key, version, at, at, reason, body["identity"], drafted.degraded, newest)
+
+
+def _question(move: Move, approval: str, stands: Present) -> Waiting | None:
+    """What is written instead of a move that a person must approve; None where nobody need, or nothing is served."""
+    if not approval or stands.pointer is None or stands.is_older:
+        return None
+    return waiting_before(stands.pointer, move, approval)
 
 
 def _with_payload(document: Document, payload: bytes) -> Document:
@@ -297,7 +331,7 @@ def _unwritten(key: ModelKey) -> StoreError:
 
 def _busy(drafts: list[_Draft]) -> StorageUnavailable:
     return StorageUnavailable(
-        ", ".join(sorted({str(waiting.key) for waiting in drafts})[:5]),
+        ", ".join(sorted({str(drafted.key) for drafted in drafts})[:5]),
         found="another process that keeps writing the same models",
         expected="one trainer a key at a time",
         remedy="Run the task again when the other has finished.",

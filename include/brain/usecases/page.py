@@ -55,6 +55,7 @@ class Page:
 
     Args:
         table: A row a cell, with a model and stale rows declared.
+        checked: The subject of the gate in front of it.
         unit: Name of the key column that is a row of the grid.
         target: Name of the key column that is a column of the grid.
         base: Name of the column with what one would say without a model.
@@ -71,6 +72,7 @@ class Page:
     title: str
     words: Words
     table: PublishedTable
+    checked: str
     unit: str
     target: str
     base: str

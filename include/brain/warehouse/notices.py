@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
 
-Kind = Literal["failed", "quarantined", "stopped", "alarm", "late"]
+Kind = Literal["failed", "quarantined", "stopped", "alarm", "late", "waiting"]
 Channel = Literal["mailed_at", "posted_at"]
+
+EVENTS: tuple[Kind, ...] = ("alarm", "waiting")  # no run solves them: what they are about has a place of its own
 
 NEWS = timedelta(days=7)  # a problem that no run has met for longer is not told any more
 
@@ -39,14 +41,15 @@ NOTICES = Layout(
     key=("use_case", "step", "subject", "since"),
     columns=(
         Column("use_case", "text", "The use case; empty where all are concerned."),
-        Column("step", "text", "What was being done: extract, train, score, publish, evaluate or tidy."),
+        Column("step", "text", "What was being done: extract, train, approve, score, publish, evaluate or tidy."),
         Column("subject", "text", "Whose problem it is: a unit, a model, or a task of Airflow."),
         Column("since", "timestamptz", "The moment of the first run that met it, in UTC."),
         Column(
             "kind",
             "text",
             "quarantined: the gate refused its rows; failed: its work failed; stopped: a task failed, and with it the"
-            " run; alarm: live outcomes refute a model; late: the tables were not published in time.",
+            " run; alarm: live outcomes refute a model; late: the tables were not published in time; waiting: a new"
+            " version waits for a person's approval.",
             required=True,
         ),
         Column("happened", "text", "What happened, for people.", required=True),

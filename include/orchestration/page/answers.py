@@ -118,6 +118,7 @@ def health(name: str) -> object:
         one["findings"] = found.failed_expectations(_lake(), use_case.name, one)
         address = address_of(use_case.name, one["unit"], one["interval_end"])
         one["page"] = address if one["findings"] else None
+    told["warned"] = found.warned_of(_lake(), use_case.name, page, told["published"])
     return told
 
 

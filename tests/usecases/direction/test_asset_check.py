@@ -39,7 +39,7 @@ def sp500() -> pd.DataFrame:
 def test_every_demo_asset_passes(name: str) -> None:
     report = check_asset(demo_frame(name), CATALOGUE.asset(name), NOW)
     assert report.passed, report.reason
-    assert {finding.rule for finding in report.findings} <= {"stale", "jumps", "flat", "missing"}
+    assert {finding.rule for finding in report.findings} <= {"overdue", "jumps", "flat", "missing"}
 
 
 def test_real_prices_break_no_rule(sp500: pd.DataFrame) -> None:
@@ -105,8 +105,8 @@ def test_a_price_that_jumps_and_comes_straight_back_is_named(sp500: pd.DataFrame
 
 def test_unchanged_rows_are_only_asked_their_age(sp500: pd.DataFrame) -> None:
     report = check_asset(sp500.assign(Close=-1.0), CATALOGUE.asset("SP500"), NOW, unchanged=True)
-    assert report.rules == ("min_rows", "stale")
-    assert [finding.rule for finding in report.findings] == ["stale"]
+    assert report.rules == ("min_rows", "overdue")
+    assert [finding.rule for finding in report.findings] == ["overdue"]
 
 
 def test_a_missing_column_is_named(sp500: pd.DataFrame) -> None:
@@ -215,7 +215,7 @@ LIMITS = [
     ("leaks", "leak", 0, 1),
     ("returns", "return_error", 1e-6, 1.5e-6),
     ("min_rows", "rows", 100, 99),
-    ("stale", "stale_days", 5, 6),
+    ("overdue", "days_overdue", 5, 6),
 ]
 
 
@@ -232,6 +232,12 @@ def test_a_rule_allows_its_limit_and_nothing_beyond() -> None:
 
 
 def test_a_rule_that_is_switched_off_is_not_asked() -> None:
-    quiet = QualitySettings(jumps="off", stale="off")
-    assert {"jumps", "stale"}.isdisjoint(rule.name for rule in asset_rules(quiet))
+    quiet = QualitySettings(jumps="off", overdue="off")
+    assert {"jumps", "overdue"}.isdisjoint(rule.name for rule in asset_rules(quiet))
     assert [rule.name for rule in table_rules(quiet)] == ["min_rows"]
+
+
+def test_a_setting_is_read_by_the_name_it_had_before() -> None:
+    assert QualitySettings.model_validate({"stale": "off", "max_stale": 9}) == QualitySettings.model_validate(
+        {"overdue": "off", "max_overdue": 9}
+    )

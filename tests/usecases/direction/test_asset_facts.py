@@ -13,11 +13,11 @@ from scipy.stats import median_abs_deviation
 from brain.usecases.direction.asset_facts import (
     calendar_mask,
     column_facts,
+    days_overdue,
     flat_runs,
     gaps,
     jumps,
     row_facts,
-    stale_days,
     table_facts,
 )
 from brain.usecases.direction.catalogue import AssetSpec
@@ -51,13 +51,13 @@ def test_weekends_count_where_they_are_traded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "stale"),
+    ("day", "overdue"),
     [("2020-01-10", 0), ("2020-01-11", 0), ("2020-01-12", 0), ("2020-01-13", 0), ("2020-01-14", 1), ("2020-01-20", 5)],
 )
-def test_stale_days_leave_out_weekends_and_today(day: str, stale: int) -> None:
+def test_days_overdue_leave_out_weekends_and_today(day: str, overdue: int) -> None:
     dates = days("2019-11-01", 51)
     assert dates[-1] == np.datetime64("2020-01-10")
-    assert stale_days(dates, dt.date.fromisoformat(day)) == stale
+    assert days_overdue(dates, dt.date.fromisoformat(day)) == overdue
 
 
 def test_a_run_counts_the_rows_since_the_last_move() -> None:
@@ -106,7 +106,7 @@ def test_one_row_has_no_gap_and_two_have_one() -> None:
 
 
 def test_a_row_of_a_later_day_is_not_stale() -> None:
-    assert stale_days(days("2020-01-06", 30), dt.date(2020, 1, 8)) == 0
+    assert days_overdue(days("2020-01-06", 30), dt.date(2020, 1, 8)) == 0
 
 
 def test_twenty_moves_measure_a_jump_and_nineteen_do_not() -> None:
@@ -246,5 +246,5 @@ def test_a_target_of_another_horizon_is_not_compared_and_one_longer_than_the_tab
 def test_a_table_says_how_many_rows_there_are_and_how_old_the_newest_is() -> None:
     frame = pd.DataFrame({"Date": days("2020-01-06", 20).astype("datetime64[us]")})
     facts = table_facts(frame, 1000, dt.date(2020, 2, 5))
-    assert facts.to_dict("records") == [{"rows": 1000, "stale_days": 2}]
-    assert table_facts(frame[:0], 0, dt.date(2020, 2, 5))["stale_days"].tolist() == [0]
+    assert facts.to_dict("records") == [{"rows": 1000, "days_overdue": 2}]
+    assert table_facts(frame[:0], 0, dt.date(2020, 2, 5))["days_overdue"].tolist() == [0]

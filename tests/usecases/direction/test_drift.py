@@ -29,7 +29,7 @@ CATALOGUE = """
 defaults:
   horizons: [1, 5]
   training: {{trials: 1, folds: 3, classifiers: [logistic], search_on_drift: {search_on_drift}}}
-  quality: {{stale: "off", gaps: "off", returns: "off"}}
+  quality: {{overdue: "off", gaps: "off", returns: "off"}}
 assets: [SHIFTED, STEADY, YOUNG]
 """
 

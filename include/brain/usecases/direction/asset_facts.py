@@ -82,7 +82,7 @@ def gaps(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
     return missing
 
 
-def stale_days(dates: NDArray[np.datetime64], last_day: date) -> int:
+def days_overdue(dates: NDArray[np.datetime64], last_day: date) -> int:
     """Days of the asset's own calendar between the newest row and `last_day`, both left out."""
     newest = dates[-1] + _DAY
     return max(0, int(np.busday_count(newest, np.datetime64(last_day), weekmask=calendar_mask(dates))))
@@ -153,4 +153,4 @@ def _target(
 def table_facts(frame: pd.DataFrame, total_rows: int, last_day: date) -> pd.DataFrame:
     """One row: how many rows, and how old the newest is."""
     dates = frame[DATE].to_numpy().astype("datetime64[D]")
-    return pd.DataFrame({"rows": [total_rows], "stale_days": [stale_days(dates, last_day) if len(dates) else 0]})
+    return pd.DataFrame({"rows": [total_rows], "days_overdue": [days_overdue(dates, last_day) if len(dates) else 0]})

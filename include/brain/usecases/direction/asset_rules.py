@@ -139,9 +139,9 @@ def table_rules(quality: QualitySettings) -> tuple[Rule, ...]:
             min_value=quality.min_rows,
         ),
         between(
-            "stale", quality.stale, "table", "stale_days",
-            f"the newest row is {{found}} trading days old; expected at most {quality.max_stale}",
-            max_value=quality.max_stale,
+            "overdue", quality.overdue, "table", "days_overdue",
+            f"the newest row is {{found}} trading days old; expected at most {quality.max_overdue}",
+            max_value=quality.max_overdue,
         ),
     )  # fmt: skip
     return tuple(rule for rule in rules if rule.severity != "off")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, field_validator
 
 from brain.core.catalogue import Catalogue
 from brain.core.errors import CatalogueError
@@ -19,6 +19,11 @@ from brain.usecases.direction.names import LONGEST_HORIZON, NAME, TARGET_PATTERN
 HORIZONS = (1, 2, 3, 4, 5, 10, 20, 21, 25, 63, 161)
 
 Horizon = Annotated[int, Field(ge=1, le=LONGEST_HORIZON, strict=True)]
+
+
+def _once(name: str, before: str) -> AliasChoices:
+    """A setting that was called otherwise before release 0.2; *stale* is what a published row may be."""
+    return AliasChoices(name, before)
 
 
 class QualitySettings(Section):
@@ -36,8 +41,15 @@ class QualitySettings(Section):
     max_flat: int = Field(10, ge=1, description="Rows in a row on which Close may stay the same.")
     gaps: Severity = Field("warn", description="No trading days are missing between two rows.")
     max_gap: int = Field(5, ge=0, description="Days of the asset's own calendar that may be missing in a row.")
-    stale: Severity = Field("warn", description="The newest row is recent.")
-    max_stale: int = Field(5, ge=0, description="Days of the asset's own calendar since the newest row.")
+    overdue: Severity = Field(
+        "warn", validation_alias=_once("overdue", "stale"), description="The newest row is recent."
+    )
+    max_overdue: int = Field(
+        5,
+        ge=0,
+        validation_alias=_once("max_overdue", "max_stale"),
+        description="Days of the asset's own calendar since the newest row.",
+    )
     missing: Severity = Field("warn", description="Columns are filled.")
     max_missing: float = Field(0.2, ge=0, le=1, description="Share of a column that may be empty.")
     infinite: Severity = Field("fail", description="No number is infinite.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import CLOSE, DATE, SPACE
-from brain.usecases.direction.tables import PROBABILITY_DETAILS
+from brain.usecases.direction.tables import CHECKED, PROBABILITY_DETAILS
 from brain.usecases.direction.views import CLAIMS, SCORECARD, SKILL_OVER_TIME
 from brain.usecases.page import Page, Series, Words
 
@@ -34,6 +34,7 @@ PAGE = Page(
     title="Probabilities",
     words=Words("asset", "horizon", "d", "probability", "base rate"),
     table=PROBABILITY_DETAILS,
+    checked=CHECKED,
     unit="asset",
     target="horizon",
     base="base_rate",

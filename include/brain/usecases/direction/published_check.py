@@ -10,7 +10,7 @@ import pandas as pd
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
-from brain.usecases.direction.tables import PROBABILITY_DETAILS
+from brain.usecases.direction.tables import CHECKED, PROBABILITY_DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.quality.rules import Rule
 
-SUBJECT = "Probabilities"
 _ROW_IDS = {"cells": "cell"}
 
 
@@ -36,8 +35,8 @@ def check_probabilities(rows: Mapping[str, pd.DataFrame], moment: Moment) -> Gat
     cells = rows[PROBABILITY_DETAILS.name]
     facts = {"cells": _cell_facts(cells, moment), "table": _table_facts(cells)}
     rules = _rules()
-    findings, results = validate(rules, facts, _ROW_IDS, SUBJECT)
-    return GateResult(SUBJECT, len(cells), tuple(rule.name for rule in rules), tuple(findings), results)
+    findings, results = validate(rules, facts, _ROW_IDS, CHECKED)
+    return GateResult(CHECKED, len(cells), tuple(rule.name for rule in rules), tuple(findings), results)
 
 
 def _rules() -> tuple[Rule, ...]:

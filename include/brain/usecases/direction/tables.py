@@ -39,6 +39,8 @@ def _place(column: str) -> int:
 
 OVERVIEW = Overview("Probabilities", "SELECT * FROM Probabilities ORDER BY AssetName", _label, _place)
 
+CHECKED = "Probabilities"  # how the gate in front of the tables calls them
+
 PROBABILITY_DETAILS = PublishedTable(
     name="probability_details",
     meaning="A row per asset and horizon: where its probability comes from and how far to trust it.",

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from brain.core.errors import SourceTableError
-from brain.learning.candidate import DataReference
+from brain.learning.candidate import Candidate, DataReference
+from brain.learning.policy import needs_approval
 from brain.usecases.direction.column_leaks import corrected
 from brain.usecases.direction.drift import drift_alarms
 from brain.usecases.direction.names import CLOSE, SPACE, horizon_of, is_target, model_key
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from brain.core.keys import ModelKey
     from brain.learning.candidate import ChampionSummary, TrainingResult
     from brain.learning.policy import Alarm
+    from brain.learning.settings import TrainingSettings
     from brain.usecases.protocol import Run
 
 
@@ -48,16 +50,25 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
     data = DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables)
     summaries = run.store.champion_summaries([asset])
     champions = {horizon_of(key.target): found for key, found in summaries.items() if _is_known(key)}
+    bases = {horizon: champion.basis for horizon, champion in champions.items()}
     frame = run.lake.read(snapshot)
-    return train_asset(
+    results = train_asset(
         History(frame, data, counts.without(asset), _corrected(run, asset)),
         spec,
-        champions,
+        bases,
         moment=run.moment,
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
-        alarms={**drift_alarms(run, spec, frame, champions), **_live_alarms(run, asset, champions)},
+        alarms={**drift_alarms(run, spec, frame, bases), **_live_alarms(run, asset, bases)},
     )
+    return [_asking(result, summaries.get(result.key), spec.training) for result in results]
+
+
+def _asking(result: TrainingResult, champion: ChampionSummary | None, settings: TrainingSettings) -> TrainingResult:
+    """A candidate with why a person must approve it."""
+    if not isinstance(result, Candidate):
+        return result
+    return replace(result, approval=needs_approval(champion, result.metrics, settings))
 
 
 def _live_alarms(run: Run, asset: str, champions: Mapping[int, ChampionSummary]) -> Mapping[int, Alarm]:

@@ -1,5 +1,5 @@
 // How the pipeline is. The warehouse and the model store answer by themselves: one may be down.
-import { ask, cellAddress, count, el, later, list, percent, signed, table, when } from "./dom.js";
+import { airflowLink, ask, cellAddress, count, el, later, list, percent, signed, table, when } from "./dom.js";
 
 const minute = (moment) => when(moment).replace(" UTC", "");
 
@@ -10,27 +10,35 @@ export async function showHealth(main, signal) {
   main.replaceChildren(
     el("h1", {}, "Health"), el("p", { class: "quiet" }, "The newest first."),
     part("Refused data", refused, "Units whose last extraction was quarantined or failed: they keep what was known before."),
+    part("Problems", problems, "What people were told of: what lasts, and what was solved in the last two weeks."),
     part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
     part("Stale and failed cells", unwell),
     el("div", { class: "columns" },
       part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warned", "refused", "s"],
         extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
       later("Training", training, trained),
-      part("Publication", ({ published, words }) => table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
-        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet."), "Those that changed a cell, and the newest one."),
+      part("Publication", ({ published, warned, words }) => [table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
+        published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet."),
+        warned.length ? [el("p", {}, "The gate let the newest one through and warned of:"), rules(warned)] : null].flat(), "Those that changed a cell, and the newest one."),
       part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
         evaluations.map((one) => [minute(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
     part("Scorecard", scorecard, "Skill against the base rate, over all units: above 0 the numbers were better."),
     part("Drift", drift, "Features whose newest rows differ from what was usual."),
-    el("section", {}, el("h2", {}, "Data Docs"), el("p", {}, el("a", { href: "quality/index.html" }, "Every rule of the quality gate, and what it found in the last extraction"), "; each refused table above has its own page.")),
+    el("section", {}, el("h2", {}, "Data Docs"), el("p", {}, el("a", { href: "quality/index.html" }, "Every rule of the quality gate, and what it found in the last extraction"), "; each refused table above has its own page. A warning keeps no rows out: only a result that says quarantined does.")),
   );
   await Promise.allSettled([health, training]);
 }
 
+const rules = (findings) => el("ul", { class: "rules" }, findings.map((finding) => el("li", {}, el("code", {}, finding.rule), `: ${finding.message}`)));
+
+function problems({ problems: all }) {
+  return table("Problems", ["since", "step", "whose", "what happened", "what to do", "solved"],
+    all.map((one) => [when(one.since), one.step, one.subject, `${one.kind}: ${one.happened}`, one.solved_at ? "" : one.to_do, one.solved_at ? when(one.solved_at) : one.link ? airflowLink(one.link.slice(one.link.indexOf("/dags/") + 1), "not yet: the run") : "not yet"]), "None.");
+}
+
 function refused({ refused: all, words }) {
-  const rules = (one) => one.findings.length ? el("ul", { class: "rules" }, one.findings.map((finding) => el("li", {}, el("code", {}, finding.rule), `: ${finding.message}`))) : one.reason;
   return table("Refused data", [words.unit, "moment", "what", "failed expectation", "rows up to", ""],
-    all.map((one) => [one.unit, when(one.interval_end), one.verdict, rules(one), one.watermark ?? "none", one.page ? el("a", { href: `quality/${one.page}` }, "Data Docs") : ""]), "None: the last extraction of every unit went through.");
+    all.map((one) => [one.unit, when(one.interval_end), one.verdict, one.findings.length ? rules(one.findings) : one.reason, one.watermark ?? "none", one.page ? el("a", { href: `quality/${one.page}` }, "Data Docs") : ""]), "None: the last extraction of every unit went through.");
 }
 
 function alarms({ alarms: all, words }) {
@@ -48,6 +56,8 @@ function trained(found) {
   const actions = Object.entries(found.actions);
   if (!actions.length) return el("p", { class: "quiet" }, "No training has run yet.");
   return [list([["last", when(found.last)], ...actions.map(([name, number]) => [name, `${count(number)} models`])]),
+    found.waiting.length ? table("Waiting for approval", ["unit", "target", "new", "its skill", "served", "its skill", "why"],
+      found.waiting.map((one) => [one.unit, one.target, `v${one.version}`, signed(one.skill, 2), `v${one.champion}`, signed(one.champion_skill, 2), one.reason])) : null,
     table("Failed", ["unit", "target", "moment", "why"], found.failed.map((one) => [one.unit, one.target, when(one.at), one.reason]), "No model failed.")];
 }
 
