@@ -19,6 +19,7 @@ from brain.usecases.published import shown as shown_tables
 from brain.warehouse.read import ask
 from brain.workspace import open_workspace
 from local.cookbook import answered, questions, seal, shown
+from tests.charts import Chart, Dataset, charts, datasets
 from tests.databases import fresh_connections, fresh_models
 from tests.docs.reading import ROOT
 
@@ -39,6 +40,7 @@ defaults: {horizons: [5, 20, 21, 161], training: {trials: 1, folds: 3}}
 assets: {GOLD: {}, SP500: {}, VIX: {}, "O'NEIL [x]": {table: SP500}}
 """
 DAYS = (date(2018, 6, 29), date(2018, 7, 31), date(2018, 8, 31), date(2018, 10, 31))
+NUMBERS = ("Numbers", "Proven", "Stale")  # of Superset's charts
 WITHOUT_COMMENT = """
 SELECT relname, coalesce(attname, '') FROM pg_class AS relation
 LEFT JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
@@ -82,10 +84,16 @@ def _work(run: Run, *, train: bool) -> None:
     if train:
         assert told(run.settings, "SELECT count(*) FROM probabilities_long").rows == [(0,)]
         assert not told(run.settings, WITHOUT_COMMENT).rows  # a BI tool connects before the first publication
+        assert [chart.title for chart in charts() if len(told(run.settings, chart.sql()).rows) > _least(chart)] == []
         steps.train(run, names)
         steps.judge(run)
     assert all(result.ok for result in steps.score(run, names))
     steps.publish(run, [names])
+
+
+def _least(chart: Chart) -> int:
+    """Rows of a chart where there is nothing yet: a number that counts says 0."""
+    return 0 if chart.columns else 1
 
 
 def shown_by(run: Run) -> tuple[Shown, ...]:
@@ -190,3 +198,19 @@ def test_the_dashboard_asks_for_its_assets_and_annotates_from_the_ledger(filled:
     for annotation in DASHBOARD["annotations"]["list"]:
         answer = told(filled, _interpolated(annotation["target"]["rawSql"], "SP500"))
         assert {"time", "text"} <= set(answer.columns)
+
+
+@pytest.mark.parametrize("chart", charts(), ids=lambda chart: chart.title)
+def test_a_chart_of_superset_is_answered(filled: Settings, chart: Chart) -> None:
+    answer = told(filled, chart.sql())
+    assert answer.columns == (*chart.columns, *chart.query.get("metrics", ()))
+    assert len(answer.rows) > _least(chart) or chart.title in ("Where skill is proven", *NUMBERS)
+
+
+@pytest.mark.parametrize("dataset", datasets(), ids=lambda dataset: dataset.table)
+def test_a_dataset_of_superset_has_its_expressions_and_its_time(filled: Settings, dataset: Dataset) -> None:
+    said = [f'{expression} AS "{name}"' for name, expression in dataset.metrics.items()]
+    (row,) = told(filled, f"SELECT {', '.join(said)} FROM {dataset.table}").rows
+    assert None not in row
+    if dataset.main_time:
+        assert told(filled, f'SELECT max("{dataset.main_time}"::date) FROM {dataset.table}').rows[0][0] is not None
