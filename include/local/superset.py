@@ -114,7 +114,15 @@ class Superset:
             state.ports["superset"] = ports.choose(state.ports.get("superset", USUAL_PORT))
             bind = f"{ports.LOOPBACK}:{state.ports['superset']}"
             served = ["--workers", "1", "--worker-class", "gthread", "--threads", str(THREADS), "--timeout", "90"]
-            command = [self.python, "-m", "gunicorn", "--bind", bind, *served, "superset.app:create_app()"]
+            command: list[str | Path] = [
+                self.python,
+                "-m",
+                "gunicorn",
+                "--bind",
+                bind,
+                *served,
+                "superset.app:create_app()",
+            ]
             state.pids["superset"] = process.spawn(command, self.log(), environ=self.environ(), folder=self.folder)
         process.wait_for(
             lambda: self._answers(state),
