@@ -59,7 +59,7 @@ def run_superset(console: Console, home: Path) -> None:
             save_state(home, state)
     login = f"login {USER} / {superset.password(state)}"
     console.print(f"Superset    {superset.url(state)}{DASHBOARD}  ({login})", soft_wrap=True)
-    console.print("Stop        make superset-down; make down stops everything", soft_wrap=True)
+    console.print("Stop        make superset-down   or, with everything else,   make down", soft_wrap=True)
 
 
 def set_up(superset: Superset, state: State, reader: str) -> Iterator[str]:

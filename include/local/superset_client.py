@@ -48,7 +48,7 @@ class SupersetClient:
                 "Superset",
                 found=f"the password of `{user}` is not the one that was drawn for it",
                 expected="the one in the state file: it sets up what the dashboard needs",
-                remedy=f"Give `{user}` that password again, or `make superset-clean` and begin anew.",
+                remedy=f"Give `{user}` that password again, or delete superset/superset.db in `.brain` to begin anew.",
             ) from None
         self._headers["Authorization"] = f"Bearer {token}"
         self._headers["X-CSRFToken"] = self.ask("/api/v1/security/csrf_token/")["result"]
