@@ -36,12 +36,22 @@ Targets = Annotated[
 ]
 CataloguePath = Annotated[
     Path | None,
-    typer.Option("--catalogue", metavar="FILE", help="With --against: this one in the place of the present catalogue."),
+    typer.Option(
+        "--catalogue",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="With --against: this one in the place of the present catalogue.",
+    ),
 ]
 Against = Annotated[
     Path | None,
     typer.Option(
-        "--against", metavar="FILE", help="Compare with this catalogue on the same days; nothing is noted in a ledger."
+        "--against",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Compare with this catalogue on the same days; nothing is noted in a ledger.",
     ),
 ]
 UseCaseName = Annotated[
@@ -94,7 +104,9 @@ def _fill(one: Hindcast, run: Run, workers: int | None) -> None:
     with _followed(one):
         noted = fill(one, workers)
     _tell_failed(one)
-    console.print(f"{run.use_case.name}: {len(one.days)} days, {noted} numbers noted", highlight=False)
+    console.print(
+        f"{run.use_case.name}: {_counted(len(one.days), 'day')}, {_counted(noted, 'number')} noted", highlight=False
+    )
     steps.evaluate(run)
     for ledger in run.use_case.ledgers:
         console.print(f"{ledger.name}, all that is marked hindcast:", highlight=False)
@@ -144,7 +156,11 @@ def _followed(one: Hindcast) -> Iterator[None]:
 
 def _tell_failed(one: Hindcast) -> None:
     for told, days in one.failed.most_common():
-        console.print(f"on {days} of {len(one.days)} days: {told}", highlight=False, soft_wrap=True)
+        console.print(f"on {days} of {_counted(len(one.days), 'day')}: {told}", highlight=False, soft_wrap=True)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _with(settings: Settings, path: Path | None) -> Workspace:

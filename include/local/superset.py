@@ -77,7 +77,7 @@ class Superset:
         """
         if self.is_installed(state):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         uv = Path(sys.executable).parent / "uv"
         lock = self.sources / "requirements.txt"
         self._do("install", [uv, "venv", "--quiet", "--clear", "--python", PYTHONS, self.python.parents[1]])
@@ -101,7 +101,6 @@ class Superset:
         if state.versions.get("superset") == done and (self.folder / "superset.db").exists():
             return
         self._do("prepare", [self.python, self.sources / "prepare.py"])
-        (self.folder / "superset.db").chmod(0o600)
         state.versions["superset"] = done
 
     def start(self, state: State) -> None:
@@ -114,15 +113,8 @@ class Superset:
             state.ports["superset"] = ports.choose(state.ports.get("superset", USUAL_PORT))
             bind = f"{ports.LOOPBACK}:{state.ports['superset']}"
             served = ["--workers", "1", "--worker-class", "gthread", "--threads", str(THREADS), "--timeout", "90"]
-            command: list[str | Path] = [
-                self.python,
-                "-m",
-                "gunicorn",
-                "--bind",
-                bind,
-                *served,
-                "superset.app:create_app()",
-            ]
+            command: list[str | Path] = [self.python, "-m", "gunicorn", "--bind", bind, *served]
+            command.append("superset.app:create_app()")
             state.pids["superset"] = process.spawn(command, self.log(), environ=self.environ(), folder=self.folder)
         process.wait_for(
             lambda: self._answers(state),
