@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run day superset superset-down superset-check setup down clean status test test-quick lint audit docs cookbook bench mutants sql
+.PHONY: help run day superset superset-down superset-check pictures setup down clean status test test-quick lint audit docs cookbook bench mutants sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -29,6 +29,9 @@ superset-down: $(READY) ## Stop Superset only
 
 superset-check: $(READY) ## Beside a running `make run`: a Superset from nothing, asked and looked at; writes its figures and picture
 	@$(PYTHON) -m benchmarks.browsing.superset
+
+pictures: $(READY) ## Beside a running `make run`: take the docs' pictures of the Brain page and of the chain of datasets
+	@$(PYTHON) -m benchmarks.browsing.pictures
 
 setup: $(READY) ## Install everything into .venv, nothing else
 
