@@ -1,4 +1,4 @@
-"""Pictures of the docs, from a running `make run`: the heat map of the Brain page, and the chain of datasets in Airflow.
+"""Pictures of the docs, from a running `make run`: the heat map of the Brain page, and Airflow's chain of datasets.
 
 Run by ``make pictures``.
 """

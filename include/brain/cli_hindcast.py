@@ -39,8 +39,6 @@ CataloguePath = Annotated[
     typer.Option(
         "--catalogue",
         metavar="FILE",
-        exists=True,
-        dir_okay=False,
         help="With --against: this one in the place of the present catalogue.",
     ),
 ]
@@ -49,8 +47,6 @@ Against = Annotated[
     typer.Option(
         "--against",
         metavar="FILE",
-        exists=True,
-        dir_okay=False,
         help="Compare with this catalogue on the same days; nothing is noted in a ledger.",
     ),
 ]
@@ -86,7 +82,8 @@ def hindcast(
     require_over(last.date(), now)
     days = days_between(first.date(), last.date(), every)
     settings = Settings.load()
-    workspace, other = (_with(settings, path) for path in (catalogue, against))
+    named = (("--catalogue", catalogue), ("--against", against))
+    workspace, other = (_with(settings, option, path) for option, path in named)
     for one in hindcasts(workspace, days, now, units or (), targets or (), use_case):
         name = one.work.run.use_case.name
         if against is None:
@@ -163,7 +160,9 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _with(settings: Settings, path: Path | None) -> Workspace:
+def _with(settings: Settings, option: str, path: Path | None) -> Workspace:
     from brain.workspace import open_workspace
 
+    if path is not None and not path.is_file():
+        raise typer.BadParameter(f"there is no file {path}", param_hint=option)
     return open_workspace(settings.model_copy(update={"catalogue_path": path.absolute()}) if path else settings)
