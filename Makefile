@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run day setup down clean status test test-quick lint audit docs cookbook bench mutants sql
+.PHONY: help run day superset superset-down superset-check pictures setup down clean status test test-quick lint audit docs cookbook bench mutants sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -21,9 +21,21 @@ run: $(READY) ## From nothing to a filled Probabilities table, with Airflow runn
 day: $(READY) ## Let one trading day of the demo data pass: after `make run`, the same again
 	@$(PYTHON) -m local day
 
+superset: $(READY) ## Superset on the published tables, with a dashboard: installed in an environment of its own, started
+	@$(PYTHON) -m local superset
+
+superset-down: $(READY) ## Stop Superset only
+	@$(PYTHON) -m local superset-down
+
+superset-check: $(READY) ## Beside a running `make run`: a Superset from nothing, asked and looked at; writes its figures and picture
+	@$(PYTHON) -m benchmarks.browsing.superset
+
+pictures: $(READY) ## Beside a running `make run`: take the docs' pictures of the Brain page and of the chain of datasets
+	@$(PYTHON) -m benchmarks.browsing.pictures
+
 setup: $(READY) ## Install everything into .venv, nothing else
 
-down: ## Stop Airflow, PostgreSQL and MongoDB; data stays
+down: ## Stop Airflow, Superset, PostgreSQL and MongoDB; data stays
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing was running."; fi
 
 clean: down ## Stop everything and delete .brain: databases, models, lake, logs

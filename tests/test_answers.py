@@ -7,23 +7,30 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from psycopg2 import connect, sql
 
 from brain import steps
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.demo.questions import questions as closing_questions
+from brain.store.browse import export_model
+from brain.usecases.direction.names import model_key
 from brain.usecases.published import make_ready, shown_of_all
 from brain.usecases.published import shown as shown_tables
 from brain.warehouse.read import ask
 from brain.workspace import open_workspace
 from local.cookbook import answered, questions, seal, shown
+from tests.charts import Chart, Dataset, charts, datasets
 from tests.databases import fresh_connections, fresh_models
 from tests.docs.reading import ROOT
+from tests.recipes import scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from brain.usecases.protocol import Run
     from brain.usecases.published import Shown
@@ -39,6 +46,7 @@ defaults: {horizons: [5, 20, 21, 161], training: {trials: 1, folds: 3}}
 assets: {GOLD: {}, SP500: {}, VIX: {}, "O'NEIL [x]": {table: SP500}}
 """
 DAYS = (date(2018, 6, 29), date(2018, 7, 31), date(2018, 8, 31), date(2018, 10, 31))
+NUMBERS = ("Numbers", "Proven", "Stale")  # of Superset's charts
 WITHOUT_COMMENT = """
 SELECT relname, coalesce(attname, '') FROM pg_class AS relation
 LEFT JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
@@ -82,10 +90,16 @@ def _work(run: Run, *, train: bool) -> None:
     if train:
         assert told(run.settings, "SELECT count(*) FROM probabilities_long").rows == [(0,)]
         assert not told(run.settings, WITHOUT_COMMENT).rows  # a BI tool connects before the first publication
+        assert [chart.title for chart in charts() if len(told(run.settings, chart.sql()).rows) > _least(chart)] == []
         steps.train(run, names)
         steps.judge(run)
     assert all(result.ok for result in steps.score(run, names))
     steps.publish(run, [names])
+
+
+def _least(chart: Chart) -> int:
+    """Rows of a chart where there is nothing yet: a number that counts says 0."""
+    return 0 if chart.columns else 1
 
 
 def shown_by(run: Run) -> tuple[Shown, ...]:
@@ -190,3 +204,55 @@ def test_the_dashboard_asks_for_its_assets_and_annotates_from_the_ledger(filled:
     for annotation in DASHBOARD["annotations"]["list"]:
         answer = told(filled, _interpolated(annotation["target"]["rawSql"], "SP500"))
         assert {"time", "text"} <= set(answer.columns)
+
+
+@pytest.mark.parametrize("chart", charts(), ids=lambda chart: chart.title)
+def test_a_chart_of_superset_is_answered(filled: Settings, chart: Chart) -> None:
+    answer = told(filled, chart.sql())
+    assert answer.columns == (*chart.columns, *chart.query.get("metrics", ()))
+    assert len(answer.rows) > _least(chart) or chart.title in ("Where skill is proven", *NUMBERS)
+
+
+@pytest.mark.parametrize("dataset", datasets(), ids=lambda dataset: dataset.table)
+def test_a_dataset_of_superset_has_its_expressions_and_its_time(filled: Settings, dataset: Dataset) -> None:
+    said = [f'{expression} AS "{name}"' for name, expression in dataset.metrics.items()]
+    (row,) = told(filled, f"SELECT {', '.join(said)} FROM {dataset.table}").rows
+    assert None not in row
+    if dataset.main_time:
+        assert told(filled, f'SELECT max("{dataset.main_time}"::date) FROM {dataset.table}').rows[0][0] is not None
+
+
+@pytest.mark.parametrize(("asset", "horizon"), [("VIX", 5), ("GOLD", 20), ("O'NEIL [x]", 161)])
+def test_an_exported_model_followed_in_javascript_says_what_was_published(
+    filled: Settings, tmp_path: Path, asset: str, horizon: int
+) -> None:
+    run = run_of(filled, DAYS[-1])
+    key = model_key(asset, horizon)
+    onnx, card = export_model(run.store, key, None, tmp_path)
+    stem = onnx.with_suffix("")
+    cell = f"FROM probabilities_long WHERE model_version IS NOT NULL AND horizon = {horizon}"
+    found = {name: rest for name, *rest in told(filled, f"SELECT asset, probability, has_skill, as_of {cell}").rows}
+    published, has_skill, as_of = found[asset]
+    assert json.loads(card.read_text())["usage"]["has_skill"] == has_skill
+    row = _newest(filled, asset if asset in ASSETS[:3] else "SP500", as_of)
+    assert scored(stem, row) == pytest.approx(published, abs=1e-9)
+    claimed = json.loads(card.read_text())  # whether or not it has skill: what its model says
+    claimed["usage"]["has_skill"] = True
+    card.write_text(json.dumps(claimed))
+    model = run.store.load(key)
+    values = np.array([[row[name] for name in model.features]], float)
+    (blended,) = model.head.apply(model.evaluator().outputs(model.rows(values)), True)
+    assert scored(stem, row) == pytest.approx(blended, abs=1e-9)
+
+
+def _newest(filled: Settings, table: str, as_of: date) -> dict[str, Any]:
+    """The row of the source that the number was computed from."""
+    with (
+        connect(filled.source_url.get_secret_value().replace("+psycopg2", "")) as connection,
+        connection.cursor() as one,
+    ):
+        query = sql.SQL('SELECT row_to_json(one) FROM {} AS one WHERE "Date" = %s').format(sql.Identifier(table))
+        one.execute(query, (as_of,))
+        ((row,),) = one.fetchall()
+    found: dict[str, Any] = row
+    return found

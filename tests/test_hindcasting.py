@@ -270,6 +270,10 @@ def test_two_catalogues_are_compared_and_nothing_is_noted(
     assert f"{lines[-1].loss:.4f}" in shown[-2] + shown[-1]
     assert max(map(len, shown)) <= 80
     assert CliRunner().invoke(app, [*command, "--catalogue", str(path)], env=environ).exit_code == 2
+    missing = CliRunner().invoke(app, [*command, "--against", "nofile"], env=environ)
+    assert missing.exit_code == 2
+    assert "--against" in missing.output
+    assert "nofile" in missing.output
     same = compare(first, first, ledger, run)[-1]
     assert (same.gap.mean, same.gap.low, same.gap.high) == (0, 0, 0)
     assert told(settings, "SELECT count(*) FROM probability_ledger") == [(0,)]

@@ -27,7 +27,7 @@ EXAMPLES = {
         "hindcast GOLD --from 2018-01-31 --to 2018-12-31 --every month --against other.yaml",
     ),
     "history": ("models history GOLD 25",),
-    "list": ("models list", "models list GOLD VIX"),
+    "list": ("models list", "models list GOLD VIX", "models list --all"),
     "new": ("keys new", "keys new --ed25519"),
     "outcomes": ("outcomes --last 50",),
     "public": ("keys public",),

@@ -36,12 +36,18 @@ Targets = Annotated[
 ]
 CataloguePath = Annotated[
     Path | None,
-    typer.Option("--catalogue", metavar="FILE", help="With --against: this one in the place of the present catalogue."),
+    typer.Option(
+        "--catalogue",
+        metavar="FILE",
+        help="With --against: this one in the place of the present catalogue.",
+    ),
 ]
 Against = Annotated[
     Path | None,
     typer.Option(
-        "--against", metavar="FILE", help="Compare with this catalogue on the same days; nothing is noted in a ledger."
+        "--against",
+        metavar="FILE",
+        help="Compare with this catalogue on the same days; nothing is noted in a ledger.",
     ),
 ]
 UseCaseName = Annotated[
@@ -76,7 +82,8 @@ def hindcast(
     require_over(last.date(), now)
     days = days_between(first.date(), last.date(), every)
     settings = Settings.load()
-    workspace, other = (_with(settings, path) for path in (catalogue, against))
+    named = (("--catalogue", catalogue), ("--against", against))
+    workspace, other = (_with(settings, option, path) for option, path in named)
     for one in hindcasts(workspace, days, now, units or (), targets or (), use_case):
         name = one.work.run.use_case.name
         if against is None:
@@ -94,7 +101,9 @@ def _fill(one: Hindcast, run: Run, workers: int | None) -> None:
     with _followed(one):
         noted = fill(one, workers)
     _tell_failed(one)
-    console.print(f"{run.use_case.name}: {len(one.days)} days, {noted} numbers noted", highlight=False)
+    console.print(
+        f"{run.use_case.name}: {_counted(len(one.days), 'day')}, {_counted(noted, 'number')} noted", highlight=False
+    )
     steps.evaluate(run)
     for ledger in run.use_case.ledgers:
         console.print(f"{ledger.name}, all that is marked hindcast:", highlight=False)
@@ -144,10 +153,16 @@ def _followed(one: Hindcast) -> Iterator[None]:
 
 def _tell_failed(one: Hindcast) -> None:
     for told, days in one.failed.most_common():
-        console.print(f"on {days} of {len(one.days)} days: {told}", highlight=False, soft_wrap=True)
+        console.print(f"on {days} of {_counted(len(one.days), 'day')}: {told}", highlight=False, soft_wrap=True)
 
 
-def _with(settings: Settings, path: Path | None) -> Workspace:
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _with(settings: Settings, option: str, path: Path | None) -> Workspace:
     from brain.workspace import open_workspace
 
+    if path is not None and not path.is_file():
+        raise typer.BadParameter(f"there is no file {path}", param_hint=option)
     return open_workspace(settings.model_copy(update={"catalogue_path": path.absolute()}) if path else settings)

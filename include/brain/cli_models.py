@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +18,16 @@ from brain.display import PlainConsole, plain
 from brain.model_screen import screen_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from brain.core.keys import ModelKey
+    from brain.store.browse import Listed
     from brain.store.models import ModelStore
 
 app = typer.Typer(no_args_is_help=True, help="Look at the stored models, go back to an older one, take one elsewhere.")
 console = PlainConsole(soft_wrap=True)
 
+SCREEN = 30  # lines of a list that is shown in full unasked
 LARGEST = 2**31 - 2  # number that a version can have
 Version = Annotated[
     int | None, typer.Option("--version", "-v", min=1, max=LARGEST, help="A version instead of the champion.")
@@ -41,19 +44,54 @@ UseCaseName = Annotated[
 
 
 @app.command("list")
-def list_champions(units: Units = None, use_case: UseCaseName = None) -> None:
-    """Show every champion: version, classifier, skill, and whether its data was corrected since."""
+def list_champions(
+    units: Units = None,
+    use_case: UseCaseName = None,
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="A line for each, also where that is more than a screen.")
+    ] = False,
+) -> None:
+    """Show every champion: version, classifier, skill, and whether its data was corrected since.
+
+    More than a screen of them are summed by unit, unless units are named or --all is given.
+    """
     from brain.store.browse import list_models
 
+    found = [line for store in _knowing(use_case, units) for line in list_models(store, units or None)]
+    lines = sorted(found, key=lambda line: (line.entity, len(line.target), line.target))  # 2 before 10
+    if units or everything or len(lines) <= SCREEN:
+        console.print(_every(lines))
+        return
+    console.print(_by_unit(lines))
+    told = f"{len(lines)} models. One unit: brain models list {lines[0].entity}   All: brain models list --all"
+    console.print(told, highlight=False)
+
+
+def _every(lines: Iterable[Listed]) -> Table:
     table = _table("unit", "model", "version", "classifier", "trained", "skill", "has skill", "note")
-    lines = [line for store in _knowing(use_case, units) for line in list_models(store, units or None)]
-    for line in sorted(lines, key=lambda line: (line.entity, len(line.target), line.target)):  # 2 before 10
+    for line in lines:
         skill = "" if line.skill is None else f"{line.skill:+.4f}"
         judged = {True: "yes", False: "no", None: ""}[line.has_skill]
         trained = f"{line.trained_at:%Y-%m-%d}" if line.trained_at else ""
         told = (line.entity, line.target, str(line.version or ""), line.classifier, trained, skill, judged, line.note)
         table.add_row(*map(Text, told))
-    console.print(table)
+    return table
+
+
+def _by_unit(lines: Iterable[Listed]) -> Table:
+    """A line a unit: how many models, how many with proven skill and the best of them, and what is to be known."""
+    table = _table("unit", "models", "has skill", "best of these", "last trained", "note")
+    for unit, each in groupby(lines, lambda line: line.entity):
+        models = list(each)
+        proven = [line for line in models if line.has_skill]
+        best = max(proven, key=lambda line: line.skill or 0.0, default=None)
+        trained = max((line.trained_at for line in models if line.trained_at), default=None)
+        notes = [line.note for line in models if line.note]
+        told = f"{notes[0]} (and {len(notes) - 1} more)" if len(notes) > 1 else "".join(notes)
+        named = f"{best.target} {best.skill or 0.0:+.4f}" if best else ""
+        day = f"{trained:%Y-%m-%d}" if trained else ""
+        table.add_row(*map(Text, (unit, str(len(models)), str(len(proven) or ""), named, day, told)))
+    return table
 
 
 @app.command()

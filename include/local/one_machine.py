@@ -8,6 +8,7 @@ from local import ports, servers
 from local.airflow import COMPONENTS, Airflow
 from local.servers import ServerStatus
 from local.state import load_state, locked, save_state
+from local.superset import NAME, Superset
 
 PROJECT = Path(__file__).parents[2]  # the checkout this package is installed from, which holds dags and plugins
 
@@ -17,8 +18,13 @@ def airflow_of(home: Path) -> Airflow:
     return Airflow(home, PROJECT)
 
 
+def superset_of(home: Path) -> Superset:
+    """The Superset of this checkout with its data below `home`."""
+    return Superset(home, PROJECT / "deploy" / "superset")
+
+
 def down(home: Path) -> list[str]:
-    """Stop Airflow, then the servers it stands on; data stays.
+    """Stop Superset and Airflow, then the servers they stand on; data stays.
 
     Returns:
         Names of what was running.
@@ -27,9 +33,9 @@ def down(home: Path) -> list[str]:
         return []
     with locked(home):
         state = load_state(home)
-        was_running = airflow_of(home).stop(state)
+        stopped = {NAME: superset_of(home).stop(state), "Airflow": airflow_of(home).stop(state)}
         save_state(home, state)
-    return [*(["Airflow"] if was_running else []), *servers.down(home)]
+    return [*(name for name, was_running in stopped.items() if was_running), *servers.down(home)]
 
 
 def status(home: Path) -> list[ServerStatus]:
@@ -42,6 +48,10 @@ def status(home: Path) -> list[ServerStatus]:
         ServerStatus(f"Airflow {name}", name in running, address if name == "api-server" else "", airflow.log(name))
         for name in COMPONENTS
     ]
+    superset = superset_of(home)
+    if superset.folder.exists():
+        address = f"{ports.LOOPBACK}:{state.ports.get('superset', '-')}"
+        lines.append(ServerStatus(NAME, superset.running(state), address, superset.log()))
     return servers.status(home) + lines
 
 

@@ -59,9 +59,9 @@ def run_everything(console: Console, home: Path) -> None:
     told = Text.assemble(("✗", "red"), f" {len(ran.failed)} tasks failed") if ran.failed else _done("Pipeline", start)
     console.print(told)
     if ran.published:
+        show_results(console, home)  # before the past is replayed: a person waits for it
         if filled := fill_scorecard(_settings(home)):
             console.print(_done(filled, start))
-        show_results(console, home)
         show_scorecards(console, runs_of(home, ran.moment))
         show_skipped(console, runs_of(home, ran.moment))
     show_addresses(console, airflow, running)

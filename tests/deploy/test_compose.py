@@ -209,6 +209,21 @@ def test_the_documents_name_every_service(services: Services) -> None:
     assert [name for name in services if f"`{name}`" not in text] == []
 
 
+def test_the_documents_say_what_the_limits_sum_to(services: Services) -> None:
+    limits = [services[name]["deploy"]["resources"]["limits"] for name in services.keys() - ONE_SHOT]
+    cores = sum(float(_usual(one["cpus"])) for one in limits)
+    megabytes = sum(
+        float(_usual(one["memory"])[:-1]) * {"m": 1, "g": 1024}[one["memory"].rstrip("}")[-1]] for one in limits
+    )
+    said = f"keep running sum to {cores:.0f} cores and {megabytes / 1024:.0f} GB;"
+    assert said in (ROOT / "docs" / "deployment.md").read_text()
+
+
+def _usual(value: str) -> str:
+    """A value where no variable is set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
 def test_the_merge_keys_are_understood(compose_text: str) -> None:
     plain = yaml.safe_load(compose_text)["services"]["airflow-scheduler"]
     assert plain["cap_drop"] == ["ALL"]

@@ -77,6 +77,23 @@ def test_what_is_shown(arguments: list[str], told: list[str]) -> None:
     assert all(part in output for part in told), output
 
 
+def test_more_than_a_screen_of_models_is_summed_by_unit_unless_asked(
+    monkeypatch: pytest.MonkeyPatch, store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    monkeypatch.setattr("brain.cli_models.SCREEN", 2)
+    monkeypatch.setenv("COLUMNS", "80")
+    store.save([make_candidate(*names) for names in (("GOLD", 5), ("VIX", 5), ("VIX", 161))], MOMENT)
+    store.record_verdicts([Verdict(model_key("VIX", 161), 1, True, 0.01, MOMENT.at)])
+    summed = run("list")
+    lines = [line.split() for line in summed.splitlines() if line.strip()]
+    assert [line[:2] for line in lines[2:4]] == [["GOLD", "2"], ["VIX", "2"]]
+    assert lines[3][2:5] == ["1", "RETURNS161", "+0.0200"]
+    assert lines[-1][:2] == ["4", "models."]
+    assert max(map(len, summed.splitlines())) <= 80
+    assert run("list", "--all").count("RETURNS") == 4
+    assert run("list", "VIX").count("RETURNS") == 2
+
+
 def test_rollback_moves_the_champion(store: ModelStore) -> None:
     assert "in place of v2" in run("rollback", "GOLD", "25", "1", "--reason", "v2 is worse")
     assert store.champion_version(GOLD) == 1

@@ -1,0 +1,1 @@
+"""A newcomer with the README: `python -m benchmarks.newcomer`."""
