@@ -132,6 +132,7 @@ def test_the_strength_is_what_the_shares_of_the_others_make_of_the_usual_one(spr
     assets = [
         {2001: (50 + spread * sign, 100), 2002: (60 - sign, 100 + number)} for number, sign in enumerate((1, -1, 0))
     ]
+    assets.append({2002: (30, 60)})  # one that knows nothing of the first year
     counts = UpCounts({str(number): {1: by_year} for number, by_year in enumerate(assets)})
     strengths = counts.without("0").strengths_by_row([1], np.array(["2001-05-01", "2003-05-01"], "datetime64[D]"))[1]
     assert strengths[0] == usual_strength(1)
@@ -140,13 +141,13 @@ def test_the_strength_is_what_the_shares_of_the_others_make_of_the_usual_one(spr
 
 def test_rows_whose_labels_overlap_are_fewer_outcomes() -> None:
     """With half as many rows for each independent outcome, the strength follows shares half as much."""
-    far = {"A": {5: {2001: (0, 0)}}, "B": {5: {2001: (900, 1000)}}, "C": {5: {2001: (100, 1000)}}}
+    far = {"A": {5: {2001: (0, 0)}}, "B": {5: {2001: (18, 20)}}, "C": {5: {2001: (6, 20)}}}
     strengths = UpCounts(far).without("A").strengths_by_row([5], DATES)[5]
-    mean, known = np.array([(1000 / 5 + 1) / (2000 / 5 + 2)]), 1000 * outcomes_per_row(5)
+    mean, known = np.array([(24 / 5 + 1) / (40 / 5 + 2)]), 20 * outcomes_per_row(5)
     deviations = np.arange(-4, 4.5, 0.5)
     tried = usual_strength(5) * np.exp(1.5 * deviations)
     log_chance = -(deviations**2) / 2
-    for share_of_ups in (0.9, 0.1):
+    for share_of_ups in (0.9, 0.3):
         log_chance += betabinom_log(share_of_ups * known, known, tried * mean, tried * (1 - mean))
     expected = np.exp(np.average(np.log(tried), weights=np.exp(log_chance - log_chance.max())))
     assert strengths[-1] == pytest.approx(expected, rel=1e-6)
