@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from brain.core.errors import EmbeddedServerError
+from local import superset
 from local.dashboards import DATABASE, bundled
 from local.one_machine import PROJECT
 from local.state import State
@@ -116,11 +118,13 @@ def test_the_lock_pins_every_package_and_what_superset_forgets() -> None:
     assert pins["flask-caching"] == "2.3.1"
 
 
-def test_what_cannot_be_installed_is_told_with_its_log(tmp_path: Path) -> None:
+@pytest.mark.slow  # makes an environment
+def test_what_cannot_be_installed_is_told_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(superset, "PYTHONS", sys.executable)  # whichever Python runs the tests
     (tmp_path / "requirements.txt").write_text("--no-index\nno-such-package-of-brain==1\n")
-    superset = Superset(tmp_path / ".brain", tmp_path)
+    made = Superset(tmp_path / ".brain", tmp_path)
     with pytest.raises(EmbeddedServerError, match="its step `install` ended with") as told:
-        superset.install(State())
-    assert str(superset.log("install")) in str(told.value)
+        made.install(State())
+    assert str(made.log("install")) in str(told.value)
     assert "no-such-package-of-brain" in str(told.value)
-    assert not superset.stop(State())
+    assert not made.stop(State())

@@ -42,9 +42,9 @@ def test_keeping_configurations_changes_no_result(monkeypatch: pytest.MonkeyPatc
 
 
 def test_great_expectations_is_left_as_it_was() -> None:
+    engine.prepare()
     from great_expectations.expectations.expectation import Expectation
 
-    engine.prepare()
     before = Expectation.configuration
     results()
     assert Expectation.configuration is before
@@ -60,6 +60,7 @@ def test_a_rule_on_facts_that_are_not_there_is_refused(suite: str, column: str) 
 
 @pytest.mark.parametrize(("severity", "told"), [("fail", "critical"), ("warn", "warning")])
 def test_great_expectations_is_told_how_severe_a_rule_is(severity: Severity, told: str) -> None:
+    engine.prepare()
     assert between("volume", severity, "rows", "volume", "{count} rows", min_value=0).build().severity == told
 
 
