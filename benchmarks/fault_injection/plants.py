@@ -91,7 +91,7 @@ def _pointer_first() -> None:
 
     def execute(self: Any, documents: Any, moves: Any, session: Any) -> None:
         write(self._backend, moves, None)
-        time.sleep(3 * SLOW)
+        time.sleep(10 * SLOW)
         if documents:
             self._insert(documents, None)
 

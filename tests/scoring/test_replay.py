@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,6 +160,11 @@ def test_an_altered_model_is_named(store: ModelStore, lake: Lake, published: Pub
 
 def test_a_missing_snapshot_is_named(store: ModelStore, lake: Lake, published: Published) -> None:
     (obstacle,) = replay(store, lake, SPACE, replace(published, data_sha256="f" * 64)).obstacles
+    assert "the snapshot ffffffffffff… of GOLD is missing" in obstacle
+    first = replace(
+        published, data_sha256="f" * 64, as_of=date(1990, 1, 2), published_at=datetime(1990, 1, 3, tzinfo=UTC)
+    )
+    (obstacle,) = replay(store, lake, SPACE, first).obstacles  # the lake knew nothing then
     assert "the snapshot ffffffffffff… of GOLD is missing" in obstacle
 
 
