@@ -31,6 +31,7 @@ def test_an_older_moment_never_replaces_a_newer_one(settings: Settings) -> None:
     late = show(settings, SALES, frame(("Bern", 1, 3, 2.5), ("Thun", 1, 4, 1.0)).assign(as_of="2024-01-04"), MONDAY)
     assert told(settings, "SELECT * FROM sales") == shown
     assert (late.behind, late.tables) == (TUESDAY.at, {"sales": TableCounts(0, 0, 0, 2)})
+    assert late.line() == f"{TUESDAY.at:%Y-%m-%d %H:%M} UTC was published already: only histories were added to"
     assert told(settings, "SELECT DISTINCT published_at, as_of::text FROM sales_history ORDER BY 1") == [
         (MONDAY.at, "2024-01-04"),
         (TUESDAY.at, "2024-01-05"),
