@@ -254,6 +254,7 @@ def test_a_unit_that_fails_is_seen_in_the_grid_and_told_once(
     with engine.begin() as connection:
         connection.execute(sa.text(f'UPDATE "XOM" SET "Close" = abs("Close") {row}'))
     engine.dispose()
+    assert finished(client, "extract_assets", {"units": ["XOM"]}).state == "success", "the correction heals it"
 
 
 @pytest.mark.parametrize("dag_id", ["extract_assets", "train_models"])
