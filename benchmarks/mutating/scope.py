@@ -72,7 +72,9 @@ SUBJECTS = {
     ),
     "publish": Subject(
         ("warehouse.publish",),
-        tuple(f"tests/warehouse/test_{name}.py" for name in ("noting", "tables", "fence", "publish")),
+        tuple(
+            f"tests/warehouse/test_{name}.py" for name in ("noting", "tables", "fence", "publish", "explaining_tables")
+        ),
     ),
     "fencing": Subject(
         ("warehouse.fence",), tuple(f"tests/warehouse/test_{name}.py" for name in ("fence", "taking_back"))
