@@ -1,5 +1,6 @@
 """The use cases, by name."""
 
 from brain.usecases.direction.use_case import Direction
+from brain.usecases.recommendations.use_case import Recommendations
 
-USE_CASES = {use_case.name: use_case for use_case in (Direction(),)}
+USE_CASES = {use_case.name: use_case for use_case in (Direction(), Recommendations())}
