@@ -51,12 +51,12 @@ def order_facts(frame: pd.DataFrame, shop: ShopSettings, moment: Moment, total_r
     infinite = np.logical_or.reduce([np.isinf(values) for values in numbers] or [np.zeros(len(frame), bool)])
     returned = np.logical_or.reduce([values < 0 for values in numbers] or [np.zeros(len(frame), bool)])
     shares = {"unnamed": unnamed, "infinite": infinite, "returns": returned, "duplicates": frame.duplicated()}
-    facts = {name: float(np.mean(where)) if len(frame) else np.nan for name, where in shares.items()}
+    facts = {name: round(float(np.mean(where)), 4) if len(frame) else np.nan for name, where in shares.items()}
     whole = len(frame) == total_rows and len(frame)
     counts = frame[orders.customer].value_counts()
-    facts["giant"] = float(counts.iloc[0] / len(frame)) if whole and len(counts) > 1 else np.nan
+    facts["giant"] = round(float(counts.iloc[0] / len(frame)), 4) if whole and len(counts) > 1 else np.nan
     now = np.datetime64(moment.at.astimezone(UTC).replace(tzinfo=None), "us")
-    facts["stale"] = float((now - frame[orders.time].to_numpy()[-1]) / _DAY) if len(frame) else np.nan
+    facts["stale"] = np.floor((now - frame[orders.time].to_numpy()[-1]) / _DAY) if len(frame) else np.nan
     return pd.DataFrame([facts], dtype=np.float64)
 
 
