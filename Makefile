@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run day superset superset-down superset-check pictures setup down clean status test test-quick lint audit docs cookbook bench mutants sql
+.PHONY: help run day demo superset superset-down superset-check pictures setup down clean status test test-quick lint audit docs cookbook bench mutants sql
 
 VENV ?= .venv
 export BRAIN_HOME ?= $(CURDIR)/.brain
@@ -20,6 +20,9 @@ run: $(READY) ## From nothing to a filled Probabilities table, with Airflow runn
 
 day: $(READY) ## Let one trading day of the demo data pass: after `make run`, the same again
 	@$(PYTHON) -m local day
+
+demo: $(READY) ## Load a real shop, recommend to its customers, answer five questions: NAME=customers
+	@BRAIN_CATALOGUE=$(CURDIR)/catalogue-$(NAME).yaml $(PYTHON) -m local demo
 
 superset: $(READY) ## Superset on the published tables, with a dashboard: installed in an environment of its own, started
 	@$(PYTHON) -m local superset

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brain.demo.load import LoadedTable
+    from brain.demo.shop import LoadedShop
 
 console = PlainConsole()
 
 
 def demo(
-    assets: Annotated[list[str] | None, typer.Argument(help="Assets by name; all if none is named.")] = None,
+    assets: Annotated[
+        list[str] | None, typer.Argument(help="Assets by name, all if none is named; or customers.")
+    ] = None,
     as_of: Annotated[
         datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Load only what was known that day.")
     ] = None,
@@ -31,14 +34,19 @@ def demo(
 ) -> None:
     """Load real market data into the source database, without the last 20 rows of each asset.
 
-    Those are days to come: --next-day lets one pass. Loading again keeps the days that have passed.
+    Those are days to come: --next-day lets one pass. Loading again keeps the days that have passed. The name customers
+    loads the orders of a real shop instead, which catalogue-customers.yaml describes.
     """
     from brain.demo import days
     from brain.demo.load import load_demo
+    from brain.demo.shop import CUSTOMERS, load_shop
 
     if next_day and as_of:
         raise typer.BadParameter("--next-day and --as-of exclude each other: the next day is that after the last row")
     url, names = _url(), assets or None
+    if names == [CUSTOMERS]:
+        _show_shop(load_shop(url, next_day=next_day))
+        return
     if next_day:
         _show(loaded := days.next_day(url, names))
         console.print(passed(loaded), soft_wrap=True)
@@ -67,6 +75,15 @@ def _show(loaded: Sequence[LoadedTable]) -> None:
     for line in loaded:
         table.add_row(Text(line.asset), *map(str, (line.rows, line.written, line.removed, line.last_day, line.left)))
     console.print(table)
+
+
+def _show_shop(loaded: LoadedShop) -> None:
+    table = Table("table", "rows")
+    for name, rows in loaded.rows.items():
+        table.add_row(Text(name), f"{rows:,}")
+    console.print(table)
+    told = f"From {loaded.source}; orders up to {loaded.last_day:%Y-%m-%d}, {loaded.left:,} lines to come."
+    console.print(told, highlight=False, soft_wrap=True)
 
 
 def _url() -> str:

@@ -14,7 +14,7 @@ EXAMPLES = {
     "backup": ("backup /backups/2026-01-31",),
     "decisions": ("models decisions", "models decisions GOLD VIX"),
     "delete": ("models delete GOLD 25 --version 3", "models delete GOLD 25"),
-    "demo": ("demo", "demo --next-day", "demo GOLD SP500 --as-of 2012-06-29"),
+    "demo": ("demo", "demo --next-day", "demo GOLD SP500 --as-of 2012-06-29", "demo customers"),
     "diff": ("models diff GOLD 25 1 2",),
     "doctor": ("doctor",),
     "down": ("down",),

@@ -1,4 +1,4 @@
-"""What the Makefile calls: ``python -m local run|day|superset|superset-down|down|status|clean``."""
+"""What the Makefile calls: ``python -m local run|day|demo|superset|superset-down|down|status|clean``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from local import one_machine
 def main() -> None:
     """Do what is asked; an expected error is one sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m local")
-    parser.add_argument("action", choices=("run", "day", "superset", "superset-down", "down", "status", "clean"))
+    actions = ("run", "day", "demo", "superset", "superset-down", "down", "status", "clean")
+    parser.add_argument("action", choices=actions)
     action = parser.parse_args().action
     home, console = find_home(os.environ), PlainConsole()
     try:
@@ -29,6 +30,10 @@ def main() -> None:
             from local.day import run_day
 
             run_day(console, home)
+        elif action == "demo":
+            from local.customers import run_customers
+
+            run_customers(console, home)
         elif action == "superset":
             from local.dashboards import run_superset
 

@@ -62,6 +62,16 @@ def plan_scoring() -> list[Chunk]:
     return _dealt(work, *SCORE_CHUNKS)
 
 
+def plan_use_case(name: str) -> list[Chunk]:
+    """Chunks of all units of one use case, for a DAG that does every step for it."""
+    work = choose(_workspace(), current_moment(), use_case=name)
+    for step in ("extract", "score"):
+        _expect(work, step, sum(len(one.units) for one in work))
+    _expect(work, "train", sum(one.models for one in work))
+    _expect(work, "publish", len(work))
+    return _dealt(work, *SCORE_CHUNKS)
+
+
 def extract_chunk(chunk: Chunk) -> list[dict[str, Any]]:
     """Extract some units."""
     return _tell_chunk(chunk, _contained(chunk, steps.extract))
@@ -96,14 +106,16 @@ def score_chunk(chunk: Chunk) -> list[dict[str, Any]]:
 
 
 def publish_scores(planned: list[Chunk]) -> dict[str, Any]:
-    """Publish what the chunks scored, each use case in a transaction of its own."""
+    """Publish what the chunks scored, each of their use cases in a transaction of its own."""
 
     def publish(run: Run) -> dict[str, Any]:
         own = [chunk["units"] for chunk in planned if chunk["use_case"] == run.use_case.name]
         publication = asdict(steps.publish(run, own))
         return {name: str(value) if isinstance(value, datetime) else value for name, value in publication.items()}
 
-    return steps.each(_workspace().runs(current_moment()), publish)
+    dealt = {chunk["use_case"] for chunk in planned}
+    runs = [run for run in _workspace().runs(current_moment()) if run.use_case.name in dealt]
+    return steps.each(runs, publish)
 
 
 def evaluate_ledgers() -> list[dict[str, Any]]:
@@ -128,6 +140,11 @@ def summary(results: Sequence[Sequence[Mapping[str, Any]]] | None) -> dict[str, 
         **({"rows": sum(result["rows"] for result in told)} if any(result["rows"] for result in told) else {}),
         **({"models": {"all": models.total(), **models}} if models else {}),
     }
+
+
+def gathered(*results: Sequence[Sequence[Mapping[str, Any]]] | None) -> list[list[dict[str, Any]]]:
+    """What several steps told, as of one; None where no chunk of a step told anything."""
+    return [[dict(result) for result in chunk] for step in results for chunk in step or ()]
 
 
 def rows_by_table(publications: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, TriggerRule, get_current_context, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -79,7 +79,7 @@ DAG_SETTINGS: dict[str, Any] = {
 }
 
 # For a task that waits for `plan` and for the chunks: it runs whatever became of the chunks, never after a failed plan.
-AFTER_THE_CHUNKS = "all_done_min_one_success"
+AFTER_THE_CHUNKS = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
 
 
 def current_moment(context: Any = None) -> Moment:

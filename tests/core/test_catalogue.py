@@ -289,7 +289,11 @@ def test_a_catalogue_may_speak_of_other_use_cases_only() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("assets: [GOLD]\nuse_cases:\n  dreams: {}\n", 3, "the unknown use case 'dreams'; there are: visits"),
+        (
+            "assets: [GOLD]\nuse_cases:\n  dreams: {}\n",
+            3,
+            "the unknown use case 'dreams'; there are: recommendations, segments, visits",
+        ),
         (
             "assets: [GOLD]\nuse_cases:\n  visits:\n    shops: [harbour]\n    shop: no\n",
             5,

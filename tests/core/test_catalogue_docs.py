@@ -16,6 +16,8 @@ from brain.core.catalogue import SourceSettings
 from brain.core.table_settings import ExtractionSettings, JoinedSource, RetentionSettings
 from brain.learning.settings import TrainingSettings
 from brain.usecases.direction.catalogue import AssetSpec, QualitySettings, parse_assets
+from brain.usecases.recommendations.catalogue import Recommendations
+from brain.usecases.shop.catalogue import CustomersTable, ItemsTable, OrdersTable, ShopQuality, ShopSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text()
 ROWS = {
@@ -30,6 +32,12 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "quality.": QualitySettings,
     "extraction.": ExtractionSettings,
     "retention.": RetentionSettings,
+    "shop.": ShopSettings,
+    "shop.orders.": OrdersTable,
+    "shop.customers.": CustomersTable,
+    "shop.items.": ItemsTable,
+    "shop.quality.": ShopQuality,
+    "recommendations.": Recommendations,
 }
 
 

@@ -20,6 +20,7 @@ class KeyKind(StrEnum):
     DAY = "day"  # one row a date
     TIME = "time"  # one row a timestamp, to the microsecond
     NAMES = "names"  # any columns: customers, orders
+    EVENTS = "events"  # a line a thing that happened, with its time; many may have one time
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class SourceTable:
         space: The lake folder its snapshots lie in; different use cases have different ones.
         name: What the snapshots are called in that folder.
         table: Its name in the source schema.
-        key: Its key columns; one for `KeyKind.DAY` and `KeyKind.TIME`.
+        key: Its key columns; one for `KeyKind.DAY` and `KeyKind.TIME`; the column of times for `KeyKind.EVENTS`.
         kind: What the key is.
-        required: Columns it must have; numbers, unless the kind is `KeyKind.NAMES`.
+        required: Columns it must have; numbers, unless the kind is `KeyKind.NAMES` or `KeyKind.EVENTS`. Of a table of
+            events no other column is read.
         numeric: Columns that must be numbers if the table has them.
         rows_ahead: For a column, after how many rows a value becomes known; 0 for one known on its own row. A column
             that becomes known later is a number.
         joined: Other tables aligned onto its rows; only for a table of days.
+        may_be_empty: A table without a row is no mistake; only for `KeyKind.NAMES`.
     """
 
     use_case: str
@@ -52,6 +55,7 @@ class SourceTable:
     joined: tuple[JoinedSource, ...] = ()
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    may_be_empty: bool = False
 
     def __post_init__(self) -> None:
         if not self.key or (self.kind is not KeyKind.NAMES and len(self.key) != 1):

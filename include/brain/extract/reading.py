@@ -10,7 +10,7 @@ import numpy as np
 from brain.core.errors import SourceTableError
 from brain.core.source_table import KeyKind
 from brain.extract.align import with_joined
-from brain.extract.shape import row_shape
+from brain.extract.shape import require_columns
 from brain.lake.rows import Rows, mask_unknown, require_key
 from brain.lake.window import STEPS, newest_key
 from brain.source.batches import Extent, Kind
@@ -67,7 +67,9 @@ def same_extent(source: Source, moment: Moment, plan: Plan, rows: Rows) -> bool:
 
 def newer_rows(source: Source, table: SourceTable, watermark: date, moment: Moment) -> int:
     """How many rows of the source that are known at `moment` lie behind the lake's newest one."""
-    kind = row_shape(table, source.columns(table.table)).kind
+    kinds = source.columns(table.table)
+    require_columns(table, kinds)
+    kind = kinds[table.key[0]]
     since, until = watermark + STEPS[table.kind], newest_key(table.kind, moment)
     if since > until:
         return 0

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 _KEYS = {
     KeyKind.DAY: (Kind.DATE, Kind.TIME),
     KeyKind.TIME: (Kind.TIME, Kind.ZONED_TIME),
+    KeyKind.EVENTS: (Kind.DATE, Kind.TIME, Kind.ZONED_TIME),
     KeyKind.NAMES: (Kind.TEXT, Kind.WHOLE, Kind.BOOLEAN, Kind.DATE, Kind.TIME, Kind.ZONED_TIME),
 }
 _WORDS = {
     KeyKind.DAY: "DATE",
     KeyKind.TIME: "TIMESTAMP",
+    KeyKind.EVENTS: "DATE or TIMESTAMP",
     KeyKind.NAMES: "text, a whole number, a boolean, DATE or TIMESTAMP",
 }
-_CASTS = {KeyKind.DAY: "date", KeyKind.TIME: "timestamp", KeyKind.NAMES: "text"}
+_CASTS = {KeyKind.DAY: "date", KeyKind.TIME: "timestamp", KeyKind.EVENTS: "timestamp", KeyKind.NAMES: "text"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from brain.core.errors import BrainError, LakeError, QualityError, SourceTableError
 from brain.core.source_table import KeyKind
+from brain.extract.events import read_events
 from brain.extract.incremental import read_rows
 from brain.extract.plan import check_is_due
 from brain.extract.reading import newer_rows
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
     from brain.source.connect import Source
 
 
+_READERS = {KeyKind.NAMES: read_keyed, KeyKind.EVENTS: read_events}
+
+
 def extract_table(
     source: Source, lake: Lake, table: SourceTable, moment: Moment, gate: Gate, *, full: bool = False
 ) -> ExtractionReport:
     """Bring the lake's snapshot of one table up to `moment`.
 
     Of a table of days or times it reads the rows that are new and an overlap before them, and the whole table when that
-    shows a correction; rows after `moment` are not seen. A keyed table is read whole.
+    shows a correction; rows after `moment` are not seen. Of a table of events it reads what is newer than the newest
+    row known, and the whole table when the number of older rows has changed. A keyed table is read whole.
 
     Args:
         full: Compare every row with the source; a column of a keyed table may then have changed its type.
@@ -62,7 +67,7 @@ def _extract(
         if report.moment < manifest.latest.moment:
             _require_no_newer(source, table, report.moment, manifest.latest)
             return _replayed(lake, table, report, manifest)
-    read = read_keyed if table.kind is KeyKind.NAMES else read_rows
+    read = _READERS.get(table.kind, read_rows)
     if manifest is None:
         change, report = read(source, lake, table, None, report, full=full)
         return _judge(lake, gate, change, report, full=full)

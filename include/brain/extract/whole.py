@@ -69,7 +69,7 @@ def read_keyed(
     kinds = source.columns(table.table)
     names = keyed_columns(table, kinds)
     read = source.read_table(table.table, names, batch_rows=table.extraction.batch_rows)
-    if not read.num_rows:
+    if not read.num_rows and not table.may_be_empty:
         raise no_rows(table, "no row")
     content = KeyedContent(table.key, ordered(table, read), report.moment.day)
     before = manifest.latest if manifest else None

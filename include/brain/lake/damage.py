@@ -47,7 +47,7 @@ def forget(lake: Lake, manifest: Manifest, names: set[str]) -> None:
 def _is_whole(lake: Lake, manifest: Manifest, segment: Segment) -> bool:
     folder = f"{folder_of(manifest.space, manifest.name)}/segments"
     try:
-        if manifest.kind is KeyKind.NAMES:
+        if manifest.kind in (KeyKind.NAMES, KeyKind.EVENTS):
             read_file(lake.storage, folder, segment)
         else:
             RowFiles(lake.storage, folder, manifest.key[0], manifest.kind).read([segment], [])

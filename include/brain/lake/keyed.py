@@ -112,7 +112,7 @@ def ordered(owner: SourceTable, table: pa.Table) -> pa.Table:
     for name in key:
         if nulls := table.column(name).null_count:
             raise _key_error(owner, f"{nulls} rows without {name!r}", "Delete or complete those rows.")
-    table = pa.table([_canonical(column) for column in table.columns], schema=table.schema)
+    table = pa.table([canonical(column) for column in table.columns], schema=table.schema)
     table = table.take(pc.sort_indices(table, [(name, "ascending") for name in key])).combine_chunks()
     twice = _repeated(table.select(key))
     if len(twice):
@@ -190,7 +190,7 @@ def _numbers(chunk: pa.Array) -> NDArray[Any]:
     return np.asarray(pc.fill_null(plain, 0))
 
 
-def _canonical(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def canonical(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A float column with one bit pattern for each value: a single NaN, no negative zero; NULL stays NULL."""
     if not pa.types.is_floating(column.type):
         return column

@@ -24,6 +24,7 @@ from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
 from brain.lake.columns import ahead_of, to_frame
 from brain.lake.content import chain_start, extend_chain
+from brain.lake.events import hash_of, until
 from brain.lake.keyed import read_segments
 from brain.lake.manifest import Manifest, Version
 from brain.lake.rows import mask_unknown
@@ -130,7 +131,8 @@ class Lake:
         A time before the first version, or one whose version retention has thinned out, is served from the next version
         with later rows left out and values that were unknown then blanked; before the first version, from the first one
         that reaches the time. Rows of a keyed table do not say since when they are there: of such a table it is the
-        newest version known then.
+        newest version known then. A table of events is served from a later version without the later lines only
+        where there is no earlier one.
         """
         manifest = self.manifest(space, name)
         if manifest is None:
@@ -138,31 +140,32 @@ class Lake:
         moment = when if isinstance(when, Moment) else Moment(datetime.combine(when, time.max, UTC))
         known = [v for v in manifest.versions if _known(manifest, v, moment)]
         later = [v for v in manifest.versions if not _known(manifest, v, moment)]
-        if manifest.kind is KeyKind.NAMES:
+        if manifest.kind is KeyKind.NAMES or (known and manifest.kind is KeyKind.EVENTS):
             return snapshot_of(manifest, known[-1]) if known else None
         if known and (not later or later[0].version == known[-1].version + 1):
             return snapshot_of(manifest, known[-1])
         cut = newest_key(manifest.kind, moment)
         reaching = (v for v in later if not known and v.watermark >= cut)
-        return self._cut(snapshot_of(manifest, next(reaching, later[0])), cut)
+        reached = snapshot_of(manifest, next(reaching, later[0]))
+        return self._cut_events(reached, cut) if manifest.kind is KeyKind.EVENTS else self._cut(reached, cut)
 
     def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None, last: int | None = None) -> pd.DataFrame:
         """The snapshot's rows, ascending by key.
 
         Args:
             columns: Columns besides the key; all by default.
-            last: Only the newest rows; older files are then not opened. Not for a keyed table.
+            last: Only the newest rows; older files are then not opened. Only for a table of days or times.
 
         Returns:
-            Of a table of days or times the key as datetime64[us] and float64 columns; of a keyed table see
+            Of a table of days or times the key as datetime64[us] and float64 columns; of any other see
             `brain.lake.columns.to_frame`.
 
         Raises:
             LakeError: A file is gone or altered, or a column is not in the snapshot.
         """
-        if snapshot.kind is KeyKind.NAMES:
+        if snapshot.kind in (KeyKind.NAMES, KeyKind.EVENTS):
             if last is not None:
-                raise ValueError(f"{snapshot.name} is a keyed table: it has no newest rows")
+                raise ValueError(f"{snapshot.name} has no newest rows: it is a table of kind {snapshot.kind}")
             return to_frame(self.read_table(snapshot, columns))
         return self.read_rows(snapshot, columns, last).to_frame(snapshot.key[0])
 
@@ -181,10 +184,11 @@ class Lake:
         return rows if last is None else rows.part(max(0, len(rows) - last))
 
     def read_table(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> pa.Table:
-        """As `read`, of a keyed table, in Arrow: with NULLs told from NaN, and dates from times."""
+        """As `read`, of a keyed table or one of events, in Arrow: with NULLs told from NaN, and dates from times."""
         names = [*snapshot.key, *_values(snapshot, columns)]
         folder = f"{folder_of(snapshot.space, snapshot.name)}/segments"
-        return read_segments(self.storage, folder, snapshot.segments, [*snapshot.columns.values()], names)
+        rows = read_segments(self.storage, folder, snapshot.segments, [*snapshot.columns.values()], names)
+        return rows if snapshot.cut is None else until(rows, snapshot.key[0], snapshot.cut)
 
     @contextlib.contextmanager
     def writing(self, space: str, name: str, expected: Manifest | None) -> Iterator[None]:
@@ -323,6 +327,15 @@ class Lake:
     def _files(self, snapshot: Snapshot) -> RowFiles:
         folder = f"{folder_of(snapshot.space, snapshot.name)}/segments"
         return RowFiles(self.storage, folder, snapshot.key[0], snapshot.kind)
+
+    def _cut_events(self, snapshot: Snapshot, cut: date) -> Snapshot | None:
+        """The snapshot of a table of events without the lines after `cut`."""
+        view = replace(snapshot, cut=cut)
+        rows = self.read_table(view)
+        if not rows.num_rows:
+            return None
+        watermark = rows.column(snapshot.key[0])[-1].as_py()
+        return replace(view, rows=rows.num_rows, watermark=watermark, data_sha256=hash_of(rows))
 
     def _cut(self, snapshot: Snapshot, cut: date) -> Snapshot | None:
         """The snapshot without the rows after `cut`; reads only the files that the cut or a blanked value touches."""

@@ -29,6 +29,7 @@ from brain.core.moment import Moment
 from brain.core.source_table import KeyKind
 from brain.lake.columns import Column
 from brain.lake.unsigned import require_whole
+from brain.lake.window import TIMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -300,7 +301,7 @@ def _dumped(version: Version, schema: int, tables: int, segments: Sequence[str])
 
 def _loaded(body: Mapping[str, Any], seal: str) -> Manifest:
     kind = KeyKind(body["kind"])
-    key: Callable[[str], date] = datetime.fromisoformat if kind is KeyKind.TIME else date.fromisoformat
+    key: Callable[[str], date] = datetime.fromisoformat if kind in TIMED else date.fromisoformat
     segments = {name: Segment.from_json(value, key) for name, value in body["segments"].items()}
     schemas = [tuple(map(Column.from_json, schema)) for schema in body["schemas"]]
     tables = [tuple(names) for names in body["tables"]]

@@ -120,7 +120,7 @@ def _merged(lake: Lake, table: SourceTable, version: Version) -> Version:
     """The version on fewer files where it has many small ones; its content hash is the same."""
     full = len(list(itertools.takewhile(lambda segment: segment.rows >= SEGMENT_ROWS, version.segments)))
     kept, small = version.segments[:full], version.segments[full:]
-    if table.kind is KeyKind.NAMES or len(small) <= MANY_SEGMENTS:
+    if table.kind in (KeyKind.NAMES, KeyKind.EVENTS) or len(small) <= MANY_SEGMENTS:
         return version
     files = RowFiles(lake.storage, f"{folder_of(table.space, table.name)}/segments", table.key[0], table.kind)
     names = [column.name for column in version.columns]

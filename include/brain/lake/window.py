@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
 
-STEPS = {KeyKind.DAY: timedelta(days=1), KeyKind.TIME: timedelta(microseconds=1)}  # to the next possible key
+_INSTANT = timedelta(microseconds=1)
+STEPS = {KeyKind.DAY: timedelta(days=1), KeyKind.TIME: _INSTANT, KeyKind.EVENTS: _INSTANT}  # to the next possible key
+TIMED = (KeyKind.TIME, KeyKind.EVENTS)
 OVERLAP_MARGIN = 20
 _QUARTER = 3
 
 
 def newest_key(kind: KeyKind, moment: Moment) -> date:
     """The last key that is known at `moment`: its day, or its time in UTC as a `datetime` without zone."""
-    return moment.at.astimezone(UTC).replace(tzinfo=None) if kind is KeyKind.TIME else moment.day
+    return moment.at.astimezone(UTC).replace(tzinfo=None) if kind in TIMED else moment.day
 
 
 def overlap_rows(table: SourceTable, columns: Iterable[str]) -> int:
@@ -31,11 +33,11 @@ def overlap_rows(table: SourceTable, columns: Iterable[str]) -> int:
 
 
 def first_kept(table: SourceTable, moment: Moment) -> date | None:
-    """First key that ``retention.keep`` keeps; None keeps all, as a keyed table does.
+    """First key that ``retention.keep`` keeps; None keeps all, as a keyed table and one of events do.
 
     Rows go by whole calendar quarters, so that the content hash changes only when one is dropped.
     """
-    if table.retention.keep is None or table.kind is KeyKind.NAMES:
+    if table.retention.keep is None or table.kind in (KeyKind.NAMES, KeyKind.EVENTS):
         return None
     oldest = day_before(moment.day, table.retention.keep)
     first = oldest.replace(month=(oldest.month - 1) // _QUARTER * _QUARTER + 1, day=1)

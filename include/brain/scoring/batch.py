@@ -115,9 +115,16 @@ def _score_chunk(
             waiting |= dict.fromkeys(keys)
         else:
             yield from (Unscored(key, found) for key in keys)
-    champions = store.champions(list(rows), then=moment) if past else _known(store, list(rows), moment, record)
+    champions = champions_of(store, list(rows), moment, past=past, record=record)
     yield from _scored(_found(champions, waiting), rows)
-    yield from (Unscored(key, _untrained(key, moment)) for key in waiting)
+    yield from (Unscored(key, untrained(key, moment)) for key in waiting)
+
+
+def champions_of(
+    store: ModelStore, units: Sequence[str], moment: Moment, *, past: bool, record: bool = False
+) -> Iterator[Champion | Refused]:
+    """The champions that score for `moment`, as `score_newest` takes them."""
+    return store.champions(units, then=moment) if past else _known(store, units, moment, record)
 
 
 def _known(store: ModelStore, units: Sequence[str], moment: Moment, record: bool) -> Iterator[Champion | Refused]:
@@ -185,7 +192,8 @@ def _newest_rows(lake: Lake, space: str, wanted: Wanted, moment: Moment) -> Feat
         return error
 
 
-def _untrained(key: ModelKey, moment: Moment) -> ModelNotFound:
+def untrained(key: ModelKey, moment: Moment) -> ModelNotFound:
+    """The error for a model that nobody has trained by `moment`."""
     return ModelNotFound(
         f"{key.entity}, {key.target}",
         found=f"no champion by {moment.at:%Y-%m-%d %H:%M} UTC",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brain.core.errors import ScoringError
+from brain.core.source_table import KeyKind
 
 if TYPE_CHECKING:
     from datetime import date
@@ -92,6 +93,13 @@ def read_rows(lake: Lake, snapshot: Snapshot, last: int | None = 1) -> FeatureRo
         LakeError: A file is gone or altered.
         ScoringError: The snapshot is empty.
     """
+    if snapshot.kind in (KeyKind.NAMES, KeyKind.EVENTS):
+        raise ScoringError(
+            snapshot.name,
+            found=f"a snapshot of kind {snapshot.kind}, of which a model's rows are made by its use case",
+            expected="one of days or times",
+            remedy="Its use case says in its own tables how it scored; score the same moment again to compare.",
+        )
     rows = lake.read_rows(snapshot, last=last)
     if not len(rows):
         raise ScoringError(

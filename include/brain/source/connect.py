@@ -55,11 +55,21 @@ class Source(Protocol):
             ServerUnreachable: The connection was cut.
         """
 
-    def read_table(self, table: str, columns: Sequence[str], *, batch_rows: int = 50_000) -> pa.Table:
+    def read_table(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        key: str | None = None,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+        batch_rows: int = 50_000,
+    ) -> pa.Table:
         """Every row, in any order; the columns have the types of `ARROW_TYPES`, NULL stays NULL.
 
         Args:
             columns: Columns of any kind but `Kind.OTHER`.
+            key: The column that `since` and `until` are about, as in `read`; None reads the whole table.
 
         Raises:
             SourceTableError: A value is not of its column's type, or the table has changed meanwhile.

@@ -72,10 +72,22 @@ class SqlSource:
             keys = to_times(table, key, values[0], zoned=zoned)
             yield Batch(keys, to_floats(table, columns, values[1:], keys))
 
-    def read_table(self, table: str, columns: Sequence[str], *, batch_rows: int = 50_000) -> pa.Table:
+    def read_table(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        key: str | None = None,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+        batch_rows: int = 50_000,
+    ) -> pa.Table:
         kinds = self.columns(table)
         schema = pa.schema([(name, ARROW_TYPES[kinds[name]]) for name in columns])
-        query = sa.select(*self._table(table, columns, kinds).c)
+        source = self._table(table, columns, kinds)
+        query = sa.select(*source.c)
+        if key is not None:
+            query = query.where(*_between(source.c[key], since, until))
         batches = []
         for values in self._columnwise(table, query, batch_rows):
             arrays = [to_arrow(table, name, kinds[name], part) for name, part in zip(columns, values, strict=True)]

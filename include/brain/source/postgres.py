@@ -91,10 +91,20 @@ class PostgresSource:
             for batch in batches:
                 yield _batch(table, key, batch)
 
-    def read_table(self, table: str, columns: Sequence[str], *, batch_rows: int = 50_000) -> pa.Table:
+    def read_table(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        key: str | None = None,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+        batch_rows: int = 50_000,
+    ) -> pa.Table:
         kinds = self.columns(table)
         selected = ", ".join(_as_kind(name, kinds[name]) for name in columns)
-        query = " ".join(["SELECT", selected, "FROM", self._name(table)])
+        where = [] if key is None else _bounds(key, since, until)
+        query = " ".join(["SELECT", selected, "FROM", self._name(table), *where])
         with self._explained(table), self._batches(query, batch_rows * _TEXT_BYTES * len(columns)) as batches:
             found = batches.read_all().rename_columns(list(columns))
         for name in columns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,14 +36,16 @@ def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.Da
         PublishError: A row that is not expected, one that is there twice, a column that is not declared or lacks its
             values, or nothing to tell which rows there are.
     """
-    if scored is None and expected is None and table.of is None:
+    if scored is None and expected is None and table.of is None and table.follows is None:
         raise _refused(table, "no scored chunk", "at least one", "Score again.")
     rows = _declared(table, scored)
-    keys = _keys(table, rows)
-    if repeated := [key for key, count in Counter(keys).items() if count > 1]:
-        raise _refused(table, f"{len(repeated)} keys with several rows: {_named(repeated)}", "one row a key")
+    repeated = rows.duplicated(list(table.key))
+    if repeated.any():
+        twice = list(dict.fromkeys(_keys(table, rows[repeated])))
+        raise _refused(table, f"{len(twice)} keys with several rows: {_named(twice)}", "one row a key")
     if expected is None:
         return rows
+    keys = _keys(table, rows)
     wanted = _keys(table, expected)
     if unknown := set(keys) - set(wanted):
         raise _refused(

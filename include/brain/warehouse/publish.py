@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from brain.warehouse.tables import DerivedTable, Layout, PublishedTable
 
 
+COPIED_ROWS = 100_000  # as text in memory at a time
+
+
 @dataclass(frozen=True)
 class TableRows:
     """What a table is to show, as `brain.warehouse.grid.complete` gives it."""
@@ -244,11 +247,15 @@ def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str,
         _run(cursor, statements.hold_back(table, table.history))
     if table.of:
         _run(cursor, statements.drop_unshown(table, table.of), values)
+    if table.follows:
+        _run(cursor, statements.drop_unled(table, table.follows))
     computed = _run(cursor, statements.upsert_computed(table, undeclared), values)
     keeps = table.unscored == "keep"
     kept = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0
     dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))
     departed = _run(cursor, statements.remove_departed(table))
+    if table.follows:
+        kept += _run(cursor, statements.mark_unled(table, table.follows))
     history = table.history_layout
     remembered = _run(cursor, statements.remember(table, history), values) if history else 0
     stale = _run(cursor, statements.stale(table)) if table.marks_stale else 0
@@ -264,12 +271,13 @@ def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> Tab
 def _stage(cursor: Cursor, given: TableRows) -> None:
     table = given.table
     cursor.execute(statements.create_temporary(table.staging))
-    buffer = io.StringIO()
-    given.rows.loc[:, list(table.row_names)].to_csv(
-        buffer, index=False, header=False, na_rep="", float_format="%.17g", quoting=csv.QUOTE_ALL
-    )
-    buffer.seek(0)
-    cursor.copy_expert(statements.copy(table), buffer)
+    for start in range(0, len(given.rows), COPIED_ROWS):
+        buffer = io.StringIO()
+        given.rows.iloc[start : start + COPIED_ROWS].loc[:, list(table.row_names)].to_csv(
+            buffer, index=False, header=False, na_rep="", float_format="%.17g", quoting=csv.QUOTE_ALL
+        )
+        buffer.seek(0)
+        cursor.copy_expert(statements.copy(table), buffer)
 
 
 def derive(cursor: Cursor, table: DerivedTable, undeclared: tuple[str, ...]) -> None:

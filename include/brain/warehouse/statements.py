@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from brain.warehouse.tables import DAYS_BEHIND, PUBLISHED_AT, REASON, STALE, others
+from brain.warehouse.tables import DAYS_BEHIND, PUBLISHED_AT, REASON, STALE, PublishedTable, others
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brain.warehouse.tables import Column, DerivedTable, History, Layout, PublishedTable
+    from brain.warehouse.tables import Column, DerivedTable, Follows, History, Layout
 
 COMMA = sql.SQL(", ")
 AND = sql.SQL(" AND ")
@@ -134,6 +134,33 @@ def drop_unshown(table: PublishedTable, of: PublishedTable) -> sql.Composed:
     )
 
 
+def drop_unled(table: PublishedTable, follows: Follows) -> sql.Composed:
+    """Drop the staged rows that belong to a row which could not be computed."""
+    return sql.SQL("DELETE FROM {} AS kept USING {} AS head WHERE {}").format(
+        _staged(table), _staged(follows.table), _unled(table, follows)
+    )
+
+
+def mark_unled(table: PublishedTable, follows: Follows) -> sql.Composed:
+    """Mark the rows as stale that belong to a row which could not be computed."""
+    return sql.SQL("UPDATE {} AS kept SET {} = true FROM {} AS head WHERE {}").format(
+        sql.Identifier(table.layout.identifier),
+        sql.Identifier(STALE),
+        _staged(follows.table),
+        _unled(table, follows),
+    )
+
+
+def _unled(table: PublishedTable, follows: Follows) -> sql.Composed:
+    same = [
+        sql.SQL("kept.{} = head.{}").format(
+            sql.Identifier(table.column(name).identifier), sql.Identifier(follows.table.column(name).identifier)
+        )
+        for name in follows.key
+    ]
+    return AND.join([*same, sql.SQL("head.{} IS NULL").format(_value(follows.table))])
+
+
 def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Composed:
     """Write the staged rows that were computed; %(published_at)s is the run's moment."""
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} WHERE {} IS NOT NULL {}").format(
@@ -176,8 +203,14 @@ def stale(table: PublishedTable) -> sql.Composed:
 
 def remove_departed(table: PublishedTable | DerivedTable) -> sql.Composed:
     """Delete the rows that were not staged: they are no longer expected."""
-    return sql.SQL("DELETE FROM {} AS kept WHERE NOT EXISTS (SELECT FROM {} WHERE {})").format(
-        sql.Identifier(table.layout.identifier), _staged(table), _same_key(table)
+    follows = table.follows if isinstance(table, PublishedTable) else None
+    led = sql.SQL("")
+    if follows and isinstance(table, PublishedTable):
+        led = sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS head WHERE {})").format(
+            _staged(follows.table), _unled(table, follows)
+        )
+    return sql.SQL("DELETE FROM {} AS kept WHERE NOT EXISTS (SELECT FROM {} WHERE {}){}").format(
+        sql.Identifier(table.layout.identifier), _staged(table), _same_key(table), led
     )
 
 
@@ -252,7 +285,7 @@ def _given(column: Column, table: PublishedTable) -> sql.Composable:
     if column.name == PUBLISHED_AT:
         return sql.SQL("%(published_at)s")
     if column.name == STALE:
-        if REASON not in table.row_names:
+        if REASON not in table.row_names or table.follows:
             return sql.SQL("false")
         return sql.SQL("{}.{} IS NOT NULL").format(_staged(table), sql.Identifier(REASON))
     if column.name == DAYS_BEHIND:

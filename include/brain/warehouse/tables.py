@@ -137,6 +137,19 @@ class ModelColumns:
 
 
 @dataclass(frozen=True)
+class Follows:
+    """Whose rows a table's own stand and fall with.
+
+    Args:
+        table: Published before it.
+        key: Columns that both have; with the value empty there, rows that have the same here stay as they were.
+    """
+
+    table: PublishedTable
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PublishedTable:
     """A table that a use case publishes.
 
@@ -152,6 +165,9 @@ class PublishedTable:
         of: The table, published before it, whose rows its own explain; None if they stand for themselves. Its key
             begins with that table's key. It only has rows for those that the newest run computed and that table shows:
             they do not count as results, and a run that gives none leaves it empty.
+        follows: The rows that its own stand and fall with: where such a row could not be computed, this table keeps all
+            that belongs to it, marked stale, although nobody can tell which rows those should be; the other row says
+            why. What a run gives for it is left out then. It has `STALE`, and `REASON` may mean anything in it.
     """
 
     name: str
@@ -163,6 +179,7 @@ class PublishedTable:
     unscored: Literal["keep", "drop"] = "keep"
     model: ModelColumns | None = None
     of: PublishedTable | None = None
+    follows: Follows | None = None
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}
@@ -181,6 +198,9 @@ class PublishedTable:
             begins = self.key[: len(self.of.key)] == self.of.key
             _require(begins, f"the key of {self.name} does not begin with that of {self.of.name}")
             _require(self.unscored == "drop", f"{self.name} cannot keep rows that {self.of.name} may not have")
+        if self.follows:
+            needed |= {STALE, *self.follows.key}
+            _require(self.unscored == "drop", f"{self.name} keeps rows as {self.follows.table.name} says")
         _require(needed <= names, f"{self.name} lacks {', '.join(sorted(needed - names))}")
         _require(self.value not in self.key, f"{self.name}.{self.value} cannot be key and value")
         _ = self.layout, self.history_layout  # a mistake shows where it was made

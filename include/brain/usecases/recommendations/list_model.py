@@ -1,0 +1,135 @@
+"""The model of a list, and its ONNX form: scores = own · history + min(history, 1) @ weights + popularity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brain.core.errors import ArtifactRejected
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    Values = NDArray[np.float32]
+
+INPUT, OUTPUT = "history", "scores"
+OWN, WEIGHTS, NEIGHBOURS, POPULARITY = "own", "weights", "neighbours", "popularity"
+_OPSET, _IR = 18, 9
+_DENSE = 0.5  # share of weights above which they are written as a matrix
+
+
+@dataclass(frozen=True)
+class ListModel:
+    """Scores all items for a customer from her history.
+
+    Args:
+        own: What having taken an item speaks for itself.
+        weights: Shape (items, items): what having the one speaks for the other; None where nothing does.
+        popularity: Shape (items,): what speaks for an item whoever asks.
+    """
+
+    own: float
+    weights: Values | None
+    popularity: Values
+
+    def scores(self, history: csr_matrix, seen: csr_matrix) -> Values:
+        """Scores of all items, shape (customers, items).
+
+        Args:
+            history: Decayed purchases, shape (customers, items).
+            seen: The same, no entry above 1.
+        """
+        found = np.zeros(history.shape, np.float32) if self.weights is None else np.asarray(seen @ self.weights)
+        if self.own:
+            rows, columns = _places(history)
+            found[rows, columns] += np.float32(self.own) * history.data
+        found += self.popularity
+        return found
+
+    def to_onnx(self) -> bytes:
+        """The model as ONNX, from the history of each customer (n, items) to scores (n, items)."""
+        from onnx import TensorProto, helper, numpy_helper
+
+        items = len(self.popularity)
+        constants: dict[str, NDArray[Any]] = {
+            OWN: np.array([self.own], np.float32),
+            POPULARITY: self.popularity,
+            "one": np.array(1, np.float32),
+        }
+        nodes = [helper.make_node("Mul", [INPUT, OWN], ["from_own"])]
+        last = "from_own"
+        if self.weights is not None:
+            nodes.append(helper.make_node("Min", [INPUT, "one"], ["seen"]))
+            nodes += self._weighing(constants)
+            nodes.append(helper.make_node("Add", ["from_own", "from_others"], ["from_all"]))
+            last = "from_all"
+        nodes.append(helper.make_node("Add", [last, POPULARITY], [OUTPUT]))
+        graph = helper.make_graph(
+            nodes,
+            "list",
+            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, items])],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, items])],
+            [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        )
+        opset = [helper.make_opsetid("", _OPSET)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=_IR, producer_name="brain-lists")
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
+
+    def _weighing(self, constants: dict[str, NDArray[Any]]) -> list[Any]:
+        """The matrix product, or where most weights are zero a sum over the neighbours of each item."""
+        from onnx import helper
+
+        assert self.weights is not None
+        filled = self.weights != 0
+        if filled.mean() > _DENSE:
+            constants[WEIGHTS] = self.weights
+            return [helper.make_node("MatMul", ["seen", WEIGHTS], ["from_others"])]
+        most = max(int(filled.sum(axis=0).max()), 1)
+        places = np.argsort(~filled, axis=0, kind="stable")[:most].T
+        constants[NEIGHBOURS] = np.ascontiguousarray(places.astype(np.int32))
+        constants[WEIGHTS] = np.ascontiguousarray(np.take_along_axis(self.weights, places.T, axis=0).T)
+        constants["last"] = np.array([2], np.int64)
+        return [
+            helper.make_node("Gather", ["seen", NEIGHBOURS], ["neighbouring"], axis=1),
+            helper.make_node("Mul", ["neighbouring", WEIGHTS], ["weighed"]),
+            helper.make_node("ReduceSum", ["weighed", "last"], ["from_others"], keepdims=0),
+        ]
+
+    @classmethod
+    def from_onnx(cls, content: bytes, subject: str) -> ListModel:
+        """The model behind the verified bytes of `to_onnx`.
+
+        Raises:
+            ArtifactRejected: They are another model's.
+        """
+        import onnx
+        from onnx import numpy_helper
+
+        graph = onnx.load_model_from_string(content).graph
+        found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        if not {OWN, POPULARITY} <= found.keys():
+            raise ArtifactRejected(
+                subject,
+                found=f"a model with the constants {', '.join(sorted(found)) or '(none)'}",
+                expected="the model of a list",
+                remedy="It was not used. Train the list again.",
+            )
+        weights = found.get(WEIGHTS)
+        if NEIGHBOURS in found and weights is not None:
+            items = len(found[POPULARITY])
+            dense = np.zeros((items, items), np.float32)
+            np.add.at(
+                dense, (found[NEIGHBOURS].ravel(), np.repeat(np.arange(items), weights.shape[1])), weights.ravel()
+            )
+            weights = dense
+        return cls(float(found[OWN][0]), weights, found[POPULARITY])
+
+
+def _places(history: csr_matrix) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Row and column of every entry."""
+    rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    return rows, history.indices

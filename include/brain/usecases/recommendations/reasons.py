@@ -1,0 +1,129 @@
+"""Why an item stands in a list, in words: her own purchases, what it is bought with, or how many bought it."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from brain.usecases.recommendations.list_model import ListModel
+    from brain.usecases.recommendations.purchases import Purchases
+
+    Codes = NDArray[np.int64]
+
+_OWN, _WITH, _POPULAR = 1, 2, 3
+_KIND, _COUNT, _PLACE = 1 << 48, 1 << 24, (1 << 24) - 1
+_MONTHS = 12
+_EPOCH = 1970
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Reasons as numbers while lists are made: there are few different ones, and millions of rows.
+
+    Args:
+        counts: How often each customer took each item, shape (customers, items).
+        months: The month of the first time, counted from 1970, in the same places.
+        buyers: Customers who took each item, shape (items,).
+    """
+
+    counts: csr_matrix
+    months: csr_matrix
+    buyers: NDArray[np.int64]
+    model: ListModel
+
+    @classmethod
+    def of(cls, bought: Purchases, counts: csr_matrix, model: ListModel) -> Reasons:
+        """Args: counts: `bought.decayed(FOREVER, …)`."""
+        from scipy.sparse import csr_matrix
+
+        pair = bought.customer.astype(np.int64) * bought.shape[1] + bought.item
+        pairs, first = np.unique(pair, return_index=True)  # purchases are ascending in time
+        month = bought.at[first].astype("datetime64[M]").astype(np.int32) + 1  # no entry is zero
+        places = pairs // max(bought.shape[1], 1), pairs % max(bought.shape[1], 1)
+        months = csr_matrix((month, places), shape=bought.shape)
+        return cls(counts, months, np.bincount(bought.item[first], minlength=bought.shape[1]), model)
+
+    def codes(
+        self,
+        history: csr_matrix,
+        seen: csr_matrix,
+        start: int,
+        row: NDArray[np.intp],
+        item: NDArray[np.int32],
+        score: NDArray[np.float32],
+    ) -> Codes:
+        """The reason of each picked item.
+
+        Args:
+            history, seen: Of the customers from number `start` on.
+            row, item, score: Of the picks; `row` counts from `start`.
+        """
+        found = _POPULAR * _KIND + item.astype(np.int64)
+        if not len(row):
+            return found
+        own = self.model.own * np.asarray(history[row, item]).ravel()
+        others = score - own - self.model.popularity[item]
+        counts = np.asarray(self.counts[row + start, item]).ravel().round().astype(np.int64)
+        by_own = (own > 0) & (own >= others) | (counts > 0) & (self.model.weights is None)
+        months = np.asarray(self.months[row + start, item]).ravel().astype(np.int64) - 1
+        told = _OWN * _KIND + np.minimum(counts, _PLACE) * _COUNT + months
+        found[by_own] = told[by_own]
+        if self.model.weights is not None:
+            by_others = np.flatnonzero(~by_own & (np.diff(seen.indptr)[row] > 0))
+            anchor, speaks = self._strongest(seen, row[by_others], item[by_others])
+            found[by_others[speaks]] = _WITH * _KIND + anchor[speaks]
+        return found
+
+    def _strongest(
+        self, seen: csr_matrix, row: NDArray[np.intp], item: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Of each pick the item in the customer's history that speaks most for it, and whether one does."""
+        weights = self.model.weights
+        assert weights is not None
+        lengths = np.diff(seen.indptr)[row]
+        if not len(row):
+            return np.empty(0, np.int64), np.empty(0, bool)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        pick = np.repeat(np.arange(len(row)), lengths)
+        places = np.arange(len(pick)) - starts[pick] + seen.indptr[row][pick]
+        speaks = weights[seen.indices[places], item[pick]] * seen.data[places]
+        most = np.maximum.reduceat(speaks, starts)
+        which = np.flatnonzero(speaks == most[pick])
+        first = which[np.unique(pick[which], return_index=True)[1]]
+        return seen.indices[places[first]].astype(np.int64), most > 0
+
+    def words(self, codes: Codes, names: Sequence[str], newest: datetime) -> pd.Categorical:
+        """The reasons in words.
+
+        Args:
+            names: Of the items.
+            newest: Time of the newest order: a month of its year needs no year.
+        """
+        distinct, places = np.unique(codes, return_inverse=True)
+        told = [self._told(int(code), names, newest) for code in distinct]
+        texts, which = (
+            np.unique(np.array(told, dtype=object), return_inverse=True) if told else (np.empty(0, object), [])
+        )
+        return pd.Categorical.from_codes(np.asarray(which, np.int32)[places], categories=pd.Index(texts, dtype="str"))
+
+    def _told(self, code: int, names: Sequence[str], newest: datetime) -> str:
+        kind, rest = divmod(code, _KIND)
+        if kind == _WITH:
+            return f"with {names[rest]}"
+        if kind == _POPULAR:
+            return f"bought by {self.buyers[rest]:,} customers" if self.buyers[rest] else "popular before"
+        count, month = divmod(rest, _COUNT)
+        year = _EPOCH + month // _MONTHS
+        when = calendar.month_name[month % _MONTHS + 1] + (f" {year}" if year != newest.year else "")
+        return f"bought once, in {when}" if count == 1 else f"bought {count} times since {when}"
