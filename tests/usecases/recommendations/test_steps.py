@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from brain import steps
 from brain.core.settings import Settings
 from brain.pipeline import run_all
 from brain.results import UnitResult
+from brain.usecases.recommendations.names import model_key
+from brain.usecases.recommendations.rules import rules_of
+from brain.usecases.recommendations.scoring import Shop, lists_of
+from brain.usecases.shop.linked import read_linked
+from brain.usecases.shop.orders import read_orders
 from brain.workspace import Workspace
+from tests.docs.reading import ROOT
 from tests.usecases.recommendations.shop import CUSTOMERS, LATER, NOON, change, load, orders, told, workspace_of
 
 EVERYTHING = "SELECT customer, list, rank, item, score, reason FROM recommendations ORDER BY 1, 2, 3"
@@ -117,14 +126,70 @@ def test_when_the_orders_break_the_last_lists_stay_and_are_marked(
     assert "its last extraction" in reason
 
 
+def test_lines_that_are_wrong_cost_nobody_else_her_lists(workspace: Workspace, demo_url: str) -> None:
+    run(workspace)
+    ((given_back,),) = told(
+        workspace, "SELECT item FROM recommendations WHERE customer = 'c002' AND list = 'buy_again' AND rank = 1"
+    )
+    new = "INSERT INTO orders SELECT {}, {}, timestamp '2024-06-01 10:00', {}, 1 FROM generate_series(1, {})"
+    change(
+        demo_url,
+        new.format("'c001'", "'i99'", 1, 1),  # the model is older than this item
+        new.format("'c001'", "'i01'", 1, 3),  # three times the same line
+        new.format("'c002'", f"'{given_back}'", -1000, 1),
+        new.format("'It''s \"me\"; --'", "'i01'", 1, 1),
+        new.format("NULL", "'i01'", 1, 1),
+        new.format("'giant'", "'i' || lpad(mod(generate_series, 40)::text, 2, '0')", 1, 2000),
+        "INSERT INTO orders VALUES ('c003', 'i02', '2031-01-01', 1, 1)",
+    )
+    assert all(result.ok for result in run(workspace, LATER))
+    items = {item for (item,) in told(workspace, "SELECT DISTINCT item FROM recommendations")}
+    assert "i99" not in items
+    again = "SELECT item FROM recommendations WHERE list = 'buy_again' AND customer = "
+    assert (given_back,) not in told(workspace, again + "'c002'")
+    assert told(workspace, again + "'It''s \"me\"; --'") == [("i01",)]
+    assert len(told(workspace, again + "'giant'")) == 5
+    ((unknown, left_out),) = set(told(workspace, "SELECT items_unknown, left_out FROM recommendation_details"))
+    assert unknown == 1
+    assert left_out == "1 without customer, 1962 that repeat another"
+    (reason,) = told(
+        workspace, "SELECT reason FROM extraction_runs WHERE asset = 'shop' ORDER BY interval_end DESC LIMIT 1"
+    )
+    assert "1 lines are dated after" in str(reason)
+
+
+def test_a_list_comes_out_again_from_the_stored_model(workspace: Workspace) -> None:
+    run(workspace)
+    again = workspace.run("recommendations", NOON)
+    section = again.section
+    orders_known = read_orders(again.lake, again.use_case.space, section.shop, NOON)
+    shop = Shop.of(orders_known, read_linked(again.lake, again.use_case.space, section.shop, NOON), None)
+    for name in section.lists:
+        model = again.store.load(model_key("shop", name), 1)
+        items = pd.Index(model.features)
+        lists, _ = lists_of(shop, name, model, rules_of(name, None, shop.linked, items), section.length)
+        found = zip(
+            shop.customers[lists.customer], lists.rank.tolist(), items[lists.item], lists.score.tolist(), strict=True
+        )
+        published = f"SELECT customer, rank, item, score FROM recommendations WHERE list = '{name}' ORDER BY 1, 2"
+        assert sorted(found) == sorted(told(workspace, published))
+
+
+def test_the_questions_of_the_docs_have_answers(workspace: Workspace) -> None:
+    run(workspace)
+    text = (ROOT / "docs" / "customers.md").read_text().split("## Ten questions")[1]
+    queries = re.findall(r"```sql\n(.+?)```", text, re.S)
+    assert len(queries) == 10
+    for query in queries:
+        assert told(workspace, query), query
+
+
 def test_a_list_that_cannot_be_scored_stays_marked_and_the_others_go_on(workspace: Workspace) -> None:
     run(workspace)
     before = told(workspace, EVERYTHING)
     store = workspace.run("recommendations", LATER).store
     store.delete(next(key for key in store.champion_summaries(["shop"]) if key.target == "for_you"))
     section = workspace.run("recommendations", LATER)
-    from brain import steps
-
     steps.extract(section, ["shop"])
     assert not steps.score(section, ["shop"])[0].ok
     steps.publish(section, [["shop"]])

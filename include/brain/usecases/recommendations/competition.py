@@ -130,6 +130,19 @@ def asked(span: Span) -> NDArray[np.int64]:
     return found
 
 
+def judged_lists(names: Sequence[str], split: tuple[Span, Span] | None, length: int) -> dict[str, Verdict]:
+    """The verdict on each list.
+
+    Args:
+        split: As `spans` gives it.
+    """
+    if split is None:
+        return {name: unproven(name) for name in names}
+    chosen, tested = split
+    kitchens = Kitchen(chosen.past, chosen.start), Kitchen(tested.past, tested.start)
+    return {name: compete(name, chosen, tested, length, kitchens) for name in names}
+
+
 def compete(name: str, chosen: Span, tested: Span, length: int, kitchens: tuple[Kitchen, Kitchen]) -> Verdict:
     """The verdict on the list `name`.
 

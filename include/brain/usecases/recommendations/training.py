@@ -11,7 +11,7 @@ import numpy as np
 from brain.learning.candidate import Candidate, DataReference, Decision, Skipped, TrainingWindow
 from brain.portable.export import OnnxModel
 from brain.portable.heads import Identity
-from brain.usecases.recommendations.competition import compete, spans, unproven
+from brain.usecases.recommendations.competition import judged_lists, spans
 from brain.usecases.recommendations.names import SPACE, model_key
 from brain.usecases.recommendations.purchases import Purchases, presence
 from brain.usecases.recommendations.recipes import Kitchen
@@ -78,7 +78,8 @@ def _trained(
 ) -> Iterator[Candidate]:
     section: Recommendations = run.section
     purchases = Purchases.of(orders.lines)
-    verdicts = judged(purchases, names, section)
+    split = spans(purchases, section.test_days, section.max_items)
+    verdicts = judged_lists(names, split, section.length)
     whole = purchases.of_items(purchases.popular(section.max_items))
     kitchen = Kitchen(whole, end_of(orders))
     for name in names:
@@ -86,16 +87,6 @@ def _trained(
         log.info("%s %s: %s, %s", unit, name, verdict.recipe.method, verdict.why)
         is_new = model_key(unit, name) not in champions
         yield _candidate(run, unit, name, orders, kitchen, verdict, is_new=is_new)
-
-
-def judged(purchases: Purchases, names: Sequence[str], section: Recommendations) -> dict[str, Verdict]:
-    """The verdict on each list."""
-    split = spans(purchases, section.test_days, section.max_items)
-    if split is None:
-        return {name: unproven(name) for name in names}
-    chosen, tested = split
-    kitchens = Kitchen(chosen.past, chosen.start), Kitchen(tested.past, tested.start)
-    return {name: compete(name, chosen, tested, section.length, kitchens) for name in names}
 
 
 def end_of(orders: Orders) -> np.datetime64:

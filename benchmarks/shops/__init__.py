@@ -1,0 +1,1 @@
+"""What the benchmark `customers` measures, a part a module."""

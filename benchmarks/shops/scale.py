@@ -1,0 +1,127 @@
+"""A list of ten items for many customers: scored, published by COPY into PostgreSQL, and looked up."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+from pydantic import SecretStr
+
+from brain.core.keys import Sha256
+from brain.core.moment import Moment
+from brain.portable.heads import Identity
+from brain.store.stored_model import StoredModel
+from brain.usecases.recommendations.list_model import ListModel
+from brain.usecases.recommendations.names import FOR_YOU, model_key
+from brain.usecases.recommendations.purchases import Purchases
+from brain.usecases.recommendations.rules import Rules
+from brain.usecases.recommendations.scoring import Shop, lists_of
+from brain.usecases.recommendations.tables import RECOMMENDATION_DETAILS, RECOMMENDATIONS
+from brain.usecases.shop.catalogue import ShopSettings
+from brain.usecases.shop.linked import Linked
+from brain.warehouse.grid import complete
+from brain.warehouse.publish import TableRows, publish
+
+NEIGHBOURS, BOUGHT, TOP = 400, 20, 10
+NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
+def made(url: SecretStr, customers: int, items: int) -> dict[str, float]:
+    """Seconds and peak memory of a process that scores and publishes a list of every customer."""
+    command = [sys.executable, "-m", "benchmarks.shops.scale", str(customers), str(items)]
+    environment = {**os.environ, "BRAIN_WAREHOUSE_URL": url.get_secret_value()}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def looked_up(pgbench: Path, address: dict[str, str], customers: int, seconds: int, rate: int) -> dict[str, float]:
+    """Milliseconds of single look-ups at a given rate, by pgbench's own log."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "look.sql"
+        script.write_text(
+            f"\\set n random(0, {customers - 1})\n"
+            "SELECT item, reason FROM recommendations WHERE customer = lpad(:n::text, 7, '0') AND list = 'for_you'"
+            " ORDER BY rank;\n"
+        )
+        command = [pgbench, "-n", "-M", "prepared", "-f", script, "-T", str(seconds), "-c", "8", "-j", "1"]
+        command += ["-R", str(rate), "-l", f"--log-prefix={folder}/log"]
+        subprocess.run([*map(str, command)], env={**os.environ, **address}, capture_output=True, check=True)
+        waits = [int(line.split()[2]) for log in Path(folder).glob("log*") for line in log.read_text().splitlines()]
+    micros = np.array(waits, np.float64)
+    return {"look_ups_a_second": len(micros) / seconds, "p50_ms": _ms(micros, 50), "p99_ms": _ms(micros, 99)}
+
+
+def _ms(micros: np.ndarray[Any, np.dtype[np.float64]], percent: int) -> float:
+    return float(np.percentile(micros, percent)) / 1_000 if len(micros) else float("nan")
+
+
+def _shop(customers: int, items: int) -> Shop:
+    random = np.random.default_rng(0)
+    who = np.repeat(np.arange(customers, dtype=np.int32), BOUGHT)
+    what = (random.beta(0.6, 3.0, len(who)) * items).astype(np.int32)
+    at = np.datetime64("2024-01-01", "us") + np.sort(random.integers(0, 150 * 86_400, len(who))).astype(
+        "timedelta64[s]"
+    )
+    names = pd.Index([f"{number:07d}" for number in range(customers)], dtype="str")
+    bought = Purchases(names, pd.Index([f"i{number:05d}" for number in range(items)], dtype="str"), who, what, at)
+    empty = pd.DataFrame(index=pd.Index([], dtype="str"))
+    linked = Linked(ShopSettings.model_validate({"orders": "orders"}), empty, empty)
+    return Shop(bought, names, linked, None, NOON, at[-1])
+
+
+def _model(items: int) -> StoredModel:
+    random = np.random.default_rng(1)
+    weights = np.zeros((items, items), np.float32)
+    for column in range(items):
+        neighbours = random.integers(0, items, min(NEIGHBOURS, items - 1))
+        weights[neighbours, column] = random.normal(0, 0.02, len(neighbours))
+    model = ListModel(1.0, weights, random.random(items, np.float32) * np.float32(1e-6))
+    features = tuple(f"i{number:05d}" for number in range(items))
+    document = {"hyper_parameters": {"half_life": 60.0}}
+    key, none = model_key("shop", FOR_YOU), Sha256("")
+    return StoredModel(key, 1, features, None, "none", Identity(), None, None, NOON, none, model.to_onnx(), document)
+
+
+def _main(customers: int, items: int) -> None:
+    shop, model, url = _shop(customers, items), _model(items), SecretStr(os.environ["BRAIN_WAREHOUSE_URL"])
+    start = time.perf_counter()
+    lists, reasons = lists_of(shop, FOR_YOU, model, Rules(np.zeros(items, bool), (), {}), TOP)
+    features = pd.Index(model.features, dtype="str")
+    frame = pd.DataFrame(
+        {
+            "customer": pd.Categorical.from_codes(lists.customer, categories=shop.customers),
+            "list": pd.Categorical.from_codes(np.zeros(len(lists.item), np.int8), categories=pd.Index([FOR_YOU])),
+            "rank": lists.rank,
+            "item": pd.Categorical.from_codes(lists.item, categories=features),
+            "score": lists.score.astype(np.float64),
+            "reason": reasons.words(lists.reason, list(features), NOON),
+            "as_of": NOON,
+        }
+    )
+    scored = time.perf_counter()
+    told = pd.DataFrame([{"shop": "shop", "list": FOR_YOU, "as_of": NOON, "customers": customers, "model_version": 1}])
+    given = [
+        TableRows(table, complete(table, rows, None))
+        for table, rows in ((RECOMMENDATION_DETAILS, told), (RECOMMENDATIONS, frame))
+    ]
+    publish(url, "recommendations", given, (), Moment(NOON))
+    end = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"rows": len(frame), "score": scored - start, "publish": end - scored, "peak_gb": peak}))
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,131 @@
+"""Purchases, EASE, the model of a list and its measures, each against what can be worked out another way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+
+from brain.core.errors import ArtifactRejected
+from brain.portable.export import OnnxModel, export
+from brain.usecases.recommendations import ease
+from brain.usecases.recommendations.competition import judged_lists, spans
+from brain.usecases.recommendations.ease import ease_weights
+from brain.usecases.recommendations.list_model import ListModel
+from brain.usecases.recommendations.measures import EMPTY, best, measure
+from brain.usecases.recommendations.names import LISTS
+from brain.usecases.recommendations.purchases import FOREVER, Purchases, presence
+
+
+def seen(customers: int = 60, items: int = 12, seed: int = 0) -> csr_matrix:
+    random = np.random.default_rng(seed)
+    return csr_matrix((random.random((customers, items)) < 0.3).astype(np.float32))
+
+
+def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
+    matrix, l2 = seen(), 3.0
+    dense, weights = matrix.toarray().astype(np.float64), ease_weights(matrix, l2)
+    for item in range(dense.shape[1]):
+        others = np.delete(dense, item, axis=1)
+        ridge = np.linalg.solve(others.T @ others + l2 * np.eye(others.shape[1]), others.T @ dense[:, item])
+        assert np.delete(weights[:, item], item) == pytest.approx(ridge, abs=1e-5)
+        assert weights[item, item] == 0
+
+
+def test_ease_is_the_same_where_customers_are_fewer_than_items() -> None:
+    matrix = seen(customers=20, items=40)
+    tall = csr_matrix(np.vstack([matrix.toarray(), np.zeros((40, 40), np.float32)]))
+    assert ease_weights(matrix, 2.0) == pytest.approx(ease_weights(tall, 2.0), abs=1e-5)
+
+
+def test_of_many_items_only_the_largest_weights_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ease_weights(seen(), 3.0)
+    monkeypatch.setattr(ease, "ALL_BELOW", 5)
+    monkeypatch.setattr(ease, "NEIGHBOURS", 4)
+    part = ease_weights(seen(), 3.0)
+    assert ((part != 0).sum(axis=0) <= 4).all()
+    assert (np.abs(part).max(axis=0) == np.abs(whole).max(axis=0)).all()
+
+
+@pytest.mark.parametrize("neighbours", [None, 3, 12])
+def test_a_model_is_the_same_as_onnx_and_comes_back(neighbours: int | None) -> None:
+    history = seen() * np.float32(2.5)
+    weights = None
+    if neighbours is not None:
+        weights = ease_weights(seen(), 3.0)
+        for column in weights.T:
+            column[np.argsort(np.abs(column))[: len(column) - neighbours]] = 0
+    model = ListModel(0.7, weights, np.linspace(0, 0.1, 12, dtype=np.float32))
+    said = model.scores(history, presence(history))
+    rows = history.toarray().astype(np.float64)
+    exported = export(OnnxModel(model.to_onnx(), said.astype(np.float64)), rows, "a list")
+    assert exported.width == 12
+    again = ListModel.from_onnx(exported.content, "a list")
+    assert (again.scores(history, presence(history)) == said).all()
+
+
+def test_another_model_is_refused() -> None:
+    content = ListModel(1.0, None, np.zeros(3, np.float32)).to_onnx().replace(b"popularity", b"popularitx")
+    with pytest.raises(ArtifactRejected, match="the model of a list"):
+        ListModel.from_onnx(content, "a list")
+
+
+def test_the_best_stand_in_order_and_ties_as_they_come() -> None:
+    scores = np.array([[1, 3, 3, 2], [-np.inf, 5, -np.inf, -np.inf]], np.float32)
+    assert best(scores, 3).tolist() == [[1, 2, 3], [1, EMPTY, EMPTY]]
+    assert best(scores, 9).tolist() == [[1, 2, 3, 0], [1, EMPTY, EMPTY, EMPTY]]
+
+
+def test_measures_are_those_of_the_books() -> None:
+    lists = np.array([[0, 1, 2], [3, EMPTY, EMPTY], [0, 1, 2]], np.int32)
+    taken = csr_matrix(np.array([[0, 1, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]))
+    found = measure(lists, taken, 3)
+    second, both = 1 / np.log2(3), 1 + 1 / np.log2(3)
+    assert found.ndcg == pytest.approx([second / both, 1])
+    assert found.precision == pytest.approx([1 / 3, 1 / 3])
+    assert found.average_precision == pytest.approx([0.25, 1])
+
+
+def lines(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["customer", "item", "at", "quantity"])
+    kinds = {"customer": "category", "item": "category", "at": "datetime64[us]"}
+    return frame.astype(kinds)  # type: ignore[call-overload,no-any-return]
+
+
+def test_what_was_given_back_is_no_purchase_and_a_day_counts_once() -> None:
+    found = Purchases.of(
+        lines(
+            [
+                ("a", "milk", "2024-01-01", 2),
+                ("a", "milk", "2024-01-01", 1),
+                ("a", "tea", "2024-01-02", 1),
+                ("a", "tea", "2024-01-03", -1),
+                ("b", "milk", "2024-01-11", 1),
+            ]
+        )
+    )
+    history = found.decayed(10.0, np.datetime64("2024-01-11", "us")).toarray()
+    assert history == pytest.approx(np.array([[0.5, 0], [1, 0]]))
+    assert found.popular(5).tolist() == ["milk"]
+    assert len(found.until(np.datetime64("2024-01-05", "us"))) == 1
+
+
+def test_on_purchases_without_any_pattern_no_method_claims_skill() -> None:
+    random = np.random.default_rng(5)
+    count = 12_000
+    at = np.datetime64("2024-01-01", "us") + np.sort(random.integers(0, 150, count)).astype("timedelta64[D]")
+    names = [pd.Index([f"{kind}{n:03d}" for n in range(size)]) for kind, size in (("c", 200), ("i", 40))]
+    who, what = (random.integers(0, len(index), count).astype(np.int32) for index in names)
+    noise = Purchases(*names, who, what, at)
+    verdicts = judged_lists(LISTS, spans(noise, 28, 100), 5)
+    assert [name for name, verdict in verdicts.items() if verdict.has_skill] == []
+    assert verdicts["new_for_you"].recipe.method == "popularity"
+
+
+def test_too_few_customers_prove_nothing() -> None:
+    few = Purchases.of(lines([("a", "milk", "2024-01-01", 1), ("a", "tea", "2024-03-01", 1)]))
+    assert spans(few, 28, 100) is None
+    verdict = judged_lists(["for_you"], None, 5)["for_you"]
+    assert (verdict.recipe.method, verdict.has_skill, verdict.measured) == ("own frequency", False, {})
+    assert verdict.recipe.half_life == FOREVER
