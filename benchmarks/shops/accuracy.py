@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,10 +97,10 @@ def implicit_split(whole: csr_matrix, seed: int) -> Measured | None:
     """The same split by ALS of the package `implicit`, factors and penalty chosen inside; None without the package."""
     if not find_spec("implicit"):
         return None
-    from implicit.als import AlternatingLeastSquares
+    als = import_module("implicit.als")
 
     def scored(seen: csr_matrix, factors: int, penalty: float) -> NDArray[np.float32]:
-        model = AlternatingLeastSquares(factors=factors, regularization=penalty, random_state=seed, num_threads=1)
+        model = als.AlternatingLeastSquares(factors=factors, regularization=penalty, random_state=seed, num_threads=1)
         model.fit(seen, show_progress=False)
         found: NDArray[np.float32] = model.user_factors @ model.item_factors.T
         return found

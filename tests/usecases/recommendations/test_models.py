@@ -90,7 +90,7 @@ def test_measures_are_those_of_the_books() -> None:
 def lines(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["customer", "item", "at", "quantity"])
     kinds = {"customer": "category", "item": "category", "at": "datetime64[us]"}
-    return frame.astype(kinds)  # type: ignore[call-overload,no-any-return]
+    return frame.astype(kinds)
 
 
 def test_what_was_given_back_is_no_purchase_and_a_day_counts_once() -> None:
@@ -115,9 +115,9 @@ def test_on_purchases_without_any_pattern_no_method_claims_skill() -> None:
     random = np.random.default_rng(5)
     count = 12_000
     at = np.datetime64("2024-01-01", "us") + np.sort(random.integers(0, 150, count)).astype("timedelta64[D]")
-    names = [pd.Index([f"{kind}{n:03d}" for n in range(size)]) for kind, size in (("c", 200), ("i", 40))]
-    who, what = (random.integers(0, len(index), count).astype(np.int32) for index in names)
-    noise = Purchases(*names, who, what, at)
+    customers, items = (pd.Index([f"{n:03d}" for n in range(size)]) for size in (200, 40))
+    who, what = (random.integers(0, len(index), count).astype(np.int32) for index in (customers, items))
+    noise = Purchases(customers, items, who, what, at)
     verdicts = judged_lists(LISTS, spans(noise, 28, 100), 5)
     assert [name for name, verdict in verdicts.items() if verdict.has_skill] == []
     assert verdicts["new_for_you"].recipe.method == "popularity"

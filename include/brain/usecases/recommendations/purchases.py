@@ -77,6 +77,8 @@ class Purchases:
 
     def of_items(self, names: pd.Index) -> Purchases:
         """The same with these items only, in this order."""
+        if names.equals(self.items):
+            return self
         place = names.get_indexer(self.items).astype(np.int32)[self.item]
         keep = place >= 0
         return Purchases(self.customers, names, self.customer[keep], place[keep], self.at[keep])

@@ -122,14 +122,15 @@ def lists_of(shop: Shop, name: str, model: StoredModel, rules: Rules, length: in
     bought = shop.purchases.of_items(items)
     half_life = float(model.document["hyper_parameters"]["half_life"])
     history = bought.decayed(half_life, shop.end)
-    seen, owned = presence(history), bought.decayed(FOREVER, shop.end)
+    owned = history if half_life >= FOREVER else bought.decayed(FOREVER, shop.end)
     scorer = ListModel.from_onnx(model.content, f"{model.key} v{model.version}")
     reasons = Reasons.of(bought, owned, scorer)
     ages = shop.linked.ages(shop.customers) if shop.linked.has_ages else None
     parts = []
     for start in range(0, len(shop.customers), CHUNK):
         rows = slice(start, start + CHUNK)
-        scores = scorer.scores(history[rows], seen[rows])
+        seen = presence(history[rows])
+        scores = scorer.scores(history[rows], seen)
         may = allowed(name, owned[rows])
         if may is not None:
             scores[~may] = -np.inf
@@ -138,7 +139,7 @@ def lists_of(shop: Shop, name: str, model: StoredModel, rules: Rules, length: in
         places = best(scores, length)
         row, rank = np.nonzero(places != EMPTY)
         item = places[row, rank]
-        told = reasons.codes(history[rows], seen[rows], start, row, item, scores[row, item])
+        told = reasons.codes(history[rows], seen, start, row, item, scores[row, item])
         found = (row + start).astype(np.int32), item, (rank + 1).astype(np.int16), scores[row, item], told
         parts.append(found)
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
