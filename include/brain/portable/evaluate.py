@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from brain.core.errors import ArtifactRejected
-from brain.portable.graph import INPUT, OUTPUT, PRODUCER
+from brain.portable.graph import INPUT, PRODUCER
 from brain.portable.inspection import DOMAINS, Interface, refuse_unsafe
 from brain.portable.kernels import KERNELS, array
 
@@ -64,12 +64,10 @@ def read_with_interface(content: bytes, subject: str) -> tuple[Evaluator, Interf
     except DecodeError as error:
         raise rejected(subject, f"bytes that are not an ONNX model ({error})") from None
     if model.producer_name == PRODUCER and _is_ours(model.graph):
-        return LinearModel.of(model.graph) or Graph(model.graph), OURS
+        ours = Interface(INPUT, "float64", model.graph.output[0].name)
+        return LinearModel.of(model.graph) or Graph(model.graph), ours
     interface = refuse_unsafe(model, subject)
     return Session(content, subject, interface), interface
-
-
-OURS = Interface(INPUT, "float64", OUTPUT)
 
 
 def _is_ours(graph: Any) -> bool:
@@ -141,9 +139,10 @@ class Graph:
         self.constants: Mapping[str, Array] = {tensor.name: array(tensor) for tensor in graph.initializer}
         self.nodes = tuple(graph.node)
         self._steps = [(KERNELS[n.op_type](n), tuple(n.input), n.output[0]) for n in graph.node]
+        self._output: str = graph.output[0].name
 
     def outputs(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.results(rows)[OUTPUT]
+        return self.results(rows)[self._output]
 
     def results(self, rows: NDArray[np.float64]) -> dict[str, Array]:
         """What every operator gives, by the name of its result, and the constants."""

@@ -84,8 +84,12 @@ class GraphBuilder:
         """The model's bytes; the current result, P(up) of shape (n, 1), becomes (n, 2): down, up."""
         up = self.current
         down = self.combine("Sub", np.array([1.0]), up)
-        self._append("Concat", [down, up], OUTPUT, {"axis": 1})
-        content: bytes = self.model(OUTPUT, 2).SerializeToString(deterministic=True)
+        return self.join([down, up], OUTPUT)
+
+    def join(self, columns: list[str], output: str) -> bytes:
+        """The model's bytes; results of shape (n, 1) become one of shape (n, columns), called `output`."""
+        self._append("Concat", columns, output, {"axis": 1})
+        content: bytes = self.model(output, len(columns)).SerializeToString(deterministic=True)
         return content
 
     def model(self, output: str, width: int | None) -> Any:

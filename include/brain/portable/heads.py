@@ -75,9 +75,34 @@ class Identity:
         return {"kind": self.kind}
 
 
-Head = Blend | Identity
+@dataclass(frozen=True)
+class Argmax:
+    """What the largest output stands for, the first of them where several are: a class, a group.
 
-KINDS: dict[str, type[Head]] = {"blend": Blend, "identity": Identity}
+    Args:
+        values: By output, the number that is published for it.
+    """
+
+    values: tuple[float, ...]
+
+    kind: ClassVar[str] = "argmax"
+    formula: ClassVar[str] = "published = values[place of the largest output, the first where several are]"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(self.values))  # a document has a list
+
+    def apply(self, outputs: Values, has_skill: bool | None) -> Values:  # noqa: ARG002 - all heads are asked alike
+        """Of each row of `outputs` (n, outputs), the value of the largest, shape (n,)."""
+        found: Values = np.asarray(self.values, dtype=np.float64)[np.argmax(outputs, axis=1)]
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "values": list(self.values)}
+
+
+Head = Blend | Identity | Argmax
+
+KINDS: dict[str, type[Head]] = {"blend": Blend, "identity": Identity, "argmax": Argmax}
 FIELDS = {kind: {field.name for field in fields(head)} for kind, head in KINDS.items()}
 
 

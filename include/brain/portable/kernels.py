@@ -123,6 +123,7 @@ KERNELS: dict[str, Callable[[Any], Kernel]] = {
     "ReduceSum": _reduce_sum,
     "Relu": lambda _: lambda values: np.maximum(values, 0.0),
     "Sigmoid": lambda _: expit,
+    "Sqrt": lambda _: np.sqrt,  # correctly rounded everywhere
     "Sub": lambda _: np.subtract,
     "TreeEnsemble": _tree_ensemble,
     "Unsqueeze": lambda _: lambda values, axes: np.expand_dims(values, tuple(axes)),
