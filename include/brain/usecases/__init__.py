@@ -2,5 +2,6 @@
 
 from brain.usecases.direction.use_case import Direction
 from brain.usecases.recommendations.use_case import Recommendations
+from brain.usecases.segments.use_case import Segments
 
-USE_CASES = {use_case.name: use_case for use_case in (Direction(), Recommendations())}
+USE_CASES = {use_case.name: use_case for use_case in (Direction(), Recommendations(), Segments())}

@@ -1,7 +1,7 @@
 """Customer value in closed form: how often a customer will buy again, and what she will spend each time.
 
-BG/NBD: Fader, Hardie and Lee 2005, "Counting Your Customers" the Easy Way, Marketing Science 24(2). Gamma-Gamma: Fader and
-Hardie 2013, The Gamma-Gamma Model of Monetary Value, brucehardie.com/notes/025.
+BG/NBD: Fader, Hardie and Lee 2005, "Counting Your Customers" the Easy Way, Marketing Science 24(2). Gamma-Gamma: Fader
+and Hardie 2013, The Gamma-Gamma Model of Monetary Value, brucehardie.com/notes/025.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 MIN_REPEATERS = 30  # customers who bought more than once; with fewer the four numbers of the model say nothing
-EDGE = 12.0  # of the logarithm of a parameter: one that lies there has run away
+EDGE = 10.0  # of a parameter's logarithm: one runs there where nobody leaves or all buy alike; no forecast changes
+GIANT = 8.0  # robust standard deviations of the logarithm of a customer's mean purchase, each at least a factor of e
+MAD = 1.4826  # from the median absolute deviation to the standard deviation of a normal
 NEAR_ONE = 1e-6  # the formula divides by a - 1; its limit is that of its neighbours
 STARTS = (0.0, 1.0, -1.0)
 
@@ -67,8 +69,12 @@ class PurchaseModel:
         c = np.where(np.abs(c) > NEAR_ONE, c, NEAR_ONE)
         z = t / (self.alpha + T + t)
         kept = (1 - z) ** (a - 1) * hyp2f1(a + self.b - 1 - self.r, a - 1, c, z)
-        expected = c / (a - 1) * (1 - kept) * self.alive(x, t_x, T)
-        return np.maximum(expected, 0.0)
+        expected = c / (a - 1) * (1 - kept)
+        # Where SciPy has no number for the function (r far above alpha), nobody leaves within t.
+        lasting = t * (self.r + x) / (self.alpha + T)
+        expected = np.where(np.isfinite(expected), expected, lasting)
+        still: Values = np.maximum(expected, 0.0) * self.alive(x, t_x, T)
+        return still
 
 
 @dataclass(frozen=True)
@@ -95,19 +101,23 @@ def fit_purchases(x: Values, t_x: Values, T: Values) -> PurchaseModel:
     """The BG/NBD of greatest likelihood (equation 6) for customers as `PurchaseModel.alive` takes them.
 
     Raises:
-        Unfit: Too few customers came back, or the likelihood has no maximum.
+        Unfit: Too few customers came back, or no time has gone by.
     """
     repeaters = int((x > 0).sum())
     if repeaters < MIN_REPEATERS:
         raise Unfit(f"{repeaters} customers bought more than once; it takes {MIN_REPEATERS}")
     scale = float(np.max(T))
+    if scale == 0:
+        raise Unfit("all customers bought for the first time today")
     x, t_x, T, weights = _distinct(x, t_x / scale, T / scale)
 
     def loss(logs: Values) -> tuple[float, Values]:
         r, alpha, a, b = np.exp(logs)
         lasting = -(r + x) * np.log(alpha + T)
         with np.errstate(divide="ignore"):
-            left = np.where(x > 0, np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + t_x), -np.inf)
+            left = np.where(
+                x > 0, np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + t_x), -np.inf
+            )
         both = np.logaddexp(lasting, left)
         likelihood = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + both
         likelihood += gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
@@ -127,17 +137,22 @@ def fit_purchases(x: Values, t_x: Values, T: Values) -> PurchaseModel:
 def fit_spend(x: Values, mean: Values) -> SpendModel:
     """The Gamma-Gamma of greatest likelihood for customers with `x` purchases worth `mean` on average.
 
-    A customer without a purchase, or whose purchases are worth nothing, tells nothing and is left out. q is above 1:
-    below it the average over all customers is infinite.
+    A customer without a purchase, or whose purchases are worth nothing, tells nothing and is left out, and so is one
+    whose purchases are of another kind than all others' (`GIANT`): she would bend the model for everybody. q is above
+    1: below it the average over all customers is infinite.
 
     Raises:
-        Unfit: Too few customers, or the likelihood has no maximum.
+        Unfit: Too few customers, or values so far apart that no likelihood can be computed.
     """
     told = (x > 0) & (mean > 0)
     if (count := int(told.sum())) < MIN_REPEATERS:
         raise Unfit(f"{count} customers have purchases of a value above zero; it takes {MIN_REPEATERS}")
-    scale = float(np.mean(mean[told]))
-    x, m, _, weights = _distinct(x[told], mean[told] / scale, np.zeros(count))
+    logs = np.log(np.where(told, mean, 1.0))
+    middle = np.median(logs[told])
+    spread = MAD * np.median(np.abs(logs[told] - middle))
+    told &= np.abs(logs - middle) <= GIANT * max(spread, 1.0)
+    scale = float(np.exp(middle))
+    x, m, weights = _distinct(x[told], mean[told] / scale)
 
     def loss(logs: Values) -> tuple[float, Values]:
         p, q, v = np.exp(logs)
@@ -181,12 +196,12 @@ def _greatest(
     """The parameters at the least loss of a few starts.
 
     Raises:
-        Unfit: No start came to an end inside the bounds.
+        Unfit: No start came to a number.
     """
     options = {"maxiter": 2_000, "ftol": 1e-13, "gtol": 1e-9}
     starts = [np.clip(np.full(count, start), *np.array(bounds).T) for start in STARTS]
     found = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options) for start in starts]
     best = min((one for one in found if np.isfinite(one.fun)), key=lambda one: float(one.fun), default=None)
-    if best is None or np.any(np.abs(best.x) >= EDGE - 1e-9):
-        raise Unfit(f"the likelihood of the {name} model has no maximum: the customers are too much alike")
+    if best is None:
+        raise Unfit(f"the likelihood of the {name} model is no number for any start")
     return [float(number) for number in np.exp(best.x)]

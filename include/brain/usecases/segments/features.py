@@ -52,18 +52,16 @@ def fit_value(known: pd.DataFrame) -> ValueModels:
         return ValueModels(None, None, str(error))
 
 
-def describe(purchases: Purchases, today: int) -> pd.DataFrame:
-    """A row a customer who bought, by her name.
-
-    Args:
-        today: The day from which recency and tenure are counted, in days since 1970.
+def describe(purchases: Purchases) -> pd.DataFrame:
+    """A row a customer who bought, by her name, in the order of `Purchases.customers`.
 
     Returns:
-        recency_days, tenure_days (since the last and the first purchase); orders (days of purchase); value and
-        order_value (spent in all, and a day of purchase); irregularity (of the gaps between purchases, standard
-        deviation by mean; NaN below three purchases); returned_share (of the value); items (different ones a day).
+        recency_days, tenure_days (from the last and the first purchase to the newest line of all customers); orders
+        (days of purchase); value and order_value (spent in all, and a day of purchase); irregularity (of the gaps
+        between purchases, standard deviation by mean; NaN below three purchases); returned_share (of the value); items
+        (different ones a day).
     """
-    count = len(purchases.customers)
+    count, today = len(purchases.customers), purchases.newest
     orders = np.bincount(purchases.who, minlength=count)
     value = np.bincount(purchases.who, purchases.spent, count)
     starts = np.searchsorted(purchases.who, np.arange(count))

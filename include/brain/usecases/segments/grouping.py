@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
+    Labels = NDArray[np.int64]
 
 ROOTS = frozenset({"expected_spend"})  # features whose root is taken; of the others the logarithm
-WEIGHTS = {"expected_spend": 3.0}  # what a group will spend is what it is for; docs/decisions/segments.md has the figures
+WEIGHTS = {
+    "expected_spend": 3.0
+}  # what a group will spend is what it is for; docs/decisions/segments.md has the figures
 CLIP = 3.0  # robust standard deviations: one giant customer is no group of her own
 NORMAL_IQR = 1.349  # interquartile range of a standard normal
 STARTS = 4  # of k-means
+BETTER = 1.05  # of the sum of squared distances
 SAMPLE = 20_000  # customers that a bootstrap draws at most
 
 
@@ -84,36 +88,66 @@ class Grouping:
         return nearest(X, self.centers)
 
 
-def choose_groups(X: Values, low: int, high: int, least: float, smallest: float, bootstraps: int, seed: int) -> Grouping:
-    """The most groups that are stable; the most stable ones where none are.
+@dataclass(frozen=True)
+class Wanted:
+    """What groups are to be like.
+
+    Args:
+        low, high: Bounds of their number.
+        stability: The least that it takes.
+        smallest: Share of the customers that the smallest group has to have, where any number of groups allows it.
+        bootstraps: Samples over which stability is measured.
+    """
+
+    low: int
+    high: int
+    stability: float
+    smallest: float
+    bootstraps: int
+
+
+def choose_groups(X: Values, wanted: Wanted, seed: int, before: Labels | None = None) -> Grouping:
+    """The most groups that are stable, the most stable ones where none are; as many as before where those still are.
 
     Args:
         X: Scaled customers, shape (n, features).
-        low, high: Bounds of the number of groups.
-        least: The stability that it takes.
-        smallest: Share of the customers that the smallest group has to have, where any number of groups allows it.
+        before: Place of each customer's group in the model before, from which the search starts, too.
     """
     tried: dict[int, Stability] = {}
     centers: dict[int, Values] = {}
     crowded = []
-    for groups in range(low, high + 1):
-        centers[groups] = cluster(X, groups, seed)
-        tried[groups] = stability(X, centers[groups], bootstraps, seed)
+    last = 0 if before is None else int(before.max()) + 1
+    for groups in range(wanted.low, wanted.high + 1):
+        centers[groups] = cluster(X, groups, seed, before if groups == last else None)
+        tried[groups] = stability(X, centers[groups], wanted.bootstraps, seed)
         counts = np.bincount(nearest(X, centers[groups]), minlength=groups)
-        crowded += [groups] if counts.min() >= smallest * len(X) else []
-    allowed = crowded or [low]
-    stable = [groups for groups in allowed if tried[groups].reaches(least)]
-    chosen = max(stable) if stable else max(allowed, key=lambda groups: tried[groups].mean)
-    return Grouping(centers[chosen], tried, stability(X, centers[chosen], bootstraps, seed + 1))
+        crowded += [groups] if counts.min() >= wanted.smallest * len(X) else []
+    allowed = crowded or [wanted.low]
+    stable = [groups for groups in allowed if tried[groups].reaches(wanted.stability)]
+    if last in allowed and tried[last].mean >= wanted.stability:
+        chosen = last
+    else:
+        chosen = max(stable) if stable else max(allowed, key=lambda groups: tried[groups].mean)
+    return Grouping(centers[chosen], tried, stability(X, centers[chosen], wanted.bootstraps, seed + 1))
 
 
-def cluster(X: Values, groups: int, seed: int) -> Values:
-    """Centres by k-means on one thread, so that the same customers give the same groups."""
+def cluster(X: Values, groups: int, seed: int, before: Labels | None = None) -> Values:
+    """Centres by k-means on one thread, so that the same customers give the same groups.
+
+    Args:
+        before: Place of each customer's group before. Groups grown from these are taken unless fresh ones lie closer
+            around their centres by `BETTER`: customers are not moved for a trifle.
+    """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
         found = KMeans(groups, n_init=STARTS, random_state=seed % 2**32).fit(X)
+        if before is not None and np.bincount(before, minlength=groups).all():
+            start = np.array([X[before == group].mean(axis=0) for group in range(groups)])
+            grown = KMeans(groups, init=start, n_init=1, random_state=seed % 2**32).fit(X)
+            if grown.inertia_ <= found.inertia_ * BETTER:
+                found = grown
     return np.asarray(found.cluster_centers_, dtype=np.float64)
 
 

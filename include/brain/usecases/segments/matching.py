@@ -32,7 +32,9 @@ def matched(old: NDArray[np.int64], new: NDArray[np.int64], groups: int) -> dict
     either = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both
     overlap = both / np.maximum(either, 1)
     rows, columns = linear_sum_assignment(-overlap)
-    return {int(row): int(ids[column]) for row, column in zip(rows, columns, strict=True) if overlap[row, column] >= ALIKE}
+    return {
+        int(row): int(ids[column]) for row, column in zip(rows, columns, strict=True) if overlap[row, column] >= ALIKE
+    }
 
 
 def numbered(groups: int, continued: dict[int, int], order: Sequence[int], last: int) -> tuple[int, ...]:

@@ -13,4 +13,5 @@ NO_GROUP_NAME = "has bought nothing yet"
 
 
 def model_key(shop: str) -> ModelKey:
+    """The shop's only model."""
     return ModelKey(NAME, shop, TARGET)

@@ -78,10 +78,12 @@ def traits_of(stands: Sequence[Mapping[str, float]], before: Mapping[int, Said])
         before: By group, the traits of the name it had: kept if they still are true.
     """
     chosen: dict[int, Said] = {
-        group: said for group, said in before.items() if said and all(_true(stands[group], *one) for one in said.items())
+        group: said
+        for group, said in before.items()
+        if said and all(_true(stands[group], *one) for one in said.items())
     }
     ranked = {group: _ranked(stands[group]) for group in range(len(stands)) if group not in chosen}
-    count = {group: SAID for group in ranked}
+    count = dict.fromkeys(ranked, SAID)
     while True:
         for group, traits in ranked.items():
             chosen[group] = dict(traits[: count[group]])

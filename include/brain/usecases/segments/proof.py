@@ -40,11 +40,11 @@ class Proof:
     def words(self) -> str:
         """What a reader of the profiles is told."""
         judged = "better" if self.better else "no better"
-        told = f"the segments explain {self.explained:.1%} of what customers spent in the period after, RFM {self.by_rfm:.1%}"
-        return f"{judged} than RFM quintiles: {told}"
+        told = f"the segments explain {self.explained:.1%} of what customers spent in the period after"
+        return f"{judged} than RFM quintiles: {told}, those {self.by_rfm:.1%}"
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "better": self.better}
+        return {**asdict(self), "better": self.better, "words": self.words()}
 
 
 def prove(groups: Labels, rfm: Labels, spent: Values, seed: int) -> Proof | None:

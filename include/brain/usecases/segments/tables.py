@@ -5,7 +5,7 @@ from __future__ import annotations
 from brain.usecases.protocol import Overview
 from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE, Column, History, ModelColumns, PublishedTable
 
-_SHOP = Column("shop", "text", "Name of the shop, as the catalogue has it.")
+_SHOP = Column("shop", "text", "Name of the shop, as the catalogue has it.", required=True)
 _AS_OF = "Day of the shop's newest purchase that this was computed from."
 _REST = (
     Column("data_sha256", "text", "SHA-256 of the snapshot of orders behind it.", required=True),
@@ -17,9 +17,8 @@ _REST = (
 CUSTOMER_SEGMENTS = PublishedTable(
     name="customer_segments",
     meaning="A row a customer: her segment, and what she is expected to buy.",
-    key=("shop", "customer"),
+    key=("customer",),
     columns=(
-        _SHOP,
         Column("customer", "text", "The customer, as the orders have it."),
         Column("as_of", "date", _AS_OF, required=True),
         Column(
@@ -35,7 +34,8 @@ CUSTOMER_SEGMENTS = PublishedTable(
         Column("orders", "integer", "Days on which she has bought."),
         Column("value", "double precision", "What she has spent in all, returns not taken off.", low=0),
         Column(
-            "expected_purchases", "double precision", "Purchases to expect of her in the period to come (BG/NBD).", low=0
+            "expected_purchases", "double precision", "Purchases to expect of her in the period to come (BG/NBD).",
+            low=0,
         ),
         Column(
             "expected_spend", "double precision", "What she is expected to spend in the period to come (expected"
@@ -46,6 +46,7 @@ CUSTOMER_SEGMENTS = PublishedTable(
             " bought once, of whom the model cannot tell.", low=0, high=1,
         ),
         Column("period_days", "integer", "Length of the period to come."),
+        _SHOP,
         Column("model_version", "integer", "Version of the model that formed the segments.", required=True),
         *_REST,
     ),
@@ -56,9 +57,8 @@ CUSTOMER_SEGMENTS = PublishedTable(
 SEGMENT_PROFILES = PublishedTable(
     name="segment_profiles",
     meaning="A row a segment: who is in it, what sets it apart, who came and went, and how far to trust it.",
-    key=("shop", "segment"),
+    key=("segment",),
     columns=(
-        _SHOP,
         Column("segment", "integer", "Number of the segment. 0 for customers without a purchase.", low=0),
         Column("as_of", "date", _AS_OF, required=True),
         Column("name", "text", "The segment in words.", required=True),
@@ -71,11 +71,11 @@ SEGMENT_PROFILES = PublishedTable(
         Column("value", "double precision", "What was spent in all, median."),
         Column("order_value", "double precision", "What was spent on a day of purchase, median."),
         Column(
-            "irregularity", "double precision", "Standard deviation by mean of the days between purchases, median; empty"
-            " where nobody has bought three times.",
+            "irregularity", "double precision", "Standard deviation by mean of the days between purchases, median;"
+            " empty where nobody has bought three times.",
         ),
         Column("returned_share", "double precision", "Share of the value that was sent back, mean."),
-        Column("items", "double precision", "Different items a day of purchase, median; empty where items are not known."),
+        Column("items", "double precision", "Different items a day of purchase, median; empty where not known."),
         Column("expected_purchases", "double precision", "Purchases to expect in the period to come, mean."),
         Column("expected_spend", "double precision", "Spend to expect in the period to come, mean."),
         Column("alive_probability", "double precision", "Probability of still being a customer, mean.", low=0, high=1),
@@ -84,12 +84,12 @@ SEGMENT_PROFILES = PublishedTable(
         Column("moved_out", "integer", "Customers who went to another segment since the publication before."),
         Column("newcomers", "integer", "Customers who were not in the publication before."),
         Column(
-            "stability", "double precision", "How alike the segments of bootstrap samples are: adjusted Rand index, mean;"
-            " 1 is the same, 0 is chance.",
+            "stability", "double precision", "How alike the segments of bootstrap samples are: adjusted Rand index,"
+            " mean; 1 is the same, 0 is chance.",
         ),
         Column(
-            "spend_explained", "double precision", "Share of the variance of next-period spend that the segments explain,"
-            " on customers they did not learn from.",
+            "spend_explained", "double precision", "Share of the variance of next-period spend that the segments"
+            " explain, on customers they did not learn from.",
         ),
         Column("spend_explained_by_rfm", "double precision", "The same for as many groups by RFM quintiles."),
         Column("explained_more_low", "double precision", "Lower end of the difference, 95 % interval by bootstrap."),
@@ -98,6 +98,7 @@ SEGMENT_PROFILES = PublishedTable(
             "better_than_rfm", "boolean", "Whether the interval lies above 0. Where false, RFM quintiles would do."
         ),
         Column("verdict", "text", "The same in words, and what was left out or could not be said."),
+        _SHOP,
         Column("model_version", "integer", "Version of the model that formed the segments.", required=True),
         Column("trained_at", "timestamptz", "The moment it was trained for.", required=True),
         *_REST,
@@ -108,6 +109,6 @@ SEGMENT_PROFILES = PublishedTable(
 
 OVERVIEW = Overview(
     "Segments",
-    "SELECT shop, segment, name, customers, moved_in, moved_out, expected_spend, as_of FROM segment_profiles"
-    " ORDER BY shop, segment",
+    "SELECT segment, name, customers, moved_in, moved_out, expected_spend, as_of FROM segment_profiles"
+    " ORDER BY segment",
 )

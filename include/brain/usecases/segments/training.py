@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brain.core.errors import TrainingError
 from brain.learning.candidate import Candidate, DataReference, Decision, Failed, Skipped, TrainingWindow
 from brain.portable.heads import Argmax
 from brain.usecases.segments.features import FEATURES, ValueModels, describe, expect, fit_value
 from brain.usecases.segments.graph import nearness_model
-from brain.usecases.segments.grouping import choose_groups, cluster, fit_scaling, nearest
+from brain.usecases.segments.grouping import Wanted, choose_groups, cluster, fit_scaling, nearest
 from brain.usecases.segments.matching import matched, numbered
-from brain.usecases.segments.names import KIND, model_key
+from brain.usecases.segments.names import KIND, SPACE, model_key
 from brain.usecases.segments.naming import names_of, standings, traits_of
-from brain.usecases.segments.orders import read_purchases
 from brain.usecases.segments.proof import prove, rfm_groups
+from brain.usecases.segments.purchases import purchases_of
+from brain.usecases.shop.orders import read_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from brain.learning.candidate import ChampionSummary, TrainingResult
     from brain.store.stored_model import StoredModel
     from brain.usecases.protocol import Run
-    from brain.usecases.segments.catalogue import ShopSettings
+    from brain.usecases.segments.catalogue import SegmentsSection
     from brain.usecases.segments.grouping import Grouping, Scaling
     from brain.usecases.segments.proof import Proof
     from brain.usecases.segments.purchases import Purchases
+    from brain.usecases.shop.orders import Orders
 
     Values = NDArray[np.float64]
     Labels = NDArray[np.int64]
@@ -62,40 +63,39 @@ class Formed:
         return len(self.grouping.centers)
 
 
-def train_shop(run: Run, name: str, *, force: bool) -> Sequence[TrainingResult]:
+def train_shop(run: Run, *, force: bool) -> Sequence[TrainingResult]:
     """The shop's model: formed anew where it is due, else left as it is.
 
     Raises:
-        TrainingError: There is no snapshot of the shop's orders.
+        ScoringError: No snapshot of the shop's orders was known, or none of its lines counts.
     """
-    shop, key = run.section.shop(name), model_key(name)
-    decision = _decide(run.store.champion_summaries([name]).get(key), shop, run, force=force)
+    section: SegmentsSection = run.section
+    name = section.shop.name
+    key = model_key(name)
+    decision = _decide(run.store.champion_summaries([name]).get(key), section, run, force=force)
     if decision.action == "skip":
         return [Skipped(key, decision)]
-    found = read_purchases(run, name)
-    if found is None:
-        raise TrainingError(
-            name, found="no snapshot of its orders", expected="one", remedy=f"Run `brain extract {name}`."
-        )
-    purchases, snapshot = found
-    customers = len(np.unique(purchases.who))
-    if customers < shop.min_customers:
-        reason = f"{customers} customers have bought something; at least {shop.min_customers} make groups"
+    orders = read_orders(run.lake, SPACE, section.shop, run.moment)
+    purchases, snapshot = purchases_of(orders.lines), orders.snapshot
+    customers = int(purchases.buyers.sum())
+    if customers < section.min_customers:
+        reason = f"{customers} customers have bought something; at least {section.min_customers} make groups"
         return [Failed(key, reason, "Wait for more customers, or lower min_customers in the catalogue.")]
     seed = _seed(snapshot.data_sha256)
-    formed = form(purchases, purchases.newest, shop, seed)
-    proof = prove_by_future(purchases, shop, formed.groups, seed)
-    named = _named(formed, _last_model(run, name))
+    last = _last_model(run, name)
+    formed = form(purchases, section, seed, last)
+    proof = prove_by_future(purchases, section, formed.groups, seed)
+    named = _named(formed, last)
     days = [EPOCH + timedelta(days=int(day)) for day in (purchases.day.min(), purchases.newest)]
-    X = _matrix(formed.known)
+    X = matrix(formed.known)
     return [
         Candidate(
             key=key,
             pipeline=nearness_model(formed.scaling, formed.grouping.centers, X[:CHECK_ROWS]),
-            parameters={"classifier": KIND, **_settings(shop), **named, "value": formed.value.to_json()},
+            parameters={"classifier": KIND, **_settings(section), **named, "value": formed.value.to_json()},
             features=FEATURES,
             head=Argmax(tuple(map(float, named["ids"]))),
-            metrics=_metrics(formed, proof, purchases),
+            metrics=_metrics(formed, proof, told_left_out(orders, purchases)),
             window=TrainingWindow(days[0], days[1], None, customers),
             data=DataReference(snapshot.data_sha256, snapshot.watermark, snapshot.source_tables),
             decision=decision,
@@ -107,45 +107,52 @@ def train_shop(run: Run, name: str, *, force: bool) -> Sequence[TrainingResult]:
     ]
 
 
-def form(purchases: Purchases, today: int, shop: ShopSettings, seed: int) -> Formed:
-    """Groups of the customers known on a day, as many as are stable."""
-    known, value, scaling, scaled = _scaled(purchases, today, shop)
-    grouping = choose_groups(
-        scaled, shop.min_groups, shop.max_groups, shop.min_stability, shop.smallest_share, shop.bootstraps, seed
-    )
+def form(purchases: Purchases, section: SegmentsSection, seed: int, last: StoredModel | None = None) -> Formed:
+    """Groups of the customers, as many as are stable; grown from those of the `last` model where that is no worse."""
+    known, value, scaling, scaled = _scaled(purchases, section)
+    sizes = section.min_groups, section.max_groups
+    wanted = Wanted(*sizes, section.min_stability, section.smallest_share, section.bootstraps)
+    before = None if last is None else last.evaluator().outputs(matrix(known)).argmax(axis=1).astype(np.int64)
+    grouping = choose_groups(scaled, wanted, seed, before)
     return Formed(known, value, scaling, grouping, grouping.nearest(scaled))
 
 
-def prove_by_future(purchases: Purchases, shop: ShopSettings, groups: int, seed: int) -> Proof | None:
+def prove_by_future(purchases: Purchases, section: SegmentsSection, groups: int, seed: int) -> Proof | None:
     """What segments formed a period ago say of the spend since; None if there were too few customers then.
 
     The number of groups is today's, the groups, their scaling and customer values are those of what was known then.
     """
-    then = purchases.newest - shop.period_days
-    before = purchases.before(then + 1)
-    if len(np.unique(before.who)) < shop.min_customers:
+    then = purchases.newest - section.period_days
+    before = purchases.until(then)
+    if before.buyers.sum() < section.min_customers:
         return None
-    known, _, _, scaled = _scaled(before, then, shop)
+    known, _, _, scaled = _scaled(before, section)
     labels = nearest(scaled, cluster(scaled, groups, seed))
     after = purchases.day > then
-    spent = np.bincount(purchases.who[after], purchases.spent[after], len(purchases.customers))
-    bought = np.bincount(before.who, minlength=len(purchases.customers)) > 0
+    spent: Values = np.bincount(purchases.who[after], purchases.spent[after], len(purchases.customers)).astype(float)
     recency, orders, value = (known[name].to_numpy() for name in ("recency_days", "orders", "value"))
-    return prove(labels, rfm_groups(recency, orders, value, groups), spent[bought], seed)
+    return prove(labels, rfm_groups(recency, orders, value, groups), spent[before.buyers], seed)
 
 
-def _scaled(purchases: Purchases, today: int, shop: ShopSettings) -> tuple[pd.DataFrame, ValueModels, Scaling, Values]:
-    known = describe(purchases, today)
+def told_left_out(orders: Orders, purchases: Purchases) -> str:
+    """Which lines of the orders did not count, for people; empty if all did."""
+    valueless = f"{purchases.left_out} without a value" if purchases.left_out else ""
+    told = ", ".join(filter(None, [orders.told(), valueless]))
+    return f"left out of the orders: {told} lines" if told else ""
+
+
+def _scaled(purchases: Purchases, section: SegmentsSection) -> tuple[pd.DataFrame, ValueModels, Scaling, Values]:
+    known = describe(purchases)
     value = fit_value(known)
-    known = expect(known, value, shop.period_days)
-    X = _matrix(known)
+    known = expect(known, value, section.period_days)
+    X = matrix(known)
     scaling = fit_scaling(X, FEATURES)
     return known, value, scaling, scaling.apply(X)
 
 
 def _named(formed: Formed, last: StoredModel | None) -> dict[str, Any]:
     """Ids and names by place of a group: those of the groups of the last model that go on in it."""
-    X, medians = _matrix(formed.known), formed.known["orders"].to_numpy()
+    X, medians = matrix(formed.known), formed.known["orders"].to_numpy()
     stands = standings(formed.known, formed.labels, formed.groups)
     before: dict[int, dict[str, bool]] = {}
     continued: dict[int, int] = {}
@@ -176,7 +183,7 @@ def _worth(known: pd.DataFrame) -> Values:
     return known["value"].to_numpy() if np.isnan(expected).all() else expected
 
 
-def _metrics(formed: Formed, proof: Proof | None, purchases: Purchases) -> dict[str, Any]:
+def _metrics(formed: Formed, proof: Proof | None, left_out: str) -> dict[str, Any]:
     tried = {str(groups): asdict(found) for groups, found in formed.grouping.tried.items()}
     return {
         "groups": formed.groups,
@@ -184,33 +191,33 @@ def _metrics(formed: Formed, proof: Proof | None, purchases: Purchases) -> dict[
         "stability_error": formed.grouping.stability.error,
         "tried": tried,
         "proof": proof and proof.to_json(),
-        "left_out": list(purchases.notes),
+        "left_out": left_out,
     }
 
 
-def _decide(champion: ChampionSummary | None, shop: ShopSettings, run: Run, *, force: bool) -> Decision:
-    """Whether to form the segments anew: rarely, because what changes a segment from day to day is no use to anybody."""
+def _decide(champion: ChampionSummary | None, section: SegmentsSection, run: Run, *, force: bool) -> Decision:
+    """Whether to form the segments anew: rarely, for a segment that changes every day is no use."""
     if force:
         return Decision("search", "forced")
     if champion is None:
         return Decision("search", "no champion")
     if champion.features != FEATURES:
         return Decision("search", "this release forms segments on other features")
-    changed = [name for name, value in _settings(shop).items() if champion.parameters.get(name) != value]
+    changed = [name for name, value in _settings(section).items() if champion.parameters.get(name) != value]
     if changed:
         return Decision("search", f"the catalogue has another {', '.join(changed)}")
     if champion.degraded and champion.trained_at != run.moment.at:
         return Decision("search", f"degraded: {champion.degraded}")
     age = (run.moment.at - champion.searched_at).days
-    if age > shop.max_age_days:
-        return Decision("search", f"formed {age} days ago, more than {shop.max_age_days}")
-    return Decision("skip", f"formed {age} days ago; segments stay as they are for {shop.max_age_days} days")
+    if age > section.max_age_days:
+        return Decision("search", f"formed {age} days ago, more than {section.max_age_days}")
+    return Decision("skip", f"formed {age} days ago; segments stay as they are for {section.max_age_days} days")
 
 
-def _settings(shop: ShopSettings) -> dict[str, Any]:
+def _settings(section: SegmentsSection) -> dict[str, Any]:
     """The settings that segments are formed by."""
     names = ("min_groups", "max_groups", "min_stability", "smallest_share", "bootstraps", "period_days")
-    return {name: getattr(shop, name) for name in names}
+    return {"window": section.shop.window, **{name: getattr(section, name) for name in names}}
 
 
 def _last_model(run: Run, name: str) -> StoredModel | None:
@@ -224,7 +231,8 @@ def _last_model(run: Run, name: str) -> StoredModel | None:
     return None
 
 
-def _matrix(known: pd.DataFrame) -> Values:
+def matrix(known: pd.DataFrame) -> Values:
+    """What segments are formed on, shape (customers, features)."""
     return np.ascontiguousarray(known[list(FEATURES)].to_numpy(np.float64))
 
 

@@ -1,0 +1,215 @@
+"""From a shop's orders to customer_segments and segment_profiles, by the real steps on real servers."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain.core.moment import Moment
+from brain.core.settings import Settings
+from brain.pipeline import run_all
+from brain.results import UnitResult
+from brain.warehouse.read import ask
+from brain.workspace import Workspace, open_workspace
+from tests.usecases.segments.orders import at, order_lines, put
+
+LINES = order_lines()
+DAY = date(2024, 1, 15)
+CATALOGUE = """
+use_cases:
+  segments:
+    shop: {{name: corner, orders: {{table: orders, quantity: quantity, value: value}}{more}}}
+    bootstraps: 4
+"""
+
+
+def upto(day: date, lines: pd.DataFrame = LINES) -> pd.DataFrame:
+    return lines[lines["time"] < pd.Timestamp(day) + pd.Timedelta(days=1)]
+
+
+def workspace_of(settings: Settings, folder: Path, more: str = "") -> Workspace:
+    path = folder / "catalogue.yaml"
+    path.write_text(CATALOGUE.format(more=more))
+    return open_workspace(settings.model_copy(update={"catalogue_path": path}))
+
+
+@pytest.fixture
+def workspace(settings: Settings, demo_url: str, tmp_path: Path) -> Workspace:
+    put(demo_url, upto(DAY))
+    return workspace_of(settings, tmp_path)
+
+
+def run(workspace: Workspace, day: date, *, force: bool = False) -> list[UnitResult]:
+    return run_all(workspace, Moment(at(day)), workers=1, force=force)
+
+
+def asked(workspace: Workspace, query: str, values: list[object] | None = None) -> list[tuple[Any, ...]]:
+    assert workspace.settings.reader_url is not None
+    return ask(workspace.settings.reader_url, query, values).rows
+
+
+def test_every_customer_is_in_a_segment_with_a_name_and_what_is_expected_of_her(workspace: Workspace) -> None:
+    results = run(workspace, DAY)
+    assert all(result.ok for result in results), results
+    counted = "count(*), count(DISTINCT segment), count(DISTINCT name), min(as_of), bool_or(moved)"
+    ((count, segments, names, as_of, moved),) = asked(workspace, f"SELECT {counted} FROM customer_segments")
+    assert (count, moved, as_of) == (upto(DAY)["customer"].nunique(), False, DAY)
+    assert 3 <= segments == names <= 6
+    ((customers, share),) = asked(workspace, "SELECT sum(customers), sum(share) FROM segment_profiles")
+    assert (customers, share) == (count, pytest.approx(1))
+    sums = "SELECT sum(expected_spend), min(alive_probability), max(alive_probability) FROM customer_segments"
+    ((expected, least, most),) = asked(workspace, sums)
+    spent = LINES[
+        LINES["time"].between(pd.Timestamp(DAY) + pd.Timedelta(days=1), pd.Timestamp(DAY) + pd.Timedelta(days=29))
+    ]
+    assert 0.6 < expected / spent["value"].sum() < 1.6  # what then came, in a shop that it was not told of
+    assert 0 <= least < 0.5 < most <= 1
+    (row,) = asked(workspace, "SELECT verdict, stability, model_version FROM segment_profiles LIMIT 1")
+    assert "than RFM quintiles" in row[0] and 0 < row[1] <= 1 and row[2] == 1
+
+
+def test_a_rerun_gives_the_same_rows_and_the_next_day_moves_few_and_trains_nothing(
+    workspace: Workspace, demo_url: str
+) -> None:
+    rows = "SELECT * FROM customer_segments ORDER BY customer"
+    profiles = "SELECT * FROM segment_profiles ORDER BY segment"
+    run(workspace, DAY)
+    first = asked(workspace, rows), asked(workspace, profiles)
+    run(workspace, DAY)
+    assert (asked(workspace, rows), asked(workspace, profiles)) == first
+    tomorrow = DAY + timedelta(days=1)
+    put(demo_url, upto(tomorrow))
+    run(workspace, tomorrow)
+    second = asked(workspace, rows), asked(workspace, profiles)
+    ((moved, count, versions),) = asked(
+        workspace, "SELECT count(*) FILTER (WHERE moved), count(*), max(model_version) FROM customer_segments"
+    )
+    assert moved < 0.2 * count and versions == 1
+    told = asked(workspace, "SELECT sum(moved_in), sum(moved_out) FROM segment_profiles")
+    assert told == [(moved, moved)]
+    run(workspace, tomorrow)
+    assert (asked(workspace, rows), asked(workspace, profiles)) == second
+    assert asked(workspace, "SELECT count(DISTINCT as_of) FROM segment_profile_history") == [(2,)]
+
+
+def test_segments_formed_anew_keep_their_numbers_and_names(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, DAY)
+    names = "SELECT segment, name FROM segment_profiles ORDER BY segment"
+    before = asked(workspace, names)
+    later = DAY + timedelta(days=14)
+    put(demo_url, upto(later))
+    results = run(workspace, later, force=True)
+    assert all(result.ok for result in results), results
+    assert asked(workspace, "SELECT DISTINCT model_version FROM customer_segments") == [(2,)]
+    assert set(asked(workspace, names)) & set(before)
+    kept = "SELECT avg((NOT moved)::int) FROM customer_segments WHERE previous_segment IS NOT NULL"
+    ((share,),) = asked(workspace, kept)
+    assert share > 0.7
+
+
+def test_people_without_a_purchase_have_a_segment_of_their_own(
+    settings: Settings, demo_url: str, tmp_path: Path
+) -> None:
+    quoted = 'O\'Hara "the 2nd"; --'
+    odd = pd.DataFrame(
+        [(quoted, "item1", 2, 30.0), ("only back", "item1", -1, 30.0), ("only back", "item1", 1, -5.0)],
+        columns=["customer", "item", "quantity", "value"],
+    ).assign(time=pd.Timestamp(DAY))
+    put(demo_url, pd.concat([upto(DAY), odd, odd]))
+    put(demo_url, pd.DataFrame({"customer": ["c0001", "never came"]}), "people")
+    workspace = workspace_of(settings, tmp_path, ", customers: people")
+    results = run(workspace, DAY)
+    assert all(result.ok for result in results), results
+    found = "SELECT customer, segment, name, orders, expected_spend IS NULL FROM customer_segments"
+    assert asked(workspace, f"{found} WHERE segment = 0 ORDER BY 1") == [
+        ("never came", 0, "has bought nothing yet", 0, True),
+        ("only back", 0, "has bought nothing yet", 0, True),
+    ]
+    (row,) = asked(workspace, "SELECT orders, value FROM customer_segments WHERE customer = %s", [quoted])
+    assert row == (1, 30.0)  # the line is there twice and counts once
+    (profile,) = asked(workspace, "SELECT customers, recency_days FROM segment_profiles WHERE segment = 0")
+    assert profile == (2, None)
+    assert "2 that repeat another" not in asked(workspace, "SELECT verdict FROM segment_profiles")[0][0]
+    assert "3 that repeat another" in asked(workspace, "SELECT verdict FROM segment_profiles")[0][0]
+
+
+def test_two_customers_are_too_few_and_the_reason_says_so(settings: Settings, demo_url: str, tmp_path: Path) -> None:
+    put(demo_url, upto(DAY)[lambda lines: lines["customer"] < "c0002"])
+    workspace = workspace_of(settings, tmp_path)
+    results = run(workspace, DAY)
+    failed = [result for result in results if not result.ok]
+    assert any("2 customers have bought something; at least 100" in result.reason for result in failed), results
+    ((segment, customers, reason),) = asked(workspace, "SELECT segment, customers, reason FROM segment_profiles")
+    assert (segment, customers) == (0, None) and "no segments formed" in reason
+    put(demo_url, upto(DAY))
+    assert all(result.ok for result in run(workspace, DAY + timedelta(days=1)))
+    assert asked(workspace, "SELECT count(*) FROM segment_profiles WHERE stale") == [(0,)]
+
+
+def test_a_table_that_shrinks_leaves_the_last_good_segments_and_marks_them(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, DAY)
+    before = asked(workspace, "SELECT customer, segment, name FROM customer_segments ORDER BY 1")
+    put(demo_url, upto(DAY).iloc[:500])
+    run(workspace, DAY + timedelta(days=1))
+    assert asked(workspace, "SELECT customer, segment, name FROM customer_segments ORDER BY 1") == before
+    ((stale, reason),) = asked(workspace, "SELECT DISTINCT stale, reason FROM customer_segments")
+    assert stale and "its last extraction" in reason
+    put(demo_url, upto(DAY))
+    run(workspace, DAY + timedelta(days=2))
+    assert asked(workspace, "SELECT DISTINCT stale, reason FROM customer_segments") == [(False, None)]
+
+
+def test_a_model_that_is_gone_leaves_the_last_good_segments_and_marks_them(workspace: Workspace) -> None:
+    run(workspace, DAY)
+    work = workspace.run("segments", Moment(at(DAY + timedelta(days=1))))
+    before = asked(workspace, "SELECT customer, segment FROM customer_segments ORDER BY 1")
+    work.store.backend.models.update_many({}, {"$set": {"hyper_parameters.period_days": 1_000}})
+    results = [result for result in run_all_but_training(workspace, DAY + timedelta(days=1)) if not result.ok]
+    assert results
+    assert asked(workspace, "SELECT customer, segment FROM customer_segments ORDER BY 1") == before
+    ((stale,),) = asked(workspace, "SELECT DISTINCT stale FROM customer_segments")
+    assert stale
+
+
+def run_all_but_training(workspace: Workspace, day: date) -> list[UnitResult]:
+    from brain import steps
+
+    work = workspace.run("segments", Moment(at(day)))
+    results = steps.score(work, ["corner"])
+    steps.publish(work, [["corner"]])
+    return results
+
+
+def test_a_clock_in_the_future_and_a_giant_change_nobody_elses_segment(workspace: Workspace, demo_url: str) -> None:
+    ahead = pd.DataFrame([("c0000", "item1", 1, 1e6)], columns=["customer", "item", "quantity", "value"])
+    put(demo_url, pd.concat([upto(DAY), ahead.assign(time=pd.Timestamp(DAY) + pd.Timedelta(days=300))]))
+    run(workspace, DAY)
+    ((as_of, most),) = asked(workspace, "SELECT max(as_of), max(value) FROM customer_segments")
+    assert as_of == DAY and most < 1e6
+    before = dict(asked(workspace, "SELECT customer, segment FROM customer_segments"))
+    tomorrow = DAY + timedelta(days=1)
+    giant = ahead.assign(customer="giant", value=1e9, time=pd.Timestamp(tomorrow))
+    put(demo_url, pd.concat([upto(DAY), *[giant.assign(item=f"item{n}") for n in range(200)]]))
+    run(workspace, tomorrow, force=True)
+    after = dict(asked(workspace, "SELECT customer, segment FROM customer_segments"))
+    assert np.mean([after[customer] == segment for customer, segment in before.items()]) > 0.7
+    ((least,),) = asked(workspace, "SELECT min(customers) FROM segment_profiles")
+    assert least > 1  # no group of one
+
+
+def test_an_older_run_changes_nothing(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, DAY)
+    rows = asked(workspace, "SELECT * FROM customer_segments ORDER BY customer")
+    run(workspace, DAY - timedelta(days=10))
+    assert asked(workspace, "SELECT * FROM customer_segments ORDER BY customer") == rows
+
+
+def test_the_moment_is_what_the_rows_say(workspace: Workspace) -> None:
+    run(workspace, DAY)
+    ((published,),) = asked(workspace, "SELECT DISTINCT published_at FROM customer_segments")
+    assert isinstance(published, datetime) and published == at(DAY)
