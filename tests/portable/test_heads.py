@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit, logit
 
 from brain.core.errors import ArtifactRejected
-from brain.portable.heads import Blend, Head, Identity, read_head
+from brain.portable.heads import Argmax, Blend, Head, Identity, read_head
 
 UP = np.array([0.2, 0.5, 0.9])
 OUTPUTS = np.column_stack([1 - UP, UP])
@@ -48,7 +48,13 @@ def test_the_identity_publishes_the_last_output(has_skill: bool | None) -> None:
     assert Identity().apply(np.array([[1.0, 2.5], [3.0, -7.0]]), has_skill).tolist() == [2.5, -7.0]
 
 
-@pytest.mark.parametrize("head", [Blend(0.55, 0.3, 0.01, -0.2), Identity()], ids=str)
+@pytest.mark.parametrize("has_skill", [True, False, None])
+def test_the_argmax_publishes_what_the_first_largest_output_stands_for(has_skill: bool | None) -> None:
+    said = Argmax((3, 1, 7)).apply(np.array([[-2.0, -1.0, -3.0], [-1.0, -4.0, -1.0]]), has_skill)
+    assert said.tolist() == [1.0, 3.0]
+
+
+@pytest.mark.parametrize("head", [Blend(0.55, 0.3, 0.01, -0.2), Identity(), Argmax((1.0, 4.0))], ids=str)
 def test_json_gives_the_same_head_back(head: Head) -> None:
     assert read_head(json.loads(json.dumps(head.to_json())), "x") == head
 

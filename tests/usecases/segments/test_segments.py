@@ -139,7 +139,7 @@ def test_people_without_a_purchase_have_a_segment_of_their_own(
 
 
 def test_two_customers_are_too_few_and_the_reason_says_so(settings: Settings, demo_url: str, tmp_path: Path) -> None:
-    put(demo_url, upto(DAY)[lambda lines: lines["customer"] < "c0002"])
+    put(demo_url, upto(DAY).query("customer < 'c0002'"))
     workspace = workspace_of(settings, tmp_path)
     results = run(workspace, DAY)
     failed = [result for result in results if not result.ok]

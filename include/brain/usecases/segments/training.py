@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from brain.usecases.segments.purchases import purchases_of
 from brain.usecases.shop.orders import read_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
     Labels = NDArray[np.int64]
+    Places = Callable[[Values], Labels]
 
 CHECK_ROWS = 500
 EPOCH = date(1970, 1, 1)
@@ -83,7 +85,7 @@ def train_shop(run: Run, *, force: bool) -> Sequence[TrainingResult]:
         return [Failed(key, reason, "Wait for more customers, or lower min_customers in the catalogue.")]
     seed = _seed(snapshot.data_sha256)
     last = _last_model(run, name)
-    formed = form(purchases, section, seed, last)
+    formed = form(purchases, section, seed, None if last is None else partial(_places, last))
     proof = prove_by_future(purchases, section, formed.groups, seed)
     named = _named(formed, last)
     days = [EPOCH + timedelta(days=int(day)) for day in (purchases.day.min(), purchases.newest)]
@@ -107,13 +109,17 @@ def train_shop(run: Run, *, force: bool) -> Sequence[TrainingResult]:
     ]
 
 
-def form(purchases: Purchases, section: SegmentsSection, seed: int, last: StoredModel | None = None) -> Formed:
-    """Groups of the customers, as many as are stable; grown from those of the `last` model where that is no worse."""
+def form(purchases: Purchases, section: SegmentsSection, seed: int, before: Places | None = None) -> Formed:
+    """Groups of the customers, as many as are stable.
+
+    Args:
+        before: What the model before says of features (n, features): the place of each customer's group. The groups are
+            grown from those where that is no worse.
+    """
     known, value, scaling, scaled = _scaled(purchases, section)
     sizes = section.min_groups, section.max_groups
     wanted = Wanted(*sizes, section.min_stability, section.smallest_share, section.bootstraps)
-    before = None if last is None else last.evaluator().outputs(matrix(known)).argmax(axis=1).astype(np.int64)
-    grouping = choose_groups(scaled, wanted, seed, before)
+    grouping = choose_groups(scaled, wanted, seed, None if before is None else before(matrix(known)))
     return Formed(known, value, scaling, grouping, grouping.nearest(scaled))
 
 
@@ -175,6 +181,10 @@ def _named(formed: Formed, last: StoredModel | None) -> dict[str, Any]:
         "greatest_id": max(greatest, *ids),
         "continued": len(continued),
     }
+
+
+def _places(model: StoredModel, X: Values) -> Labels:
+    return model.evaluator().outputs(X).argmax(axis=1).astype(np.int64)
 
 
 def _worth(known: pd.DataFrame) -> Values:
