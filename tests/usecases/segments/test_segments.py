@@ -145,7 +145,7 @@ def test_two_customers_are_too_few_and_the_reason_says_so(settings: Settings, de
     failed = [result for result in results if not result.ok]
     assert any("2 customers have bought something; at least 100" in result.reason for result in failed), results
     ((segment, customers, reason),) = asked(workspace, "SELECT segment, customers, reason FROM segment_profiles")
-    assert (segment, customers) == (0, None) and "no segments formed" in reason
+    assert (segment, customers) == (0, None) and "no champion by" in reason
     put(demo_url, upto(DAY))
     assert all(result.ok for result in run(workspace, DAY + timedelta(days=1)))
     assert asked(workspace, "SELECT count(*) FROM segment_profiles WHERE stale") == [(0,)]

@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from brain.core.errors import BrainError, ModelNotFound, Transient, UnforeseenError
-from brain.scoring.batch import champions_for
+from brain.core.errors import BrainError, Transient, UnforeseenError
+from brain.scoring.batch import champions_of, untrained
 from brain.store.champions import Refused
 from brain.usecases.segments.features import ValueModels, describe, expect
-from brain.usecases.segments.names import NO_GROUP, NO_GROUP_NAME, SPACE, TARGET, model_key
+from brain.usecases.segments.names import NO_GROUP, NO_GROUP_NAME, SPACE, model_key
 from brain.usecases.segments.previous import Previous, read_previous
 from brain.usecases.segments.profiles import profiles_of
 from brain.usecases.segments.purchases import purchases_of
 from brain.usecases.segments.tables import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 from brain.usecases.segments.training import EPOCH, told_left_out
 from brain.usecases.shop.inputs import CUSTOMERS, linked_name
+from brain.usecases.shop.linked import read_linked
 from brain.usecases.shop.orders import read_orders
 from brain.warehouse.extraction_runs import failing_extractions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping
 
     from brain.core.moment import Moment
-    from brain.lake.lake import Lake
     from brain.store.champions import Champion
     from brain.store.models import ModelStore
     from brain.store.stored_model import StoredModel
@@ -77,7 +77,7 @@ def score_shop(run: Run) -> dict[str, pd.DataFrame]:
         }
 
 
-def place(model: StoredModel, purchases: Purchases, others: Collection[str]) -> Placed:
+def place(model: StoredModel, purchases: Purchases, others: Iterable[str]) -> Placed:
     """The customers in their segments.
 
     Args:
@@ -101,21 +101,12 @@ def place(model: StoredModel, purchases: Purchases, others: Collection[str]) -> 
     return Placed(together.rename_axis("customer").reset_index(), EPOCH + timedelta(days=purchases.newest))
 
 
-def known_customers(lake: Lake, section: SegmentsSection, moment: Moment) -> Collection[str]:
-    """The customers of the linked table known at `moment`; none where the catalogue names no such table."""
-    table = section.shop.customers
-    snapshot = lake.as_of(SPACE, linked_name(section.shop, CUSTOMERS), moment) if table else None
-    if table is None or snapshot is None:
-        return ()
-    return set(lake.read(snapshot, [])[table.customer].dropna().astype(str))
-
-
 def _scored(run: Run, section: SegmentsSection, previous: Previous) -> dict[str, pd.DataFrame]:
     shop = section.shop
     champion = _champion(run.store, shop.name, run.moment, past=run.is_past)
     orders = read_orders(run.lake, SPACE, shop, run.moment)
     purchases = purchases_of(orders.lines)
-    placed = place(champion.model, purchases, known_customers(run.lake, section, run.moment))
+    placed = place(champion.model, purchases, read_linked(run.lake, SPACE, shop, run.moment).customers)
     rows = previous.compared(placed.rows, placed.as_of)
     failing = failing_extractions(run.settings.warehouse_url, run.use_case.name, run.moment)
     shared = {
@@ -139,17 +130,12 @@ def _champion(store: ModelStore, name: str, moment: Moment, *, past: bool) -> Ch
     Raises:
         BrainError: There is none, or it is refused.
     """
-    for champion in champions_for(store, [name], moment, past=past):
+    for champion in champions_of(store, [name], moment, past=past):
         if champion.key == model_key(name):
             if isinstance(champion, Refused):
                 raise champion.error
             return champion
-    raise ModelNotFound(
-        f"{name}, {TARGET}",
-        found=f"no segments formed by {moment.at:%Y-%m-%d %H:%M} UTC",
-        expected="a trained model",
-        remedy=f"Train it (`brain train {name}`); `brain models decisions {name}` says why there is none.",
-    )
+    raise untrained(model_key(name), moment)
 
 
 def _declared(rows: pd.DataFrame, shared: Mapping[str, Any], names: tuple[str, ...]) -> pd.DataFrame:

@@ -232,10 +232,10 @@ def _settings(section: SegmentsSection) -> dict[str, Any]:
 
 def _last_model(run: Run, name: str) -> StoredModel | None:
     """The champion by now, if it can be read and forms groups on the same features."""
-    from brain.scoring.batch import champions_for
+    from brain.scoring.batch import champions_of
     from brain.store.champions import Champion
 
-    for champion in champions_for(run.store, [name], run.moment):
+    for champion in champions_of(run.store, [name], run.moment, past=run.is_past):
         if isinstance(champion, Champion) and champion.model.features == FEATURES:
             return champion.model
     return None
