@@ -172,7 +172,7 @@ def _kept_daily(purchases: Purchases, section: SegmentsSection, seed: int, days:
 def _kept_over_retraining(purchases: Purchases, section: SegmentsSection, seed: int) -> float:
     """Segments formed anew from those of some weeks ago, against what those say of the same customers today."""
     then = form(purchases.until(purchases.newest - LATER), section, seed)
-    old = _placed(purchases, section, then).to_numpy()
+    old = _placed(purchases, section, then).to_numpy().astype(np.int64)
     again = form(purchases, section, seed + 1, partial(_outputs, then))
     continued = matched(old, again.labels, again.groups)
     return float(np.mean([continued.get(int(new)) == was for new, was in zip(again.labels, old, strict=True)]))

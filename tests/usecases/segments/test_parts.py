@@ -205,11 +205,8 @@ def test_a_group_a_customer_explains_nothing() -> None:
 
 def test_rfm_groups_are_equally_large_and_best_last() -> None:
     random = np.random.default_rng(3)
-    recency, orders, value = (
-        random.integers(0, 90, 100) * 1.0,
-        random.integers(1, 9, 100) * 1.0,
-        random.gamma(1, 5, 100),
-    )
+    recency, orders = (random.integers(1, most, 100).astype(np.float64) for most in (90, 9))
+    value = random.gamma(1, 5, 100)
     groups = rfm_groups(recency, orders, value, 5)
     assert np.bincount(groups).tolist() == [20] * 5
     assert recency[groups == 4].mean() < recency[groups == 0].mean()

@@ -184,7 +184,8 @@ def _named(formed: Formed, last: StoredModel | None) -> dict[str, Any]:
 
 
 def _places(model: StoredModel, X: Values) -> Labels:
-    return model.evaluator().outputs(X).argmax(axis=1).astype(np.int64)
+    found: Labels = model.evaluator().outputs(X).argmax(axis=1).astype(np.int64)
+    return found
 
 
 def _worth(known: pd.DataFrame) -> Values:
