@@ -73,7 +73,7 @@ def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert sorted(bag["dags"]) == [
         *("evaluate_probabilities", "extract_assets", "publish_probabilities", "recommend_to_customers"),
-        *("tidy_storage", "train_models"),
+        *("segment_customers", "tidy_storage", "train_models"),
         "watch_publication",
     ]
     assert sorted(path.stem for path in DAGS.glob("*.py")) == sorted(bag["dags"])
@@ -93,6 +93,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "train_models": ["champions"],
         "publish_probabilities": ["probabilities"],
         "recommend_to_customers": ["recommendations"],
+        "segment_customers": ["segments"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
@@ -102,12 +103,16 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
     assert bag["dags"]["publish_probabilities"]["waits_for"] == ["champions"]
     assert bag["dags"]["evaluate_probabilities"]["waits_for"] == ["probabilities"]
     assert bag["dags"]["recommend_to_customers"]["waits_for"] == ["orders"]
+    assert bag["dags"]["segment_customers"]["waits_for"] == ["orders"]
 
 
 def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
     started = {name: dag["timetable"] for name, dag in bag["dags"].items() if dag["waits_for"]}
     assert started == dict.fromkeys(
-        ("train_models", "publish_probabilities", "evaluate_probabilities", "recommend_to_customers"),
+        (
+            *("train_models", "publish_probabilities", "evaluate_probabilities"),
+            *("recommend_to_customers", "segment_customers"),
+        ),
         "PartitionedAssetTimetable",
     )
 
@@ -159,6 +164,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         "train_models": ["train"],
         "publish_probabilities": ["score"],
         "recommend_to_customers": ["extract", "train", "score"],
+        "segment_customers": ["extract", "train", "score"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
