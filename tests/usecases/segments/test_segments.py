@@ -14,6 +14,9 @@ from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.pipeline import run_all
 from brain.results import UnitResult
+from brain.usecases.segments.names import model_key
+from brain.usecases.segments.replay import Replay, replay_segments
+from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
 from tests.usecases.segments.orders import at, order_lines, put
@@ -200,6 +203,22 @@ def test_a_clock_in_the_future_and_a_giant_change_nobody_elses_segment(workspace
     assert np.mean([after[customer] == segment for customer, segment in before.items()]) > 0.7
     ((least,),) = asked(workspace, "SELECT min(customers) FROM segment_profiles")
     assert least > 1  # no group of one
+
+
+def test_a_replay_gives_the_same_segments_bit_for_bit(workspace: Workspace, demo_url: str) -> None:
+    run(workspace, DAY)
+    tomorrow = DAY + timedelta(days=1)
+    put(demo_url, upto(tomorrow))
+    run(workspace, tomorrow)
+    later = workspace.run("segments", Moment(at(DAY + timedelta(days=60))))
+    assert replay_segments(later) == Replay(upto(tomorrow)["customer"].nunique(), ())
+    with transaction(later.settings.warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE customer_segments SET expected_spend = 1.001 * expected_spend WHERE customer = 'c0001'")
+    (told,) = replay_segments(later).obstacles
+    assert told == "1 customers have another expected_spend by version 1: c0001"
+    later.store.delete(model_key("corner"))
+    (told,) = replay_segments(later).obstacles
+    assert "corner" in told
 
 
 def test_an_older_run_changes_nothing(workspace: Workspace, demo_url: str) -> None:
