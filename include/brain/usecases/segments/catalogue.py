@@ -18,7 +18,7 @@ class SegmentsSection(ShopSection):
         0.8, ge=0, le=1, description="Adjusted Rand index over bootstraps that the number of segments has to reach."
     )
     smallest_share: float = Field(0.02, ge=0, lt=0.5, description="Share of the customers the smallest segment needs.")
-    bootstraps: int = Field(20, ge=2, description="Samples over which stability is measured.")
+    bootstraps: int = Field(40, ge=2, description="Samples over which stability is measured.")
     min_customers: int = Field(100, ge=20, description="Customers with a purchase below which no segments are formed.")
     period_days: int = Field(28, ge=1, description="Length of the period to come, for what is expected and for proof.")
     max_age_days: int = Field(90, ge=1, description="Segments formed longer ago than this are formed anew.")

@@ -21,8 +21,9 @@ WEIGHTS = {
 CLIP = 3.0  # robust standard deviations: one giant customer is no group of her own
 NORMAL_IQR = 1.349  # interquartile range of a standard normal
 STARTS = 4  # of k-means
+SURE = 1.645  # standard errors, on one side
 BETTER = 1.05  # of the sum of squared distances
-SAMPLE = 20_000  # customers that a bootstrap draws at most
+SAMPLE = 10_000  # customers that a bootstrap draws at most
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,12 @@ class Stability:
     error: float  # standard error of the mean
 
     def reaches(self, least: float) -> bool:
-        return self.mean - self.error >= least
+        """Whether it is that high with 95 % confidence: the number that was lucky in its samples is not taken."""
+        return self.mean - SURE * self.error >= least
+
+    def fails(self, least: float) -> bool:
+        """Whether it is lower with 95 % confidence."""
+        return self.mean + SURE * self.error < least
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class Wanted:
 
 
 def choose_groups(X: Values, wanted: Wanted, seed: int, before: Labels | None = None) -> Grouping:
-    """The most groups that are stable, the most stable ones where none are; as many as before where those still are.
+    """The most groups that are stable, the most stable ones where none are; as many as before unless those are not.
 
     Args:
         X: Scaled customers, shape (n, features).
@@ -124,7 +130,7 @@ def choose_groups(X: Values, wanted: Wanted, seed: int, before: Labels | None = 
         crowded += [groups] if counts.min() >= wanted.smallest * len(X) else []
     allowed = crowded or [wanted.low]
     stable = [groups for groups in allowed if tried[groups].reaches(wanted.stability)]
-    if last in allowed and tried[last].mean >= wanted.stability:
+    if last in allowed and not tried[last].fails(wanted.stability):
         chosen = last
     else:
         chosen = max(stable) if stable else max(allowed, key=lambda groups: tried[groups].mean)
