@@ -22,9 +22,10 @@ ORDER BY rank LIMIT 5""",
 FROM recommendation_details ORDER BY list""",
     ),
     (
-        "Which items are new to most customers who should see them?",
-        """SELECT item, count(*) AS customers FROM recommendations
-WHERE list = 'new_for_you' AND rank <= 3 GROUP BY item ORDER BY customers DESC, item LIMIT 5""",
+        "Which groups of customers are there, and what will they spend in four weeks?",
+        """SELECT segment, name, customers, round(expected_spend::numeric, 2) AS each,
+  round((customers * expected_spend)::numeric) AS in_all
+FROM segment_profiles ORDER BY in_all DESC NULLS LAST""",
     ),
     (
         "What is shown to somebody whom nobody knows?",
