@@ -271,6 +271,7 @@ def test_a_unit_that_fails_is_seen_in_the_grid_and_told_once(
         ((_, mail),) = inbox.mails
         assert mail["Subject"] == "[Brain] XOM: quarantined"
         assert "price that is not above zero" in html_of(mail)
+    client._send("DELETE", "/api/v2/connections/brain_smtp")
     query = "SELECT subject, kind, mailed_at IS NOT NULL, posted_at FROM notices"
     assert ask(settings.warehouse_url, query).rows == [("XOM", "quarantined", True, None)]
     with engine.begin() as connection:

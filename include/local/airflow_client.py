@@ -152,7 +152,8 @@ class AirflowClient:
         request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 - our own URL
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:  # noqa: S310 - our own URL
-                return dict(json.load(answer))
+                content = answer.read()
+                return dict(json.loads(content)) if content else {}
         except urllib.error.HTTPError as error:
             raise EmbeddedServerError(
                 f"{method} {path}",
