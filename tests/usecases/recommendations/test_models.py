@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
 from brain.core.errors import ArtifactRejected
 from brain.portable.export import OnnxModel, export
@@ -56,11 +56,12 @@ def test_a_model_is_the_same_as_onnx_and_comes_back(neighbours: int | None) -> N
         weights = ease_weights(seen(), 3.0)
         for column in weights.T:
             column[np.argsort(np.abs(column))[: len(column) - neighbours]] = 0
-    model = ListModel(0.7, weights, np.linspace(0, 0.1, 12, dtype=np.float32))
+    history = hstack([history, seen(seed=1)[:, :2] * np.float32(0.4)]).tocsr()  # two items more, without weights
+    model = ListModel(0.7, weights, np.linspace(0, 0.1, 14, dtype=np.float32))
     said = model.scores(history, presence(history))
     rows = history.toarray().astype(np.float64)
     exported = export(OnnxModel(model.to_onnx(), said.astype(np.float64)), rows, "a list")
-    assert exported.width == 12
+    assert exported.width == 14
     again = ListModel.from_onnx(exported.content, "a list")
     assert (again.scores(history, presence(history)) == said).all()
 

@@ -11,7 +11,7 @@ from brain.usecases.recommendations.names import LISTS
 from brain.usecases.shop.catalogue import ShopSection, ShopSettings
 
 ListName = Literal["buy_again", "new_for_you", "for_you"]
-MOST_ITEMS = 20_000  # the closed form inverts a matrix of items by items
+MOST_ITEMS = 50_000  # all their scores of some customers are in memory at a time
 
 
 def _has_items(shop: ShopSettings) -> ShopSettings:
@@ -28,7 +28,7 @@ class Recommendations(ShopSection):
     )
     length: int = Field(10, ge=1, le=100, description="Items in a list, at most.")
     max_items: int = Field(
-        5_000, ge=10, le=MOST_ITEMS, description="Only so many items, the most popular ones, are recommended."
+        20_000, ge=10, le=MOST_ITEMS, description="Only so many items, the most popular ones, are recommended."
     )
     test_days: int = Field(28, ge=1, description="The newest days on which the methods compete; as many for choosing.")
     retrain_days: int = Field(7, ge=1, description="Models of this age are trained anew.")

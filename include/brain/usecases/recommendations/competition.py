@@ -23,7 +23,7 @@ from brain.usecases.recommendations.names import (
     NEW_FOR_YOU,
     POPULARITY,
 )
-from brain.usecases.recommendations.recipes import Kitchen, Recipe, grid
+from brain.usecases.recommendations.recipes import EASE_ITEMS, Kitchen, Recipe, grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ UNPROVEN = {BUY_AGAIN: FREQUENCY, NEW_FOR_YOU: POPULARITY, FOR_YOU: FREQUENCY}
 SIMPLE = (POPULARITY, FREQUENCY)
 FEWEST = 30  # customers without whom nothing is measured
 MOST = 5_000  # customers, evenly spread, that are enough to measure on
-CHUNK = 1_000  # customers whose scores are in memory at a time
+CHUNK = 500  # customers whose scores are in memory at a time
 _SIGMAS = 1.96
 _DAY = np.timedelta64(86_400_000_000, "us")
 
@@ -59,7 +59,7 @@ class Span:
     def of(cls, purchases: Purchases, start: np.datetime64, end: np.datetime64, max_items: int) -> Span:
         """With the items that are popular at `start`: the others cannot be recommended."""
         past = purchases.until(start)
-        items = past.popular(max_items) if len(past) else past.items[:0]
+        items = past.popular(max_items, EASE_ITEMS) if len(past) else past.items[:0]
         return cls(past.of_items(items), purchases.between(start, end).of_items(items), start, end)
 
 

@@ -27,7 +27,7 @@ class ListModel:
 
     Args:
         own: What having taken an item speaks for itself.
-        weights: Shape (items, items): what having the one speaks for the other; None where nothing does.
+        weights: Shape (m, m), of the first m items: what having the one speaks for the other; None where nothing does.
         popularity: Shape (items,): what speaks for an item whoever asks.
     """
 
@@ -42,7 +42,10 @@ class ListModel:
             history: Decayed purchases, shape (customers, items).
             seen: The same, no entry above 1.
         """
-        found = np.zeros(history.shape, np.float32) if self.weights is None else np.asarray(seen @ self.weights)
+        found = np.zeros(history.shape, np.float32)
+        if self.weights is not None:
+            weighed = len(self.weights)
+            found[:, :weighed] = seen[:, :weighed] @ self.weights
         if self.own:
             rows, columns = _places(history)
             found[rows, columns] += np.float32(self.own) * history.data
@@ -63,7 +66,7 @@ class ListModel:
         last = "from_own"
         if self.weights is not None:
             nodes.append(helper.make_node("Min", [INPUT, "one"], ["seen"]))
-            nodes += self._weighing(constants)
+            nodes += [*self._weighing(constants), *_widened(constants, len(self.weights), items)]
             nodes.append(helper.make_node("Add", ["from_own", "from_others"], ["from_all"]))
             last = "from_all"
         nodes.append(helper.make_node("Add", [last, POPULARITY], [OUTPUT]))
@@ -87,7 +90,11 @@ class ListModel:
         filled = self.weights != 0
         if filled.mean() > _DENSE:
             constants[WEIGHTS] = self.weights
-            return [helper.make_node("MatMul", ["seen", WEIGHTS], ["from_others"])]
+            constants["first"] = np.arange(len(self.weights))
+            return [
+                helper.make_node("Gather", ["seen", "first"], ["weighable"], axis=1),
+                helper.make_node("MatMul", ["weighable", WEIGHTS], ["from_some"]),
+            ]
         most = max(int(filled.sum(axis=0).max()), 1)
         places = np.argsort(~filled, axis=0, kind="stable")[:most].T
         constants[NEIGHBOURS] = np.ascontiguousarray(places.astype(np.int32))
@@ -96,7 +103,7 @@ class ListModel:
         return [
             helper.make_node("Gather", ["seen", NEIGHBOURS], ["neighbouring"], axis=1),
             helper.make_node("Mul", ["neighbouring", WEIGHTS], ["weighed"]),
-            helper.make_node("ReduceSum", ["weighed", "last"], ["from_others"], keepdims=0),
+            helper.make_node("ReduceSum", ["weighed", "last"], ["from_some"], keepdims=0),
         ]
 
     @classmethod
@@ -120,13 +127,25 @@ class ListModel:
             )
         weights = found.get(WEIGHTS)
         if NEIGHBOURS in found and weights is not None:
-            items = len(found[POPULARITY])
+            items = len(weights)
             dense = np.zeros((items, items), np.float32)
             np.add.at(
                 dense, (found[NEIGHBOURS].ravel(), np.repeat(np.arange(items), weights.shape[1])), weights.ravel()
             )
             weights = dense
         return cls(float(found[OWN][0]), weights, found[POPULARITY])
+
+
+def _widened(constants: dict[str, NDArray[Any]], weighed: int, items: int) -> list[Any]:
+    """What others speak for the items without weights: nothing."""
+    from onnx import helper
+
+    constants["others"], constants["nothing"] = np.arange(weighed, items), np.array(0, np.float32)
+    return [
+        helper.make_node("Gather", ["seen", "others"], ["unweighed"], axis=1),
+        helper.make_node("Mul", ["unweighed", "nothing"], ["from_none"]),
+        helper.make_node("Concat", ["from_some", "from_none"], ["from_others"], axis=1),
+    ]
 
 
 def _places(history: csr_matrix) -> tuple[NDArray[np.intp], NDArray[np.int32]]:

@@ -83,12 +83,18 @@ class Purchases:
         keep = place >= 0
         return Purchases(self.customers, names, self.customer[keep], place[keep], self.at[keep])
 
-    def popular(self, count: int) -> pd.Index:
-        """The `count` items that most customers took, ascending by name; of equals the first by name."""
+    def popular(self, count: int, first: int | None = None) -> pd.Index:
+        """The `count` items that most customers took, ascending by name; of equals the first by name.
+
+        Args:
+            first: So many of them, the most popular ones, stand before the others; each part is ascending by name.
+        """
         owned = self.decayed(FOREVER, self.at[-1])
         customers = np.bincount(owned.indices, minlength=len(self.items))
         order = np.lexsort((np.arange(len(customers)), -customers))[:count]
-        return self.items[np.sort(order[customers[order] > 0])]
+        order = order[customers[order] > 0]
+        first = len(order) if first is None else first
+        return self.items[np.concatenate([np.sort(order[:first]), np.sort(order[first:])])]
 
     def decayed(self, half_life: float, end: np.datetime64) -> csr_matrix:
         """Purchases of each item by each customer, one of `half_life` days before `end` counting half.

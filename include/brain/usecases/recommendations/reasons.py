@@ -80,7 +80,9 @@ class Reasons:
         told = _OWN * _KIND + np.minimum(counts, _PLACE) * _COUNT + months
         found[by_own] = told[by_own]
         if self.model.weights is not None:
-            by_others = np.flatnonzero(~by_own & (np.diff(seen.indptr)[row] > 0))
+            weighed = len(self.model.weights)
+            seen = seen[:, :weighed]
+            by_others = np.flatnonzero(~by_own & (np.diff(seen.indptr)[row] > 0) & (item < weighed))
             anchor, speaks = self._strongest(seen, row[by_others], item[by_others])
             found[by_others[speaks]] = _WITH * _KIND + anchor[speaks]
         return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HALF_LIVES = (30.0, 60.0, 120.0, FOREVER)  # days
 EASE_HALF_LIVES = (120.0, FOREVER)  # each costs an inverse for every penalty
 PENALTIES = (100.0, 300.0, 1000.0)
+EASE_ITEMS = 5_000
 SHARES = (0.5, 1.0, 2.0, 4.0)
 _TIE = 1e-6  # popularity decides between items that nothing else tells apart
 
@@ -62,10 +63,12 @@ class Kitchen:
     Args:
         past: With the items that may be recommended.
         end: The time from which their age counts.
+        ease_items: Only the first so many items have weights: a matrix of items by items is dear.
     """
 
     past: Purchases
     end: np.datetime64
+    ease_items: int = EASE_ITEMS
     _weights: dict[tuple[float, float], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def model(self, recipe: Recipe) -> ListModel:
@@ -88,5 +91,6 @@ class Kitchen:
         if kind not in self._weights:
             if len(self._weights) > 1:  # a matrix of items by items takes memory
                 self._weights.pop(next(iter(self._weights)))
-            self._weights[kind] = ease_weights(presence(self.past.decayed(recipe.half_life, self.end)), recipe.l2)
+            seen = presence(self.past.decayed(recipe.half_life, self.end))[:, : self.ease_items]
+            self._weights[kind] = ease_weights(seen, recipe.l2)
         return self._weights[kind]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from brain.usecases.shop.linked import Linked
     from brain.usecases.shop.orders import Orders
 
-CHUNK = 2_000  # customers whose scores of all items are in memory at a time
+CHUNK = 1_000  # customers whose scores of all items are in memory at a time
 
 
 @dataclass(frozen=True)

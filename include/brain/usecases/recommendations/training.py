@@ -14,7 +14,7 @@ from brain.portable.heads import Identity
 from brain.usecases.recommendations.competition import judged_lists, spans
 from brain.usecases.recommendations.names import SPACE, model_key
 from brain.usecases.recommendations.purchases import Purchases, presence
-from brain.usecases.recommendations.recipes import Kitchen
+from brain.usecases.recommendations.recipes import EASE_ITEMS, Kitchen
 from brain.usecases.shop.orders import read_orders
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _trained(
     purchases = Purchases.of(orders.lines)
     split = spans(purchases, section.test_days, section.max_items)
     verdicts = judged_lists(names, split, section.length)
-    whole = purchases.of_items(purchases.popular(section.max_items))
+    whole = purchases.of_items(purchases.popular(section.max_items, EASE_ITEMS))
     kitchen = Kitchen(whole, end_of(orders))
     for name in names:
         verdict = verdicts[name]
