@@ -228,11 +228,7 @@ class UseCase(Protocol):
         """What extraction reads for a unit."""
 
     def target(self, text: str) -> str:
-        """The target that a person calls `text`.
-
-        Raises:
-            CatalogueError: There is no such target.
-        """
+        """The target that a person calls `text`; whether there is one, `has_target` says."""
 
     def has_target(self, name: str) -> bool:
         """Whether a model of the use case may predict what is called `name`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from brain.core.errors import CatalogueError
 from brain.core.section import Section
 from brain.usecases.protocol import Input, Overview, Unit
 from brain.usecases.recommendations.catalogue import Recommendations as RecommendationsSection
@@ -60,10 +59,6 @@ class Recommendations:
         return (*shop_inputs(run.section.shop, self.name, self.space), *rules_input(run.section, self.name, self.space))
 
     def target(self, text: str) -> str:
-        if text not in LISTS:
-            raise CatalogueError(
-                text, found="no list of that name", expected=f"one of {', '.join(LISTS)}", remedy="Correct the name."
-            )
         return text
 
     def has_target(self, name: str) -> bool:
