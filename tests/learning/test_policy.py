@@ -97,6 +97,7 @@ def test_an_alarm_counts_until_a_search_after_it(days_after_the_search: int, act
 
 
 PROVEN = replace(CHAMPION, has_skill=True, skill=0.02)
+UNJUDGED = replace(PROVEN, has_skill=None, p_value=0.01)
 ASKING = TrainingSettings(approve_skill_fall=0.005)
 
 
@@ -118,7 +119,13 @@ ASKING = TrainingSettings(approve_skill_fall=0.005)
         (PROVEN, {"p_value": 0.01, "skill": 0.05}, ""),
         (PROVEN, {}, ""),
         (replace(PROVEN, skill=None), {"p_value": 0.01, "skill": -1.0}, ""),
-        (replace(PROVEN, has_skill=False), {"p_value": 0.9, "skill": -1.0}, ""),
+        (replace(PROVEN, has_skill=False, p_value=0.01), {"p_value": 0.9, "skill": -1.0}, ""),
+        (UNJUDGED, {"p_value": 0.9, "skill": -1.0}, "v3 is not judged yet, and its own p-value of 0.010"),
+        (UNJUDGED, {"p_value": 0.01, "skill": 0.0149}, "measured +2.00%; the new version's is +1.49%"),
+        (UNJUDGED, {"p_value": 0.01, "skill": 0.02}, ""),
+        (replace(UNJUDGED, p_value=0.2), {"p_value": 0.9, "skill": -1.0}, ""),
+        (replace(UNJUDGED, barred="too small"), {"p_value": 0.9, "skill": -1.0}, ""),
+        (replace(UNJUDGED, p_value=None), {"p_value": 0.9, "skill": -1.0}, ""),
         (None, {"p_value": 0.9, "skill": -1.0}, ""),
     ],
 )

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
 from brain.core.moment import Moment
 from brain.core.signing import Signer
+from brain.learning.policy import needs_approval
+from brain.learning.settings import TrainingSettings
 from brain.store.approval import approve, questions, reject
 from brain.store.backend import Backend
 from brain.store.browse import card, history, list_models, verify_models
@@ -98,6 +100,18 @@ def test_training_goes_on_from_the_version_that_waits(asking: ModelStore) -> Non
     assert (champion.version, champion.has_skill, champion.skill) == (1, True, 0.02)
     basis = champion.basis
     assert (basis.version, basis.has_skill, basis.trained_at, basis.rejected) == (2, False, NEXT, False)
+
+
+def test_a_champion_without_a_verdict_is_judged_by_what_it_measured_itself(asking: ModelStore) -> None:
+    asking.rollback(SILVER, 1, at=LATER, reason="better live")
+    approve(asking, GOLD, 2, at=LATER, by="ann")
+    level = TrainingSettings(approve_skill_fall=0.005)
+    silver, gold = (anew(asking).champion_summaries([key.entity])[key] for key in (SILVER, GOLD))
+    assert (silver.version, silver.has_skill, gold.version, gold.has_skill) == (1, None, 2, None)
+    assert "v1 is not judged yet" in needs_approval(silver, WORSE, level)
+    assert needs_approval(gold, WORSE, level) == ""
+    asking.record_verdicts([Verdict(SILVER, 1, False, 0.01, LATER)])
+    assert needs_approval(asking.champion_summaries(["SILVER"])[SILVER], WORSE, level) == ""
 
 
 def test_a_newer_version_that_waits_takes_the_place_of_the_older(

@@ -60,9 +60,11 @@ class ChampionSummary:
     Args:
         searched_at: The moment of its last full search.
         data_sha256: Content hash of the snapshot it was trained on.
-        has_skill: The judge's verdict on it; False while there is none.
+        has_skill: The judge's verdict on it; None while there is none.
         degraded: Why it is to be searched anew next time; empty if it is not.
         skill: As measured when it was trained; None if it was not.
+        p_value: Of that skill, measured by itself; None if it was not.
+        barred: Why it may not claim skill however small the p-value is; empty if it may.
         newer: The version that waits for a person's approval to take its place, or was rejected; None if there is none.
         rejected: Whether this version is one that a person has rejected.
     """
@@ -73,9 +75,11 @@ class ChampionSummary:
     searched_at: datetime
     trained_at: datetime
     data_sha256: Sha256
-    has_skill: bool = False
+    has_skill: bool | None = None
     degraded: str = ""
     skill: float | None = None
+    p_value: float | None = None
+    barred: str = ""
     newer: ChampionSummary | None = None
     rejected: bool = False
 

@@ -99,7 +99,8 @@ def lost_skill(champion: ChampionSummary | None, decision: Decision, metrics: Ma
 def needs_approval(champion: ChampionSummary | None, metrics: Mapping[str, Any], settings: TrainingSettings) -> str:
     """Why a person must approve a candidate before it is served: its champion has proven skill, and it has less.
 
-    Empty if nobody need, or the settings ask nobody.
+    Empty if nobody need, or the settings ask nobody. A champion that nobody has judged yet (after a rollback, a repair,
+    an approval) counts by what it measured itself: no verdict is not a verdict of no skill.
 
     Args:
         champion: The one that is served.
@@ -107,15 +108,25 @@ def needs_approval(champion: ChampionSummary | None, metrics: Mapping[str, Any],
         settings: `approve_skill_fall` and `false_discovery_rate` are used.
     """
     fall, p_value, skill = settings.approve_skill_fall, metrics.get("p_value"), metrics.get("skill")
-    if fall is None or champion is None or not champion.has_skill:
+    served = "" if champion is None else _proven(champion, settings.false_discovery_rate)
+    if fall is None or champion is None or not served:
         return ""
-    served = f"v{champion.version} has proven skill"
     if barred := metrics.get("barred"):
         return f"{served}; the new version has none: {barred}"
     if p_value is not None and p_value > settings.false_discovery_rate:
         return f"{served}; the new version has none: its p-value is {p_value:.3f}"
     if skill is not None and champion.skill is not None and champion.skill - skill > fall:
         return f"{served}, measured {champion.skill:+.2%}; the new version's is {skill:+.2%}"
+    return ""
+
+
+def _proven(champion: ChampionSummary, level: float) -> str:
+    """In which words the champion has skill; empty if it has none."""
+    if champion.has_skill:
+        return f"v{champion.version} has proven skill"
+    if champion.has_skill is None and champion.p_value is not None and champion.p_value <= level:
+        told = f"v{champion.version} is not judged yet, and its own p-value of {champion.p_value:.3f} speaks for skill"
+        return "" if champion.barred else told
     return ""
 
 

@@ -297,9 +297,11 @@ def summary_of(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
         searched_at=found["searched_at"],
         trained_at=found["trained_at"],
         data_sha256=Sha256(found["data"]["snapshot"]),
-        has_skill=pointer.verdict is not None and pointer.verdict.has_skill,
+        has_skill=None if pointer.verdict is None else pointer.verdict.has_skill,
         degraded=pointer.degraded,
         skill=found["metrics"].get("skill"),
+        p_value=found["metrics"].get("p_value"),
+        barred=found["metrics"].get("barred", ""),
     )
 
 
