@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,18 +52,24 @@ def find_questions() -> dict[str, Any]:
     return {
         "subject": f"{len(found)} new version{'s wait' if several else ' waits'} for approval",
         "body": body_of(found),
-        "questions": [
-            {
-                "use_case": one.key.use_case,
-                "entity": one.key.entity,
-                "target": one.key.target,
-                "version": one.version,
-                "trained_at": one.trained_at.isoformat(),
-                "reason": one.reason,
-            }
-            for one in found
-        ],
+        "questions": travelling(found),
     }
+
+
+def travelling(found: Sequence[Question]) -> list[dict[str, Any]]:
+    """Questions as they travel between tasks."""
+    return [
+        {
+            "use_case": one.key.use_case,
+            "entity": one.key.entity,
+            "target": one.key.target,
+            "version": one.version,
+            "seen": asdict(one.seen),
+            "trained_at": one.trained_at.isoformat(),
+            "reason": one.reason,
+        }
+        for one in found
+    ]
 
 
 def body_of(found: Sequence[Question]) -> str:
@@ -107,7 +114,8 @@ def tell_questions(asked: Sequence[Asked]) -> None:
 def carry_out(asked: Sequence[Asked], said: Mapping[str, Any]) -> dict[str, Any]:
     """Do what a person said of the versions that were listed; what cannot be done stops nothing else.
 
-    A version that another one has replaced since is left alone: nobody has seen that one.
+    What is not as the question showed it is left alone: a newer version that waits, another under the same number, one
+    that somebody has rejected since.
 
     Args:
         said: What the operator hands on: the option, who chose it and when, and the form.
@@ -119,7 +127,7 @@ def carry_out(asked: Sequence[Asked], said: Mapping[str, Any]) -> dict[str, Any]
         Transient: A server cannot be reached; what was done stays done, and the rest is tried again.
     """
     (option,), at = said["chosen_options"], _time(said["responded_at"])
-    done: dict[str, Any] = {"at": at.isoformat(), "approved": [], "rejected": [], "late": [], "failed": {}}
+    done: dict[str, Any] = {"at": at.isoformat(), "approved": [], "rejected": [], "late": {}, "failed": {}}
     if option == LATER:
         log.info("later: the champions stay")
         return done
@@ -134,7 +142,7 @@ def carry_out(asked: Sequence[Asked], said: Mapping[str, Any]) -> dict[str, Any]
             raise
         except ModelNotFound as error:
             log.warning("%s: %s", name, error)
-            done["late"].append(name)
+            done["late"][name] = str(error)
         except BrainError as error:
             log.error("%s: %s", name, error)
             done["failed"][name] = str(error)
@@ -162,10 +170,11 @@ def report_answers(answered: Mapping[str, Any]) -> None:
     Raises:
         AirflowFailException: One could not be served, or a name was none of those listed.
     """
-    for word in ("approved", "rejected", "late"):
+    for word in ("approved", "rejected"):
         if answered[word]:
-            told = "replaced by a newer version meanwhile, so left alone" if word == "late" else word
-            log.info("%s: %s", told, ", ".join(answered[word]))
+            log.info("%s: %s", word, ", ".join(answered[word]))
+    for name, reason in answered["late"].items():
+        log.info("too late for %s, so it is left alone: %s", name, reason)
     for name, reason in answered["failed"].items():
         log.error("%s: %s", name, reason)
     if answered["failed"]:
@@ -175,7 +184,7 @@ def report_answers(answered: Mapping[str, Any]) -> None:
 
 def _answer(one: Asked, option: str, at: datetime, by: str) -> list[str]:
     from brain.core.keys import ModelKey
-    from brain.store.approval import approve, reject
+    from brain.store.approval import Seen, approve, reject
     from brain.store.models import ModelStore
     from brain.warehouse.counters import KeptCounters
     from orchestration.connections import settings_of_task
@@ -185,11 +194,12 @@ def _answer(one: Asked, option: str, at: datetime, by: str) -> list[str]:
     counters = KeptCounters(settings.warehouse_url)
     store = ModelStore.open(settings, one["use_case"], counters)
     key = ModelKey(one["use_case"], one["entity"], one["target"])
+    seen = Seen(**one["seen"])
     if option == APPROVE:
-        approve(store, key, one["version"], at=at, by=by)
+        approve(store, key, one["version"], at=at, by=by, seen=seen)
         counters.keep()
     else:
-        reject(store, key, one["version"], at=at)
+        reject(store, key, one["version"], at=at, seen=seen)
     return [_named(one)]
 
 

@@ -12,7 +12,7 @@ os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from brain.store.approval import Question, questions
+from brain.store.approval import Question, Seen, approve, questions, reject
 from brain.store.models import ModelStore
 from brain.usecases.direction.names import model_key
 from orchestration import approval, connections
@@ -42,16 +42,7 @@ def store(settings: Settings, make_candidate: Callable[..., Candidate], monkeypa
 
 
 def listed(store: ModelStore) -> list[dict[str, Any]]:
-    return [
-        {
-            "use_case": one.key.use_case,
-            "entity": one.key.entity,
-            "target": one.key.target,
-            "version": one.version,
-            "reason": one.reason,
-        }
-        for one in questions(store)
-    ]
+    return approval.travelling(questions(store))
 
 
 def said(option: str, *models: str) -> dict[str, Any]:
@@ -70,7 +61,7 @@ def served(store: ModelStore) -> dict[str, int]:
 def test_only_what_a_person_names_is_served_and_a_retry_does_the_same(store: ModelStore) -> None:
     asked = listed(store)
     done = approval.carry_out(asked, said("Approve", "GOLD  RETURNS5", "XOM RETURNS5", "GOLDD RETURNS5"))
-    assert (done["approved"], done["rejected"], done["late"]) == (["GOLD RETURNS5 v2", "XOM RETURNS5 v2"], [], [])
+    assert (done["approved"], done["rejected"], done["late"]) == (["GOLD RETURNS5 v2", "XOM RETURNS5 v2"], [], {})
     assert list(done["failed"]) == ["GOLDD RETURNS5"]
     assert served(store) == {"GOLD": 2, "SP500": 1, "XOM": 2}
     assert approval.carry_out(asked, said("Approve", "GOLD RETURNS5"))["approved"] == ["GOLD RETURNS5 v2"]
@@ -98,8 +89,39 @@ def test_a_version_that_nobody_has_seen_is_left_alone(
     asked = listed(store)
     store.add([make_candidate("GOLD", 5, seed=2, trained_at=ANSWERED, approval=WHY)])
     done = approval.carry_out(asked, said("Approve"))
-    assert (done["late"], served(store)) == (["GOLD RETURNS5 v2"], {"GOLD": 1, "SP500": 2, "XOM": 2})
+    assert (list(done["late"]), served(store)) == (["GOLD RETURNS5 v2"], {"GOLD": 1, "SP500": 2, "XOM": 2})
     approval.report_answers(done)
+
+
+def test_another_version_under_the_number_that_was_asked_about_is_left_alone(
+    store: ModelStore, make_candidate: Callable[..., Candidate]
+) -> None:
+    asked, gold = listed(store), model_key("GOLD", 5)
+    store.backend.models.delete_one({"entity": "GOLD", "version": 2})
+    store.backend.waiting.delete_one({"entity": "GOLD"})
+    store.add([make_candidate("GOLD", 5, seed=2, trained_at=ANSWERED, approval=WHY)])
+    assert [one.version for one in questions(store) if one.key == gold] == [2]
+    for answer in ("Approve", "Reject"):
+        done = approval.carry_out(asked, said(answer, "GOLD RETURNS5"))
+        assert "another v2 waiting by now" in done["late"]["GOLD RETURNS5 v2"]
+    approve(store, gold, 2, at=ANSWERED, by="ann")
+    assert list(approval.carry_out(asked, said("Approve", "GOLD RETURNS5"))["late"]) == ["GOLD RETURNS5 v2"]
+
+
+def test_a_no_from_a_shell_is_not_undone_by_an_older_question(store: ModelStore) -> None:
+    asked, gold = listed(store), model_key("GOLD", 5)
+    reject(store, gold, None, at=ANSWERED)
+    done = approval.carry_out(asked, said("Approve"))
+    assert "v2 was rejected" in done["late"]["GOLD RETURNS5 v2"]
+    assert served(store) == {"GOLD": 1, "SP500": 2, "XOM": 2}
+    approval.report_answers(done)
+    assert approve(store, gold, 2, at=ANSWERED, by="hand") == 2, "a person may change his mind"
+
+
+def test_a_no_that_is_carried_out_again_says_the_same(store: ModelStore) -> None:
+    asked = listed(store)
+    first = approval.carry_out(asked, said("Reject"))
+    assert approval.carry_out(asked, said("Reject")) == first
 
 
 def test_a_version_that_was_altered_stops_no_other_and_shows(store: ModelStore) -> None:
@@ -110,7 +132,7 @@ def test_a_version_that_was_altered_stops_no_other_and_shows(store: ModelStore) 
 
 
 def test_the_question_shows_names_and_reasons_never_as_markup() -> None:
-    odd = Question(model_key("A|B*\n<b>", 5), 2, 1, NEXT, 0.02, None, "[a](b)")
+    odd = Question(model_key("A|B*\n<b>", 5), 2, Seen("a", "b"), 1, NEXT, 0.02, None, "[a](b)")
     body = approval.body_of([odd])
     assert "| A\\|B\\* \\<b\\> RETURNS5 | v1 | +2.00% | v2 |  | \\[a\\](b) |" in body
     assert "And 5 more" in approval.body_of([odd] * 205)

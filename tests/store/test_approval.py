@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from brain.core.errors import ArtifactRejected, ModelNotFound, StoreError
+from brain.core.errors import ArtifactRejected, ModelNotFound, StorageUnavailable, StoreError
 from brain.core.moment import Moment
 from brain.core.signing import Signer
 from brain.learning.policy import needs_approval
@@ -21,7 +21,7 @@ from brain.store.models import ModelStore
 from brain.store.renewing import renew_waiting
 from brain.store.taking_back import later_models, take_back
 from brain.store.verdicts import Verdict
-from brain.store.waiting import SIGNED
+from brain.store.waiting import PURPOSE, SIGNED, read_waiting
 from brain.store.writing import Saved
 from brain.usecases.direction.names import model_key
 from tests.store.conftest import END
@@ -144,7 +144,7 @@ def test_an_approved_version_is_served_and_waits_for_the_judge(asking: ModelStor
     assert asking.record_verdicts([Verdict(GOLD, 2, False, 0.4, LATER)]) == 1
     assert approve(asking, GOLD, 2, at=LATER, by="ann") == 2, "said again, it stays"
     assert asking.backend.waiting.count_documents({}) == 0
-    with pytest.raises(StoreError, match="It was approved before"):
+    with pytest.raises(StoreError, match="It is served"):
         reject(asking, GOLD, 2, at=LATER)
 
 
@@ -223,6 +223,68 @@ def test_a_waiting_version_is_no_orphan_and_goes_with_its_question(asking: Model
     assert waits(asking) == [("GOLD", 2, 1)]
     assert asking.delete(GOLD, 2) == 1
     assert asking.backend.waiting.count_documents({}) == 0
+
+
+def test_another_version_under_the_same_number_inherits_neither_no_nor_reason(
+    asking: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    reject(asking, GOLD, 2, at=LATER)
+    asking.backend.models.delete_one({"entity": "GOLD", "version": 2})
+    (saved,) = anew(asking).add([worse(make_candidate, seed=2, approval="another reason")])
+    assert isinstance(saved, Saved)
+    assert (saved.version, saved.waits, waits(asking)) == (2, "another reason", [("GOLD", 2, 1)])
+
+
+def test_a_version_put_in_the_place_of_the_one_that_waits_is_not_served(
+    asking: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    question = asking.backend.waiting.find_one({}) or {}
+    asking.delete(GOLD, 2)
+    asking.backend.models.delete_one({"entity": "GOLD", "version": 2})
+    asking.add([worse(make_candidate, seed=2, approval="")])
+    asking.rollback(GOLD, 1, at=END, reason="no champion before")
+    stored = asking.backend.champions.find_one({"entity": "GOLD"}) or {}
+    question |= {"moves_sha256": stored["moves_sha256"], "champion": 1}
+    signed = {name: question.get(name) for name in SIGNED}
+    put(asking, {**question, "signature": asking.backend.signer.sign(PURPOSE, signed)}, "waiting")
+    assert waits(asking) == []
+    with pytest.raises(ArtifactRejected, match="another version stored under the number"):
+        approve(asking, GOLD, question["version"], at=LATER, by="ann")
+
+
+def test_a_no_that_comes_too_late_says_so(
+    asking: ModelStore, make_candidate: MakeCandidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    atomically = Backend.atomically
+
+    def after(change: Callable[[], object]) -> None:
+        def changed_first(backend: Backend, work: Callable[..., Any]) -> Any:
+            monkeypatch.setattr(Backend, "atomically", atomically)
+            change()
+            return atomically(backend, work)
+
+        monkeypatch.setattr(Backend, "atomically", changed_first)
+
+    after(lambda: asking.add([worse(make_candidate, LATER, seed=2)]))
+    with pytest.raises(StorageUnavailable, match="came too late"):
+        reject(asking, GOLD, None, at=LATER)
+    assert waits(asking) == [("GOLD", 3, 1)], "the newer question stands"
+    after(lambda: approve(asking, GOLD, 3, at=LATER, by="ann"))
+    with pytest.raises(StorageUnavailable, match="came too late"):
+        reject(asking, GOLD, 3, at=LATER)
+    assert (asking.champion_version(GOLD), asking.backend.waiting.count_documents({})) == (3, 0)
+
+
+def test_renewing_keys_undoes_no_answer(asking: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rejected_meanwhile(*given: Any) -> Any:
+        found = read_waiting(*given)
+        reject(asking, GOLD, 2, at=LATER)
+        return found
+
+    monkeypatch.setattr("brain.store.renewing.read_waiting", rejected_meanwhile)
+    assert renew_waiting(asking).signed == 0
+    assert waits(asking) == []
+    assert (asking.backend.waiting.find_one({}) or {})["rejected_at"] == LATER
 
 
 def test_a_model_that_is_deleted_leaves_no_question(asking: ModelStore) -> None:

@@ -11,7 +11,15 @@ from brain.store.bson_values import to_plain
 from brain.store.champions import Move, move_write, read_present, remember, write
 from brain.store.connection import explained
 from brain.store.stored_model import model_id
-from brain.store.waiting import forget_waiting, pointers_of, read_waiting, standing, versions_waiting, write_waiting
+from brain.store.waiting import (
+    forget_waiting,
+    pointers_of,
+    read_waiting,
+    replace_waiting,
+    require_same,
+    standing,
+    versions_waiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +36,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a question showed, beside the version's number; its answer is carried out only while that is so still.
+
+    Args:
+        identity: Of the version's content.
+        moves_sha256: Of the champion's pointer.
+    """
+
+    identity: str
+    moves_sha256: str
+
+
+@dataclass(frozen=True)
 class Question:
     """A version that waits.
 
     Args:
+        seen: What the answer to it is bound to.
         champion: The version that is served until somebody approves.
         old: Measured skill of the champion.
         new: Measured skill of the version.
@@ -40,6 +62,7 @@ class Question:
 
     key: ModelKey
     version: int
+    seen: Seen
     champion: int
     trained_at: datetime
     old: float | None
@@ -63,6 +86,7 @@ def questions(store: ModelStore, entities: Sequence[str] | None = None) -> list[
             Question(
                 key,
                 one.version,
+                Seen(one.identity, one.moves_sha256),
                 one.champion,
                 one.trained_at,
                 old.get(key),
@@ -75,62 +99,88 @@ def questions(store: ModelStore, entities: Sequence[str] | None = None) -> list[
     )
 
 
-def approve(store: ModelStore, key: ModelKey, version: int | None, *, at: datetime, by: str) -> int:
+def approve(
+    store: ModelStore, key: ModelKey, version: int | None, *, at: datetime, by: str, seen: Seen | None = None
+) -> int:
     """Make the version that waits, verified first, the champion; returns which.
 
     It is judged like any other before it may claim skill. One that is the champion already stays it.
 
     Args:
-        version: The one that the person has seen; None for whatever waits.
+        version: The one that the person means; None for whatever waits. Named from a shell, it may be one that was
+            rejected: a person may change his mind.
         at: When the person said so.
         by: Who, for the history.
+        seen: What the question showed to which this is the answer; None where it is none. Nobody's no is undone by it.
 
     Raises:
-        ModelNotFound: Nothing waits, or another version than the one seen.
+        ModelNotFound: Nothing waits, or another version than the one meant, or not as it was seen.
         ArtifactRejected: The version failed verification; the champion stays.
     """
     with explained():
-        waiting = _asked(store, key, version)
+        waiting = _asked(store, key, version, seen)
         if waiting is None:
             return store.champion_version(key)
+        if seen is not None and waiting.rejected_at is not None:
+            raise _nothing(key, version, waiting)
         model = store.load(key, waiting.version)
+        require_same(model.document, waiting)
         model.evaluator()
         moved = store.backend.atomically(partial(_promote, store.backend, waiting, model, to_plain(at), by))
         remember(store.backend, [moved])
     return waiting.version
 
 
-def reject(store: ModelStore, key: ModelKey, version: int | None, *, at: datetime) -> int:
+def reject(store: ModelStore, key: ModelKey, version: int | None, *, at: datetime, seen: Seen | None = None) -> int:
     """Leave the champion where it is, and ask nobody about that version again; returns which.
 
+    Args:
+        version: The one that the person means; None for whatever waits.
+        seen: What the question showed to which this is the answer; None where it is none.
+
     Raises:
-        ModelNotFound: Nothing waits, or another version than the one seen.
+        ModelNotFound: Nothing waits, or another version than the one meant, or not as it was seen.
         StoreError: It is the champion already.
+        StorageUnavailable: It came too late: another process has just moved the champion, or stored another question.
     """
     with explained():
-        waiting = _asked(store, key, version)
+        waiting = _asked(store, key, version, seen)
         if waiting is None:
             raise StoreError(
                 f"v{version} of {key}",
                 found="the champion",
                 expected="a version that waits for approval",
-                remedy="It was approved before: `brain models rollback` goes back to an older one.",
+                remedy="It is served: `brain models rollback` goes back to an older one.",
             )
         if waiting.rejected_at is None:
-            no = waiting.model_copy(update={"rejected_at": to_plain(at)})
-            store.backend.atomically(lambda session: write_waiting(store.backend, [no], session))
+            store.backend.atomically(partial(_reject, store.backend, waiting, to_plain(at)))
     return waiting.version
 
 
-def _asked(store: ModelStore, key: ModelKey, version: int | None) -> Waiting | None:
+def _asked(store: ModelStore, key: ModelKey, version: int | None, seen: Seen | None) -> Waiting | None:
     """What stands before the champion; None where the version meant is the champion already."""
     waiting = standing(store.backend, [key]).get(key)
     if waiting is not None and version in (None, waiting.version):
-        if version is not None or waiting.rejected_at is None:
+        is_open = version is not None or waiting.rejected_at is None
+        if is_open and seen in (None, Seen(waiting.identity, waiting.moves_sha256)):
             return waiting
-    elif version is not None and store.has_champion(key) and store.champion_version(key) == version:
+    elif version is not None and _is_champion(store, key, version, seen):
         return None
     raise _nothing(key, version, waiting)
+
+
+def _is_champion(store: ModelStore, key: ModelKey, version: int, seen: Seen | None) -> bool:
+    if not store.has_champion(key) or store.champion_version(key) != version:
+        return False
+    return seen is None or store.load(key, version).document.get("identity") == seen.identity
+
+
+def _reject(backend: Backend, waiting: Waiting, at: datetime, session: ClientSession | None) -> None:
+    if standing(backend, [waiting.key], session).get(waiting.key) != waiting:
+        raise _moved(waiting.key)
+    no = waiting.model_copy(update={"rejected_at": at})
+    if replace_waiting(backend, [(waiting, no)], session) != 1:
+        raise _moved(waiting.key)
 
 
 def _promote(
@@ -152,8 +202,12 @@ def _promote(
 
 
 def _nothing(key: ModelKey, version: int | None, waiting: Waiting | None) -> ModelNotFound:
-    if waiting is None or waiting.rejected_at is not None:
+    if waiting is None:
         found = "no version that waits for approval"
+    elif waiting.rejected_at is not None:
+        found = f"no version that waits for approval: v{waiting.version} was rejected"
+    elif waiting.version == version:
+        found = f"another v{version} waiting by now, or before another champion, than the one that was asked about"
     else:
         found = f"v{waiting.version} waiting for approval by now"
     return ModelNotFound(
@@ -167,7 +221,7 @@ def _nothing(key: ModelKey, version: int | None, waiting: Waiting | None) -> Mod
 def _moved(key: ModelKey) -> StorageUnavailable:
     return StorageUnavailable(
         str(key),
-        found="a champion that another process has just moved",
+        found="a champion, or a version waiting before it, that another process has just changed",
         expected="one change at a time",
-        remedy="Look at `brain models waiting` and try again.",
+        remedy="This one came too late, and nothing was done. Look at `brain models waiting` and try again.",
     )

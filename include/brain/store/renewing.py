@@ -17,7 +17,7 @@ from brain.store.pointers import LAST_NUMBER
 from brain.store.reading import decoded, key_in
 from brain.store.schema import CHAMPIONS, MODELS
 from brain.store.stored_model import model_id
-from brain.store.waiting import read_waiting, write_waiting
+from brain.store.waiting import read_waiting, replace_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,12 +78,15 @@ def _update_of(store: ModelStore, raw: RawBSONDocument) -> list[UpdateOne]:
 
 
 def renew_waiting(store: ModelStore) -> Renewed:
-    """Sign what says of the use case which versions wait for approval, where it verifies, with the newest key."""
+    """Sign what says of the use case which versions wait for approval, where it verifies, with the newest key.
+
+    What somebody answers meanwhile stays answered, and counts for neither.
+    """
     with explained():
         sound = read_waiting(store.backend, store.scope(None))
-        write_waiting(store.backend, sound.values())
+        signed = replace_waiting(store.backend, ((one, one) for one in sound.values()))
         refused = store.backend.waiting.count_documents(store.scope(None)) - len(sound)
-    return Renewed(len(sound), refused)
+    return Renewed(signed, refused)
 
 
 def renew_champions(store: ModelStore) -> Renewed:

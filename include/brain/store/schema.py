@@ -137,6 +137,7 @@ VALIDATORS: dict[str, dict[str, Any]] = {
             **_KEY_FIELDS,
             "format": {"enum": [1]},
             "model": _TEXT,
+            "identity": _TEXT,
             "trained_at": _DATE,
             "champion": _WHOLE,
             "moves_sha256": {"bsonType": "string"},

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
-from pymongo import DeleteMany, InsertOne
+from pymongo import DeleteMany, InsertOne, ReplaceOne
 
 from brain.core.errors import ArtifactRejected
 from brain.core.keys import ModelKey
@@ -47,6 +47,7 @@ SIGNED = (
     "format",
     "version",
     "model",
+    "identity",
     "trained_at",
     "champion",
     "moves_sha256",
@@ -60,6 +61,7 @@ class Waiting(Strict):
     """A version that waits, or was rejected.
 
     Args:
+        identity: Of the version's content: a number can be given out again after its version was deleted.
         champion: The version that is served until somebody approves.
         moves_sha256: Of the champion's pointer.
         reason: Why a person is asked.
@@ -74,6 +76,7 @@ class Waiting(Strict):
     format: Literal[1] = 1
     version: int = Field(ge=1, lt=LAST_NUMBER)
     model: str
+    identity: str = Field(min_length=1)
     trained_at: datetime
     champion: int = Field(ge=1, lt=LAST_NUMBER)
     moves_sha256: str
@@ -100,6 +103,7 @@ def waiting_before(pointer: Pointer, move: Move, reason: str) -> Waiting:
         target=key.target,
         version=version,
         model=model_id(key, version),
+        identity=move.identity,
         trained_at=move.trained_at,
         champion=pointer.version,
         moves_sha256=pointer.moves_sha256,
@@ -146,16 +150,46 @@ def read_waiting(
     return found
 
 
+def require_same(content: Mapping[str, Any], waiting: Waiting) -> None:
+    """Refuse a version's verified document whose content is not that which waits, only its number.
+
+    Raises:
+        ArtifactRejected: It is another.
+    """
+    if content.get("identity") != waiting.identity:
+        raise document.rejected(
+            waiting.model,
+            "another version stored under the number of the one that waits",
+            "the version that a person is asked about",
+            "The champion stays. Train the model again.",
+        )
+
+
 def write_waiting(backend: Backend, documents: Iterable[Waiting], session: ClientSession | None = None) -> None:
     """Put each in the place of what its key has, whatever that is."""
     operations: list[DeleteMany | InsertOne[Document]] = []
     for one in documents:
-        content = one.model_dump(by_alias=True)
-        signature = backend.signer.sign(PURPOSE, {name: content[name] for name in SIGNED})
-        body = {name: value for name, value in content.items() if value is not None}
-        operations += [DeleteMany({"_id": one.id}), InsertOne({**body, "signature": signature})]
+        operations += [DeleteMany({"_id": one.id}), InsertOne(_signed(one, backend))]
     if operations:
         backend.waiting.bulk_write(operations, session=session)
+
+
+def replace_waiting(
+    backend: Backend, documents: Iterable[tuple[Waiting, Waiting]], session: ClientSession | None = None
+) -> int:
+    """Put the second of each pair in the place of the first, where that is still what stands there.
+
+    Returns:
+        How many stood there still; what somebody wrote meanwhile stays.
+    """
+    operations = [ReplaceOne(before.model_dump(by_alias=True), _signed(after, backend)) for before, after in documents]
+    return backend.waiting.bulk_write(operations, session=session).matched_count if operations else 0
+
+
+def _signed(one: Waiting, backend: Backend) -> Document:
+    content = one.model_dump(by_alias=True)
+    signature = backend.signer.sign(PURPOSE, {name: content[name] for name in SIGNED})
+    return {**{name: value for name, value in content.items() if value is not None}, "signature": signature}
 
 
 def forget_waiting(backend: Backend, key: ModelKey, version: int | None, session: ClientSession | None = None) -> None:
@@ -196,6 +230,7 @@ def versions_waiting(
         try:
             content = decoded(raw, waiting.model)
             document.verify(content, waiting.key, waiting.version, backend.signer, record=True)
+            require_same(content, waiting)
         except ArtifactRejected as error:
             _LOG.warning("passed over: %s", error)
         else:

@@ -203,20 +203,20 @@ class Writer:
             saved.append(Saved(key, version, model_id(key, version), created, is_champion))
         self._execute(documents, moves, session)
         waits = self._ask(asked, session)
-        return [replace(one, waits=waits.get((one.key, one.version), "")) for one in saved], moves
+        return [replace(one, waits=waits.get(one.key, "")) for one in saved], moves
 
-    def _ask(self, asked: list[Waiting], session: ClientSession | None) -> dict[tuple[ModelKey, int], str]:
-        """Let versions wait; one of which the same was said before stays as it is, also where a person said no."""
+    def _ask(self, asked: list[Waiting], session: ClientSession | None) -> dict[ModelKey, str]:
+        """Let versions wait; one of which the same was said before stays as it is, also where a person said no.
+
+        Returns:
+            Why, by key, for those that do wait.
+        """
         before = standing(self._backend, [one.key for one in asked], session)
-        new = [
-            one
-            for one in asked
-            if (there := before.get(one.key)) is None
-            or (there.version != one.version and there.trained_at <= one.trained_at)
-        ]
+        new = [one for one in asked if (there := before.get(one.key)) is None or _takes_over(one, there)]
         write_waiting(self._backend, new, session)
         now = before | {one.key: one for one in new}
-        return {(one.key, one.version): one.reason for one in now.values() if one.rejected_at is None}
+        pairs = [(one, now[one.key]) for one in asked]
+        return {one.key: it.reason for one, it in pairs if it.identity == one.identity and it.rejected_at is None}
 
     def _execute(self, documents: list[Document], moves: list[Write], session: ClientSession | None) -> None:
         try:
@@ -317,6 +317,13 @@ def _question(move: Move, approval: str, stands: Present) -> Waiting | None:
     if not approval or stands.pointer is None or stands.is_older:
         return None
     return waiting_before(stands.pointer, move, approval)
+
+
+def _takes_over(one: Waiting, there: Waiting) -> bool:
+    """Whether a version takes the place of what waits: other content, not older, or stored under its very number."""
+    if one.identity == there.identity:
+        return one.version != there.version
+    return one.version == there.version or there.trained_at <= one.trained_at
 
 
 def _with_payload(document: Document, payload: bytes) -> Document:
