@@ -132,8 +132,8 @@ def carry_out(asked: Sequence[Asked], said: Mapping[str, Any]) -> dict[str, Any]
         log.info("later: the champions stay")
         return done
     by = (said.get("responded_by_user") or {}).get("name") or "nobody"
-    chosen, unknown = _meant(asked, (said.get("params_input") or {}).get("models") or ())
-    done["failed"] |= dict.fromkeys(unknown, "none of the versions that were listed, so nothing was done for it")
+    chosen, refused = _meant(asked, (said.get("params_input") or {}).get("models") or ())
+    done["failed"] |= refused
     for one in chosen:
         name = _named(one)
         try:
@@ -203,13 +203,32 @@ def _answer(one: Asked, option: str, at: datetime, by: str) -> list[str]:
     return [_named(one)]
 
 
-def _meant(asked: Sequence[Asked], names: Sequence[str]) -> tuple[list[Asked], list[str]]:
-    """The versions that the names mean, all where there is none; and the names that mean none."""
-    known = {" ".join(f"{one['entity']} {one['target']}".split()): one for one in asked}
-    wanted = list(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))
-    if not wanted:
-        return list(asked), []
-    return [known[name] for name in wanted if name in known], [name for name in wanted if name not in known]
+def _meant(asked: Sequence[Asked], names: Sequence[str]) -> tuple[list[Asked], dict[str, str]]:
+    """The versions that the names mean, all where there is none; and each name that means none or several, with why."""
+    known: dict[str, list[Asked]] = {}
+    for one in asked:
+        known.setdefault(_spaced(f"{one['entity']} {one['target']}"), []).append(one)
+    chosen, refused = list[Any](), dict[str, str]()
+    for name in dict.fromkeys(_spaced(name) for name in names if name.strip()):
+        match known.get(name, []):
+            case []:
+                refused[name] = "none of the versions that were listed, so nothing was done for it"
+            case [one]:
+                chosen.append(one)
+            case several:
+                meant = " and ".join(
+                    f"{one['use_case']}/{one['entity']}/{one['target']} v{one['version']}" for one in several
+                )
+                refused[name] = (
+                    f"{meant} are listed under this name, so nothing was done for any of them;"
+                    " `brain models approve` and `reject` tell them apart"
+                )
+    return (chosen, refused) if chosen or refused else (list(asked), {})
+
+
+def _spaced(name: str) -> str:
+    """As a page shows it: spaces in a row are one."""
+    return " ".join(name.split())
 
 
 def _named(one: Asked) -> str:

@@ -124,6 +124,18 @@ def test_a_no_that_is_carried_out_again_says_the_same(store: ModelStore) -> None
     assert approval.carry_out(asked, said("Reject")) == first
 
 
+@pytest.mark.parametrize("other", [{"entity": "XO  M"}, {"use_case": "another"}])
+def test_a_name_that_two_listed_versions_share_is_refused_and_names_both(
+    store: ModelStore, other: dict[str, str]
+) -> None:
+    (first,) = [one for one in listed(store) if one["entity"] == "XOM"]
+    asked = [{**first, "entity": "XO M"}, {**first, "entity": "XO M", "version": 7, **other}]
+    done = approval.carry_out([*asked, *listed(store)], said("Approve", "XO M RETURNS5", "GOLD RETURNS5"))
+    assert (done["approved"], list(done["failed"])) == (["GOLD RETURNS5 v2"], ["XO M RETURNS5"])
+    both = [f"{one['use_case']}/{one['entity']}/RETURNS5 v{one['version']}" for one in asked]
+    assert all(name in done["failed"]["XO M RETURNS5"] for name in both)
+
+
 def test_a_version_that_was_altered_stops_no_other_and_shows(store: ModelStore) -> None:
     asked = listed(store)
     store.backend.models.update_one({"entity": "GOLD", "version": 2}, {"$set": {"seed": 9}})

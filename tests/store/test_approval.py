@@ -78,6 +78,14 @@ def test_the_champion_is_served_with_its_verdict_while_a_version_waits(asking: M
     assert {line.entity: line.note for line in list_models(asking)} == {"GOLD": "v2 waits for approval", "SILVER": ""}
 
 
+def test_that_a_version_waits_is_the_first_thing_said_of_its_champion(
+    store: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    store.add([make_candidate(metrics=GOOD, degraded="lost its skill"), worse(make_candidate)])
+    (line,) = list_models(store)
+    assert line.note == "v2 waits for approval; lost its skill"
+
+
 def test_the_first_version_of_a_model_waits_for_nobody(store: ModelStore, make_candidate: MakeCandidate) -> None:
     (saved,) = store.add([worse(make_candidate)])
     assert isinstance(saved, Saved)
@@ -285,6 +293,19 @@ def test_renewing_keys_undoes_no_answer(asking: ModelStore, monkeypatch: pytest.
     assert renew_waiting(asking).signed == 0
     assert waits(asking) == []
     assert (asking.backend.waiting.find_one({}) or {})["rejected_at"] == LATER
+
+
+def test_the_number_of_a_deleted_version_that_waited_is_not_given_out_again(
+    asking: ModelStore, make_candidate: MakeCandidate
+) -> None:
+    assert asking.delete(GOLD, 2) == 1
+    (saved,) = anew(asking).add([worse(make_candidate, LATER, seed=2)])
+    assert isinstance(saved, Saved)
+    assert (saved.version, waits(asking)) == (3, [("GOLD", 3, 1)])
+    gold = anew(asking).champion(GOLD)
+    assert isinstance(gold, Champion)
+    assert (gold.model.version, gold.has_skill) == (1, True), "the verdict stays"
+    assert history(asking, GOLD)[-1].promoted == (END,)
 
 
 def test_a_model_that_is_deleted_leaves_no_question(asking: ModelStore) -> None:

@@ -120,7 +120,7 @@ def _listed(
     try:
         pointer, found = store.verified(joined, key)
         waits = f"v{waiting.version} waits for approval" if waiting and waiting.rejected_at is None else ""
-        notes = [_revised(sound(joined).get("revised")), pointer.degraded, waits]
+        notes = [waits, _revised(sound(joined).get("revised")), pointer.degraded]
     except StoreError as error:
         return Listed(key.entity, key.target, None, "(refused)", None, None, None, str(error))
     verdict = pointer.verdict_on(key)

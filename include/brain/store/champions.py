@@ -281,6 +281,18 @@ def renewed_write(key: ModelKey, present: Present, backend: Backend) -> Write:
     return _signed_anew(key, present.pointer, content, present, backend)
 
 
+def numbered_write(key: ModelKey, number: int, present: Present, backend: Backend) -> Write | None:
+    """The write after which `number` is not given out again; None where it is remembered already.
+
+    Nor is there one without a sound pointer: its counter is all that is remembered then.
+    """
+    before = present.pointer
+    if before is None or present.is_older or before.last_version >= number:
+        return None
+    kept = {"counter": next_counter(present), "last_version": number, "last_identity": ""}
+    return _signed_anew(key, before, {**content_of(before), **kept}, present, backend)
+
+
 def _signed_anew(key: ModelKey, before: Pointer, content: Document, present: Present, backend: Backend) -> Write:
     """The write of a pointer to the same version; moves are signed for the first time where they were not."""
     moves = present.moves if before.format != FORMAT else None

@@ -12,7 +12,7 @@ from pymongo.errors import WriteError
 from brain.core.errors import ArtifactRejected, ModelNotFound, StorageUnavailable, StoreError
 from brain.core.keys import ModelKey
 from brain.store import large_artifacts
-from brain.store.champions import Move, move_write, read_present, remember, write
+from brain.store.champions import Move, move_write, numbered_write, read_present, remember, write
 from brain.store.document import SIGNED_BY_ANY, verify
 from brain.store.pointers import SIGNED, verify_pointer
 from brain.store.reading import decoded, key_in
@@ -167,7 +167,8 @@ def delete(backend: Backend, key: ModelKey, version: int | None) -> int:
         deleted = backend.models.delete_many(chosen).deleted_count
         _discard_payloads(backend, gone)
         return deleted
-    pointer = read_present(backend, [key], moves=False)[key].pointer
+    present = read_present(backend, [key], moves=False)[key]
+    pointer = present.pointer
     if pointer is not None and pointer.version == version:
         raise StoreError(
             model_id(key, version),
@@ -177,6 +178,10 @@ def delete(backend: Backend, key: ModelKey, version: int | None) -> int:
         )
     forget_waiting(backend, key, version)
     gone = [found for found in _sound_versions(backend, key) if found["version"] == version]
+    # One that waited was never promoted, so no pointer knows its number; an open question may still name it.
+    numbered = numbered_write(key, version, present, backend) if gone else None
+    if numbered is not None and write(backend, [numbered]):
+        remember(backend, [numbered])
     deleted = backend.models.delete_many({**chosen, "version": version}).deleted_count
     _discard_payloads(backend, gone)
     return deleted

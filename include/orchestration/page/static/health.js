@@ -10,6 +10,7 @@ export async function showHealth(main, signal) {
   main.replaceChildren(
     el("h1", {}, "Health"), el("p", { class: "quiet" }, "The newest first."),
     part("Refused data", refused, "Units whose last extraction was quarantined or failed: they keep what was known before."),
+    later("Waiting for approval", training, waiting, "New versions whose skill fell: their champions are served until somebody approves, under Required Actions in Airflow or with brain models approve."),
     part("Problems", problems, "What people were told of: what lasts, and what was solved in the last two weeks."),
     part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
     part("Stale and failed cells", unwell),
@@ -52,12 +53,15 @@ function unwell({ unwell: all, words }) {
   return table("Stale and failed cells", ["cells", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), listed(one.units), one.reason ?? "no reason is given"]), "None: every cell is fresh.");
 }
 
+function waiting({ waiting: all }) {
+  return table("Waiting for approval", ["unit", "target", "new", "its skill", "served", "its skill", "why"],
+    all.map((one) => [one.unit, one.target, `v${one.version}`, signed(one.skill, 2), `v${one.champion}`, signed(one.champion_skill, 2), one.reason]), "None.");
+}
+
 function trained(found) {
   const actions = Object.entries(found.actions);
   if (!actions.length) return el("p", { class: "quiet" }, "No training has run yet.");
   return [list([["last", when(found.last)], ...actions.map(([name, number]) => [name, `${count(number)} models`])]),
-    found.waiting.length ? table("Waiting for approval", ["unit", "target", "new", "its skill", "served", "its skill", "why"],
-      found.waiting.map((one) => [one.unit, one.target, `v${one.version}`, signed(one.skill, 2), `v${one.champion}`, signed(one.champion_skill, 2), one.reason])) : null,
     table("Failed", ["unit", "target", "moment", "why"], found.failed.map((one) => [one.unit, one.target, when(one.at), one.reason]), "No model failed.")];
 }
 
