@@ -75,7 +75,8 @@ def ask_and_tell(run: Run) -> None:
     key = model_key("SP500", 1)
     pointer = run.store.pointer(key)
     assert pointer is not None
-    move = Move(key, 1, run.store.load(key, 1).trained_at, run.moment.at, "refresh")
+    older = run.store.load(key, 1)
+    move = Move(key, 1, older.trained_at, run.moment.at, "refresh", older.document["identity"])
     write_waiting(run.store.backend, [waiting_before(pointer, move, "v2 has proven skill; the new version has none")])
 
 
