@@ -239,7 +239,8 @@ def see_how_it_is(frame: Any) -> None:
     assert run.get_attribute("href").endswith("/extract_assets/runs/manual__1")
     assert "airflow.example" not in run.get_attribute("href")
     frame.get_by_text("the newest one through and warned of").wait_for()
-    frame.get_by_role("row").filter(has_text="v2 has proven skill").wait_for()
+    waiting = frame.locator("section").filter(has=frame.get_by_role("heading", name="Waiting for approval"))
+    waiting.get_by_role("row").filter(has_text="v2 has proven skill").wait_for()
 
 
 def see_the_heat_map(frame: Any, page: Any) -> None:
