@@ -247,7 +247,7 @@ def test_a_version_put_in_the_place_of_the_one_that_waits_is_not_served(
     asking: ModelStore, make_candidate: MakeCandidate
 ) -> None:
     question = asking.backend.waiting.find_one({}) or {}
-    asking.delete(GOLD, 2)
+    asking.backend.waiting.delete_many({})
     asking.backend.models.delete_one({"entity": "GOLD", "version": 2})
     asking.add([worse(make_candidate, seed=2, approval="")])
     asking.rollback(GOLD, 1, at=END, reason="no champion before")
