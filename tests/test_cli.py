@@ -218,7 +218,7 @@ def test_doctor_finds_tables_that_cannot_be_trained(environment: dict[str, str],
     Path(environment["BRAIN_CATALOGUE"]).write_text(
         "defaults: {horizons: [5, 21]}\n"
         "assets: {SP500: {}, VIX: {training: {min_rows: 5000}}, "
-        "SHORT: {table: VIX, quality: {min_rows: 5000}}, EMPTY: {}}\n"
+        "SHORT: {table: VIX, quality: {min_rows: 5000}}, EMPTY: {}, TYPO: {table: VIXX}}\n"
     )
     engine = sa.create_engine(demo_url)
     with engine.begin() as connection:
@@ -234,6 +234,9 @@ def test_doctor_finds_tables_that_cannot_be_trained(environment: dict[str, str],
     assert "rows; expected at least 5000" in told.partition("SHORT: ")[2]
     assert "RETURNS21: found" in told.partition("EMPTY: ")[2]
     assert "RETURNS5" not in told.partition("EMPTY: ")[2]
+    assert "TYPO: no such table or view" in told
+    assert "the nearest is VIX" in told
+    assert "brain demo" not in told, "the source is not the embedded one"
 
 
 def test_the_variables_of_the_readme_are_all_that_is_needed(environment: dict[str, str]) -> None:

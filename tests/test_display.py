@@ -130,3 +130,9 @@ def test_every_console_is_a_plain_one() -> None:
         text = path.read_text()
         assert not re.search(r"(?<!Plain)\bConsole\(", text.replace("class PlainConsole(Console)", "")), path
         assert not re.search(r"\[/\]|\[(bold|dim|red|green)\b[^\]]*\]", text), path
+
+
+def test_a_number_that_rounds_to_nothing_has_no_sign(shown: StringIO) -> None:
+    answer = Answer(("a", "b", "c"), [(-0.0002, -0.0006, 0.5)])
+    show_overview(PlainConsole(file=shown, width=80), answer, Overview("", "SELECT 1"))
+    assert shown.getvalue().split()[-3:] == [".000", "-.001", ".500"]

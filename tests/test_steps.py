@@ -223,9 +223,13 @@ def test_what_live_outcomes_refute_is_searched_anew_and_only_once(workspace: Wor
     assert {result.reason for result in steps.train(again, list(ASSETS))} == {"4 skip"}
 
 
-def test_an_asset_that_leaves_the_catalogue_leaves_the_table(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_asset_that_leaves_the_catalogue_leaves_the_table(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run(workspace, THURSDAY)
     run(_workspace(workspace.settings, tmp_path, ["GOLD"]), THURSDAY)
+    told = [record.message for record in caplog.records if "were removed" in record.message]
+    assert told == ["direction: the rows of SP500, VIX were removed: not in the catalogue any more"]
     assert rows(workspace, "SELECT AssetName FROM Probabilities") == [("GOLD",)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -58,6 +59,7 @@ def list_champions(
     from brain.store.browse import list_models
 
     found = [line for store in _knowing(use_case, units) for line in list_models(store, units or None)]
+    found = _marked(found)
     lines = sorted(found, key=lambda line: (line.entity, len(line.target), line.target))  # 2 before 10
     if units or everything or len(lines) <= SCREEN:
         console.print(_every(lines))
@@ -65,6 +67,16 @@ def list_champions(
     console.print(_by_unit(lines))
     told = f"{len(lines)} models. One unit: brain models list {lines[0].entity}   All: brain models list --all"
     console.print(told, highlight=False)
+
+
+def _marked(lines: Iterable[Listed]) -> list[Listed]:
+    """The same, with a word on units that the catalogue no longer names."""
+    known = _in_catalogue()
+    gone = "no longer in the catalogue"
+    return [
+        replace(line, note="; ".join(filter(None, (gone, line.note)))) if known and line.entity not in known else line
+        for line in lines
+    ]
 
 
 def _every(lines: Iterable[Listed]) -> Table:

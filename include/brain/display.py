@@ -139,4 +139,5 @@ def _shown(value: object) -> Text:
 def _short(value: object) -> Text:
     if not isinstance(value, float):
         return _shown(value)
-    return Text(re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}"))
+    rounded = f"{value:.3f}"
+    return Text(re.sub(r"^(-?)0\.", r"\1.", rounded.removeprefix("-") if float(rounded) == 0 else rounded))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brain.core.catalogue import load_catalogue
+from brain.core.environment import brain_variables
 from brain.core.errors import BrainError, SourceTableError
+from brain.core.nearest import nearest
 from brain.core.settings import Settings
 from brain.usecases import USE_CASES
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 50  # tables whose rows are read: a look at every setting is to take seconds
 PROBE = "doctor.probe"
+_REMEDY = "Create or correct it, or correct the catalogue."
+_DEMO = "`brain demo` loads the demo data."
 ROUNDING = """
 SELECT setting FROM pg_db_role_setting, unnest(setconfig) AS setting
 WHERE setrole = current_user::regrole AND setting ~ '^extra_float_digits=-'
@@ -129,7 +134,7 @@ def _source(settings: Settings, moment: Moment) -> str:
             "the source tables",
             found="; ".join(f"{name}: {reason}" for name, reason in lacking.items()),
             expected="a table for each unit of the catalogue, with the columns and rows it needs",
-            remedy="Create or correct it, correct the catalogue, or load the demo data with `brain demo`.",
+            remedy=_REMEDY if "BRAIN_SOURCE_URL" in brain_variables(os.environ) else f"{_REMEDY} {_DEMO}",
         )
     return _told(len(inputs), tried)
 
@@ -163,7 +168,8 @@ def _lacks(source: Source, table: SourceTable) -> str:
     try:
         columns = source.columns(table.table)
     except SourceTableError as error:
-        return error.found
+        near = nearest(table.table, source.discover(()))
+        return f"{error.found}; the nearest is {near}" if near else error.found
     missing = [name for name in (*table.key, *table.required) if name not in columns]
     return f"no column {', '.join(missing)} in table {table.table!r}" if missing else ""
 

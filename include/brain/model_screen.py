@@ -45,6 +45,8 @@ def _lines(shown: Shown) -> Iterator[tuple[str, str]]:
     tables = ", ".join(shown.get("source_tables") or ())
     yield "data", f"{tables} up to {_day(data.get('watermark'))}, SHA-256 {str(data['snapshot'])[:12]}"
     features = [column["name"] for column in shown["schema"]]
+    revised = shown.get("revised") or {}
+    yield "since then", _short(revised.get("detail") or revised.get("reason") or "")
     yield "features", f"{len(features)}: {_listed(features)}"
     leaks = metrics.get("leaks") or {}
     yield "left out", f"{len(leaks)} that know the future: {_listed(leaks)}" if leaks else ""

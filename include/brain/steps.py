@@ -146,6 +146,10 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
         told = "%s: %s was published already, so %s is only added to the history"
         log.warning(told, name, publication.behind, publication.published_at)
     log.info("%s: %s%s", name, publication.line(), _stale_units(run) if publication.stale else "")
+    if publication.gone:
+        from brain.extract.report import shorten
+
+        log.warning("%s: the rows of %s were removed: not in the catalogue any more", name, shorten(publication.gone))
     run.progress.report("publish", name)
     return publication
 
@@ -263,7 +267,8 @@ def _mark_corrected(run: Run, name: str, reports: Sequence[ExtractionReport]) ->
     """Note on the champions of a unit that rows they were trained on have changed since."""
     corrected = [report for report in reports if report.status == "corrected"]
     if corrected:
-        run.store.mark_revised(name, "; ".join(report.line() for report in corrected), run.moment.at)
+        told = "; ".join(report.correction() for report in corrected)
+        run.store.mark_revised(name, told, run.moment.at, "; ".join(report.line() for report in corrected))
 
 
 def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitResult:

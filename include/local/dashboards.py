@@ -54,7 +54,9 @@ def run_superset(console: Console, home: Path) -> None:
             if not superset.is_installed(state):
                 console.print(FIRST, highlight=False, soft_wrap=True)
             for done in set_up(superset, state, reader):
-                console.print(Text.assemble(("✓", "green"), f" {done} ", (f"{time.monotonic() - start:.0f} s", "dim")))
+                console.print(
+                    Text.assemble(("✓", "green"), f" {done} ", (f"after {time.monotonic() - start:.0f} s", "dim"))
+                )
         finally:
             save_state(home, state)
     login = f"login {USER} / {superset.password(state)}"

@@ -202,4 +202,5 @@ def _settings(home: Path) -> Settings:
 
 
 def _done(what: str, start: float) -> Text:
-    return Text.assemble(("✓", "green"), f" {what} ", (f"{time.monotonic() - start:.0f} s", "dim"))
+    """A line for what is done, with the time since `start`."""
+    return Text.assemble(("✓", "green"), f" {what} ", (f"after {time.monotonic() - start:.0f} s", "dim"))

@@ -138,14 +138,16 @@ def test_a_mistake_in_the_form_is_named_with_its_line(text: str, line: int, foun
         ("horizons: ['5']", "horizons.0"),
         ("horizons: []", "at least 1 item"),
         ("horizons: 5", "horizons: Input should be a valid tuple"),
-        ("horizon: [5]", "horizon: there is no such setting"),
+        ("horizon: [5]", "horizon: there is no such setting; the nearest is horizons"),
         ("leave_out: rsi_14", "leave_out"),
         ("table: ''", "table"),
         (f"sources: [{'ä' * 32}]", "sources.0.table: Value error, longer than the 63 bytes"),
         ("sources: [{prefix: x}]", "sources.0.table: Field required"),
         ("sources: [{table: x, lag: soon}]", "sources.0.lag"),
         ("training: {trials: 0}", "training.trials: Input should be greater than or equal to 1 (got 0)"),
-        ("training: {trails: 5}", "training.trails: there is no such setting"),
+        ("training: {trails: 5}", "training.trails: there is no such setting; the nearest is trials"),
+        ("sources: [{table: x, colums: [y]}]", "sources.0.colums: there is no such setting; the nearest is columns"),
+        ("qqqqqq: 5", ".qqqqqq: there is no such setting"),
         ("training: 5", "training"),
         ("training: {folds: many}", "training.folds"),
         ("quality: {positive: panic}", "quality.positive: Input should be 'warn', 'fail' or 'off'"),
@@ -168,6 +170,7 @@ def test_a_mistake_in_a_setting_is_named_with_its_line(
         parse_catalogue(before + setting + after, USE_CASES)
     assert caught.value.subject == f"catalogue, line {line}"
     assert found in caught.value.found
+    assert caught.value.found.count(f"{found.split(':')[0]}:") <= 1, "the path is said once"
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ CASES = [
         "Close missing on a row",
         values("Close", None),
         "quarantined",
-        ("1 row(s) without Close (2020-07-29)",),
+        ("1 row without Close (2020-07-29)",),
     ),
     Case(
         "a feature that is all empty",
@@ -245,7 +245,7 @@ CASES = [
         "corrected",
         asset={"quality": {"positive": "off"}},
     ),
-    Case("High below Low", values("High", 1.0), "quarantined", ("1 row(s) with High below Low",)),
+    Case("High below Low", values("High", 1.0), "quarantined", ("1 row with High below Low",)),
     Case("Open outside the day's range", values("Open", 1.0), "corrected", ("outside Low to High",)),
     Case("a price that jumps", values("Close", 900.0), "corrected", ("beyond 25 robust standard deviations",)),
     Case("a price that never moves", rows(flat), "quarantined", ("only ever go one way",)),
@@ -266,7 +266,7 @@ CASES = [
         "two weeks missing",
         rows(lambda f: f.drop(index=range(140, 150))),
         "corrected",
-        ("gap(s) of more than 5",),
+        ("gap of more than 5",),
     ),
     Case("no row for a month", NOTHING, "unchanged", ("22 trading days old",), day=dt.date(2020, 9, 11)),
     Case(

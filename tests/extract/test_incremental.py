@@ -10,7 +10,7 @@ import pytest
 
 from brain.extract.report import ExtractionReport
 from brain.lake.lake import Lake
-from brain.quality.result import GateResult
+from brain.quality.result import Finding, GateResult
 from tests.extract.conftest import HORIZONS, Market, asset_frame, extract, spec
 
 
@@ -235,6 +235,16 @@ def test_the_report_is_one_line_for_the_log(sqlite: Market, lake: Lake) -> None:
     assert report.line().startswith("GOLD: new, read 300, new 300, watermark 2021-02-23, ")
 
 
+def test_a_correction_is_told_in_a_few_words(sqlite: Market, lake: Lake) -> None:
+    play(sqlite, lake, 300)
+    frame = asset_frame()
+    frame["vola"] += frame.index.isin([280, 290])
+    sqlite.put("GOLD", frame)
+    assert extract(sqlite, lake, day(frame, -1)).correction() == (
+        f"corrected 2 rows on {day(frame, 280)} to {day(frame, 290)}"
+    )
+
+
 def test_a_full_check_shows_the_gate_all_rows_again_because_rules_may_have_come_since(
     postgres: Market, lake: Lake
 ) -> None:
@@ -248,3 +258,31 @@ def test_a_full_check_shows_the_gate_all_rows_again_because_rules_may_have_come_
         play(postgres, lake, 300, full=full, gate=gate)
     assert seen[0] == seen[2] == (300, False)
     assert seen[1][1]
+
+
+def test_a_warning_on_old_rows_stays_in_view_until_all_rows_pass_without(postgres: Market, lake: Lake) -> None:
+    wrong = 0
+
+    def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
+        found = 0 if unchanged else int((frame["RETURNS5"] > 1).sum())
+        return GateResult("GOLD", len(frame), (), (Finding("returns", "warn", f"{found} wrong"),) if found else ())
+
+    def run(known: int, **options: object) -> tuple[str, int, str]:
+        frame = asset_frame(known=known)
+        frame["RETURNS5"] += wrong * (frame.index == 10)
+        postgres.put("GOLD", frame)
+        report = extract(postgres, lake, day(frame, -1), gate=gate, **options)  # type: ignore[arg-type]
+        return report.status, report.record()["warnings"], report.line()
+
+    wrong = 9
+    assert run(298)[:2] == ("new", 1)
+    wrong = 0  # the owner corrects a row that lies before the overlap
+    for known, status in ((298, "unchanged"), (299, "appended")):
+        found, warnings, line = run(known)
+        assert (found, warnings) == (status, 1)
+        assert "1 warning when all rows were last judged" in line
+        assert "`brain extract GOLD --full`" in line
+    found, warnings, line = run(299, full=True)
+    assert (found, warnings, "warning" in line) == ("corrected", 0, False)
+    assert run(300)[1:2] == (0,)
+    assert "warning" not in run(300)[2]

@@ -139,7 +139,7 @@ def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Cl
     assert set(refused) == {"VIX", ODD}
     assert refused["VIX"]["verdict"] == "quarantined"
     assert refused["VIX"]["findings"] == [
-        {"rule": "positive", "message": "1 row(s) with a price that is not above zero (2018-06-29)"}
+        {"rule": "positive", "message": "1 row with a price that is not above zero (2018-06-29)"}
     ]
     assert refused[ODD]["findings"] == []
     page = viewer.get(f"quality/{refused['VIX']['page']}")

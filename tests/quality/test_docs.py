@@ -48,7 +48,7 @@ def test_the_index_links_a_page_for_each_verdict(pages: Path) -> None:
     assert len(links) == 2
     assert all((pages / link).exists() for link in links)
     assert "1 quarantined" in html
-    assert "row(s) with High below Low" in html
+    assert "rows with High below Low" in html
 
 
 def test_the_newest_index_links_the_same_pages(pages: Path) -> None:

@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 from scipy.special import expit, logit
 
+from brain.model_screen import screen_of
 from brain.store.browse import diff, export_model, list_models, show_model, verify_models
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
@@ -31,10 +32,13 @@ NOW = datetime(2024, 2, 1, tzinfo=UTC)
 def test_the_list_shows_the_verdict_and_revised_data(store: ModelStore, make_candidate: MakeCandidate) -> None:
     store.add([make_candidate("SILVER"), make_candidate("GOLD")])
     store.record_verdicts([Verdict(GOLD, 1, False, 0.4, NOW)])
-    store.mark_revised("SILVER", "3 rows of 2023 were corrected", NOW)
+    store.mark_revised("SILVER", "corrected 3 rows", NOW, "SILVER: corrected, read 3, corrected 3 (…)")
     gold, silver = list_models(store)
     assert (gold.entity, gold.version, gold.classifier, gold.has_skill) == ("GOLD", 1, "logistic", False)
-    assert (silver.has_skill, silver.note) == (None, "3 rows of 2023 were corrected")
+    assert (silver.has_skill, silver.note) == (None, "corrected 3 rows")
+    shown = dict(screen_of(show_model(store, model_key("SILVER", 25))))
+    assert shown["since then"] == "SILVER: corrected, read 3, corrected 3 (…)"
+    assert "since then" not in dict(screen_of(show_model(store, GOLD)))
 
 
 def test_a_model_shows_the_customary_metadata(store: ModelStore, make_candidate: MakeCandidate) -> None:

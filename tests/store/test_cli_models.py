@@ -94,6 +94,15 @@ def test_more_than_a_screen_of_models_is_summed_by_unit_unless_asked(
     assert run("list", "VIX").count("RETURNS") == 2
 
 
+def test_a_unit_that_left_the_catalogue_is_listed_as_such(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    store.save([make_candidate("TIN")], MOMENT)
+    store.mark_revised("TIN", "corrected 2 rows", MOMENT.at)
+    told = [" ".join(line.split()) for line in run("list").splitlines()]
+    (tin,) = [line for line in told if line.startswith("TIN")]
+    assert tin.endswith("no longer in the catalogue; corrected 2 rows")
+    assert sum("no longer" in line for line in told) == 1
+
+
 def test_rollback_moves_the_champion(store: ModelStore) -> None:
     assert "in place of v2" in run("rollback", "GOLD", "25", "1", "--reason", "v2 is worse")
     assert store.champion_version(GOLD) == 1

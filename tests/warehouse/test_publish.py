@@ -165,6 +165,7 @@ def test_what_leaves_the_catalogue_leaves_the_tables(settings: Settings) -> None
     smaller = catalogue("GOLD", "5")
     done = show(settings, smaller, cells(smaller), TUESDAY)
     assert done.departed == 7
+    assert done.gone == ["SILVER"], "GOLD has lost a horizon only"
     wide = 'SELECT AssetName, "5_Day_Probability", "20_Day_Probability" FROM Probabilities'
     assert rows(settings, wide) == [("GOLD", 0.6, None)]
     assert rows(settings, "SELECT asset, horizon FROM probability_details") == [("GOLD", 5)]

@@ -37,8 +37,9 @@ def test_a_table_that_drops_such_rows_shows_only_what_was_computed(settings: Set
     done = show(
         settings, DROPPING, frame(("Bern", 1, 11, 2.5), ("Thun", 1, None, None), ("Basel", 1, None, None)), TUESDAY
     )
-    assert done.tables == {"sales": TableCounts(fresh=1, stale=0, departed=2, remembered=1)}
+    assert done.tables == {"sales": TableCounts(fresh=1, stale=0, departed=2, remembered=1, gone=("Chur",))}
     assert told(settings, "SELECT shop, pieces FROM sales") == [("Bern", 11)]
+    assert done.gone == ["Chur"], "Thun is expected, and could not be computed"
     assert told(settings, "SELECT count(*) FROM sales_history") == [(4,)]
 
 

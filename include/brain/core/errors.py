@@ -29,7 +29,8 @@
         ├── WorkerDied              the process that worked on a unit died each time; the others went on
         ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
-        │   └── UnknownTable          a question asks a table or column that is not there
+        │   └── UnknownTable          a question asks a table that is not there
+        │       └── UnknownColumn       or a column
         ├── BackupError             a backup is damaged or foreign, or there is something where it is to be restored
         └── PublishError            the rows about to be published failed a check; nothing was published
 
@@ -163,7 +164,11 @@ class QueryRefused(Terminal):
 
 
 class UnknownTable(QueryRefused):
-    """A question asks a table or column that is not there."""
+    """A question asks a table that is not there."""
+
+
+class UnknownColumn(UnknownTable):
+    """A question asks a column that is not there."""
 
 
 class PublishError(Terminal):

@@ -46,6 +46,7 @@ class ExtractionReport:
         reason: For a person, why the status is what it is.
         findings: What the quality gate noticed, as plain JSON.
         warnings: Number of findings that did not stop the rows.
+        warned_before: As many there were when the gate last saw every row, if this time it did not.
         error: What went wrong; `Transient` ones are worth a retry.
     """
 
@@ -70,6 +71,7 @@ class ExtractionReport:
     reason: str = ""
     findings: tuple[dict[str, Any], ...] = ()
     warnings: int = 0
+    warned_before: int = 0
     error: BrainError | None = None
 
     @property
@@ -86,6 +88,14 @@ class ExtractionReport:
     def corrected(self) -> int:
         """Number of known rows that are not what they were."""
         return len(self.corrected_dates) or self.rows_changed + self.rows_vanished
+
+    def correction(self) -> str:
+        """What was corrected, in a few words."""
+        rows = f"corrected {self.corrected} row{'' if self.corrected == 1 else 's'}"
+        if not self.corrected_dates:
+            return f"{rows} of {self.unit}"
+        first, last = min(self.corrected_dates), max(self.corrected_dates)
+        return f"{rows} on {first}" + (f" to {last}" if last != first else "")
 
     def _columns(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return (
@@ -112,7 +122,7 @@ class ExtractionReport:
             "corrected_dates": shorten([day.isoformat() for day in self.corrected_dates]),
             "corrected_columns": shorten(self.corrected_columns),
             "purged": self.purged,
-            "warnings": self.warnings,
+            "warnings": max(self.warnings, self.warned_before),
             "seconds": round(self.seconds, 4),
             "reason": self.reason,
         }
@@ -130,9 +140,18 @@ class ExtractionReport:
         if self.purged:
             parts.append(f"purged {self.purged}")
         warned = [finding["message"] for finding in self.findings if finding["severity"] == "warn"]
-        parts += [f"{len(warned)} warnings ({'; '.join(warned)})"] if warned else []
+        parts += [f"{_counted(len(warned))} ({'; '.join(warned)})"] if warned else []
+        if self.warned_before:
+            parts.append(
+                f"{_counted(self.warned_before)} when all rows were last judged (older rows are read again by "
+                f"`brain extract {self.unit} --full`, and by themselves every `full_check_days`)"
+            )
         parts += [f"watermark {self.watermark or '-'}", f"{self.seconds:.2f} s"]
         return ", ".join(parts) + (f" — {self.reason}" if self.reason else "")
+
+
+def _counted(warnings: int) -> str:
+    return f"{warnings} warning{'' if warnings == 1 else 's'}"
 
 
 def shorten(names: tuple[str, ...] | list[str]) -> str:

@@ -88,9 +88,12 @@ def _judge(lake: Lake, gate: Gate, change: Commit, report: ExtractionReport, *, 
     passed_before = status == "unchanged" and not checked
     result = gate(content.frame(), total_rows=content.total_rows, unchanged=passed_before)
     told = result.to_json()
-    report = replace(report, findings=tuple(told["findings"]), warnings=result.warnings)
+    in_full = change.checked_in_full and not passed_before
+    before = 0 if in_full or change.manifest is None else change.manifest.warned
+    report = replace(report, findings=tuple(told["findings"]), warnings=result.warnings, warned_before=before)
     if result.passed:
-        return replace(report, status=status, snapshot=commit(lake, change, warnings=result.warnings))
+        snapshot = commit(lake, change, warnings=result.warnings, judged_in_full=in_full)
+        return replace(report, status=status, snapshot=snapshot)
     report = replace(report, status="quarantined", snapshot=_previous(lake, table), reason=result.reason)
     address = lake.quarantine(table.space, table.name, report.moment, {**report.record(), **told})
     error = QualityError(

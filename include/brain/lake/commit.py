@@ -74,19 +74,23 @@ class Commit:
         return latest if latest and self.damaged.isdisjoint(segment.name for segment in latest.segments) else None
 
 
-def commit(lake: Lake, change: Commit, *, warnings: int) -> Snapshot:
+def commit(lake: Lake, change: Commit, *, warnings: int, judged_in_full: bool = False) -> Snapshot:
     """Write the version and return its snapshot; an unchanged one writes no version.
+
+    Args:
+        warnings: Findings of the quality gate that did not stop it.
+        judged_in_full: The gate saw every row, and applied every rule.
 
     Raises:
         StorageUnavailable: The disk is full, or another run has committed meanwhile.
     """
     if change.manifest is not None and change.status == "unchanged":
-        return _unchanged(lake, change, change.manifest)
+        return _unchanged(lake, change, change.manifest, warnings if judged_in_full else None)
     with lake.writing(change.table.space, change.table.name, change.manifest):
-        return _write(lake, change, warnings)
+        return _write(lake, change, warnings, judged_in_full)
 
 
-def _write(lake: Lake, change: Commit, warnings: int) -> Snapshot:
+def _write(lake: Lake, change: Commit, warnings: int, judged_in_full: bool) -> Snapshot:
     table, content, before = change.table, change.content, change.manifest
     folder = f"{folder_of(table.space, table.name)}/segments"
     segments, data_sha256 = content.write(lake.storage, folder, change.kept)
@@ -104,6 +108,7 @@ def _write(lake: Lake, change: Commit, warnings: int) -> Snapshot:
         warnings=warnings,
     )
     manifest = _next(change, version)
+    manifest = replace(manifest, warned=warnings) if judged_in_full else manifest
     lake.replace_manifest(manifest)
     return snapshot_of(manifest, version)
 
@@ -117,12 +122,13 @@ def _next(change: Commit, version: Version) -> Manifest:
     return before.with_versions(kept).with_version(version, day if change.checked_in_full else before.checked_in_full)
 
 
-def _unchanged(lake: Lake, change: Commit, manifest: Manifest) -> Snapshot:
+def _unchanged(lake: Lake, change: Commit, manifest: Manifest, warned: int | None) -> Snapshot:
     """Only a full check is worth a note, or a manifest that was never signed, or put back and found true."""
     checked = manifest.checked_in_full
     if change.checked_in_full:
         checked = max(checked, change.moment.day)
-    if checked != manifest.checked_in_full or not lake.is_current(manifest):
+    noted = replace(manifest, checked_in_full=checked, warned=manifest.warned if warned is None else warned)
+    if noted != manifest or not lake.is_current(manifest):
         with lake.writing(change.table.space, change.table.name, manifest):
-            lake.replace_manifest(replace(manifest, checked_in_full=checked))
+            lake.replace_manifest(noted)
     return snapshot_of(manifest, manifest.latest)

@@ -142,6 +142,7 @@ class Manifest:
         versions: Never empty.
         checked_in_full: Day of the run in which every row was last compared with the source.
         last_version: Highest number ever given out; numbers are not used twice.
+        warned: Findings of the quality gate that stopped nothing, when it last saw every row; 0 if that is not known.
         counter: Grows with every write; 0 for one that was never signed.
         seal: Hash of the file it was read from; empty for one that has not been written yet.
     """
@@ -153,6 +154,7 @@ class Manifest:
     versions: tuple[Version, ...]
     checked_in_full: date
     last_version: int
+    warned: int = 0
     counter: int = field(default=0, compare=False)
     seal: str = field(default="", compare=False)
 
@@ -195,6 +197,7 @@ class Manifest:
             "counter": self.counter,
             "last_version": self.last_version,
             "checked_in_full": self.checked_in_full.isoformat(),
+            "warned": self.warned,
             "schemas": [[column.to_json() for column in schema] for schema in schemas],
             "tables": tables,
             "segments": segments,
@@ -329,6 +332,7 @@ def _loaded(body: Mapping[str, Any], seal: str) -> Manifest:
         versions=tuple(map(version, body["versions"])),
         checked_in_full=date.fromisoformat(body["checked_in_full"]),
         last_version=body["last_version"],
+        warned=body.get("warned", 0),  # manifests from before it was noted
         counter=body["counter"],
         seal=seal,
     )

@@ -143,7 +143,8 @@ def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | Non
     examples = () if names is None else tuple(names.loc[result["partial_unexpected_index_list"]])
     count = int(result["unexpected_count"])
     shown = ", ".join(examples) + (", …" if count > len(examples) else "")
-    message = rule.message.format(count=count, examples=shown, found=str(result["partial_unexpected_list"][0]))
+    words = rule.message.replace("(s)", "" if count == 1 else "s")
+    message = words.format(count=count, examples=shown, found=str(result["partial_unexpected_list"][0]))
     return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)
 
 

@@ -27,7 +27,7 @@ class Rule:
         suite: The facts it is stated on: ``rows``, ``columns`` or ``table``.
         expectation: Class name in `great_expectations.expectations`.
         arguments: Its arguments.
-        message: A sentence with ``{count}``, ``{examples}`` and ``{found}``.
+        message: A sentence with ``{count}``, ``{examples}`` and ``{found}``; ``(s)`` is for more than one.
     """
 
     name: str

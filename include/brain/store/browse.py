@@ -136,6 +136,14 @@ def _listed(
     )
 
 
+def _note(store: ModelStore, key: ModelKey) -> dict[str, str]:
+    """The note on a champion whose rows were corrected since; empty where there is none."""
+    with explained():
+        raw = store.backend.raw(CHAMPIONS).find_one(_filter(key), {"revised": 1})
+    note = decoded(raw, f"the champion of {key}").get("revised") if raw else None
+    return {name: str(value) for name, value in note.items()} if isinstance(note, dict) else {}
+
+
 def _revised(note: object) -> str:
     """Why the rows behind a champion are no longer what they were; an unsigned note."""
     return str(note.get("reason", "")) if isinstance(note, dict) else ""
@@ -155,7 +163,8 @@ def show_model(store: ModelStore, key: ModelKey, version: int | None = None) -> 
     """
     pointer = store.pointer(key)
     number = pointer.version if version is None and pointer is not None else version
-    return _with_verdict(store.load(key, number), pointer)
+    shown = _with_verdict(store.load(key, number), pointer)
+    return {**shown, "revised": _note(store, key)} if shown["judged"]["is_champion"] else shown
 
 
 def card(store: ModelStore, key: ModelKey) -> tuple[dict[str, Any], list[Past]]:

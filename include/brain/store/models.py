@@ -267,12 +267,13 @@ class ModelStore:
         with explained():
             return newest_decisions(self.backend, self.scope(entities))
 
-    def mark_revised(self, entity: str, reason: str, at: datetime) -> int:
+    def mark_revised(self, entity: str, reason: str, at: datetime, detail: str = "") -> int:
         """Note on the champions of `entity` that rows they were trained on have been corrected since.
 
-        The note goes when a newer version is promoted. Returns the number of champions noted.
+        Lists show `reason`, the screen of one model `detail`. The note goes when a newer version is promoted. Returns
+        the number of champions noted.
         """
-        note = {"$set": {"revised": {"reason": reason, "at": to_plain(at)}}}
+        note = {"$set": {"revised": {"reason": reason, "detail": detail, "at": to_plain(at)}}}
         chosen = {"use_case": self.use_case, "entity": entity}
         with explained():
             ids = [raw["_id"] for raw in self.backend.raw(CHAMPIONS).find(chosen, {"_id": 1})]

@@ -58,7 +58,11 @@ COLUMNS = (
     ),
     Column("purged", "integer", "Number of rows dropped because they are older than the retention.", required=True),
     Column(
-        "warnings", "integer", "Number of findings of the quality gate that did not keep the rows out.", required=True
+        "warnings",
+        "integer",
+        "Number of findings of the quality gate that did not keep the rows out; where it saw only the newest rows, at "
+        "least as many as when it last saw all.",
+        required=True,
     ),
     Column("seconds", "double precision", "Duration of the extraction, in seconds.", required=True),
     Column(

@@ -52,6 +52,7 @@ class TableCounts:
         departed: Removed: no longer expected, or not computed in a table that does not keep such rows.
         remembered: Lines added to its history, or changed by a rerun of the same moment.
         explains: The table explains rows of another; its own are no results.
+        gone: The units of which no row is expected any more, where rows of them were removed.
     """
 
     fresh: int
@@ -59,6 +60,7 @@ class TableCounts:
     departed: int
     remembered: int
     explains: bool = False
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class Publication:
     @property
     def departed(self) -> int:
         return sum(counts.departed for counts in self._results)
+
+    @property
+    def gone(self) -> list[str]:
+        """The units whose rows were removed because the catalogue names them no longer."""
+        return sorted({unit for counts in self._results for unit in counts.gone})
 
     @property
     def _results(self) -> list[TableCounts]:
@@ -253,13 +260,22 @@ def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str,
     keeps = table.unscored == "keep"
     kept = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0
     dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))
-    departed = _run(cursor, statements.remove_departed(table))
+    departed, gone = _remove_departed(cursor, table)
     if table.follows:
         kept += _run(cursor, statements.mark_unled(table, table.follows))
     history = table.history_layout
     remembered = _run(cursor, statements.remember(table, history), values) if history else 0
     stale = _run(cursor, statements.stale(table)) if table.marks_stale else 0
-    return TableCounts(computed + kept - stale, stale, departed + dropped, remembered, table.of is not None)
+    return TableCounts(computed + kept - stale, stale, departed + dropped, remembered, table.of is not None, gone)
+
+
+def _remove_departed(cursor: Cursor, table: PublishedTable) -> tuple[int, tuple[str, ...]]:
+    """The number of rows that went because they are no longer expected, and the units that went with all theirs."""
+    if table.model is None:
+        return _run(cursor, statements.remove_departed(table)), ()
+    cursor.execute(statements.remove_departed_telling(table, table.model.key[0]))
+    ((rows, units),) = cursor.fetchall()
+    return rows, tuple(sorted(units or ()))
 
 
 def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> TableCounts:

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import errors as pg
 from psycopg2 import sql
 
-from brain.core.errors import QueryRefused, UnknownTable
+from brain.core.errors import QueryRefused, UnknownColumn, UnknownTable
 from brain.core.nearest import told_nearest
 from brain.warehouse.connection import transaction
 from brain.warehouse.ledger import HINDCAST, KNOWN_AT, NOTE, OUTCOME
@@ -46,6 +46,8 @@ SET LOCAL intervalstyle = postgres; SET LOCAL bytea_output = hex;
 """
 
 
+_NO_QUESTION = re.compile(r"cannot open (?!multi-query)(.+) query as cursor")
+_UNQUOTED = re.compile(r'trailing junk after numeric literal at or near "(.+)"')
 _QUOTED = re.compile(r'"(.+)"')
 _READABLE = """
 SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
@@ -241,6 +243,13 @@ def _versions(table: PublishedTable, model: ModelColumns) -> sql.Composed:
 
 def _refused(error: Exception) -> QueryRefused:
     found = str(error).strip().splitlines()[0]
+    if statement := _NO_QUESTION.search(found):
+        told = f"{statement[1]}, which is no question"
+        return QueryRefused("SQL", found=told, expected="only SELECT", remedy="`brain sql` reads and changes nothing.")
+    if unquoted := _UNQUOTED.search(found):
+        name = re.search(re.escape(unquoted[1]) + r"\w*", str(error).removeprefix(found))
+        remedy = f'Quote the name, which starts with a digit: "{name[0] if name else unquoted[1]}".'
+        return QueryRefused("SQL", found=found, expected="one query on the published tables", remedy=remedy)
     return QueryRefused("SQL", found=found, expected="one query on the published tables", remedy="Correct it.")
 
 
@@ -259,6 +268,5 @@ def _unknown(cursor: Cursor, error: pg.UndefinedTable | pg.UndefinedColumn) -> U
             if readable
             else ("Nothing was published yet: `make run` or `brain run` does.")
         )
-    return UnknownTable(
-        "SQL", found=found, expected="a table and columns that are there", remedy=remedy.strip() or "Correct it."
-    )
+        return UnknownTable("SQL", found=found, expected="a table that is there", remedy=remedy.strip())
+    return UnknownColumn("SQL", found=found, expected="columns that are there", remedy=remedy.strip() or "Correct it.")

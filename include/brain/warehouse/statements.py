@@ -214,6 +214,14 @@ def remove_departed(table: PublishedTable | DerivedTable) -> sql.Composed:
     )
 
 
+def remove_departed_telling(table: PublishedTable, unit: str) -> sql.Composed:
+    """`remove_departed`, that answers with the number of rows and the values of `unit` of which no row is expected."""
+    return sql.SQL(
+        "WITH gone AS ({} RETURNING kept.{unit} AS unit) SELECT count(*), array_agg(DISTINCT unit::text) FILTER"
+        " (WHERE NOT EXISTS (SELECT FROM {} AS expected WHERE expected.{unit} = gone.unit)) FROM gone"
+    ).format(remove_departed(table), _staged(table), unit=sql.Identifier(table.column(unit).identifier))
+
+
 def remove_uncomputed(table: PublishedTable) -> sql.Composed:
     """Delete the rows that were staged without a value."""
     return sql.SQL("DELETE FROM {} AS kept USING {} WHERE {} AND {} IS NULL").format(

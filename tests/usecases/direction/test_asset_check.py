@@ -17,6 +17,7 @@ from brain.quality.engine import validate
 from brain.usecases.direction.asset_check import check_asset
 from brain.usecases.direction.asset_rules import asset_rules, table_rules
 from brain.usecases.direction.catalogue import AssetSpec, QualitySettings, parse_assets
+from brain.usecases.direction.inputs import asset_trial
 
 CATALOGUE = parse_assets((Path(__file__).parents[3] / "catalogue.yaml").read_text())
 NOW = Moment(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
@@ -105,8 +106,19 @@ def test_a_price_that_jumps_and_comes_straight_back_is_named(sp500: pd.DataFrame
 
 def test_unchanged_rows_are_only_asked_their_age(sp500: pd.DataFrame) -> None:
     report = check_asset(sp500.assign(Close=-1.0), CATALOGUE.asset("SP500"), NOW, unchanged=True)
-    assert report.rules == ("min_rows", "overdue")
+    assert report.rules == ("known_names", "min_rows", "overdue")
     assert [finding.rule for finding in report.findings] == ["overdue"]
+
+
+@pytest.mark.parametrize("unchanged", [False, True])
+@pytest.mark.parametrize("setting", ["leave_out", "trust_features"])
+def test_a_name_that_no_column_has_is_told_with_the_nearest(sp500: pd.DataFrame, setting: str, unchanged: bool) -> None:
+    spec = CATALOGUE.asset("SP500").model_copy(update={setting: ("rsi_114", "rsi_14", "qqqqqq")})
+    report = check_asset(sp500, spec, NOW, unchanged=unchanged)
+    (finding,) = [finding for finding in report.findings if finding.rule == "known_names"]
+    assert finding.severity == "warn"
+    assert finding.examples == ("rsi_114 (the nearest column is rsi_14)", "qqqqqq")
+    assert asset_trial(spec)(sp500).noted == tuple(f"no numeric column is called {told}" for told in finding.examples)
 
 
 def test_a_missing_column_is_named(sp500: pd.DataFrame) -> None:

@@ -108,6 +108,12 @@ def test_where_no_skill_is_proven_it_says_so_first_and_tells_the_base_rate() -> 
     assert log_odds_of(reasons) == pytest.approx(logit(0.535), abs=1e-12)
 
 
+def test_where_no_other_asset_has_the_horizon_no_other_asset_is_named() -> None:
+    extra = {"base_rate": {**MADE, "usual_share": 0.5}}
+    reasons = reasons_of(model_of(fitted(STANDARD[0]), extra=extra), UNSEEN[0], False, 0.535)
+    assert reasons[1].words.endswith(" toward 50%, since no other asset has this horizon.")
+
+
 @pytest.mark.parametrize("metrics", [{"barred": "less than 0.05 %"}, {"reason": "500 rows hold 3 labels"}])
 def test_it_says_why_no_skill_can_be_claimed(metrics: dict[str, str]) -> None:
     (told,) = metrics.values()

@@ -13,7 +13,7 @@ from brain.quality.result import GateResult
 from brain.usecases.direction.asset_facts import column_facts, row_facts, table_facts
 from brain.usecases.direction.asset_rules import asset_rules, table_rules
 from brain.usecases.direction.bad_ticks import bad_ticks
-from brain.usecases.direction.dataset import feature_columns, feature_values
+from brain.usecases.direction.dataset import feature_columns, feature_values, misnamed
 from brain.usecases.direction.leakage import leaking_features
 from brain.usecases.direction.names import CLOSE, DATE, target_name
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.usecases.direction.catalogue import AssetSpec
 
-_ROW_IDS = {"rows": DATE, "columns": "column", "features": "feature"}
+_ROW_IDS = {"rows": DATE, "columns": "column", "features": "feature", "names": "name"}
 
 
 def check_asset(
@@ -37,14 +37,14 @@ def check_asset(
     Args:
         frame: ``Date`` and float64 columns, the whole snapshot or its newest rows.
         total_rows: Rows of the whole snapshot, if `frame` is only its newest part.
-        unchanged: The rows have passed before; only what time alone can break is looked at.
+        unchanged: The rows have passed before; only what time or the catalogue alone can break is looked at.
 
     Raises:
         SourceTableError: A column without which nothing can be judged is missing.
     """
     total = len(frame) if total_rows is None else total_rows
     _require_columns(frame, spec)
-    facts = {"table": table_facts(frame, total, moment.day)}
+    facts = {"table": table_facts(frame, total, moment.day), "names": _name_facts(frame, spec)}
     rules = table_rules(spec.quality)
     if not unchanged:
         rules = asset_rules(spec.quality)
@@ -64,6 +64,12 @@ def _feature_facts(frame: pd.DataFrame, spec: AssetSpec) -> pd.DataFrame:
     return pd.DataFrame({"feature": told, "leak": [float(name in leaks) for name in names]}, dtype=object).astype(
         {"leak": np.float64}
     )
+
+
+def _name_facts(frame: pd.DataFrame, spec: AssetSpec) -> pd.DataFrame:
+    """One row per name that the catalogue gives and no column has."""
+    absent = misnamed(frame, spec)
+    return pd.DataFrame({"name": absent, "absent": [1.0] * len(absent)})
 
 
 def _require_columns(frame: pd.DataFrame, spec: AssetSpec) -> None:

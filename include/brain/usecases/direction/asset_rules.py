@@ -124,15 +124,21 @@ def _column_rules(quality: QualitySettings) -> Sequence[Rule]:
         ),
         between(
             "returns", quality.returns, "columns", "return_error",
-            "{count} target(s) that are not Close n rows ahead / Close - 1 ({examples})",
+            "{count} target(s) that are not Close n rows ahead / Close - 1 ({examples}); once they are corrected, "
+            "`brain extract --full` reads old rows again",
             max_value=quality.returns_tolerance,
         ),
     )  # fmt: skip
 
 
 def table_rules(quality: QualitySettings) -> tuple[Rule, ...]:
-    """The rules that can be broken by time alone, or by the table as a whole."""
+    """The rules that can be broken by time or the catalogue alone, or by the table as a whole."""
     rules = (
+        between(
+            "known_names", "warn", "names", "absent",
+            "{count} name(s) under `leave_out` or `trust_features` that no numeric column has: {examples}",
+            max_value=0,
+        ),
         between(
             "min_rows", "fail", "table", "rows",
             f"{{found}} rows; expected at least {quality.min_rows}",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brain.core.errors import TrainingError
+from brain.core.nearest import nearest
 from brain.learning.design_matrix import DesignMatrix
 from brain.portable.preparation import prepare_features
 from brain.usecases.direction.bad_ticks import bad_ticks, without
@@ -118,6 +119,14 @@ def feature_columns(frame: pd.DataFrame, leave_out: tuple[str, ...] = ()) -> lis
         and not TARGET_PATTERN.fullmatch(str(name))
         and pd.api.types.is_numeric_dtype(dtype)
     ]
+
+
+def misnamed(frame: pd.DataFrame, spec: AssetSpec) -> list[str]:
+    """Names under `leave_out` and `trust_features` that no numeric column has, each with the column that is nearest."""
+    asked = dict.fromkeys((*spec.leave_out, *spec.trust_features))
+    features = feature_columns(frame)
+    near = {name: nearest(name, features) for name in asked if name not in frame}
+    return [f"{name} (the nearest column is {column})" if column else name for name, column in near.items()]
 
 
 def _require_columns(frame: pd.DataFrame, asset: str) -> None:

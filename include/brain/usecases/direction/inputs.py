@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from brain.core.errors import TrainingError
 from brain.core.source_table import SourceTable
 from brain.usecases.direction.asset_check import check_asset
-from brain.usecases.direction.dataset import prepare
+from brain.usecases.direction.dataset import misnamed, prepare
 from brain.usecases.direction.names import CLOSE, DATE, NAME, PRICE_COLUMNS, SPACE, TARGET_PATTERN, target_name
 from brain.usecases.protocol import Trial
 
@@ -69,6 +69,7 @@ def asset_trial(spec: AssetSpec) -> Callable[[pd.DataFrame], Trial]:
             return Trial(refused=(f"found {error.found}; expected {error.expected}",))
         refused = (f"{target_name(n)}: found {e.found}; expected {e.expected}" for n, e in dataset.refused.items())
         noted = [f"{name} is left out: {evidence}" for name, evidence in dataset.leaks.items()]
+        noted += [f"no numeric column is called {name}" for name in misnamed(frame, spec)]
         if dataset.bad_ticks:
             noted.append(f"bad ticks left out: {', '.join(dataset.bad_ticks)}")
         return Trial(tuple(refused), tuple(noted))

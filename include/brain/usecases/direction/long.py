@@ -17,7 +17,8 @@ _DUE = Column(
     "due",
     "date",
     "About the day on which it will be known: as many weekdays (horizon) after as_of. Holidays make it later, trading"
-    " at weekends earlier.",
+    " at weekends earlier. Of rows that are not daily it is far too early: 4 weekly rows take four weeks, not 4"
+    " weekdays.",
 )
 _TOLD = ("asset", "horizon", "probability", "base_rate", "skill", "has_skill", "as_of")
 _ALSO = ("model_version", "trained_at", DAYS_BEHIND, STALE, REASON, PUBLISHED_AT)

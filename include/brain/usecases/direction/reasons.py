@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from brain.portable.heads import Blend
 from brain.scoring.reasons import LEAST, Reason, added_parts
-from brain.usecases.direction.base_rate import LONG_RUN, BaseRates, outcomes_per_row
+from brain.usecases.direction.base_rate import EVEN, LONG_RUN, BaseRates, outcomes_per_row
 from brain.usecases.direction.names import horizon_of
 
 if TYPE_CHECKING:
@@ -102,8 +102,12 @@ def _base_rate(model: StoredModel, has_skill: bool | None) -> Iterator[Reason]:
     yield Reason("share", f"{said}{later} after {share:.1%} of {seen}.", _logit(share), value=share)
     recent = made["window"] != LONG_RUN
     long_run = _Remembered.by(document, horizon).long_run if recent else head.base_rate
-    drawn = f"Drawn to {long_run:.1%} by {made['usual_share']:.1%}, the share of other assets."
-    yield Reason("peers", drawn, _logit(long_run) - _logit(share), value=made["usual_share"])
+    usual = made["usual_share"]
+    toward = "toward 50%, since no other asset has this horizon"
+    if usual != EVEN:
+        toward = f"by {usual:.1%}, the share of other assets"
+    drawn = f"Drawn to {long_run:.1%} {toward}."
+    yield Reason("peers", drawn, _logit(long_run) - _logit(share), value=usual)
     if recent:
         told = f"Moved to {head.base_rate:.1%} by the newest {made['window']:,} rows, which forecast clearly better."
         yield Reason("recent", told, _logit(head.base_rate) - _logit(long_run))
