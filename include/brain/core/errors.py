@@ -30,7 +30,7 @@
         ├── UnforeseenError         an error of the program itself, contained to one unit
         ├── QueryRefused            PostgreSQL refuses a question to the published tables
         │   └── UnknownTable          a question asks a table that is not there
-        │       └── UnknownColumn       or a column
+        │       └── UnknownColumn   a question asks a column that is not there
         ├── BackupError             a backup is damaged or foreign, or there is something where it is to be restored
         └── PublishError            the rows about to be published failed a check; nothing was published
 
