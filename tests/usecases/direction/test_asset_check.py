@@ -226,6 +226,7 @@ LIMITS = [
     ("forward_looking", "disagreement", 0.1, 0.11),
     ("leaks", "leak", 0, 1),
     ("returns", "return_error", 1e-6, 1.5e-6),
+    ("known_names", "absent", 0, 1),
     ("min_rows", "rows", 100, 99),
     ("overdue", "days_overdue", 5, 6),
 ]
@@ -246,7 +247,7 @@ def test_a_rule_allows_its_limit_and_nothing_beyond() -> None:
 def test_a_rule_that_is_switched_off_is_not_asked() -> None:
     quiet = QualitySettings(jumps="off", overdue="off")
     assert {"jumps", "overdue"}.isdisjoint(rule.name for rule in asset_rules(quiet))
-    assert [rule.name for rule in table_rules(quiet)] == ["min_rows"]
+    assert [rule.name for rule in table_rules(quiet)] == ["known_names", "min_rows"]
 
 
 def test_a_setting_is_read_by_the_name_it_had_before() -> None:
