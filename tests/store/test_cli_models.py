@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from brain.cli_models import app
 from brain.core.errors import ModelNotFound, SettingsError
+from brain.display import PlainConsole
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from tests.conftest import CATALOGUE
@@ -47,7 +48,7 @@ def environment(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("BRAIN_HOME", str(home))
     monkeypatch.setenv("BRAIN_CATALOGUE", str(CATALOGUE))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("brain.cli_models.console", PlainConsole(soft_wrap=True, width=200))
     store.save([make_candidate(), make_candidate(seed=1)], MOMENT)
 
 
