@@ -48,7 +48,9 @@ def environment(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("BRAIN_HOME", str(home))
     monkeypatch.setenv("BRAIN_CATALOGUE", str(CATALOGUE))
-    monkeypatch.setattr("brain.cli_models.console", PlainConsole(soft_wrap=True, width=200))
+    monkeypatch.delenv("COLUMNS", raising=False)  # a console keeps the width that this says when it is made
+    monkeypatch.setattr("brain.cli_models.console", PlainConsole(soft_wrap=True))
+    monkeypatch.setenv("COLUMNS", "200")
     store.save([make_candidate(), make_candidate(seed=1)], MOMENT)
 
 
