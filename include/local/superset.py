@@ -163,7 +163,7 @@ class Superset:
                 command, env=self.environ(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         if ended.returncode != 0:
-            last = log.read_text(errors="replace").strip().splitlines()[-3:]
+            last = log.read_text(errors="replace").strip().splitlines()[-8:]
             raise EmbeddedServerError(
                 NAME,
                 found=f"its step `{what}` ended with {ended.returncode}",
