@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from pymongo.errors import PyMongoError
 from benchmarks.fault_injection.market import ASSETS
 from benchmarks.tampering.files import edit_row
 from benchmarks.tampering.mutations import damaged, mutated
+from brain.lake.manifest import seal_of
 from brain.scoring.staged import FOLDER
 from brain.store.connection import database
 
@@ -63,7 +65,7 @@ def edit_lake(world: World, asset: str, older: Mapping[str, bytes], draw: random
         return _swapped(folder, draw)
     if kind == "bytes of manifests":
         for path in chosen:
-            path.write_bytes(damaged(path.read_bytes(), draw))
+            path.write_bytes(_damaged_manifest(path.read_bytes(), draw))
     elif kind == "bytes of rows":
         path = draw.choice(rows)
         path.write_bytes(damaged(path.read_bytes(), draw))
@@ -79,6 +81,19 @@ def edit_lake(world: World, asset: str, older: Mapping[str, bytes], draw: random
     else:
         draw.choice([*manifests, *rows]).unlink()
     return Edit(f"{kind} of {asset} in the lake", (asset,))
+
+
+def _damaged_manifest(content: bytes, draw: random.Random) -> bytes:
+    """With some bytes altered, but not the name of its key: one of a key that is not there waits for a person."""
+    found = damaged(content, draw)
+    while seal_of(content) and seal_of(found) and _key_of(found) not in (None, _key_of(content)):
+        found = damaged(content, draw)
+    return found
+
+
+def _key_of(manifest: bytes) -> object:
+    signature = json.loads(manifest).get("signature")
+    return signature.get("key") if isinstance(signature, dict) else None
 
 
 def _swapped(folder: Path, draw: random.Random) -> Edit:
