@@ -12,11 +12,12 @@ dataset *recommendations*. **By hand**: ▶ Trigger. **Safe to clear**: the same
 from __future__ import annotations
 
 from airflow.sdk import Asset as Dataset
-from airflow.sdk import dag, task
+from airflow.sdk import dag
 
-from orchestration.datasets import every_moment_of, hand_on
+from orchestration.datasets import every_moment_of
+from orchestration.every_step import every_step
 from orchestration.params import FAILED_SHARE_PARAM, FORCE_PARAM
-from orchestration.tasks import AFTER_THE_CHUNKS, DAG_SETTINGS, report, tell
+from orchestration.tasks import DAG_SETTINGS
 
 ORDERS = Dataset(name="orders", uri="brain://source/orders", group="brain")
 RECOMMENDATIONS = Dataset(name="recommendations", uri="brain://warehouse/recommendations", group="brain")
@@ -31,65 +32,13 @@ RECOMMENDATIONS = Dataset(name="recommendations", uri="brain://warehouse/recomme
     params={"force": FORCE_PARAM, "tolerated_share": FAILED_SHARE_PARAM},
 )
 def recommend_to_customers() -> None:  # noqa: D103  (the module's docstring is the DAG's page)
-    @task
-    def plan() -> list[dict]:
-        """Find the shop of the use case `recommendations` in the catalogue."""
-        from orchestration.runs import plan_use_case
-
-        return plan_use_case("recommendations")
-
-    @task(map_index_template="{{ chunk_name }}", doc_md="Read the new orders and linked tables. Red: one was refused.")
-    def extract(chunk: dict) -> list[dict]:
-        from orchestration.runs import extract_chunk
-
-        return extract_chunk(chunk)
-
-    @task(
-        map_index_template="{{ chunk_name }}",
-        trigger_rule=AFTER_THE_CHUNKS,
-        doc_md="Let the methods of each list compete, and fit the winner. Red: a list could not be trained.",
+    every_step(
+        "recommendations",
+        RECOMMENDATIONS,
+        extract_doc="Read the new orders and linked tables. Red: one was refused.",
+        train_doc="Let the methods of each list compete, and fit the winner. Red: a list could not be trained.",
+        score_doc="Score every customer. Red: a list could not be made; the last one stays, marked stale.",
     )
-    def train(chunk: dict, params: dict) -> list[dict]:
-        from orchestration.runs import train_chunk
-
-        return train_chunk(chunk, None, params["force"])
-
-    @task(
-        map_index_template="{{ chunk_name }}",
-        trigger_rule=AFTER_THE_CHUNKS,
-        doc_md="Score every customer. Red: a list could not be made; the last one stays, marked stale.",
-    )
-    def score(chunk: dict) -> list[dict]:
-        from orchestration.runs import score_chunk
-
-        return score_chunk(chunk)
-
-    @task(outlets=[RECOMMENDATIONS], trigger_rule=AFTER_THE_CHUNKS)
-    def publish(planned: list[dict], outlet_events=None) -> dict:
-        """Check the lists and replace the published tables in one transaction; updates *recommendations*."""
-        from orchestration.runs import publish_scores, rows_by_table
-        from orchestration.tasks import current_moment
-
-        publications = publish_scores(planned)
-        hand_on(outlet_events, RECOMMENDATIONS, current_moment(), rows_by_table(publications))
-        return publications
-
-    @task(trigger_rule="all_done")
-    def gather(extracted=None, trained=None, scored=None) -> list[list[dict]]:
-        """Put together what extraction, training and scoring say of the shop."""
-        from orchestration.runs import gathered
-
-        return gathered(extracted, trained, scored)
-
-    planned = plan()
-    extracted = extract.expand(chunk=planned)
-    trained = train.expand(chunk=planned)
-    scored = score.expand(chunk=planned)
-    published = publish(planned)
-    extracted >> trained >> scored >> published
-    results = gather(extracted, trained, scored)
-    report(planned, results)
-    [extracted, trained, scored, published] >> tell(planned, results)
 
 
 recommend_to_customers()
