@@ -34,6 +34,7 @@ from local.day import run_day
 from local.state import load_state
 from local.walkthrough import run_everything
 from tests.inbox import html_of, running_inbox
+from tests.usecases.recommendations import shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,6 +239,7 @@ def test_a_dag_of_a_use_case_that_the_catalogue_lacks_says_so_and_does_nothing(
     run = finished(client, dag_id)
     assert (run.state, client.updated_a_dataset(run)) == ("failed", False)
     reasons = {failure.task: failure.reason for failure in chain.failures(client, run, machine / "logs" / "airflow")}
+    assert sorted(reasons) == ["plan", "report"]
     assert f"{use_case}: found no use case of that name in the catalogue" in reasons["plan"]
 
 
@@ -349,3 +351,22 @@ def test_a_version_whose_skill_fell_is_served_once_a_person_has_approved_it(
     }
     told = "SELECT step, subject, kind FROM notices WHERE kind = 'waiting'"
     assert ask(settings.warehouse_url, told).rows == [("approve", "GOLD, RETURNS5", "waiting")]
+
+
+def test_a_shop_goes_through_the_dags_of_its_use_cases(
+    client: AirflowClient, machine: Path, settings: Settings
+) -> None:
+    shop.load(read_connections(machine)["BRAIN_DEMO_URL"], shop.orders())
+    text = f"{CATALOGUE}{shop.CATALOGUE.removeprefix(chr(10))}  segments: {{period_days: 28}}\n"
+    (machine.parent / "catalogue.yaml").write_text(text)
+    shown = {"recommend_to_customers": "recommendations", "segment_customers": "customer_segments"}
+    for dag_id, table in shown.items():
+        run = finished(client, dag_id)
+        assert chain.failures(client, run, machine / "logs" / "airflow") == []
+        assert (run.state, client.updated_a_dataset(run)) == ("success", True)
+        counted = ask(settings.warehouse_url, f"SELECT count(DISTINCT customer) >= {shop.CUSTOMERS} FROM {table}")
+        assert counted.rows == [(True,)], table
+    told = (
+        "SELECT step, subject, kind FROM notices WHERE step = ANY(ARRAY['recommend_to_customers', 'segment_customers'])"
+    )
+    assert ask(settings.warehouse_url, told).rows == []

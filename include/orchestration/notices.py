@@ -44,6 +44,7 @@ STEPS = {
     "evaluate_probabilities": "evaluate",
     "tidy_storage": "tidy",
 }
+WATCHES = "watch_publication"  # which tells of the day that is late, and of nothing else
 
 _SPEAKERS = {"report", "tell"}  # tasks that tell of others
 
@@ -71,6 +72,11 @@ def tell_people(planned: Sequence[Mapping[str, Any]] | None, results: Results | 
     deliver(url, moment)
 
 
+def step_of(dag_id: str) -> str:
+    """The step that a DAG does; one that does every step of a use case goes by its own name."""
+    return STEPS.get(dag_id, dag_id)
+
+
 def newer_published(url: SecretStr, moment: Moment) -> bool:
     """Whether a newer moment was published already."""
     newest = [newest_published(url, use_case.name, use_case.tables) for use_case in USE_CASES.values()]
@@ -81,7 +87,7 @@ def _note(
     context: Any, moment: Moment, planned: Sequence[Mapping[str, Any]] | None, told: Sequence[Mapping[str, Any]]
 ) -> None:
     run, link, url = context["dag_run"], _link(context), settings_of_task().warehouse_url
-    step = STEPS[run.dag_id]
+    step = step_of(run.dag_id)
     met, sound = words.of_units(step, run.dag_id, told, silent_units(planned or (), told), link)
     stopped, went_well = _tasks(context, step, link)
     if step == "evaluate":
@@ -89,7 +95,8 @@ def _note(
             met += words.of_alarms(use_case, alarms_of(url, use_case, moment), link)
     if step == "score" and not stopped:
         went_well.append(words.LATE)
-    notices.note(url, moment, [*met, *stopped], [*sound, *went_well])
+    failed = {problem.place for problem in met}  # in any of the steps that the run does
+    notices.note(url, moment, [*met, *stopped], [*(place for place in sound if place not in failed), *went_well])
 
 
 def deliver(url: SecretStr, moment: Moment) -> None:
@@ -121,10 +128,10 @@ def tell_late(due: Moment, newest: datetime | None) -> None:
 def tell_failure(context: Any) -> None:
     """Tell that a task failed for good, where no unit is to blame; never raises, so that nothing hides the failure."""
     ti = context["ti"]
-    if ti.map_index >= 0 or ti.task_id in _SPEAKERS or ti.dag_id not in STEPS or _is_watched(context):
+    if ti.map_index >= 0 or ti.task_id in _SPEAKERS or ti.dag_id == WATCHES or _is_watched(context):
         return  # `tell` speaks for units, the deadline for the day that is late
     reason = str(context.get("exception") or "its process died")
-    problem = words.of_task(STEPS[ti.dag_id], ti.task_id, reason, _link(context))
+    problem = words.of_task(step_of(ti.dag_id), ti.task_id, reason, _link(context))
     try:
         _tell_at_once(problem, context)
     except Exception as error:

@@ -157,7 +157,7 @@ def _unit(place: Place, dag_id: str, reason: str, link: str, *, quarantined: boo
         if quarantined
         else "Do what the reason asks for; the next run tries it again."
     )
-    form = "" if dag_id == "publish_probabilities" else " with the unit"
+    form = " with the unit" if place.step in STILL_RIGHT and place.step != "score" else ""
     return Problem(
         place,
         "quarantined" if quarantined else "failed",

@@ -41,7 +41,11 @@ NOTICES = Layout(
     key=("use_case", "step", "subject", "since"),
     columns=(
         Column("use_case", "text", "The use case; empty where all are concerned."),
-        Column("step", "text", "What was being done: extract, train, approve, score, publish, evaluate or tidy."),
+        Column(
+            "step",
+            "text",
+            "What was being done: extract, train, approve, score, publish, evaluate, tidy; or a DAG of every step.",
+        ),
         Column("subject", "text", "Whose problem it is: a unit, a model, or a task of Airflow."),
         Column("since", "timestamptz", "The moment of the first run that met it, in UTC."),
         Column(
