@@ -16,9 +16,11 @@ Kind = Literal["failed", "quarantined", "stopped", "alarm", "late", "waiting", "
 
 def _clock(value: object) -> object:
     """YAML reads 22:00 without quotes as 1320, a number to the base of sixty."""
+    if not isinstance(value, int | float):
+        return value
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
         return time(*divmod(value, 60))
-    return value
+    raise ValueError("a time of day is expected, such as '22:00'")
 
 
 def _address(value: object) -> object:
