@@ -57,11 +57,21 @@ def train_all(workspace: Workspace, moment: Moment, *, force: bool, workers: int
     A process that dies costs its unit a second try; the unit fails when that one dies too.
     """
     units = {f"{run.use_case.name} {name}": (run, name) for run in workspace.runs(moment) for name in _names(run)}
+    done = {} if force else _untouched(workspace.runs(moment))
+    left = {item: unit for item, unit in units.items() if item not in done}
     if workers == 1:
-        return [_train_one(force, unit) for unit in units.values()]
-    os.environ.update(ONE_THREAD)
-    done = deal(partial(_train_one, force), units, workers or os.cpu_count() or 1)
-    return [survived(name, result) for (_, name), result in zip(units.values(), done, strict=True)]
+        done |= {item: _train_one(force, unit) for item, unit in left.items()}
+    else:
+        os.environ.update(ONE_THREAD)
+        dealt = deal(partial(_train_one, force), left, workers or os.cpu_count() or 1)
+        done |= {item: survived(left[item][1], result) for item, result in zip(left, dealt, strict=True)}
+    return [done[item] for item in units]
+
+
+def _untouched(runs: Sequence[Run]) -> dict[str, UnitResult]:
+    """What needs no training, told without a process for it."""
+    skipped = ((run, result) for run in runs for result in steps.skip_untouched(run, _names(run)))
+    return {f"{run.use_case.name} {result.unit}": result for run, result in skipped}
 
 
 def one_by_one(step: Step, run: Run, names: Sequence[str]) -> list[UnitResult]:

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
+    from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.source.connect import Source
+    from brain.store.champions import Refused
+    from brain.store.writing import Saved
     from brain.usecases.protocol import Input, Run, Unit
     from brain.warehouse.evaluation import Evaluation
     from brain.warehouse.publish import Publication
@@ -90,12 +93,24 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
         force: Search every model anew.
     """
     run.settings.models_signer.require_signing()
+    skipped = {} if force or targets else {result.unit: result for result in skip_untouched(run, names)}
     results = []
     for name in names:
         start = monotonic()
-        results.append(_train(run, name, targets, force=force).took(monotonic() - start))
+        results.append(skipped.get(name) or _train(run, name, targets, force=force).took(monotonic() - start))
     run.counters.keep()
     return results
+
+
+def skip_untouched(run: Run, names: Sequence[str]) -> list[UnitResult]:
+    """What `train` says of those units none of whose models needs training; the others are left out."""
+    try:
+        untouched = run.use_case.untouched(run, names)
+        run.store.save([result for results in untouched.values() for result in results], run.moment)
+    except BrainError as error:
+        log.info("every unit is looked at: %s", error)
+        return []
+    return [_trained(run, name, results) for name, results in untouched.items()]
 
 
 def judge(run: Run) -> Mapping[str, Any]:
@@ -282,6 +297,12 @@ def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitR
         log.exception("training %s", name)
         unforeseen = UnforeseenError.during("training", name, error)
         return UnitResult(name, False, str(unforeseen), unforeseen)
+    return _trained(run, name, results, saved)
+
+
+def _trained(
+    run: Run, name: str, results: Sequence[TrainingResult], saved: Sequence[Saved | Refused] = ()
+) -> UnitResult:
     told = trained(name, results, saved)
     log.info("%s: %s", told.unit, told.reason)
     for result in results:

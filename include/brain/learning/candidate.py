@@ -67,6 +67,7 @@ class ChampionSummary:
         barred: Why it may not claim skill however small the p-value is; empty if it may.
         newer: The version that waits for a person's approval to take its place, or was rejected; None if there is none.
         rejected: Whether this version is one that a person has rejected.
+        made_from: A hash of all that decided its features; empty where its use case does not say.
     """
 
     version: int
@@ -82,6 +83,7 @@ class ChampionSummary:
     barred: str = ""
     newer: ChampionSummary | None = None
     rejected: bool = False
+    made_from: str = ""
 
     @property
     def basis(self) -> ChampionSummary:
@@ -93,7 +95,7 @@ class ChampionSummary:
         newer = self.newer
         if newer is None or not newer.rejected:
             return newer or self
-        known = ("features", "searched_at", "trained_at", "data_sha256", "degraded")
+        known = ("features", "searched_at", "trained_at", "data_sha256", "degraded", "made_from")
         return replace(self, **{name: getattr(newer, name) for name in known})
 
 

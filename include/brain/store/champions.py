@@ -314,6 +314,7 @@ def summary_of(found: dict[str, Any], pointer: Pointer) -> ChampionSummary:
         skill=found["metrics"].get("skill"),
         p_value=found["metrics"].get("p_value"),
         barred=found["metrics"].get("barred", ""),
+        made_from=found["extra"].get("made_from", ""),
     )
 
 

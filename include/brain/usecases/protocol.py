@@ -233,6 +233,12 @@ class UseCase(Protocol):
     def has_target(self, name: str) -> bool:
         """Whether a model of the use case may predict what is called `name`."""
 
+    def untouched(self, run: Run, units: Sequence[str]) -> Mapping[str, Sequence[TrainingResult]]:
+        """The units none of whose models needs training, each with a result a model; told without looking at rows.
+
+        A unit that is not among them is handed to `train`, which may find the same.
+        """
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         """A result for each model of a unit, or of some `targets`: a candidate, or why there is none.
 

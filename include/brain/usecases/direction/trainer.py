@@ -21,6 +21,7 @@ from brain.usecases.direction.base_rate import BaseRates
 from brain.usecases.direction.cell import cut_cell
 from brain.usecases.direction.dataset import prepare
 from brain.usecases.direction.names import model_key
+from brain.usecases.direction.untouched import made_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +64,10 @@ class History:
     peers: PeerShares | None = None
     corrected: Mapping[str, str] = field(default_factory=dict)
 
+    def made_from(self, spec: AssetSpec) -> str:
+        """A hash of what decides the features of its models."""
+        return made_from(self.data.data_sha256, spec, self.corrected)
+
 
 def train_asset(
     history: History,
@@ -92,8 +97,9 @@ def train_asset(
     peers = history.peers.by_row(list(dataset.labels), dataset.dates) if history.peers else {}
     strengths = history.peers.strengths_by_row(list(dataset.labels), dataset.dates) if history.peers else {}
     asset = _Asset(
-        spec, dataset, BaseRates.of(dataset.labels, peers, strengths), history.data, moment.at, force, alarms
-    )
+        spec, dataset, BaseRates.of(dataset.labels, peers, strengths), history.data, moment.at, force, alarms,
+        history.made_from(spec),
+    )  # fmt: skip
     with quiet_single_thread():
         found = [_train_model(asset, horizon, champions.get(horizon)) for horizon in chosen]
         backtests = [one.whole for one in found if isinstance(one, _Model) and one.whole]
@@ -111,6 +117,7 @@ class _Asset:
     at: datetime
     force: bool
     alarms: Mapping[int, Alarm]
+    made_from: str
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,8 @@ def _candidate(asset: _Asset, model: _Model, backtests: Sequence[Backtest]) -> C
         extra={
             "dropped": dict(asset.dataset.dropped),
             "bad_ticks": list(asset.dataset.bad_ticks),
-            "base_rate": _made_from(cell),
+            "base_rate": _base_rate(cell),
+            "made_from": asset.made_from,
         },
     )
 
@@ -268,7 +276,7 @@ def _description(spec: AssetSpec, horizon: int) -> str:
     return f"{said} {spec.description}".rstrip()
 
 
-def _made_from(cell: Cell) -> dict[str, Any]:
+def _base_rate(cell: Cell) -> dict[str, Any]:
     """What the published base rate was made from."""
     rates, row = cell.base_rates, cell.today
     return {

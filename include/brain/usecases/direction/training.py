@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from brain.core.errors import SourceTableError
 from brain.learning.candidate import Candidate, DataReference
 from brain.learning.policy import needs_approval
-from brain.usecases.direction.column_leaks import corrected
 from brain.usecases.direction.drift import drift_alarms
-from brain.usecases.direction.names import CLOSE, SPACE, horizon_of, is_target, model_key
+from brain.usecases.direction.names import SPACE, horizon_of, is_target, model_key
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
+from brain.usecases.direction.untouched import corrected_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
     bases = {horizon: champion.basis for horizon, champion in champions.items()}
     frame = run.lake.read(snapshot)
     results = train_asset(
-        History(frame, data, counts.without(asset), _corrected(run, asset)),
+        History(frame, data, counts.without(asset), corrected_columns(run, asset)),
         spec,
         bases,
         moment=run.moment,
@@ -75,13 +75,6 @@ def _live_alarms(run: Run, asset: str, champions: Mapping[int, ChampionSummary])
     """By horizon, what live outcomes say against its champion, unless a search has answered it."""
     raised = {horizon: run.alarm(model_key(asset, horizon)) for horizon in champions}
     return {horizon: alarm for horizon, alarm in raised.items() if alarm and alarm.counts(champions[horizon])}
-
-
-def _corrected(run: Run, asset: str) -> Mapping[str, str]:
-    """Columns that were corrected again and again in the extractions known at the moment of the run."""
-    manifest = run.lake.manifest(SPACE, asset)
-    versions = manifest.versions if manifest else ()
-    return corrected((version for version in versions if version.moment.at <= run.moment.at), CLOSE)
 
 
 def _is_known(key: ModelKey) -> bool:

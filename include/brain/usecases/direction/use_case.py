@@ -72,6 +72,11 @@ class Direction:
     def has_target(self, name: str) -> bool:
         return is_target(name)
 
+    def untouched(self, run: Run, units: Sequence[str]) -> Mapping[str, Sequence[TrainingResult]]:
+        from brain.usecases.direction.untouched import untouched
+
+        return untouched(run, units)
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from brain.usecases.direction.training import train_unit
 

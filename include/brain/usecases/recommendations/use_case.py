@@ -64,6 +64,9 @@ class Recommendations:
     def has_target(self, name: str) -> bool:
         return name in LISTS
 
+    def untouched(self, run: Run, units: Sequence[str]) -> Mapping[str, Sequence[TrainingResult]]:
+        return {}  # training looks at few rows before it decides
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from brain.usecases.recommendations.training import train_lists
 

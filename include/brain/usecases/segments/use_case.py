@@ -64,6 +64,9 @@ class Segments:
     def has_target(self, name: str) -> bool:
         return name == TARGET
 
+    def untouched(self, run: Run, units: Sequence[str]) -> Mapping[str, Sequence[TrainingResult]]:
+        return {}  # training looks at few rows before it decides
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from brain.usecases.segments.training import train_shop
 
