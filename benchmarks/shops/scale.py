@@ -1,4 +1,4 @@
-"""A list of ten items for many customers: scored, published by COPY into PostgreSQL, and looked up."""
+"""A list of ten items for many customers: scored, staged in the lake, published into PostgreSQL, and looked up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,18 @@ from pydantic import SecretStr
 
 from brain.core.keys import Sha256
 from brain.core.moment import Moment
+from brain.core.signing import Signer
+from brain.lake.lake import Lake
 from brain.portable.heads import Identity
+from brain.scoring.staged import stage, staged
 from brain.store.stored_model import StoredModel
+from brain.usecases.recommendations.catalogue import Recommendations
+from brain.usecases.recommendations.histories import Histories
 from brain.usecases.recommendations.list_model import ListModel
-from brain.usecases.recommendations.names import FOR_YOU, model_key
-from brain.usecases.recommendations.purchases import Purchases
+from brain.usecases.recommendations.names import FOR_YOU, NAME, model_key
+from brain.usecases.recommendations.published_check import check_lists
 from brain.usecases.recommendations.rules import Rules
-from brain.usecases.recommendations.scoring import Shop, lists_of
+from brain.usecases.recommendations.scoring import Shop, lists_of, published_rows
 from brain.usecases.recommendations.tables import RECOMMENDATION_DETAILS, RECOMMENDATIONS
 from brain.usecases.shop.catalogue import ShopSettings
 from brain.usecases.shop.linked import Linked
@@ -70,16 +76,15 @@ def _ms(micros: np.ndarray[Any, np.dtype[np.float64]], percent: int) -> float:
 
 def _shop(customers: int, items: int) -> Shop:
     random = np.random.default_rng(0)
-    who = np.repeat(np.arange(customers, dtype=np.int32), BOUGHT)
-    what = (random.beta(0.6, 3.0, len(who)) * items).astype(np.int32)
-    at = np.datetime64("2024-01-01", "us") + np.sort(random.integers(0, 150 * 86_400, len(who))).astype(
-        "timedelta64[s]"
-    )
+    first = np.arange(customers + 1) * BOUGHT
+    what = (random.beta(0.6, 3.0, customers * BOUGHT) * items).astype(np.int32)
+    days = np.sort(random.integers(0, 150 * 86_400, (customers, BOUGHT), np.int32), axis=1).ravel()
+    at = np.datetime64("2024-01-01", "us") + days.astype("timedelta64[s]")
     names = pd.Index([f"{number:07d}" for number in range(customers)], dtype="str")
-    bought = Purchases(names, pd.Index([f"i{number:05d}" for number in range(items)], dtype="str"), who, what, at)
+    bought = Histories(names, pd.Index([f"i{number:05d}" for number in range(items)], dtype="str"), first, what, at)
     empty = pd.DataFrame(index=pd.Index([], dtype="str"))
     linked = Linked(ShopSettings.model_validate({"orders": "orders"}), empty, empty)
-    return Shop(bought, names, linked, None, NOON, at[-1])
+    return Shop(bought, linked, None, NOON, at.max())
 
 
 def _model(items: int) -> StoredModel:
@@ -96,31 +101,41 @@ def _model(items: int) -> StoredModel:
 
 
 def _main(customers: int, items: int) -> None:
-    shop, model, url = _shop(customers, items), _model(items), SecretStr(os.environ["BRAIN_WAREHOUSE_URL"])
-    start = time.perf_counter()
-    lists, reasons = lists_of(shop, FOR_YOU, model, Rules(np.zeros(items, bool), (), {}), TOP)
-    features = pd.Index(model.features, dtype="str")
-    frame = pd.DataFrame(
-        {
-            "customer": pd.Categorical.from_codes(lists.customer, categories=shop.customers),
-            "list": pd.Categorical.from_codes(np.zeros(len(lists.item), np.int8), categories=pd.Index([FOR_YOU])),
-            "rank": lists.rank,
-            "item": pd.Categorical.from_codes(lists.item, categories=features),
-            "score": lists.score.astype(np.float64),
-            "reason": reasons.words(lists.reason, list(features), NOON),
-            "as_of": NOON,
-        }
-    )
-    scored = time.perf_counter()
-    told = pd.DataFrame([{"shop": "shop", "list": FOR_YOU, "as_of": NOON, "customers": customers, "model_version": 1}])
-    given = [
-        TableRows(table, complete(table, rows, None))
-        for table, rows in ((RECOMMENDATION_DETAILS, told), (RECOMMENDATIONS, frame))
-    ]
-    publish(url, "recommendations", given, (), Moment(NOON))
-    end = time.perf_counter()
+    """Two days: the first fills the table, the second replaces every row of it."""
+    url, shop, model = SecretStr(os.environ["BRAIN_WAREHOUSE_URL"]), _shop(customers, items), _model(items)
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(folder, Signer([SecretStr("a key of the benchmark")]))
+        for day, at in (("first", NOON), ("next", NOON + timedelta(days=1))):
+            start = time.perf_counter()
+            _score(replace(shop, newest=at), model, lake, Moment(at))
+            scored = time.perf_counter()
+            found[f"{day}_rows"] = _publish(url, lake, Moment(at))
+            found |= {f"{day}_score": scored - start, f"{day}_publish": time.perf_counter() - scored}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"rows": len(frame), "score": scored - start, "publish": end - scored, "peak_gb": peak}))
+    print(json.dumps({**found, "peak_gb": peak}))
+
+
+def _score(shop: Shop, model: StoredModel, lake: Lake, moment: Moment) -> None:
+    """As the step does: score, and stage the rows in the lake."""
+    items = pd.Index(model.features, dtype="str")
+    lists, reasons = lists_of(shop, FOR_YOU, model, Rules(np.zeros(len(items), bool), (), {}), TOP)
+    reached = sum(one.reached for one in lists)
+    told = pd.DataFrame(
+        [{"shop": "shop", "list": FOR_YOU, "as_of": moment.at, "customers": reached, "model_version": 1}]
+    )
+    rows = published_rows(shop, FOR_YOU, lists, reasons, items)
+    stage(lake, moment, NAME, ["shop"], {RECOMMENDATION_DETAILS.name: told, RECOMMENDATIONS.name: rows})
+
+
+def _publish(url: SecretStr, lake: Lake, moment: Moment) -> int:
+    """As the step does: read what was staged, ask the gate, replace the tables; how many rows there are."""
+    tables = (RECOMMENDATION_DETAILS, RECOMMENDATIONS)
+    found = staged(lake, moment, NAME, [["shop"]]).rows
+    whole = {table.name: complete(table, found[table.name], None) for table in tables}
+    assert check_lists(whole, Recommendations.of(shop={"orders": "orders"}, length=TOP)).passed
+    publish(url, NAME, [TableRows(table, whole[table.name]) for table in tables], (), moment)
+    return len(whole[RECOMMENDATIONS.name])
 
 
 if __name__ == "__main__":

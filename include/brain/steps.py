@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.extract.report import ExtractionReport
     from brain.quality.result import GateResult
+    from brain.scoring.blocks import Rows
     from brain.source.connect import Source
     from brain.usecases.protocol import Input, Run, Unit
     from brain.warehouse.evaluation import Evaluation
@@ -154,7 +155,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     return publication
 
 
-def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, pd.DataFrame], GateResult]:
+def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, Rows], GateResult]:
     """By table, the rows that `score` staged for the chunks, completed; and what the gate says of them."""
     from brain.scoring.staged import staged
     from brain.warehouse.grid import complete, tell_refused
@@ -289,7 +290,7 @@ def _train(run: Run, name: str, targets: Sequence[str], *, force: bool) -> UnitR
     return told
 
 
-def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+def _score(run: Run, names: Sequence[str]) -> Mapping[str, Rows]:
     """By table, the rows of some units; an error is traced to its unit and contained to it.
 
     Raises:
@@ -304,10 +305,10 @@ def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
             log.exception("scoring %s", names[0])
             known = error if isinstance(error, BrainError) else UnforeseenError.during("scoring", names[0], error)
             return _unscored(run, names[0], known)
-    import pandas as pd
+    from brain.scoring.blocks import together
 
     alone = [_score(run, [name]) for name in names]
-    return {table.name: pd.concat([rows[table.name] for rows in alone]) for table in run.use_case.tables}
+    return {table.name: together([rows[table.name] for rows in alone]) for table in run.use_case.tables}
 
 
 def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from brain.learning.policy import Alarm
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
+    from brain.scoring.blocks import Rows
     from brain.scoring.reasons import Reason
     from brain.source.connect import Source
     from brain.store.models import ModelStore
@@ -246,8 +247,10 @@ class UseCase(Protocol):
     def rows(self, section: Any) -> Mapping[str, pd.DataFrame | None]:
         """By table, the keys of the rows it is to have; None where only scoring tells."""
 
-    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, Rows]:
         """By table, the rows of some units; one that cannot be computed has an empty value and its reason.
+
+        A table of which `rows` tells nothing may come in blocks.
 
         Where `run.is_past`, by the champions of its moment. A row with a value and a reason is shown as stale.
         """
@@ -263,8 +266,8 @@ class UseCase(Protocol):
             has_skill: As published.
         """
 
-    def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
-        """Judge the rows about to be published."""
+    def rules(self, run: Run, rows: Mapping[str, Any]) -> GateResult:
+        """Judge the rows about to be published: by table a frame, or blocks where `score` gives blocks."""
 
     def derived(self, section: Any) -> tuple[DerivedTable, ...]:
         """Tables made from its published ones in the same transaction."""

@@ -167,7 +167,7 @@ def test_a_list_comes_out_again_from_the_stored_model(workspace: Workspace) -> N
     for name in section.lists:
         model = again.store.load(model_key("shop", name), 1)
         items = pd.Index(model.features)
-        lists, _ = lists_of(shop, name, model, rules_of(name, None, shop.linked, items), section.length)
+        (lists,), _ = lists_of(shop, name, model, rules_of(name, None, shop.linked, items), section.length)
         found = zip(
             shop.customers[lists.customer], lists.rank.tolist(), items[lists.item], lists.score.tolist(), strict=True
         )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from brain.usecases.recommendations.histories import Past
     from brain.usecases.recommendations.list_model import ListModel
-    from brain.usecases.recommendations.purchases import Purchases
 
     Codes = NDArray[np.int64]
 
@@ -32,56 +32,31 @@ class Reasons:
     """Reasons as numbers while lists are made: there are few different ones, and millions of rows.
 
     Args:
-        counts: How often each customer took each item, shape (customers, items).
-        months: The month of the first time, counted from 1970, in the same places.
         buyers: Customers who took each item, shape (items,).
     """
 
-    counts: csr_matrix
-    months: csr_matrix
     buyers: NDArray[np.int64]
     model: ListModel
 
-    @classmethod
-    def of(cls, bought: Purchases, counts: csr_matrix, model: ListModel) -> Reasons:
-        """Args: counts: `bought.decayed(FOREVER, …)`."""
-        from scipy.sparse import csr_matrix
-
-        pair = bought.customer.astype(np.int64) * bought.shape[1] + bought.item
-        pairs, first = np.unique(pair, return_index=True)  # purchases are ascending in time
-        month = bought.at[first].astype("datetime64[M]").astype(np.int32) + 1  # no entry is zero
-        places = pairs // max(bought.shape[1], 1), pairs % max(bought.shape[1], 1)
-        months = csr_matrix((month, places), shape=bought.shape)
-        return cls(counts, months, np.bincount(bought.item[first], minlength=bought.shape[1]), model)
-
-    def codes(
-        self,
-        history: csr_matrix,
-        seen: csr_matrix,
-        start: int,
-        row: NDArray[np.intp],
-        item: NDArray[np.int32],
-        score: NDArray[np.float32],
-    ) -> Codes:
+    def codes(self, past: Past, row: NDArray[np.intp], item: NDArray[np.int32], score: NDArray[np.float32]) -> Codes:
         """The reason of each picked item.
 
         Args:
-            history, seen: Of the customers from number `start` on.
-            row, item, score: Of the picks; `row` counts from `start`.
+            row, item, score: Of the picks; `row` is the place among the customers of `past`.
         """
         found = _POPULAR * _KIND + item.astype(np.int64)
         if not len(row):
             return found
-        own = self.model.own * np.asarray(history[row, item]).ravel()
+        own = self.model.own * np.asarray(past.history[row, item]).ravel()
         others = score - own - self.model.popularity[item]
-        counts = np.asarray(self.counts[row + start, item]).ravel().round().astype(np.int64)
+        counts = np.asarray(past.counts[row, item]).ravel().round().astype(np.int64)
         by_own = (own > 0) & (own >= others) | (counts > 0) & (self.model.weights is None)
-        months = np.asarray(self.months[row + start, item]).ravel().astype(np.int64) - 1
+        months = np.asarray(past.months()[row, item]).ravel().astype(np.int64) - 1
         told = _OWN * _KIND + np.minimum(counts, _PLACE) * _COUNT + months
         found[by_own] = told[by_own]
         if self.model.weights is not None:
             weighed = len(self.model.weights)
-            seen = seen[:, :weighed]
+            seen = past.seen[:, :weighed]
             by_others = np.flatnonzero(~by_own & (np.diff(seen.indptr)[row] > 0) & (item < weighed))
             anchor, speaks = self._strongest(seen, row[by_others], item[by_others])
             found[by_others[speaks]] = _WITH * _KIND + anchor[speaks]
