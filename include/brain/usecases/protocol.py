@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from brain.quality.result import GateResult
     from brain.scoring.blocks import Rows
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.models import ModelStore
     from brain.store.stored_model import StoredModel
@@ -264,6 +265,12 @@ class UseCase(Protocol):
             model: The one behind it, with its record.
             row: What it took, shape (features,).
             has_skill: As published.
+        """
+
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        """Recompute the rows that a model made, as its table shows them.
+
+        None where a row tells its model and data by itself: each is then recomputed alone, from the newest rows.
         """
 
     def rules(self, run: Run, rows: Mapping[str, Any]) -> GateResult:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
@@ -92,6 +93,11 @@ class Recommendations:
         value: float,
     ) -> Sequence[Reason]:
         return ()
+
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        from brain.usecases.recommendations.replay import replay_list
+
+        return replay_list(run, key)
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.recommendations.published_check import check_lists
