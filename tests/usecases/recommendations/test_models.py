@@ -9,13 +9,14 @@ from scipy.sparse import csr_matrix, hstack
 
 from brain.core.errors import ArtifactRejected
 from brain.portable.export import OnnxModel, export
-from brain.usecases.recommendations import ease
+from brain.usecases.recommendations import als, competition, ease
 from brain.usecases.recommendations.competition import judged_lists, spans
 from brain.usecases.recommendations.ease import ease_weights
 from brain.usecases.recommendations.list_model import ListModel
 from brain.usecases.recommendations.measures import EMPTY, best, measure
 from brain.usecases.recommendations.names import LISTS
 from brain.usecases.recommendations.purchases import FOREVER, Purchases, presence
+from brain.usecases.recommendations.recipes import Kitchen, Recipe
 
 
 def seen(customers: int = 60, items: int = 12, seed: int = 0) -> csr_matrix:
@@ -130,3 +131,42 @@ def test_too_few_customers_prove_nothing() -> None:
     verdict = judged_lists(["for_you"], None, 5)["for_you"]
     assert (verdict.recipe.method, verdict.has_skill, verdict.measured) == ("own frequency", False, {})
     assert verdict.recipe.half_life == FOREVER
+
+
+def taste(customers: int = 300, items: int = 60) -> Purchases:
+    """Every customer takes items of one group, each once or twice; groups are as popular as each other."""
+    random = np.random.default_rng(3)
+    names = pd.Index([f"{n:03d}" for n in range(customers)]), pd.Index([f"{n:02d}" for n in range(items)])
+    who = np.repeat(np.arange(customers, dtype=np.int32), 14)
+    what = (random.integers(0, items // 6, len(who)) * 6 + who % 6).astype(np.int32)
+    at = np.datetime64("2024-01-01", "us") + np.sort(random.integers(0, 150, len(who))).astype("timedelta64[D]")
+    order = random.permutation(len(who))
+    return Purchases(*names, who[order], what[order], at)
+
+
+def test_als_names_what_taste_tells_and_is_the_same_as_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("implicit")
+    purchases = taste()
+    found = spans(purchases, 28, 100)
+    assert found is not None
+    monkeypatch.setattr(competition, "ALS_ABOVE", 50)
+    verdict = judged_lists(["new_for_you"], found, 5)["new_for_you"]
+    assert verdict.measured["als"].ndcg.mean() > 2 * verdict.measured["popularity"].ndcg.mean()
+    kitchen = Kitchen(purchases, purchases.at[-1])
+    model = kitchen.model(Recipe("als", l2=0.1, factors=6))
+    history = purchases.decayed(FOREVER, purchases.at[-1])[:50]
+    said = model.scores(history, presence(history))
+    exported = export(OnnxModel(model.to_onnx(), said.astype(np.float64)), history.toarray().astype(float), "a list")
+    again = ListModel.from_onnx(exported.content, "a list")
+    assert (again.scores(history, presence(history)) == said).all()
+    assert (kitchen.model(Recipe("als", l2=0.1, factors=6)).scores(history, presence(history)) == said).all()
+    one, other = np.arange(12), np.arange(6, 18, dtype=np.int32)
+    assert (model.speaks(one, other) > 10 * np.abs(model.speaks(one, other + 1))).mean() > 0.8
+
+
+def test_without_the_package_of_als_the_list_is_made_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(competition, "ALS_ABOVE", 50)
+    monkeypatch.setattr(als, "PACKAGE", "no_such_package")
+    verdict = judged_lists(["new_for_you"], spans(taste(), 28, 100), 5)["new_for_you"]
+    assert "als" not in verdict.measured
+    assert verdict.why.endswith("als was not tried: it needs `pip install implicit`")

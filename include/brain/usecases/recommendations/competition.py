@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brain.usecases.recommendations.als import INSTALL, has_als
 from brain.usecases.recommendations.measures import Measured, best, measure
 from brain.usecases.recommendations.names import (
+    ALS,
     BLEND,
     BUY_AGAIN,
     DECAYED,
@@ -33,12 +35,13 @@ if TYPE_CHECKING:
 
 METHODS: Mapping[str, tuple[str, ...]] = {  # the simplest first
     BUY_AGAIN: (POPULARITY, FREQUENCY, DECAYED),
-    NEW_FOR_YOU: (POPULARITY, EASE),
+    NEW_FOR_YOU: (POPULARITY, EASE, ALS),
     FOR_YOU: (POPULARITY, FREQUENCY, DECAYED, BLEND),
 }
 UNPROVEN = {BUY_AGAIN: FREQUENCY, NEW_FOR_YOU: POPULARITY, FOR_YOU: FREQUENCY}
 """What is published where nothing can be measured."""
 SIMPLE = (POPULARITY, FREQUENCY)
+ALS_ABOVE = 20_000  # items; EASE weighs the most popular of them only
 FEWEST = 30  # customers without whom nothing is measured
 MOST = 5_000  # customers, evenly spread, that are enough to measure on
 CHUNK = 500  # customers whose scores are in memory at a time
@@ -150,7 +153,8 @@ def compete(name: str, chosen: Span, tested: Span, length: int, kitchens: tuple[
         kitchens: Of the past of `chosen` and of `tested`.
     """
     recipes: list[Recipe] = []
-    for method in METHODS[name]:
+    many = len(tested.past.items) > ALS_ABOVE
+    for method in _methods(name, many=many):
         half_life = next((one.half_life for one in recipes if one.method == DECAYED), None) if method == BLEND else None
         found = [
             (measured(name, chosen, kitchens[0], recipe, length).ndcg, recipe) for recipe in grid(method, half_life)
@@ -159,7 +163,15 @@ def compete(name: str, chosen: Span, tested: Span, length: int, kitchens: tuple[
     reached = {one.method: measured(name, tested, kitchens[1], one, length) for one in recipes}
     if min(map(len, reached.values())) < FEWEST:
         return replace(unproven(name), why=f"fewer than {FEWEST} customers took something that this list may name")
-    return _climb(recipes, reached, (tested.start, tested.end))
+    verdict = _climb(recipes, reached, (tested.start, tested.end))
+    if many and ALS in METHODS[name] and not has_als():
+        return replace(verdict, why=f"{verdict.why}; als was not tried: it needs `{INSTALL}`")
+    return verdict
+
+
+def _methods(name: str, *, many: bool) -> list[str]:
+    """The methods of a list; ALS where there are many items, and its package."""
+    return [method for method in METHODS[name] if method != ALS or (many and has_als())]
 
 
 def unproven(name: str) -> Verdict:

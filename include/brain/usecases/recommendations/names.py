@@ -9,7 +9,8 @@ NAME = SPACE = "recommendations"
 BUY_AGAIN, NEW_FOR_YOU, FOR_YOU = "buy_again", "new_for_you", "for_you"
 LISTS = (BUY_AGAIN, NEW_FOR_YOU, FOR_YOU)
 
-POPULARITY, FREQUENCY, DECAYED, EASE, BLEND = "popularity", "own frequency", "own frequency with decay", "ease", "blend"
+POPULARITY, FREQUENCY, DECAYED = "popularity", "own frequency", "own frequency with decay"
+EASE, ALS, BLEND = "ease", "als", "blend"
 
 ANYONE = "*"
 """The customer of the lists for people of whom no order is known."""

@@ -66,15 +66,13 @@ class Reasons:
         self, seen: csr_matrix, row: NDArray[np.intp], item: NDArray[np.int32]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Of each pick the item in the customer's history that speaks most for it, and whether one does."""
-        weights = self.model.weights
-        assert weights is not None
         lengths = np.diff(seen.indptr)[row]
         if not len(row):
             return np.empty(0, np.int64), np.empty(0, bool)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         pick = np.repeat(np.arange(len(row)), lengths)
         places = np.arange(len(pick)) - starts[pick] + seen.indptr[row][pick]
-        speaks = weights[seen.indices[places], item[pick]] * seen.data[places]
+        speaks = self.model.speaks(seen.indices[places], item[pick]) * seen.data[places]
         most = np.maximum.reduceat(speaks, starts)
         which = np.flatnonzero(speaks == most[pick])
         first = which[np.unique(pick[which], return_index=True)[1]]

@@ -16,7 +16,9 @@ RECOMMENDATION_DETAILS = PublishedTable(
         Column("as_of", "timestamptz", "Time of the newest order that the lists know.", required=True),
         Column("customers", "integer", "Customers who have this list.", required=True, low=0),
         Column("items", "integer", "Items that it may name.", low=0),
-        Column("method", "text", "What makes it: popularity, own frequency, own frequency with decay, ease or blend."),
+        Column(
+            "method", "text", "What makes it: popularity, own frequency, own frequency with decay, ease, als or blend."
+        ),
         Column("has_skill", "boolean", "True if that method beats popularity and own frequency on later purchases."),
         Column("why", "text", "Why this method, in words."),
         Column("ndcg", "double precision", "Its nDCG on later purchases; 1 is a perfect list.", low=0, high=1),
