@@ -2,7 +2,7 @@
 
 For shops with so many items that a matrix of items by items is too dear. What ALS gives is kept as a product of two
 thin matrices: a customer's factors are the ridge regression of her basket on the factors of the items,
-u = x Y (YᵀY + l2 I)⁻¹, in closed form, so that a customer who was not there in training has hers, too; her scores are u Yᵀ.
+u = x Y (YᵀY + l2 I)⁻¹, in closed form, so that a customer who is new since training has hers; her scores are u Yᵀ.
 """
 
 from __future__ import annotations

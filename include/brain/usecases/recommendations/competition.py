@@ -106,10 +106,23 @@ class Verdict:
         }
 
 
-def spans(purchases: Purchases, days: int, max_items: int) -> tuple[Span, Span] | None:
+def asked(span: Span) -> NDArray[np.int64]:
+    """Customers who bought before and within the span; of many, `MOST` that are evenly spread."""
+    found = np.intersect1d(span.past.customer, span.future.customer).astype(np.int64)
+    if len(found) > MOST:
+        found = found[np.linspace(0, len(found) - 1, MOST).astype(np.int64)]
+    return found
+
+
+def spans(
+    purchases: Purchases, days: int, max_items: int, who: Callable[[Span], NDArray[np.int64]] = asked
+) -> tuple[Span, Span] | None:
     """The span to choose on and the one to test on, each of `days` days; None where there is nothing to measure.
 
     Of a history that is too short or too thin for that, each has the next fifth of the purchases.
+
+    Args:
+        who: Of whom a span needs a few: those who are measured on it.
     """
     if len(purchases) < 2:
         return None
@@ -120,17 +133,9 @@ def spans(purchases: Purchases, days: int, max_items: int) -> tuple[Span, Span] 
     ):
         chosen = Span.of(purchases, choice, test, max_items)
         tested = Span.of(purchases, test, end, max_items)
-        if all(len(asked(one)) >= FEWEST for one in (chosen, tested)):
+        if all(len(who(one)) >= FEWEST for one in (chosen, tested)):
             return chosen, tested
     return None
-
-
-def asked(span: Span) -> NDArray[np.int64]:
-    """Customers who bought before and within the span; of many, `MOST` that are evenly spread."""
-    found = np.intersect1d(span.past.customer, span.future.customer).astype(np.int64)
-    if len(found) > MOST:
-        found = found[np.linspace(0, len(found) - 1, MOST).astype(np.int64)]
-    return found
 
 
 def judged_lists(names: Sequence[str], split: tuple[Span, Span] | None, length: int) -> dict[str, Verdict]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT = "history", "scores"
 OWN, WEIGHTS, NEIGHBOURS, POPULARITY = "own", "weights", "neighbours", "popularity"
-INTO, OUT = "into", "out"
+INTO, OUT, GROUPS = "into", "out", "groups"
 _OPSET, _IR = 18, 9
 _DENSE = 0.5  # share of weights above which they are written as a matrix
 
@@ -54,14 +54,17 @@ class ListModel:
         weights: Of the first m items, what having the one speaks for the other; None where nothing does. A matrix of
             shape (m, m), its diagonal zero, or `Factors`.
         popularity: Shape (items,): what speaks for an item whoever asks.
+        groups: Shape (groups, items): what speaks for an item to whoever is in a group and has bought nothing; None
+            without groups.
     """
 
     own: float
     weights: Values | Factors | None
     popularity: Values
+    groups: Values | None = None
 
     def scores(self, history: csr_matrix, seen: csr_matrix) -> Values:
-        """Scores of all items, shape (customers, items).
+        """Scores of all items, shape (customers, items), without what their groups say.
 
         Args:
             history: Decayed purchases, shape (customers, items).
@@ -88,7 +91,10 @@ class ListModel:
         return np.where(one == other, np.float32(0), found)
 
     def to_onnx(self) -> bytes:
-        """The model as ONNX, from the history of each customer (n, items) to scores (n, items)."""
+        """The model as ONNX, from the history of each customer to scores (n, items).
+
+        Its input has shape (n, items), or with groups (n, items + groups): 1 for the group of who has no history.
+        """
         from onnx import TensorProto, helper, numpy_helper
 
         items = len(self.popularity)
@@ -97,18 +103,32 @@ class ListModel:
             POPULARITY: self.popularity,
             "one": np.array(1, np.float32),
         }
-        nodes = [helper.make_node("Mul", [INPUT, OWN], ["from_own"])]
+        nodes, width = [], items
+        if self.groups is not None:
+            width += len(self.groups)
+            constants[GROUPS] = self.groups
+            constants["items"], constants["grouping"] = np.arange(items), np.arange(items, width)
+            nodes += [
+                helper.make_node("Gather", [INPUT, "items"], ["bought"], axis=1),
+                helper.make_node("Gather", [INPUT, "grouping"], ["group"], axis=1),
+                helper.make_node("MatMul", ["group", GROUPS], ["from_group"]),
+            ]
+        bought = INPUT if self.groups is None else "bought"
+        nodes.append(helper.make_node("Mul", [bought, OWN], ["from_own"]))
         last = "from_own"
         if self.weights is not None:
-            nodes.append(helper.make_node("Min", [INPUT, "one"], ["seen"]))
+            nodes.append(helper.make_node("Min", [bought, "one"], ["seen"]))
             nodes += [*self._weighing(constants), *_widened(constants, len(self.weights), items)]
             nodes.append(helper.make_node("Add", ["from_own", "from_others"], ["from_all"]))
             last = "from_all"
+        if self.groups is not None:
+            nodes.append(helper.make_node("Add", [last, "from_group"], ["from_whom"]))
+            last = "from_whom"
         nodes.append(helper.make_node("Add", [last, POPULARITY], [OUTPUT]))
         graph = helper.make_graph(
             nodes,
             "list",
-            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, items])],
+            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, width])],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, items])],
             [numpy_helper.from_array(value, name) for name, value in constants.items()],
         )
@@ -173,7 +193,7 @@ class ListModel:
             weights = dense
         if INTO in found and OUT in found:
             weights = Factors(found[INTO], found[OUT])
-        return cls(float(found[OWN][0]), weights, found[POPULARITY])
+        return cls(float(found[OWN][0]), weights, found[POPULARITY], found.get(GROUPS))
 
 
 def _widened(constants: dict[str, NDArray[Any]], weighed: int, items: int) -> list[Any]:

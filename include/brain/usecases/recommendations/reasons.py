@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Codes = NDArray[np.int64]
 
-_OWN, _WITH, _POPULAR = 1, 2, 3
+_OWN, _WITH, _POPULAR, _GROUP = 1, 2, 3, 4
 _KIND, _COUNT, _PLACE = 1 << 48, 1 << 24, (1 << 24) - 1
 _MONTHS = 12
 _EPOCH = 1970
@@ -33,16 +33,47 @@ class Reasons:
 
     Args:
         buyers: Customers who took each item, shape (items,).
+        groups: Names of the model's groups.
+        buyers_of: The same by group, shape (groups, items).
     """
 
     buyers: NDArray[np.int64]
     model: ListModel
+    groups: tuple[str, ...]
+    buyers_of: NDArray[np.int64]
 
-    def codes(self, past: Past, row: NDArray[np.intp], item: NDArray[np.int32], score: NDArray[np.float32]) -> Codes:
+    @classmethod
+    def nobodys(cls, model: ListModel, groups: tuple[str, ...]) -> Reasons:
+        """Before anybody is counted."""
+        items = len(model.popularity)
+        return cls(np.zeros(items, np.int64), model, groups, np.zeros((len(groups), items), np.int64))
+
+    def places(self, told: NDArray[Any]) -> NDArray[np.intp]:
+        """The group of each customer, -1 for none."""
+        return pd.Index(self.groups, dtype="str").get_indexer(pd.Index(told, dtype="str"))
+
+    def count(self, past: Past, whose: NDArray[np.intp] | None) -> None:
+        """Count some more customers, see `places`."""
+        items = len(self.buyers)
+        self.buyers[:] += np.bincount(past.counts.indices, minlength=items)
+        if whose is not None:
+            group = np.repeat(whose, np.diff(past.counts.indptr))
+            of = group[group >= 0] * items + past.counts.indices[group >= 0]
+            self.buyers_of[:] += np.bincount(of, minlength=self.buyers_of.size).reshape(self.buyers_of.shape)
+
+    def codes(
+        self,
+        past: Past,
+        row: NDArray[np.intp],
+        item: NDArray[np.int32],
+        score: NDArray[np.float32],
+        group: NDArray[np.intp] | None,
+    ) -> Codes:
         """The reason of each picked item.
 
         Args:
             row, item, score: Of the picks; `row` is the place among the customers of `past`.
+            group: Of who has no purchases, -1 for none; None if nobody has.
         """
         found = _POPULAR * _KIND + item.astype(np.int64)
         if not len(row):
@@ -60,6 +91,9 @@ class Reasons:
             by_others = np.flatnonzero(~by_own & (np.diff(seen.indptr)[row] > 0) & (item < weighed))
             anchor, speaks = self._strongest(seen, row[by_others], item[by_others])
             found[by_others[speaks]] = _WITH * _KIND + anchor[speaks]
+        if group is not None:
+            in_group = group >= 0
+            found[in_group] = _GROUP * _KIND + group[in_group] * _COUNT + item[in_group]
         return found
 
     def _strongest(
@@ -99,6 +133,9 @@ class Reasons:
         if kind == _POPULAR:
             return f"bought by {self.buyers[rest]:,} customers" if self.buyers[rest] else "popular before"
         count, month = divmod(rest, _COUNT)
+        if kind == _GROUP:
+            buyers = self.buyers_of[count, month]
+            return f"bought by {buyers:,} customers of {self.groups[count]}" if buyers else "popular before"
         year = _EPOCH + month // _MONTHS
         when = calendar.month_name[month % _MONTHS + 1] + (f" {year}" if year != newest.year else "")
         return f"bought once, in {when}" if count == 1 else f"bought {count} times since {when}"

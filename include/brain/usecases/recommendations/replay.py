@@ -9,7 +9,7 @@ import pandas as pd
 from brain.core.errors import BrainError, Transient, UnknownTable
 from brain.core.moment import Moment
 from brain.scoring.replay import TableReplay
-from brain.usecases.recommendations.names import SPACE
+from brain.usecases.recommendations.names import SPACE, items_and_groups
 from brain.usecases.recommendations.rules import RULES, rules_of
 from brain.usecases.recommendations.scoring import Shop, lists_of, published_rows
 from brain.usecases.recommendations.tables import RECOMMENDATION_DETAILS, RECOMMENDATIONS
@@ -78,7 +78,7 @@ def _made_again(run: Run, key: ModelKey, version: int, moment: Moment) -> tuple[
     table = read_table(run.lake, SPACE, section.shop, RULES, moment)
     shop = Shop.of(orders, read_linked(run.lake, SPACE, section.shop, moment), table)
     model = run.store.load(key, version)
-    items = pd.Index(model.features, dtype="str")
+    items, _ = items_and_groups(model)
     lists, reasons = lists_of(shop, key.target, model, rules_of(key.target, table, shop.linked, items), section.length)
     return published_rows(shop, key.target, lists, reasons, items), orders.snapshot.data_sha256
 

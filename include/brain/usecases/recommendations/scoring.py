@@ -18,7 +18,7 @@ from brain.usecases.recommendations.competition import allowed
 from brain.usecases.recommendations.histories import Histories
 from brain.usecases.recommendations.list_model import ListModel
 from brain.usecases.recommendations.measures import EMPTY, best
-from brain.usecases.recommendations.names import ANYONE, FREQUENCY, NAME, POPULARITY, SPACE, model_key
+from brain.usecases.recommendations.names import ANYONE, FREQUENCY, NAME, POPULARITY, SPACE, items_and_groups, model_key
 from brain.usecases.recommendations.purchases import FOREVER, Purchases
 from brain.usecases.recommendations.reasons import Reasons
 from brain.usecases.recommendations.rules import RULES, rules_of
@@ -142,22 +142,36 @@ def lists_of(shop: Shop, name: str, model: StoredModel, rules: Rules, length: in
     Returns:
         `BLOCK` customers at a time, and what the codes of their reasons mean.
     """
-    items = pd.Index(model.features, dtype="str")
+    items, groups = items_and_groups(model)
     half_life = float(model.document["hyper_parameters"]["half_life"])
     scorer = ListModel.from_onnx(model.content, f"{model.key} v{model.version}")
-    reasons = Reasons(np.zeros(len(items), np.int64), scorer)
+    reasons = Reasons.nobodys(scorer, groups)
     found, parts = [], []
     for past in shop.histories.pasts(items, half_life, shop.end, CHUNK):
-        reasons.buyers[:] += np.bincount(past.counts.indices, minlength=len(items))
-        parts.append(_picked(shop, name, rules, length, past, reasons))
+        whose = reasons.places(shop.linked.groups(shop.customers[past.customers])) if groups else None
+        reasons.count(past, whose)
+        parts.append(_picked(shop, name, rules, length, past, reasons, whose))
         if past.customers.stop - parts[0].customers.start >= BLOCK:
             found.append(_joined(parts))
             parts = []
     return found + ([_joined(parts)] if parts else []), reasons
 
 
-def _picked(shop: Shop, name: str, rules: Rules, length: int, past: Past, reasons: Reasons) -> Lists:
+def _picked(
+    shop: Shop,
+    name: str,
+    rules: Rules,
+    length: int,
+    past: Past,
+    reasons: Reasons,
+    whose: NDArray[np.intp] | None,
+) -> Lists:
+    """Args: whose: The group of each customer, -1 for none."""
     scores = reasons.model.scores(past.history, past.seen)
+    cold = None
+    if whose is not None and reasons.model.groups is not None:
+        cold = np.where(np.diff(past.counts.indptr) == 0, whose, -1)
+        scores[cold >= 0] += reasons.model.groups[cold[cold >= 0]]
     may = allowed(name, past.counts)
     if may is not None:
         scores[~may] = -np.inf
@@ -168,7 +182,7 @@ def _picked(shop: Shop, name: str, rules: Rules, length: int, past: Past, reason
     row, rank = np.nonzero(places != EMPTY)
     item = places[row, rank]
     score = scores[row, item]
-    told = reasons.codes(past, row, item, score)
+    told = reasons.codes(past, row, item, score, None if cold is None else cold[row])
     return Lists(past.customers, row.astype(np.int32), item, (rank + 1).astype(np.int16), score, told)
 
 
@@ -215,7 +229,7 @@ def _found(found: Champion | Refused | None, unit: str, name: str, moment: Momen
 
 def _scored(shop: Shop, orders: Orders, champion: Champion, section: Recommendations) -> tuple[dict[str, Any], Blocks]:
     model, name = champion.model, champion.key.target
-    items = pd.Index(model.features, dtype="str")
+    items, _ = items_and_groups(model)
     rules = rules_of(name, shop.rules, shop.linked, items)
     lists, reasons = lists_of(shop, name, model, rules, section.length)
     rows = published_rows(shop, name, lists, reasons, items)
@@ -249,6 +263,7 @@ def _proof(measures: Mapping[str, Any]) -> dict[str, Any]:
     for measure in ("ndcg", "precision"):
         for suffix, of in (("", method), ("_popularity", POPULARITY), ("_own_frequency", FREQUENCY)):
             told[f"{measure}{suffix}"] = methods.get(str(of), {}).get(measure)
+    told["cold_start"] = measures.get("cold_start")
     told["gain_low"], told["gain_high"] = gain or (None, None)
     told["tested_customers"] = measures.get("customers") if methods else None
     first, last = tested or (None, None)

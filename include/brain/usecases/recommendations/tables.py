@@ -37,6 +37,7 @@ RECOMMENDATION_DETAILS = PublishedTable(
         Column("tested_from", "timestamptz", "The purchases it was measured on come after this time."),
         Column("tested_until", "timestamptz", "And not after this one."),
         Column("half_life_days", "double precision", "A purchase counts half after so many days; empty: always whole."),
+        Column("cold_start", "text", "What customers without an order are shown, and why."),
         Column("items_unknown", "integer", "Items bought since that the model does not know yet.", low=0),
         Column("left_out", "text", "Order lines that did not count, and why; empty if all did."),
         Column("rules_ignored", "text", "Rules that could not be followed, and why; empty if all were."),
