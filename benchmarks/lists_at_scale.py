@@ -62,8 +62,8 @@ def run(quick: bool) -> Report:
         figures=figures,
         notes=[
             f"{TOP} items a customer of {items:,} items, histories of 20 purchases, 400 weights an item. Scored, staged"
-            " in the lake, judged by the gate, copied into PostgreSQL and replaced in one transaction, by one process of"
-            " one thread, whose peak memory this is; PostgreSQL has the other core. The next day replaces every row.",
+            " in the lake, judged by the gate, copied into PostgreSQL and replaced in one transaction, by one process"
+            " of one thread, whose peak memory this is; PostgreSQL has its own. The next day replaces every row.",
             f"pgbench, prepared, eight connections on loopback, on the largest table: {look_ups} 99 % within"
             f" {asked['p99_ms']:.2f} ms, from the time a request was due to its answer; {asked['p99_answer_ms']:.2f} ms"
             " without the wait for its turn. pgbench and PostgreSQL share the two cores.",

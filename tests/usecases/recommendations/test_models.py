@@ -37,7 +37,22 @@ def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
 def test_ease_is_the_same_where_customers_are_fewer_than_items() -> None:
     matrix = seen(customers=20, items=40)
     tall = csr_matrix(np.vstack([matrix.toarray(), np.zeros((40, 40), np.float32)]))
-    assert ease_weights(matrix, 2.0) == pytest.approx(ease_weights(tall, 2.0), abs=1e-5)
+    for dropout in (0.0, 0.5):
+        assert ease_weights(matrix, 2.0, dropout) == pytest.approx(ease_weights(tall, 2.0, dropout), abs=1e-5)
+
+
+def test_with_dropout_an_item_pays_for_being_popular_and_a_customer_for_taking_much() -> None:
+    matrix, l2, dropout = seen(), 3.0, 0.25
+    dense = matrix.toarray().astype(np.float64)
+    counts = np.maximum(dense.sum(axis=1), 1) ** -0.5
+    counts *= dense.sum() / (counts * dense.sum(axis=1)).sum()
+    gram = dense.T @ (counts[:, None] * dense)
+    often, weights = gram.diagonal(), ease_weights(matrix, l2, dropout)
+    for item in range(dense.shape[1]):
+        others = np.delete(np.arange(dense.shape[1]), item)
+        penalty = np.diag(l2 + often[others] / 3)
+        ridge = np.linalg.solve(gram[np.ix_(others, others)] + penalty, gram[others, item])
+        assert weights[others, item] == pytest.approx(ridge, abs=1e-5)
 
 
 def test_of_many_items_only_the_largest_weights_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HALF_LIVES = (30.0, 60.0, 120.0, FOREVER)  # days
 EASE_HALF_LIVES = (120.0, FOREVER)  # each costs an inverse for every penalty
-PENALTIES = (100.0, 300.0, 1000.0)
+PENALTIES = ((100.0, 0.0), (300.0, 0.0), (1000.0, 0.0), (450.0, 0.5))  # l2 and dropout
 EASE_ITEMS = 5_000
 FACTORS, ALS_PENALTIES = (32, 128), (0.1, 10.0)
 SHARES = (0.5, 1.0, 2.0, 4.0)
@@ -32,6 +32,7 @@ class Recipe:
     Args:
         half_life: Days after which a purchase counts half.
         l2: The penalty of EASE or ALS.
+        dropout: Of EASE.
         factors: Of ALS.
         share: What EASE counts in a blend, where own purchases count 1.
     """
@@ -41,6 +42,7 @@ class Recipe:
     l2: float = 0.0
     share: float = 0.0
     factors: int = 0
+    dropout: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,9 +59,14 @@ def grid(method: str, half_life: float | None = None) -> list[Recipe]:
     if method == ALS:
         return [Recipe(ALS, l2=l2, factors=factors) for factors in FACTORS for l2 in ALS_PENALTIES]
     half_lives = (EASE_HALF_LIVES if method == EASE else HALF_LIVES) if half_life is None else (half_life,)
-    penalties = PENALTIES if method in (EASE, BLEND) else (0.0,)
+    penalties = PENALTIES if method in (EASE, BLEND) else ((0.0, 0.0),)
     shares = SHARES if method == BLEND else (0.0,)
-    return [Recipe(method, days, l2, share) for days in half_lives for l2 in penalties for share in shares]
+    return [
+        Recipe(method, days, l2, share, dropout=dropout)
+        for days in half_lives
+        for l2, dropout in penalties
+        for share in shares
+    ]
 
 
 @dataclass
@@ -75,7 +82,7 @@ class Kitchen:
     past: Purchases
     end: np.datetime64
     ease_items: int = EASE_ITEMS
-    _weights: dict[tuple[float, float], NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    _weights: dict[tuple[float, float, float], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def model(self, recipe: Recipe) -> ListModel:
         """The model that `recipe` makes."""
@@ -95,10 +102,10 @@ class Kitchen:
         return ListModel(1.0, weights * np.float32(recipe.share), tie)
 
     def _ease(self, recipe: Recipe) -> NDArray[np.float32]:
-        kind = recipe.half_life, recipe.l2
+        kind = recipe.half_life, recipe.l2, recipe.dropout
         if kind not in self._weights:
             if len(self._weights) > 1:  # a matrix of items by items takes memory
                 self._weights.pop(next(iter(self._weights)))
             seen = presence(self.past.decayed(recipe.half_life, self.end))[:, : self.ease_items]
-            self._weights[kind] = ease_weights(seen, recipe.l2)
+            self._weights[kind] = ease_weights(seen, recipe.l2, recipe.dropout)
         return self._weights[kind]
