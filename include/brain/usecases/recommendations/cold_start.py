@@ -131,7 +131,7 @@ def _first_orders(purchases: Purchases) -> Any:
     """What each customer took on the first day of hers, shape (customers, items)."""
     first = np.full(purchases.shape[0], purchases.at[-1] if len(purchases) else np.datetime64(0, "us"))
     np.minimum.at(first, purchases.customer, purchases.at)
-    own = first[purchases.customer] + _DAY > purchases.at
+    own = purchases.at < first[purchases.customer] + _DAY
     from scipy.sparse import csr_matrix
 
     ones = np.ones(int(own.sum()), np.float32)

@@ -74,8 +74,10 @@ class ListModel:
         if self.weights is not None:
             weighed = len(self.weights)
             some = seen[:, :weighed]
-            is_product = isinstance(self.weights, Factors)
-            found[:, :weighed] = (some @ self.weights.into) @ self.weights.out if is_product else some @ self.weights
+            if isinstance(self.weights, Factors):
+                found[:, :weighed] = (some @ self.weights.into) @ self.weights.out
+            else:
+                found[:, :weighed] = some @ self.weights
         if self.own:
             rows, columns = _places(history)
             found[rows, columns] += np.float32(self.own) * history.data

@@ -17,6 +17,7 @@ from brain.store.champions import Champion
 from brain.usecases.recommendations.competition import allowed
 from brain.usecases.recommendations.histories import Histories
 from brain.usecases.recommendations.list_model import ListModel
+from brain.usecases.recommendations.live import taken_since
 from brain.usecases.recommendations.measures import EMPTY, best
 from brain.usecases.recommendations.names import ANYONE, FREQUENCY, NAME, POPULARITY, SPACE, items_and_groups, model_key
 from brain.usecases.recommendations.purchases import FOREVER, Purchases
@@ -131,6 +132,9 @@ def score_shop(run: Run, unit: str) -> dict[str, Rows]:
         except BrainError as error:
             details.append(_failed(unit, name, error))
             continue
+        if not run.is_past:
+            told = unit, name, shop.histories, run.moment, section.length
+            row |= taken_since(run.settings.warehouse_url, *told)
         details.append({**row, "reason": failing})
         parts.append(rows)
     return _tables(details, parts)

@@ -36,6 +36,11 @@ RECOMMENDATION_DETAILS = PublishedTable(
         Column("tested_customers", "integer", "Customers on whom it was measured.", low=0),
         Column("tested_from", "timestamptz", "The purchases it was measured on come after this time."),
         Column("tested_until", "timestamptz", "And not after this one."),
+        Column("taken_customers", "integer", "Customers who ordered since the lists before these.", low=0),
+        Column("taken_share", "double precision", "Share of their places that they took then.", low=0, high=1),
+        Column(
+            "taken_share_anyone", "double precision", "The same of the list of customer `*`, beside it.", low=0, high=1
+        ),
         Column("half_life_days", "double precision", "A purchase counts half after so many days; empty: always whole."),
         Column("cold_start", "text", "What customers without an order are shown, and why."),
         Column("items_unknown", "integer", "Items bought since that the model does not know yet.", low=0),

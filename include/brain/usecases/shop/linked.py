@@ -82,7 +82,9 @@ class Linked:
         assert self.shop.customers is not None
         told = self.customer_rows[list(self.shop.customers.segment_by)].reindex(customers)
         texts = [told[column].astype("str").where(told[column].notna(), "") for column in told]
-        words = texts[0].str.cat(texts[1:], sep=", ")
+        words = texts[0]
+        for text in texts[1:]:
+            words = words.str.cat(text, sep=", ")
         whole = np.logical_and.reduce([text != "" for text in texts])
         return words.where(whole, "").to_numpy(dtype=object)
 
