@@ -129,7 +129,7 @@ def _gains(span: Span, groups: Groups, pull: float, length: int) -> NDArray[np.f
 
 def _first_orders(purchases: Purchases) -> Any:
     """What each customer took on the first day of hers, shape (customers, items)."""
-    first = np.full(purchases.shape[0], purchases.at[-1] if len(purchases) else np.datetime64(0, "us"))
+    first: Any = np.full(purchases.shape[0], purchases.at[-1] if len(purchases) else np.datetime64(0, "us"))
     np.minimum.at(first, purchases.customer, purchases.at)
     own = purchases.at < first[purchases.customer] + _DAY
     from scipy.sparse import csr_matrix

@@ -44,7 +44,8 @@ class Purchases:
         An item counts once per customer and time; one of which a customer gave back as much as she took, never.
         """
         customer, item = lines["customer"].cat, lines["item"].cat
-        who, what = (codes.codes.to_numpy(np.int32) for codes in (customer, item))
+        who: Codes = np.asarray(customer.codes, dtype=np.int32)
+        what: Codes = np.asarray(item.codes, dtype=np.int32)
         at, quantity = lines["at"].to_numpy(), lines["quantity"].to_numpy()
         bought = (quantity > 0) & ~_given_back(who, what, quantity, len(item.categories))
         if not bought.all():

@@ -147,7 +147,7 @@ def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
 def _categorical(codes: NDArray[np.int32], words: Sequence[str]) -> pd.Categorical:
     """Ascending categories: the texts that are there."""
     used = np.flatnonzero(np.bincount(codes, minlength=len(words)))
-    names = np.array([words[number] for number in used], dtype=object)
+    names = np.array(words, dtype=object)[used]
     order = np.argsort(names) if len(names) else np.empty(0, np.intp)
     place = np.zeros(len(words), np.int32)
     place[used[order]] = np.arange(len(used))
