@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,18 @@ _SHOWN = 5
 _WHOLE_NUMBERS = ("integer", "bigint")
 
 Key = tuple[Any, ...]
+
+
+@overload
+def complete(table: PublishedTable, scored: Blocks, expected: None) -> Blocks: ...
+
+
+@overload
+def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.DataFrame | None) -> pd.DataFrame: ...
+
+
+@overload
+def complete(table: PublishedTable, scored: Rows | None, expected: pd.DataFrame | None) -> Rows: ...
 
 
 def complete(table: PublishedTable, scored: Rows | None, expected: pd.DataFrame | None) -> Rows:
