@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOP = 10
-PENALTIES = (200.0, 300.0, 450.0, 700.0)
+PENALTIES = tuple((l2, dropout) for dropout in (0.0, 0.5, 0.67) for l2 in (200.0, 300.0, 450.0, 700.0))
 TRAIN = 0.75
 DAYS = 28
 
@@ -77,18 +77,18 @@ def matrix(ratings: Ratings, most: int) -> tuple[csr_matrix, csr_matrix]:
 
 
 def split(whole: csr_matrix, when: csr_matrix | None, seed: int) -> dict[str, Measured]:
-    """nDCG and MAP at 10 of EASE, whose penalty a split of the training part chooses, and of popularity.
+    """nDCG and MAP at 10 of EASE, whose penalties a split of the training part chooses, and of popularity.
 
     Args:
         when: Each person's later quarter is the test, by this; None takes a quarter at random.
     """
     train, test = _parted(whole, when, np.random.default_rng(seed))
     inner, held = _parted(train, when, np.random.default_rng(seed + 1_000))
-    scores = {l2: _ranked(inner, inner @ ease_weights(inner, l2), held).ndcg.mean() for l2 in PENALTIES}
-    l2 = max(scores, key=lambda one: scores[one])
+    scores = {kind: _ranked(inner, inner @ ease_weights(inner, *kind), held).ndcg.mean() for kind in PENALTIES}
+    kind = max(scores, key=lambda one: scores[one])
     popular = np.broadcast_to(np.asarray(train.sum(axis=0)), train.shape).astype(np.float32)
     return {
-        EASE: _ranked(train, train @ ease_weights(train, l2), test),
+        EASE: _ranked(train, train @ ease_weights(train, *kind), test),
         POPULARITY: _ranked(train, popular, test),
     }
 

@@ -24,6 +24,7 @@ from brain.core.moment import Moment
 from brain.core.signing import Signer
 from brain.lake.lake import Lake
 from brain.lake.manifest import _SEAL, _SIGNATURE
+from brain.scoring.blocks import in_one
 from brain.scoring.rows import read_rows
 from brain.scoring.staged import stage, staged
 
@@ -160,7 +161,7 @@ def fuzz_staged(folder: Path, count: int, seed: int = 0) -> Counter[str]:
     files = {path: path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
     (target,) = [path for path in files if _asset_of(path, lake) == "GOLD" and MOMENTS[0].slug in str(path)]
     chunks = [[asset] for asset in ASSETS]
-    true = staged(lake, MOMENTS[0], "direction", chunks).rows["probability_details"]
+    true = in_one(staged(lake, MOMENTS[0], "direction", chunks).rows["probability_details"])
     for _ in range(count):
         target.write_bytes(_altered_rows(files, target, folder, draw))
         outcomes[_staged_outcome(lake, chunks, true)] += 1
@@ -196,7 +197,7 @@ def _staged_outcome(lake: Lake, chunks: list[list[str]], true: pd.DataFrame) -> 
         found = staged(lake, MOMENTS[0], "direction", chunks)
     except Exception as error:
         return f"uncaught {type(error).__name__}: {error}"
-    rows = found.rows["probability_details"]
+    rows = in_one(found.rows["probability_details"])
     if not _same(rows, true, "SILVER"):
         return "spread to another chunk"
     if set(found.refused) == {"GOLD"} and set(rows["asset"]) == {"SILVER"}:

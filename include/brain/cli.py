@@ -22,12 +22,13 @@ from brain.core.moment import entered
 from brain.display import PlainConsole, marked, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from brain.core.moment import Moment
     from brain.core.settings import Settings
     from brain.results import UnitResult
+    from brain.scoring.replay import TableReplay
     from brain.workspace import Work, Workspace
 
 app = typer.Typer(
@@ -72,11 +73,11 @@ After = Annotated[
     typer.Option("--after", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC; now if omitted."),
 ]
 AsOf = Annotated[
-    datetime,
+    datetime | None,
     typer.Option(
         "--as-of",
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"],
-        help="The day, or the time in UTC, of the row that the number was computed from.",
+        help="The day, or the time in UTC, of the row that the number is of; omitted for lists and segments.",
     ),
 ]
 
@@ -205,15 +206,20 @@ def sql(query: Annotated[str, typer.Argument(help="One SQL query; the main table
 
 
 @app.command()
-def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None) -> None:
-    """Recompute a published number bit for bit, or say what is missing or changed."""
-    from brain.replaying import has_target, last_published, replay_of
+def replay(unit: Unit, target: Target, as_of: AsOf = None, use_case: UseCaseName = None) -> None:
+    """Recompute a published number, a list or segments, bit for bit, or say what is missing or changed."""
+    from brain.replaying import has_target, last_published, replay_of, table_replays
 
-    row = as_of.replace(tzinfo=UTC)
     runs = [run for run in _workspace().runs(_moment(None)) if use_case in (None, run.use_case.name)]
     runs = [run for run in runs if has_target(run, target)]
     if not runs:
         raise typer.BadParameter(f"no use case has a target {target}; `brain models list` shows those of the models")
+    if tables := table_replays(runs, unit, target):
+        _tell_tables(tables, unit, target)
+        return
+    if as_of is None:
+        raise typer.BadParameter("--as-of is needed: the day or time of the row that the number was computed from")
+    row = as_of.replace(tzinfo=UTC)
     published = [(run, found) for run in runs if (found := last_published(run, unit, target, row))]
     if not published:
         require_known(use_case, unit, target)
@@ -231,6 +237,18 @@ def replay(unit: Unit, target: Target, as_of: AsOf, use_case: UseCaseName = None
         console.print(Text(obstacle, style="red"), soft_wrap=True)
     console.print(marked(result.identical, "identical, bit for bit", "not reproduced"))
     if not result.identical:
+        raise typer.Exit(1)
+
+
+def _tell_tables(tables: Sequence[TableReplay], unit: str, target: str) -> None:
+    """What came of recomputing the tables that a model fills."""
+    for told in tables:
+        console.print(f"{told.rows} rows of {unit}, {target} are shown" if told.rows else "Nothing was published.")
+        for obstacle in told.obstacles:
+            console.print(Text(obstacle, style="red"), soft_wrap=True)
+        if told.rows:
+            console.print(marked(told.identical, "identical, bit for bit", "not reproduced"))
+    if not all(told.identical for told in tables):
         raise typer.Exit(1)
 
 

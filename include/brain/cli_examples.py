@@ -35,7 +35,7 @@ EXAMPLES = {
     "reject": ("models reject GOLD 25",),
     "renew": ("keys renew",),
     "repair": ("repair --after 2026-01-31", "repair --after 2026-01-31 --yes"),
-    "replay": ("replay GOLD 25 --as-of 2012-12-03",),
+    "replay": ("replay GOLD 25 --as-of 2012-12-03", "replay shop for_you"),
     "restore": ("restore /backups/2026-01-31 --check", "restore /backups/2026-01-31 --replace"),
     "rollback": ("models rollback GOLD 25 1 --reason 'better live'",),
     "run": ("run", "run --until 2012-12-31T22:00:00 --workers 2"),

@@ -34,6 +34,7 @@ from brain.core.workers import ONE_THREAD, Workers
 from brain.lake.borrowed import BorrowedLake
 from brain.lake.lake import Lake
 from brain.results import FAILED, UnitResult, survived
+from brain.scoring.blocks import frames
 from brain.scoring.staged import staged
 from brain.store.folder_store import FolderStore, forget
 from brain.usecases.protocol import Run
@@ -227,8 +228,8 @@ class Hindcast:
         if not result.passed:
             log.error("%s: %s", run.moment.day, result.reason)
             self.failed[f"the gate: {result.reason}"] += 1
-            return {name: frame.iloc[:0] for name, frame in rows.items()}
-        return rows
+            return {name: frame.iloc[:0] for name, frame in frames(rows).items()}
+        return frames(rows)
 
     def _train(self, run: PastRun, dealt: Workers | None) -> None:
         names = [name for name in self.work.names if not run.store.has(name)]

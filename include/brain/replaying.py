@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from brain.core.errors import UnknownTable
 from brain.core.keys import ModelKey
-from brain.scoring.replay import Published, Replay, replay
+from brain.scoring.replay import Published, Replay, TableReplay, replay
 from brain.warehouse import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from brain.scoring.reasons import Reason
@@ -57,6 +57,20 @@ def last_published(run: Run, unit: str, target: str, as_of: datetime | None = No
                 data_sha256=row["data_sha256"],
             )
     return None
+
+
+def table_replays(runs: Iterable[Run], unit: str, target: str) -> list[TableReplay]:
+    """All rows that the model of a unit and target made, recomputed: of each use case whose models make many rows.
+
+    Args:
+        target: As a person calls it.
+
+    Raises:
+        Transient: A server or the lake cannot be reached just now.
+    """
+    having = [run for run in runs if unit in {one.name for one in run.units}]
+    found = [run.use_case.replay(run, ModelKey(run.use_case.name, unit, run.use_case.target(target))) for run in having]
+    return [told for told in found if told is not None]
 
 
 def replay_of(run: Run, published: Published) -> Replay:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.alike import told_once
 from brain.core.errors import BrainError, WorkerDied
+from brain.scoring.blocks import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from brain.extract.report import ExtractionReport
     from brain.learning.candidate import TrainingResult
+    from brain.scoring.blocks import Rows
     from brain.store.champions import Refused
     from brain.store.writing import Saved
     from brain.usecases.protocol import Run
@@ -114,7 +116,7 @@ def trained(name: str, results: Sequence[TrainingResult], saved: Sequence[Saved 
     return UnitResult(name, not failures, told, models=tuple(models))
 
 
-def scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
+def scored(run: Run, name: str, rows: Mapping[str, Rows]) -> UnitResult:
     """What scoring did for a unit.
 
     Rows of a table without models count for every unit of their chunk: nothing says whose they are. Rows that explain
@@ -122,18 +124,20 @@ def scored(run: Run, name: str, rows: Mapping[str, pd.DataFrame]) -> UnitResult:
     """
     done, failed = 0, []
     for table in (table for table in run.use_case.tables if table.of is None):
-        frame = rows[table.name]
-        if table.model is None:  # it may have a row a customer: only those without a value are looked at
-            told = frame[frame[table.value].isna()]
-            done, frame = done + len(frame) - len(told), told
-        for row in records(frame):
-            key = run.use_case.model_key(row) if table.model else None
-            if key is not None and key.entity != name:
+        for frame in blocks(rows[table.name]):
+            empty = frame[table.value].isna()
+            if table.model is None:  # it may have a row a customer: only those without a value are looked at
+                done += int((~empty).sum())
+                failed += [(table.name, row.get("reason") or "no value") for row in records(frame[empty])]
                 continue
-            if row[table.value] is None or row[table.value] != row[table.value]:
-                failed.append((key.target if key else table.name, row.get("reason") or "no value"))
-            else:
-                done += 1
+            for row, is_empty in zip(records(frame), empty, strict=True):
+                key = run.use_case.model_key(row)
+                if key.entity != name:
+                    continue
+                if is_empty:
+                    failed.append((key.target, row.get("reason") or "no value"))
+                else:
+                    done += 1
     counted = f"{done} of {done + len(failed)} rows scored"
     return UnitResult(name, not failed, "; ".join(filter(None, [counted, told_once(failed)])), rows=done)
 

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from brain.extract.report import ExtractionReport
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
+    from brain.scoring.blocks import Rows
     from brain.source.connect import Source
     from brain.store.champions import Refused
     from brain.store.writing import Saved
     from brain.usecases.protocol import Input, Run, Unit
     from brain.warehouse.evaluation import Evaluation
     from brain.warehouse.publish import Publication
+    from brain.warehouse.tables import PublishedTable
     from brain.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -169,7 +171,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
     return publication
 
 
-def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, pd.DataFrame], GateResult]:
+def checked(run: Run, chunks: Iterable[Sequence[str]]) -> tuple[dict[str, Rows], GateResult]:
     """By table, the rows that `score` staged for the chunks, completed; and what the gate says of them."""
     from brain.scoring.staged import staged
     from brain.warehouse.grid import complete, tell_refused
@@ -310,7 +312,7 @@ def _trained(
     return told
 
 
-def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+def _score(run: Run, names: Sequence[str]) -> Mapping[str, Rows]:
     """By table, the rows of some units; an error is traced to its unit and contained to it.
 
     Raises:
@@ -325,14 +327,14 @@ def _score(run: Run, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
             log.exception("scoring %s", names[0])
             known = error if isinstance(error, BrainError) else UnforeseenError.during("scoring", names[0], error)
             return _unscored(run, names[0], known)
-    import pandas as pd
+    from brain.scoring.blocks import together
 
     alone = [_score(run, [name]) for name in names]
-    return {table.name: pd.concat([rows[table.name] for rows in alone]) for table in run.use_case.tables}
+    return {table.name: together([rows[table.name] for rows in alone]) for table in run.use_case.tables}
 
 
 def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]:
-    """The rows that a unit is to have, each without a value and with the reason; none where only scoring tells."""
+    """The rows that a unit is to have, or where only scoring tells had last: without a value, and with the reason."""
     import pandas as pd
 
     from brain.warehouse.tables import REASON
@@ -342,12 +344,29 @@ def _unscored(run: Run, name: str, error: BrainError) -> dict[str, pd.DataFrame]
     for table in run.use_case.tables:
         columns = list(dict.fromkeys((*table.row_names, REASON)))
         keys = expected[table.name]
-        if keys is None or table.model is None:
-            rows[table.name] = pd.DataFrame(columns=columns)
-        else:
-            own = [run.use_case.model_key(key).entity == name for key in records(keys)]
-            rows[table.name] = keys[own].reindex(columns=columns).assign(**{REASON: str(error)})
+        told = _last_shown(run, table, name) if keys is None else records(keys) if table.model else []
+        own = [row for row in told if table.model is None or run.use_case.model_key(row).entity == name]
+        rows[table.name] = pd.DataFrame(own, columns=columns).assign(**{REASON: str(error)})
     return rows
+
+
+def _last_shown(run: Run, table: PublishedTable, name: str) -> list[dict[str, Any]]:
+    """The keys of the rows that a table shows and would lose without them; of all units where it does not tell whose.
+
+    One that follows another table keeps its rows by itself.
+    """
+    from brain.warehouse.read import shown_keys
+
+    if table.unscored == "drop":
+        return []
+    if table.model is None and len(run.units) > 1:
+        raise PublishError(
+            table.name,
+            found=f"{name} without rows, in a table that does not tell which unit a row is of",
+            expected="columns of the model's key, or one unit",
+            remedy="Nothing was staged. Score again; the tables still show the last good rows.",
+        )
+    return shown_keys(run.settings.warehouse_url, table)
 
 
 def _tidy(run: Run, unit: Unit) -> UnitResult:

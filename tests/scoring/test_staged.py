@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
+from brain.core.errors import LakeError
 from brain.core.moment import Moment
 from brain.core.signing import Signer
 from brain.lake.lake import Lake
+from brain.scoring.blocks import Blocks, frames
 from brain.scoring.staged import stage, staged
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def test_the_chunks_of_a_run_come_back_by_table(home: Path) -> None:
     stage(lake, MONDAY, "visits", ["Chur"], {"tea": frame("of another use case")})
     stage(lake, TUESDAY, "sales", ["Chur"], {"tea": frame("of another day")})
     found = staged(lake, MONDAY, "sales", [["Bern", "Thun"], ["Chur"], ["never scored"]])
-    assert {table: rows["shop"].tolist() for table, rows in found.rows.items()} == {
+    assert {table: rows["shop"].tolist() for table, rows in frames(found.rows).items()} == {
         "tea": ["Bern", "Thun", "Chur"],
         "milk": ["Bern"],
     }
@@ -44,7 +46,22 @@ def test_a_chunk_that_is_scored_again_replaces_itself(home: Path) -> None:
     stage(lake, MONDAY, "sales", ["Bern"], {"tea": frame("Bern"), "milk": frame("Bern")})
     stage(lake, MONDAY, "sales", ["Bern"], {"tea": frame("Bern", "Berne")})
     found = staged(lake, MONDAY, "sales", [["Bern"]])
-    assert {table: rows["shop"].tolist() for table, rows in found.rows.items()} == {"tea": ["Bern", "Berne"]}
+    assert {table: rows["shop"].tolist() for table, rows in frames(found.rows).items()} == {"tea": ["Bern", "Berne"]}
+
+
+def test_blocks_are_staged_one_by_one_and_read_when_they_are_asked_for(home: Path) -> None:
+    lake = Lake(str(home / "lake"), SIGNER)
+    parts = Blocks((lambda: frame("Bern"), lambda: frame("Chur", "Thun")), 3)
+    stage(lake, MONDAY, "sales", ["all"], {"tea": frame("a", "b"), "milk": frame("Bern")})
+    stage(lake, MONDAY, "sales", ["all"], {"tea": parts, "milk": frame("Bern")})
+    rows = staged(lake, MONDAY, "sales", [["all"]]).rows["tea"]
+    assert isinstance(rows, Blocks)
+    assert (len(rows), [part["shop"].tolist() for part in rows]) == (3, [["Bern"], ["Chur", "Thun"]])
+    (second,) = (home / "lake" / "scores").rglob("tea.000001.parquet")
+    second.write_bytes(second.read_bytes().replace(b"Thun", b"Rome"))
+    assert list(staged(lake, MONDAY, "sales", [["all"]]).refused) == ["all"]
+    with pytest.raises(LakeError):  # altered after it was looked at
+        list(rows)
 
 
 def test_where_nothing_was_scored_there_is_no_table(home: Path) -> None:
@@ -75,6 +92,6 @@ def test_rows_that_are_not_what_was_staged_are_left_out_and_their_units_told(hom
         }[attack]
     )
     found = staged(lake, MONDAY, "sales", [["Bern"], ["Chur"]])
-    assert found.rows["tea"]["shop"].tolist() == ["Chur", "Chur 2"]
+    assert frames(found.rows)["tea"]["shop"].tolist() == ["Chur", "Chur 2"]
     assert list(found.refused) == ["Bern"]
     assert "BRAIN_SIGNING_KEYS" in str(found.refused["Bern"])

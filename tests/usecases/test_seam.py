@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -283,3 +283,37 @@ def test_a_use_case_needs_no_model_and_one_unit_without_rows_stops_no_other(
     results = run_all(workspace, NOON, workers=1)
     assert {result.unit for result in results if not result.ok} == {"nowhere"}
     assert [row[0] for row in ask(settings.warehouse_url, "SELECT shop FROM visit_averages").rows] == ["harbour"]
+
+
+class Untold(Visits):
+    """Only scoring tells which rows there are; and scoring has a mistake for one shop."""
+
+    broken = ""
+
+    def rows(self, section: Any) -> dict[str, pd.DataFrame | None]:
+        return {table.name: None for table in self.tables}
+
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+        if self.broken in units:
+            raise RuntimeError("a mistake in scoring")
+        return super().score(run, units)
+
+
+def test_a_mistake_in_scoring_keeps_the_last_rows_of_its_unit_and_marks_them(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, demo_url: str, tmp_path: Path
+) -> None:
+    case = Untold()
+    monkeypatch.setitem(USE_CASES, "visits", case)
+    for shop in ("harbour", "station"):
+        load_shop(demo_url, shop)
+    workspace = workspace_of(settings, tmp_path, "use_cases:\n  visits: {shops: [harbour, station]}\n")
+    run_all(workspace, NOON, workers=1)
+    query = "SELECT shop, visitors, stale, reason FROM visit_forecasts ORDER BY shop"
+    before = ask(settings.warehouse_url, query).rows
+    monkeypatch.setattr(case, "broken", "station")
+    results = run_all(workspace, LATER, workers=1)
+    assert [result.unit for result in results if not result.ok] == ["station"]
+    (harbour, station) = ask(settings.warehouse_url, query).rows
+    assert (harbour[0], harbour[2:]) == ("harbour", (False, None))
+    assert station[:3] == (*before[1][:2], True)
+    assert "a mistake in scoring" in station[3]

@@ -22,6 +22,7 @@ from brain.quality.result import GateResult
 from brain.quality.rules import between
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
 from brain.scoring.reasons import Reason
+from brain.scoring.replay import TableReplay
 from brain.source.connect import Source
 from brain.store.stored_model import StoredModel
 from brain.usecases.page import Page
@@ -145,6 +146,9 @@ class Visits:
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:
         return ()
+
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        return None
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         return _check(rows[FORECASTS.name], run.moment, total_rows=1, unchanged=False)

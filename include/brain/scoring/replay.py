@@ -10,6 +10,7 @@ import numpy as np
 
 from brain.core.errors import ArtifactRejected, LakeError, ModelNotFound, ScoringError
 from brain.core.moment import Moment
+from brain.core.source_table import KeyKind
 from brain.scoring.rows import FeatureRows, read_rows
 
 if TYPE_CHECKING:
@@ -66,6 +67,24 @@ class Replay:
         return self.recomputed is not None and _bits(self.recomputed) == _bits(self.published.value)
 
 
+@dataclass(frozen=True)
+class TableReplay:
+    """What came of recomputing all rows of a table that one model made.
+
+    Args:
+        rows: How many the table shows; none if nothing was published.
+        obstacles: As of `Replay`.
+    """
+
+    rows: int
+    obstacles: tuple[str, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        """Whether every row came out with the same bits."""
+        return self.rows > 0 and not self.obstacles
+
+
 def replay(store: ModelStore, lake: Lake, space: str, published: Published) -> Replay:
     """Recompute `published` from the stored model version, the snapshot and its newest rows.
 
@@ -110,6 +129,10 @@ def _rows(lake: Lake, space: str, published: Published, count: int) -> FeatureRo
             return (
                 f"the snapshot {published.data_sha256[:12]}… of {published.key.entity} is missing: thinned out by"
                 " retention, or its rows were corrected while no version of that day was kept"
+            )
+        if snapshot.kind not in (KeyKind.DAY, KeyKind.TIME):
+            return (
+                f"all rows of {published.key.entity} made it, not the newest alone: `brain replay` recomputes the table"
             )
         rows = read_rows(lake, snapshot, count)
     except LakeError as error:

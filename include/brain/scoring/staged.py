@@ -1,23 +1,27 @@
-"""Scored rows on their way to the warehouse: a signed file per chunk and table in the lake.
+"""Scored rows on their way to the warehouse: a signed file per chunk and table in the lake, of a large table several.
 
-Moment, use case, chunk and table are in the name of the file, which is signed with it.
+Moment, use case, chunk, table and block are in the name of the file, which is signed with it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from brain.core.errors import LakeError
+from brain.scoring.blocks import Blocks, blocks, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
+    from brain.scoring.blocks import Rows
 
 FOLDER = "scores"
 _SUFFIX = ".parquet"
@@ -27,15 +31,15 @@ class Staged(NamedTuple):
     """What the publisher finds.
 
     Args:
-        rows: By table.
+        rows: By table; where they were staged in blocks, they are read in blocks.
         refused: By unit, why rows of its chunk are left out: they are not what `stage` wrote for chunk and moment.
     """
 
-    rows: dict[str, pd.DataFrame]
+    rows: dict[str, Rows]
     refused: dict[str, LakeError]
 
 
-def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows: Mapping[str, pd.DataFrame]) -> None:
+def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows: Mapping[str, Rows]) -> None:
     """Keep one chunk's rows for the publisher; the same chunk of the same moment replaces itself.
 
     Args:
@@ -43,29 +47,46 @@ def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows:
         rows: By name of the table.
     """
     folder = _folder(moment, use_case, units)
-    for table, frame in rows.items():
-        buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
-        lake.write_signed(f"{folder}/{table}{_SUFFIX}", buffer.getvalue())
+    written = set()
+    for table, given in rows.items():
+        for number, frame in enumerate(blocks(given)):
+            name = f"{table}.{number:06d}{_SUFFIX}" if isinstance(given, Blocks) else f"{table}{_SUFFIX}"
+            buffer = io.BytesIO()
+            frame.to_parquet(buffer, index=False)
+            lake.write_signed(f"{folder}/{name}", buffer.getvalue())
+            written.add(name)
     for name in lake.storage.names(folder):
-        if name.removesuffix(_SUFFIX) not in rows:
+        if name not in written:
             lake.storage.delete(f"{folder}/{name}")
 
 
 def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[str]]) -> Staged:
     """The rows of all `chunks` that were scored for this moment; what was not scored is simply absent."""
-    found: dict[str, list[pd.DataFrame]] = {}
+    found: dict[str, list[Rows]] = {}
     refused: dict[str, LakeError] = {}
     for units in chunks:
         folder = _folder(moment, use_case, units)
         try:
-            contents = {name: lake.read_signed(f"{folder}/{name}") for name in lake.storage.names(folder)}
+            contents = {name: _rows(lake, f"{folder}/{name}") for name in lake.storage.names(folder)}
         except LakeError as error:
             refused |= dict.fromkeys(units, error)
             continue
-        for name, content in contents.items():
-            found.setdefault(name.removesuffix(_SUFFIX), []).append(pd.read_parquet(io.BytesIO(content)))
-    return Staged({table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}, refused)
+        for name, rows in contents.items():
+            found.setdefault(name.partition(".")[0], []).append(rows)
+    return Staged({table: together(parts) for table, parts in found.items()}, refused)
+
+
+def _rows(lake: Lake, path: str) -> Rows:
+    """What a file holds; of a block that it is whole, and to be read again when it is asked for."""
+    content = lake.read_signed(path)
+    if "." not in path.removesuffix(_SUFFIX).rpartition("/")[2]:
+        return pd.read_parquet(io.BytesIO(content))
+    count = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
+    return Blocks((partial(_block, lake, path),), count)
+
+
+def _block(lake: Lake, path: str) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(lake.read_signed(path)))
 
 
 def _folder(moment: Moment, use_case: str, units: Sequence[str]) -> str:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from brain.learning.policy import Alarm
     from brain.quality.gate import Check
     from brain.quality.result import GateResult
+    from brain.scoring.blocks import Rows
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.models import ModelStore
     from brain.store.stored_model import StoredModel
@@ -252,8 +254,10 @@ class UseCase(Protocol):
     def rows(self, section: Any) -> Mapping[str, pd.DataFrame | None]:
         """By table, the keys of the rows it is to have; None where only scoring tells."""
 
-    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, Rows]:
         """By table, the rows of some units; one that cannot be computed has an empty value and its reason.
+
+        A table of which `rows` tells nothing may come in blocks.
 
         Where `run.is_past`, by the champions of its moment. A row with a value and a reason is shown as stale.
         """
@@ -269,8 +273,14 @@ class UseCase(Protocol):
             has_skill: As published.
         """
 
-    def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
-        """Judge the rows about to be published."""
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        """Recompute the rows that a model made, as its table shows them.
+
+        None where a row tells its model and data by itself: each is then recomputed alone, from the newest rows.
+        """
+
+    def rules(self, run: Run, rows: Mapping[str, Any]) -> GateResult:
+        """Judge the rows about to be published: by table a frame, or blocks where `score` gives blocks."""
 
     def derived(self, section: Any) -> tuple[DerivedTable, ...]:
         """Tables made from its published ones in the same transaction."""

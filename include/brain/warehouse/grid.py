@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
 
 from brain.core.errors import PublishError
+from brain.scoring.blocks import Blocks, in_one
 from brain.warehouse.tables import REASON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from brain.scoring.blocks import Rows
     from brain.warehouse.tables import PublishedTable
 
 UNSCORED = "its chunk was not scored in this run"
@@ -22,11 +25,24 @@ _WHOLE_NUMBERS = ("integer", "bigint")
 Key = tuple[Any, ...]
 
 
-def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.DataFrame | None) -> pd.DataFrame:
+@overload
+def complete(table: PublishedTable, scored: Blocks, expected: None) -> Blocks: ...
+
+
+@overload
+def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.DataFrame | None) -> pd.DataFrame: ...
+
+
+@overload
+def complete(table: PublishedTable, scored: Rows | None, expected: pd.DataFrame | None) -> Rows: ...
+
+
+def complete(table: PublishedTable, scored: Rows | None, expected: pd.DataFrame | None) -> Rows:
     """The rows of `table` as they are to be published: those that were not scored are filled in, with the reason.
 
     Args:
-        scored: The rows of all chunks that were scored; None if none was.
+        scored: The rows of all chunks that were scored; None if none was. Blocks stay blocks, where nothing tells which
+            rows the table is to have: what is wrong with one is said when it is asked for.
         expected: The key of each row that the table is to have, once; None for whatever was scored.
 
     Returns:
@@ -38,11 +54,9 @@ def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.Da
     """
     if scored is None and expected is None and table.of is None and table.follows is None:
         raise _refused(table, "no scored chunk", "at least one", "Score again.")
-    rows = _declared(table, scored)
-    repeated = rows.duplicated(list(table.key))
-    if repeated.any():
-        twice = list(dict.fromkeys(_keys(table, rows[repeated])))
-        raise _refused(table, f"{len(twice)} keys with several rows: {_named(twice)}", "one row a key")
+    if isinstance(scored, Blocks) and expected is None:
+        return scored.each(partial(_once, table))
+    rows = _once(table, None if scored is None else in_one(scored))
     if expected is None:
         return rows
     keys = _keys(table, rows)
@@ -55,15 +69,26 @@ def complete(table: PublishedTable, scored: pd.DataFrame | None, expected: pd.Da
 
 
 def tell_refused(
-    tables: Iterable[pd.DataFrame], refused: Mapping[str, object], unit_of: Callable[[Mapping[str, Any]], str]
+    tables: Iterable[Rows], refused: Mapping[str, object], unit_of: Callable[[Mapping[str, Any]], str]
 ) -> None:
     """Give the rows that were not scored because their unit's staged rows were refused that reason, in place."""
-    for frame in tables if refused else ():
+    whole = [rows for rows in tables if isinstance(rows, pd.DataFrame)]  # in blocks nothing was filled in
+    for frame in whole if refused else ():
         for place in frame.index[frame[REASON] == UNSCORED]:
             (row,) = frame.loc[[place]].to_dict("records")
             unit = unit_of({str(name): value for name, value in row.items()})
             if unit in refused:
                 frame.loc[place, REASON] = str(refused[unit])
+
+
+def _once(table: PublishedTable, scored: pd.DataFrame | None) -> pd.DataFrame:
+    """The declared columns, no key twice."""
+    rows = _declared(table, scored)
+    repeated = rows.duplicated(list(table.key))
+    if repeated.any():
+        twice = list(dict.fromkeys(_keys(table, rows[repeated])))
+        raise _refused(table, f"{len(twice)} keys with several rows: {_named(twice)}", "one row a key")
+    return rows
 
 
 def _filled_in(

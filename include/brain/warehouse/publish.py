@@ -7,8 +7,12 @@ import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from brain.core.errors import PublishError
+from brain.scoring.blocks import blocks
 from brain.warehouse import fence, statements
+from brain.warehouse.bulk import copy_in
 from brain.warehouse.connection import transaction
 from brain.warehouse.filling import fill, prepare
 from brain.warehouse.news import new_rows, tell_news
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
+    from brain.scoring.blocks import Rows
     from brain.warehouse.ledger import Ledger
     from brain.warehouse.tables import DerivedTable, Layout, PublishedTable
 
@@ -37,7 +42,7 @@ class TableRows:
     """What a table is to show, as `brain.warehouse.grid.complete` gives it."""
 
     table: PublishedTable
-    rows: pd.DataFrame
+    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -131,8 +136,6 @@ def publish(
             release declares; no row was changed.
         TableBusy: Another session holds a lock on a table.
     """
-    for given in tables:
-        _require_whole(given)
     with explained():
         layouts = layouts_of([given.table for given in tables], derived)
         undeclared = upgrade(url, use_case, [*layouts, *(ledger.layout for ledger in ledgers)])
@@ -159,8 +162,6 @@ def note(url: SecretStr, use_case: str, tables: Sequence[TableRows], moment: Mom
         PublishError: The rows break what their table declares; none was noted.
         TableBusy: Another session holds a lock on a table.
     """
-    for given in tables:
-        _require_whole(given)
     with explained():
         upgrade(url, use_case, [ledger.layout for ledger in ledgers])
         with transaction(url) as connection, connection.cursor() as cursor:
@@ -198,9 +199,8 @@ def _publish(
     return Publication(moment.at, counts)
 
 
-def _require_whole(given: TableRows) -> None:
+def _require_whole(table: PublishedTable, rows: pd.DataFrame) -> None:
     """Refuse a row with a value that lacks what its table requires."""
-    rows, table = given.rows, given.table
     needed = [name for name in table.required if name in table.row_names]
     empty = rows[needed].isna().any(axis="columns").to_numpy()
     lacking = rows[empty & rows[table.value].notna().to_numpy()]
@@ -263,13 +263,23 @@ def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> Tab
 def _stage(cursor: Cursor, given: TableRows) -> None:
     table = given.table
     cursor.execute(statements.create_temporary(table.staging))
-    for start in range(0, len(given.rows), COPIED_ROWS):
-        buffer = io.StringIO()
-        given.rows.iloc[start : start + COPIED_ROWS].loc[:, list(table.row_names)].to_csv(
-            buffer, index=False, header=False, na_rep="", float_format="%.17g", quoting=csv.QUOTE_ALL
-        )
-        buffer.seek(0)
-        cursor.copy_expert(statements.copy(table), buffer)
+    for rows in blocks(given.rows):
+        _require_whole(table, rows)
+        for start in range(0, len(rows), COPIED_ROWS):
+            _copy(cursor, table, rows.iloc[start : start + COPIED_ROWS].loc[:, list(table.row_names)])
+
+
+def _copy(cursor: Cursor, table: PublishedTable, rows: pd.DataFrame) -> None:
+    """As text; by Arrow, in a fifth of the time, where every column is of one type."""
+    from pandas.api.types import is_object_dtype
+
+    if not any(map(is_object_dtype, rows.dtypes)):
+        copy_in(cursor, statements.copy(table), pa.Table.from_pandas(rows, preserve_index=False))
+        return
+    buffer = io.StringIO()
+    rows.to_csv(buffer, index=False, header=False, na_rep="", float_format="%.17g", quoting=csv.QUOTE_ALL)
+    buffer.seek(0)
+    cursor.copy_expert(statements.copy(table), buffer)
 
 
 def derive(cursor: Cursor, table: DerivedTable, undeclared: tuple[str, ...]) -> None:

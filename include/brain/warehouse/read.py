@@ -179,6 +179,19 @@ def stale_models(url: SecretStr, table: PublishedTable) -> list[dict[str, Any]]:
     return [dict(zip(table.model.key, row, strict=True)) for row in ask(url, query).rows]
 
 
+def shown_keys(url: SecretStr, table: PublishedTable) -> list[dict[str, Any]]:
+    """Of each row that a table shows the columns of its key, and those that tell the model behind it."""
+    names = list(dict.fromkeys((*table.key, *(table.model.key if table.model else ()))))
+    query = sql.SQL("SELECT {} FROM {}").format(
+        COMMA.join(sql.Identifier(table.column(name).identifier) for name in names),
+        sql.Identifier(table.layout.identifier),
+    )
+    try:
+        return [dict(zip(names, row, strict=True)) for row in ask(url, query).rows]
+    except UnknownTable:
+        return []
+
+
 def has_tables(url: SecretStr, names: Iterable[str]) -> bool:
     """Whether the warehouse has tables or views of these names."""
     query = "SELECT coalesce(bool_and(to_regclass(quote_ident(name)) IS NOT NULL), true) FROM unnest(%s) AS n (name)"

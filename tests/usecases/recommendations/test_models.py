@@ -9,13 +9,14 @@ from scipy.sparse import csr_matrix, hstack
 
 from brain.core.errors import ArtifactRejected
 from brain.portable.export import OnnxModel, export
-from brain.usecases.recommendations import ease
+from brain.usecases.recommendations import als, competition, ease
 from brain.usecases.recommendations.competition import judged_lists, spans
 from brain.usecases.recommendations.ease import ease_weights
 from brain.usecases.recommendations.list_model import ListModel
 from brain.usecases.recommendations.measures import EMPTY, best, measure
 from brain.usecases.recommendations.names import LISTS
 from brain.usecases.recommendations.purchases import FOREVER, Purchases, presence
+from brain.usecases.recommendations.recipes import Kitchen, Recipe
 
 
 def seen(customers: int = 60, items: int = 12, seed: int = 0) -> csr_matrix:
@@ -36,7 +37,22 @@ def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
 def test_ease_is_the_same_where_customers_are_fewer_than_items() -> None:
     matrix = seen(customers=20, items=40)
     tall = csr_matrix(np.vstack([matrix.toarray(), np.zeros((40, 40), np.float32)]))
-    assert ease_weights(matrix, 2.0) == pytest.approx(ease_weights(tall, 2.0), abs=1e-5)
+    for dropout in (0.0, 0.5):
+        assert ease_weights(matrix, 2.0, dropout) == pytest.approx(ease_weights(tall, 2.0, dropout), abs=1e-5)
+
+
+def test_with_dropout_an_item_pays_for_being_popular_and_a_customer_for_taking_much() -> None:
+    matrix, l2, dropout = seen(), 3.0, 0.25
+    dense = matrix.toarray().astype(np.float64)
+    counts = np.maximum(dense.sum(axis=1), 1) ** -0.5
+    counts *= dense.sum() / (counts * dense.sum(axis=1)).sum()
+    gram = dense.T @ (counts[:, None] * dense)
+    often, weights = gram.diagonal(), ease_weights(matrix, l2, dropout)
+    for item in range(dense.shape[1]):
+        others = np.delete(np.arange(dense.shape[1]), item)
+        penalty = np.diag(l2 + often[others] / 3)
+        ridge = np.linalg.solve(gram[np.ix_(others, others)] + penalty, gram[others, item])
+        assert weights[others, item] == pytest.approx(ridge, abs=1e-5)
 
 
 def test_of_many_items_only_the_largest_weights_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,3 +146,42 @@ def test_too_few_customers_prove_nothing() -> None:
     verdict = judged_lists(["for_you"], None, 5)["for_you"]
     assert (verdict.recipe.method, verdict.has_skill, verdict.measured) == ("own frequency", False, {})
     assert verdict.recipe.half_life == FOREVER
+
+
+def taste(customers: int = 300, items: int = 60) -> Purchases:
+    """Every customer takes items of one group, each once or twice; groups are as popular as each other."""
+    random = np.random.default_rng(3)
+    names = pd.Index([f"{n:03d}" for n in range(customers)]), pd.Index([f"{n:02d}" for n in range(items)])
+    who = np.repeat(np.arange(customers, dtype=np.int32), 14)
+    what = (random.integers(0, items // 6, len(who)) * 6 + who % 6).astype(np.int32)
+    at = np.datetime64("2024-01-01", "us") + np.sort(random.integers(0, 150, len(who))).astype("timedelta64[D]")
+    order = random.permutation(len(who))
+    return Purchases(*names, who[order], what[order], at)
+
+
+def test_als_names_what_taste_tells_and_is_the_same_as_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("implicit")
+    purchases = taste()
+    found = spans(purchases, 28, 100)
+    assert found is not None
+    monkeypatch.setattr(competition, "ALS_ABOVE", 50)
+    verdict = judged_lists(["new_for_you"], found, 5)["new_for_you"]
+    assert verdict.measured["als"].ndcg.mean() > 2 * verdict.measured["popularity"].ndcg.mean()
+    kitchen = Kitchen(purchases, purchases.at[-1])
+    model = kitchen.model(Recipe("als", l2=0.1, factors=6))
+    history = purchases.decayed(FOREVER, purchases.at[-1])[:50]
+    said = model.scores(history, presence(history))
+    exported = export(OnnxModel(model.to_onnx(), said.astype(np.float64)), history.toarray().astype(float), "a list")
+    again = ListModel.from_onnx(exported.content, "a list")
+    assert (again.scores(history, presence(history)) == said).all()
+    assert (kitchen.model(Recipe("als", l2=0.1, factors=6)).scores(history, presence(history)) == said).all()
+    one, other = np.arange(12), np.arange(6, 18, dtype=np.int32)
+    assert (model.speaks(one, other) > 10 * np.abs(model.speaks(one, other + 1))).mean() > 0.8
+
+
+def test_without_the_package_of_als_the_list_is_made_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(competition, "ALS_ABOVE", 50)
+    monkeypatch.setattr(als, "PACKAGE", "no_such_package")
+    verdict = judged_lists(["new_for_you"], spans(taste(), 28, 100), 5)["new_for_you"]
+    assert "als" not in verdict.measured
+    assert verdict.why.endswith("als was not tried: it needs `pip install implicit`")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from brain import steps
 from brain.core.settings import Settings
@@ -167,12 +168,46 @@ def test_a_list_comes_out_again_from_the_stored_model(workspace: Workspace) -> N
     for name in section.lists:
         model = again.store.load(model_key("shop", name), 1)
         items = pd.Index(model.features)
-        lists, _ = lists_of(shop, name, model, rules_of(name, None, shop.linked, items), section.length)
+        (lists,), _ = lists_of(shop, name, model, rules_of(name, None, shop.linked, items), section.length)
         found = zip(
             shop.customers[lists.customer], lists.rank.tolist(), items[lists.item], lists.score.tolist(), strict=True
         )
         published = f"SELECT customer, rank, item, score FROM recommendations WHERE list = '{name}' ORDER BY 1, 2"
         assert sorted(found) == sorted(told(workspace, published))
+
+
+def test_each_run_appends_what_was_taken_of_the_lists_before(workspace: Workspace, demo_url: str) -> None:
+    run(workspace)
+    shown = "SELECT item FROM recommendations WHERE customer = '{}' AND list = 'for_you' ORDER BY rank"
+    hers, anyones = ([item for (item,) in told(workspace, shown.format(who))] for who in ("c001", "*"))
+    new = "INSERT INTO orders VALUES ('{}', '{}', timestamp '2024-06-02 10:00', 1, 1)"
+    bought = [("c001", hers[0]), ("c001", hers[0]), ("c001", hers[4]), ("c002", "i99"), ("nobody before", anyones[0])]
+    bought += [("c003", item) for item in anyones[:3]]
+    change(demo_url, *(new.format(*one) for one in bought))
+    query = "SELECT taken_customers, taken_share, taken_share_anyone FROM recommendation_history WHERE list = 'for_you'"
+    for _ in range(2):  # a rerun says the same
+        run(workspace, LATER)
+        lines = told(workspace, query + " ORDER BY published_at")
+        assert lines[0] == (None, None, None)
+        customers, share, anyone = lines[1]
+        assert customers == 3
+        assert anyone == pytest.approx((3 + len({hers[0], hers[4]} & set(anyones))) / 15)
+        assert 2 / 15 <= share <= 5 / 15
+
+
+def test_a_shop_of_ones_own_is_live_in_the_lines_of_the_docs(settings: Settings, demo_url: str, tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.+?)```", (ROOT / "docs" / "customers.md").read_text(), re.S)
+    assert len(text.splitlines()) <= 20
+    own = orders().rename(columns={"customer": "customer_id", "item": "sku", "time": "ordered_at"})
+    load(demo_url, orders())
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        own.drop(columns=["quantity", "paid"]).to_sql("order_lines", connection, index=False)
+    engine.dispose()
+    workspace = workspace_of(settings, tmp_path, text)
+    assert all(result.ok for result in run(workspace))
+    lists = told(workspace, "SELECT list, customers FROM recommendation_details ORDER BY list")
+    assert lists == [("buy_again", CUSTOMERS), ("for_you", CUSTOMERS + 1), ("new_for_you", CUSTOMERS + 1)]
 
 
 def test_the_questions_of_the_docs_have_answers(workspace: Workspace) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from brain.core.moment import Moment
 from brain.lake.columns import to_frame
+from brain.usecases.shop import repeats
 from brain.usecases.shop.catalogue import ShopSettings
 from brain.usecases.shop.orders import clean_lines
 from brain.usecases.shop.quality import orders_check
+from brain.usecases.shop.repeats import repeated
 
 SHOP = ShopSettings.model_validate({"orders": {"table": "orders", "quantity": "n", "value": "paid"}})
 NOON = dt.datetime(2024, 5, 1, 12)  # noqa: DTZ001 - as the lake keeps times
@@ -87,3 +89,23 @@ def test_each_rule_finds_its_fault(rows: list[tuple[Any, ...]], rule: str) -> No
 def test_an_old_newest_line_is_told() -> None:
     old = NOON - dt.timedelta(days=30)
     assert list(judged(*((c, i, old, n, v) for c, i, _, n, v in GOOD))) == ["stale"]
+
+
+def test_rows_repeat_another_as_comparing_columns_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": random.integers(0, 40, 5_000), "b": random.choice([0.0, -0.0, 1.5, np.nan, np.inf], 5_000)}
+    )
+    frame["c"] = np.datetime64("2024-01-01", "us") + random.integers(0, 9, 5_000).astype("timedelta64[D]")
+    columns = [frame[name].to_numpy() for name in frame]
+    expected = frame.duplicated().to_numpy()
+    assert 0 < expected.sum() < 5_000
+    assert (repeated(columns) == expected).all()
+    assert not repeated([np.arange(1_000)]).any()
+    monkeypatch.setattr(repeats, "_ODD", np.uint64(0))  # every row has the same hash then
+    assert (repeated(columns) == expected).all()
+
+
+def test_who_has_no_line_that_counts_is_no_customer() -> None:
+    frame, _ = clean_lines(lines(("anna", "tea", NOON, 1.0, 2.0), ("bo", "milk", NOON, np.inf, 2.0)), SHOP)
+    assert (frame["customer"].cat.categories.tolist(), frame["item"].cat.categories.tolist()) == (["anna"], ["tea"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
@@ -108,6 +109,9 @@ class Direction:
         from brain.usecases.direction.reasons import reasons_of
 
         return reasons_of(model, row, has_skill, value)
+
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        return None
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.direction.published_check import check_probabilities

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brain.usecases.recommendations.als import INSTALL, has_als
 from brain.usecases.recommendations.measures import Measured, best, measure
 from brain.usecases.recommendations.names import (
+    ALS,
     BLEND,
     BUY_AGAIN,
     DECAYED,
@@ -33,12 +35,13 @@ if TYPE_CHECKING:
 
 METHODS: Mapping[str, tuple[str, ...]] = {  # the simplest first
     BUY_AGAIN: (POPULARITY, FREQUENCY, DECAYED),
-    NEW_FOR_YOU: (POPULARITY, EASE),
+    NEW_FOR_YOU: (POPULARITY, EASE, ALS),
     FOR_YOU: (POPULARITY, FREQUENCY, DECAYED, BLEND),
 }
 UNPROVEN = {BUY_AGAIN: FREQUENCY, NEW_FOR_YOU: POPULARITY, FOR_YOU: FREQUENCY}
 """What is published where nothing can be measured."""
 SIMPLE = (POPULARITY, FREQUENCY)
+ALS_ABOVE = 20_000  # items; EASE weighs the most popular of them only
 FEWEST = 30  # customers without whom nothing is measured
 MOST = 5_000  # customers, evenly spread, that are enough to measure on
 CHUNK = 500  # customers whose scores are in memory at a time
@@ -103,10 +106,23 @@ class Verdict:
         }
 
 
-def spans(purchases: Purchases, days: int, max_items: int) -> tuple[Span, Span] | None:
+def asked(span: Span) -> NDArray[np.int64]:
+    """Customers who bought before and within the span; of many, `MOST` that are evenly spread."""
+    found = np.intersect1d(span.past.customer, span.future.customer).astype(np.int64)
+    if len(found) > MOST:
+        found = found[np.linspace(0, len(found) - 1, MOST).astype(np.int64)]
+    return found
+
+
+def spans(
+    purchases: Purchases, days: int, max_items: int, who: Callable[[Span], NDArray[np.int64]] = asked
+) -> tuple[Span, Span] | None:
     """The span to choose on and the one to test on, each of `days` days; None where there is nothing to measure.
 
     Of a history that is too short or too thin for that, each has the next fifth of the purchases.
+
+    Args:
+        who: Of whom a span needs a few: those who are measured on it.
     """
     if len(purchases) < 2:
         return None
@@ -117,17 +133,9 @@ def spans(purchases: Purchases, days: int, max_items: int) -> tuple[Span, Span] 
     ):
         chosen = Span.of(purchases, choice, test, max_items)
         tested = Span.of(purchases, test, end, max_items)
-        if all(len(asked(one)) >= FEWEST for one in (chosen, tested)):
+        if all(len(who(one)) >= FEWEST for one in (chosen, tested)):
             return chosen, tested
     return None
-
-
-def asked(span: Span) -> NDArray[np.int64]:
-    """Customers who bought before and within the span; of many, `MOST` that are evenly spread."""
-    found = np.intersect1d(span.past.customer, span.future.customer).astype(np.int64)
-    if len(found) > MOST:
-        found = found[np.linspace(0, len(found) - 1, MOST).astype(np.int64)]
-    return found
 
 
 def judged_lists(names: Sequence[str], split: tuple[Span, Span] | None, length: int) -> dict[str, Verdict]:
@@ -150,7 +158,8 @@ def compete(name: str, chosen: Span, tested: Span, length: int, kitchens: tuple[
         kitchens: Of the past of `chosen` and of `tested`.
     """
     recipes: list[Recipe] = []
-    for method in METHODS[name]:
+    many = len(tested.past.items) > ALS_ABOVE
+    for method in _methods(name, many=many):
         half_life = next((one.half_life for one in recipes if one.method == DECAYED), None) if method == BLEND else None
         found = [
             (measured(name, chosen, kitchens[0], recipe, length).ndcg, recipe) for recipe in grid(method, half_life)
@@ -159,7 +168,15 @@ def compete(name: str, chosen: Span, tested: Span, length: int, kitchens: tuple[
     reached = {one.method: measured(name, tested, kitchens[1], one, length) for one in recipes}
     if min(map(len, reached.values())) < FEWEST:
         return replace(unproven(name), why=f"fewer than {FEWEST} customers took something that this list may name")
-    return _climb(recipes, reached, (tested.start, tested.end))
+    verdict = _climb(recipes, reached, (tested.start, tested.end))
+    if many and ALS in METHODS[name] and not has_als():
+        return replace(verdict, why=f"{verdict.why}; als was not tried: it needs `{INSTALL}`")
+    return verdict
+
+
+def _methods(name: str, *, many: bool) -> list[str]:
+    """The methods of a list; ALS where there are many items, and its package."""
+    return [method for method in METHODS[name] if method != ALS or (many and has_als())]
 
 
 def unproven(name: str) -> Verdict:

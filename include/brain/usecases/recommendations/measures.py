@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 EMPTY = -1  # place of no item in a list
+_GROUP = 64  # columns of which the best is looked at first
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,36 @@ class Measured:
 def best(scores: NDArray[np.float32], length: int) -> NDArray[np.int32]:
     """Places of the `length` highest scores of each row, highest first; `EMPTY` where a score is -inf.
 
-    Of equal ones the first stands first.
+    Of equal ones the first stands first. Only what is not below the `length` highest maxima of groups of columns is
+    sorted: a row has few of these.
     """
-    width = scores.shape[1]
+    customers, width = scores.shape
     length = min(length, width)
-    if length < width:
-        found = np.argpartition(-scores, length - 1, axis=1)[:, :length]
-        found.sort(axis=1)
-    else:
-        found = np.broadcast_to(np.arange(width), scores.shape)
-    picked = np.take_along_axis(scores, found, axis=1)
-    order = np.argsort(-picked, axis=1, kind="stable")
-    places = np.take_along_axis(found, order, axis=1).astype(np.int32)
-    places[np.isneginf(np.take_along_axis(picked, order, axis=1))] = EMPTY
-    return places
+    found = np.full((customers, length), EMPTY, np.int32)
+    if not length:
+        return found
+    row, column = np.divmod(np.flatnonzero(scores >= _bounds(scores, length)[:, None]), width)
+    value = scores[row, column]
+    kept = ~np.isneginf(value)
+    row, column, value = row[kept], column[kept], value[kept]
+    order = np.lexsort((column, -value, row))
+    row, column = row[order], column[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(customers))[row]
+    listed = rank < length
+    found[row[listed], rank[listed]] = column[listed]
+    return found
+
+
+def _bounds(scores: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Of each row a score that its `length` best do not fall below."""
+    customers, width = scores.shape
+    groups = width // _GROUP
+    if groups < 2 * length:
+        return np.full(customers, -np.inf, np.float32)
+    whole = groups * _GROUP
+    highest = scores[:, :whole].reshape(customers, groups, _GROUP).max(axis=2)
+    bounds: NDArray[np.float32] = np.partition(highest, groups - length, axis=1)[:, groups - length]
+    return bounds
 
 
 def measure(lists: NDArray[np.int32], taken: csr_matrix, length: int) -> Measured:

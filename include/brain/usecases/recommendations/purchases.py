@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+from brain.usecases.shop.repeats import repeated
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
@@ -42,20 +44,16 @@ class Purchases:
         An item counts once per customer and time; one of which a customer gave back as much as she took, never.
         """
         customer, item = lines["customer"].cat, lines["item"].cat
-        pair = customer.codes.to_numpy(np.int64) * len(item.categories) + item.codes.to_numpy(np.int64)
-        pairs, place = np.unique(pair, return_inverse=True)
-        quantity = lines["quantity"].to_numpy()
-        kept = np.bincount(place, weights=quantity, minlength=len(pairs)) > 0 if len(pairs) else np.empty(0, bool)
-        bought = kept[place] & (quantity > 0)
-        found = pd.DataFrame({"pair": pair[bought], "at": lines["at"].to_numpy()[bought]}).drop_duplicates()
-        codes, width = found["pair"].to_numpy(), max(len(item.categories), 1)
-        return cls(
-            customer.categories,
-            item.categories,
-            (codes // width).astype(np.int32),
-            (codes % width).astype(np.int32),
-            found["at"].to_numpy(),
-        )
+        who: Codes = np.asarray(customer.codes, dtype=np.int32)
+        what: Codes = np.asarray(item.codes, dtype=np.int32)
+        at, quantity = lines["at"].to_numpy(), lines["quantity"].to_numpy()
+        bought = (quantity > 0) & ~_given_back(who, what, quantity, len(item.categories))
+        if not bought.all():
+            who, what, at = who[bought], what[bought], at[bought]
+        once = ~repeated([who, what, at]) if len(at) else np.empty(0, bool)
+        if not once.all():
+            who, what, at = who[once], what[once], at[once]
+        return cls(customer.categories, item.categories, who, what, at)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -107,6 +105,20 @@ class Purchases:
         age = (end - self.at) / _DAY
         weights = np.exp2(-np.maximum(age, 0) / half_life).astype(np.float32)
         return csr_matrix((weights, (self.customer, self.item)), shape=self.shape)
+
+
+def _given_back(who: Codes, what: Codes, quantity: NDArray[np.float64], items: int) -> NDArray[np.bool_]:
+    """Which lines are of an item that their customer gave back as much of as she took."""
+    back = np.flatnonzero(quantity < 0)
+    found = np.zeros(len(who), bool)
+    if len(back):
+        pair = who.astype(np.int64) * items + what
+        returned = np.unique(pair[back])
+        place = np.minimum(np.searchsorted(returned, pair), len(returned) - 1)
+        some = np.flatnonzero(returned[place] == pair)
+        left = np.bincount(place[some], weights=quantity[some], minlength=len(returned))
+        found[some] = left[place[some]] <= 0
+    return found
 
 
 def presence(history: csr_matrix) -> csr_matrix:

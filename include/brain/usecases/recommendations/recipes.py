@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brain.usecases.recommendations.als import als_weights
 from brain.usecases.recommendations.ease import ease_weights
-from brain.usecases.recommendations.list_model import ListModel
-from brain.usecases.recommendations.names import BLEND, DECAYED, EASE, FREQUENCY, POPULARITY
+from brain.usecases.recommendations.list_model import Factors, ListModel
+from brain.usecases.recommendations.names import ALS, BLEND, DECAYED, EASE, FREQUENCY, POPULARITY
 from brain.usecases.recommendations.purchases import FOREVER, Purchases, presence
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 HALF_LIVES = (30.0, 60.0, 120.0, FOREVER)  # days
 EASE_HALF_LIVES = (120.0, FOREVER)  # each costs an inverse for every penalty
-PENALTIES = (100.0, 300.0, 1000.0)
+PENALTIES = ((100.0, 0.0), (300.0, 0.0), (1000.0, 0.0), (450.0, 0.5))  # l2 and dropout
 EASE_ITEMS = 5_000
+FACTORS, ALS_PENALTIES = (32, 128), (0.1, 10.0)
 SHARES = (0.5, 1.0, 2.0, 4.0)
 _TIE = 1e-6  # popularity decides between items that nothing else tells apart
 
@@ -29,7 +31,9 @@ class Recipe:
 
     Args:
         half_life: Days after which a purchase counts half.
-        l2: The penalty of EASE.
+        l2: The penalty of EASE or ALS.
+        dropout: Of EASE.
+        factors: Of ALS.
         share: What EASE counts in a blend, where own purchases count 1.
     """
 
@@ -37,6 +41,8 @@ class Recipe:
     half_life: float = FOREVER
     l2: float = 0.0
     share: float = 0.0
+    factors: int = 0
+    dropout: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -50,10 +56,17 @@ def grid(method: str, half_life: float | None = None) -> list[Recipe]:
     """
     if method == FREQUENCY:
         return [Recipe(FREQUENCY)]
+    if method == ALS:
+        return [Recipe(ALS, l2=l2, factors=factors) for factors in FACTORS for l2 in ALS_PENALTIES]
     half_lives = (EASE_HALF_LIVES if method == EASE else HALF_LIVES) if half_life is None else (half_life,)
-    penalties = PENALTIES if method in (EASE, BLEND) else (0.0,)
+    penalties = PENALTIES if method in (EASE, BLEND) else ((0.0, 0.0),)
     shares = SHARES if method == BLEND else (0.0,)
-    return [Recipe(method, days, l2, share) for days in half_lives for l2 in penalties for share in shares]
+    return [
+        Recipe(method, days, l2, share, dropout=dropout)
+        for days in half_lives
+        for l2, dropout in penalties
+        for share in shares
+    ]
 
 
 @dataclass
@@ -69,7 +82,7 @@ class Kitchen:
     past: Purchases
     end: np.datetime64
     ease_items: int = EASE_ITEMS
-    _weights: dict[tuple[float, float], NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    _weights: dict[tuple[float, float, float], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def model(self, recipe: Recipe) -> ListModel:
         """The model that `recipe` makes."""
@@ -81,16 +94,18 @@ class Kitchen:
             return ListModel(0.0, None, popularity)
         if recipe.method in (FREQUENCY, DECAYED):
             return ListModel(1.0, None, tie)
+        if recipe.method == ALS:
+            return ListModel(0.0, Factors(*als_weights(seen, min(recipe.factors, *seen.shape), recipe.l2)), tie)
         weights = self._ease(recipe)
         if recipe.method == EASE:
             return ListModel(0.0, weights, tie)
         return ListModel(1.0, weights * np.float32(recipe.share), tie)
 
     def _ease(self, recipe: Recipe) -> NDArray[np.float32]:
-        kind = recipe.half_life, recipe.l2
+        kind = recipe.half_life, recipe.l2, recipe.dropout
         if kind not in self._weights:
             if len(self._weights) > 1:  # a matrix of items by items takes memory
                 self._weights.pop(next(iter(self._weights)))
             seen = presence(self.past.decayed(recipe.half_life, self.end))[:, : self.ease_items]
-            self._weights[kind] = ease_weights(seen, recipe.l2)
+            self._weights[kind] = ease_weights(seen, recipe.l2, recipe.dropout)
         return self._weights[kind]

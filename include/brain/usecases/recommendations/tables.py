@@ -16,7 +16,9 @@ RECOMMENDATION_DETAILS = PublishedTable(
         Column("as_of", "timestamptz", "Time of the newest order that the lists know.", required=True),
         Column("customers", "integer", "Customers who have this list.", required=True, low=0),
         Column("items", "integer", "Items that it may name.", low=0),
-        Column("method", "text", "What makes it: popularity, own frequency, own frequency with decay, ease or blend."),
+        Column(
+            "method", "text", "What makes it: popularity, own frequency, own frequency with decay, ease, als or blend."
+        ),
         Column("has_skill", "boolean", "True if that method beats popularity and own frequency on later purchases."),
         Column("why", "text", "Why this method, in words."),
         Column("ndcg", "double precision", "Its nDCG on later purchases; 1 is a perfect list.", low=0, high=1),
@@ -34,7 +36,13 @@ RECOMMENDATION_DETAILS = PublishedTable(
         Column("tested_customers", "integer", "Customers on whom it was measured.", low=0),
         Column("tested_from", "timestamptz", "The purchases it was measured on come after this time."),
         Column("tested_until", "timestamptz", "And not after this one."),
+        Column("taken_customers", "integer", "Customers who ordered since the lists before these.", low=0),
+        Column("taken_share", "double precision", "Share of their places that they took then.", low=0, high=1),
+        Column(
+            "taken_share_anyone", "double precision", "The same of the list of customer `*`, beside it.", low=0, high=1
+        ),
         Column("half_life_days", "double precision", "A purchase counts half after so many days; empty: always whole."),
+        Column("cold_start", "text", "What customers without an order are shown, and why."),
         Column("items_unknown", "integer", "Items bought since that the model does not know yet.", low=0),
         Column("left_out", "text", "Order lines that did not count, and why; empty if all did."),
         Column("rules_ignored", "text", "Rules that could not be followed, and why; empty if all were."),

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from brain.core.keys import ModelKey
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
+    from brain.scoring.blocks import Rows
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
@@ -81,7 +83,7 @@ class Recommendations:
         told = pd.DataFrame([(section.shop.name, name) for name in section.lists], columns=["shop", "list"])
         return {RECOMMENDATION_DETAILS.name: told, RECOMMENDATIONS.name: None}
 
-    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+    def score(self, run: Run, units: Sequence[str]) -> Mapping[str, Rows]:
         from brain.usecases.recommendations.scoring import score_shop
 
         (unit,) = units
@@ -96,7 +98,12 @@ class Recommendations:
     ) -> Sequence[Reason]:
         return ()
 
-    def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        from brain.usecases.recommendations.replay import replay_list
+
+        return replay_list(run, key)
+
+    def rules(self, run: Run, rows: Mapping[str, Any]) -> GateResult:
         from brain.usecases.recommendations.published_check import check_lists
 
         return check_lists(rows, run.section)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from brain.core.errors import BrainError, Transient
+from brain.core.errors import BrainError, Transient, UnknownTable
 from brain.core.moment import Moment
 from brain.usecases.segments.names import SPACE, model_key
 from brain.usecases.segments.purchases import purchases_of
@@ -46,11 +46,14 @@ def replay_segments(run: Run) -> Replay:
     """Recompute every row of `customer_segments` by the version and the orders it names.
 
     Raises:
-        QueryRefused: Nothing was published yet.
         Transient: A server or the lake cannot be reached just now.
     """
     query = f"SELECT {', '.join(COLUMNS)} FROM {CUSTOMER_SEGMENTS.name} WHERE segment IS NOT NULL"  # noqa: S608 - names
-    shown = pd.DataFrame(ask(run.settings.warehouse_url, query).rows, columns=list(COLUMNS))
+    try:
+        rows = ask(run.settings.warehouse_url, query).rows
+    except UnknownTable:
+        rows = []
+    shown = pd.DataFrame(rows, columns=list(COLUMNS))
     parts = shown.groupby(["model_version", "data_sha256", "published_at"])
     obstacles = [told for made in parts for told in _of(run, made)]
     return Replay(len(shown), tuple(obstacles))

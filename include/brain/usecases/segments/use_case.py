@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
@@ -87,6 +88,13 @@ class Segments:
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:
         return ()
+
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        from brain.scoring.replay import TableReplay
+        from brain.usecases.segments.replay import replay_segments
+
+        found = replay_segments(run)
+        return TableReplay(found.customers, found.obstacles)
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.segments.published_check import check_segments

@@ -48,6 +48,9 @@ class CustomersTable(Section):
     table: TableName = Field(description="Its name in the source schema.")
     customer: str = Field("customer", description="Its key: the customer as the orders tell it.")
     age: str | None = Field(None, description="Column with the age in years; rules of age ask it.")
+    segment_by: tuple[str, ...] = Field(
+        (), description="Columns whose values group customers: who has no order yet may get what sells in her group."
+    )
 
 
 class ItemsTable(Section):

@@ -23,9 +23,10 @@ def shop_inputs(shop: ShopSettings, use_case: str, space: str) -> tuple[Input, .
     """The orders, and the linked tables that the catalogue names."""
     inputs = [Input(orders_table(shop, use_case, space), orders_check(shop))]
     if shop.customers:
-        wanted = tuple(filter(None, [shop.customers.age]))
+        numbers = tuple(filter(None, [shop.customers.age]))
+        wanted = tuple(dict.fromkeys((*numbers, *shop.customers.segment_by)))
         inputs.append(
-            _linked(shop, use_case, space, CUSTOMERS, shop.customers.table, shop.customers.customer, wanted, wanted)
+            _linked(shop, use_case, space, CUSTOMERS, shop.customers.table, shop.customers.customer, wanted, numbers)
         )
     if shop.items:
         given = shop.items

@@ -73,6 +73,21 @@ class Linked:
         assert self.shop.customers is not None
         return _numbers(self.customer_rows[self.shop.customers.age].reindex(customers))
 
+    @property
+    def has_groups(self) -> bool:
+        return bool(self.shop.customers and self.shop.customers.segment_by)
+
+    def groups(self, customers: pd.Index) -> NDArray[Any]:
+        """The group of each customer in words, such as ``25-34, town``; empty where a column of hers is."""
+        assert self.shop.customers is not None
+        told = self.customer_rows[list(self.shop.customers.segment_by)].reindex(customers)
+        texts = [told[column].astype("str").where(told[column].notna(), "") for column in told]
+        words = texts[0]
+        for text in texts[1:]:
+            words = words.str.cat(text, sep=", ")
+        whole = np.logical_and.reduce([text != "" for text in texts])
+        return words.where(whole, "").to_numpy(dtype=object)
+
 
 def read_linked(lake: Lake, space: str, shop: ShopSettings, moment: Moment) -> Linked:
     """The linked tables as they were known at `moment`; one that was never extracted says nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
@@ -14,8 +14,11 @@ import pyarrow.compute as pc
 
 from brain.core.durations import day_before
 from brain.core.errors import ScoringError
+from brain.usecases.shop.repeats import repeated
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from brain.core.moment import Moment
     from brain.lake.lake import Lake
     from brain.lake.snapshot import Snapshot
@@ -65,12 +68,7 @@ def read_orders(lake: Lake, space: str, shop: ShopSettings, moment: Moment) -> O
             expected="one that passed the quality gate",
             remedy="Extract it; `brain extract` says why it was refused.",
         )
-    given = shop.orders
-    names = [name for name in (given.customer, given.item, given.quantity, given.value) if name]
-    found = lake.read_table(snapshot, list(dict.fromkeys(names)))
-    if shop.window is not None:
-        first = datetime.combine(day_before(moment.day, shop.window), time())
-        found = found.filter(pc.greater_equal(found.column(given.time), pa.scalar(first, pa.timestamp("us"))))
+    found = _read(lake, snapshot, shop, moment)
     lines, left_out = clean_lines(found, shop)
     if lines.empty:
         window = f" within {shop.window}" if shop.window else ""
@@ -84,42 +82,76 @@ def read_orders(lake: Lake, space: str, shop: ShopSettings, moment: Moment) -> O
     return Orders(lines, snapshot, left_out)
 
 
+def _read(lake: Lake, snapshot: Snapshot, shop: ShopSettings, moment: Moment) -> pa.Table:
+    """The columns that count, of the lines in the window: one after the other, because their texts take most memory."""
+    given, first = shop.orders, None
+    if shop.window is not None:
+        first = pa.scalar(datetime.combine(day_before(moment.day, shop.window), time()), pa.timestamp("us"))
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name in dict.fromkeys(filter(None, (given.customer, given.item, given.quantity, given.value))):
+        found = lake.read_table(snapshot, [name])
+        if first is not None:
+            found = found.filter(pc.greater_equal(found.column(given.time), first))
+        columns[given.time] = found.column(given.time)
+        column = found.column(name)
+        columns[name] = _encoded(column) if name in (given.customer, given.item) else column
+    return pa.table(columns)
+
+
 def clean_lines(found: pa.Table, shop: ShopSettings) -> tuple[pd.DataFrame, dict[str, int]]:
     """The lines that count, see `Orders.lines`, and how many do not, by why."""
     given, count = shop.orders, found.num_rows
     named = {"customer": given.customer, **({"item": given.item} if given.item else {})}
-    columns = {role: _text(found.column(name)) for role, name in named.items()}
+    columns = {role: _codes(found.column(name)) for role, name in named.items()}
     left_out, keep = {}, np.ones(count, bool)
-    for role, column in columns.items():
-        filled = np.asarray(pc.fill_null(pc.greater(pc.utf8_length(column), 0), False))
+    for role, (codes, _) in columns.items():
+        filled = codes >= 0
         left_out[f"without {role}"] = int((keep & ~filled).sum())
         keep &= filled
     quantity, value = _number(found, given.quantity, 1.0), _number(found, given.value, np.nan)
     finite = np.isfinite(quantity) & ~np.isinf(value)
     left_out["without a finite quantity"] = int((keep & ~finite).sum())
     keep &= finite
-    frame = pd.DataFrame({role: _categories(column.filter(pa.array(keep))) for role, column in columns.items()})
-    frame["at"] = found.column(given.time).to_numpy().astype("datetime64[us]")[keep]
-    frame["quantity"], frame["value"] = quantity[keep], value[keep]
-    again = frame.duplicated()
+    at = found.column(given.time).to_numpy().astype("datetime64[us]")
+    numbers = [at, quantity, value, *(codes for codes, _ in columns.values())]
+    if not keep.all():
+        numbers = [column[keep] for column in numbers]
+    again = repeated(numbers)
     left_out["that repeat another"] = int(again.sum())
-    return frame[~again].reset_index(drop=True), left_out
+    if again.any():
+        numbers = [column[~again] for column in numbers]
+    at, quantity, value, *texts = numbers
+    kept = zip(columns.items(), texts, strict=True)
+    frame = pd.DataFrame({role: _categorical(codes, words) for (role, (_, words)), codes in kept})
+    return frame.assign(at=at, quantity=quantity, value=value), left_out
 
 
-def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column if pa.types.is_large_string(column.type) else column.cast(pa.large_string())
+def _encoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As numbers of the distinct texts."""
+    text = column if pa.types.is_large_string(column.type) else column.cast(pa.large_string())
+    return text.dictionary_encode()
 
 
-def _categories(column: pa.ChunkedArray) -> pd.Categorical:
-    encoded = column.combine_chunks().dictionary_encode()
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+    """The number of each text, -1 where it is empty, and the texts."""
+    encoded = (column if pa.types.is_dictionary(column.type) else _encoded(column)).combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
+        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], encoded.type)
     words = encoded.dictionary.to_pylist()
-    order = np.argsort(np.array(words, dtype=object)) if words else np.empty(0, np.intp)
-    place = np.empty(len(words), np.int64)
-    place[order] = np.arange(len(words))
-    codes = place[encoded.indices.to_numpy()] if len(words) else np.empty(0, np.int64)
-    return pd.Categorical.from_codes(codes, categories=pd.Index([words[i] for i in order], dtype="str"))
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    if "" in words:
+        codes[codes == words.index("")] = -1
+    return codes, words
+
+
+def _categorical(codes: NDArray[np.int32], words: Sequence[str]) -> pd.Categorical:
+    """Ascending categories: the texts that are there."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(words)))
+    names = np.array(words, dtype=object)[used]
+    order = np.argsort(names) if len(names) else np.empty(0, np.intp)
+    place = np.zeros(len(words), np.int32)
+    place[used[order]] = np.arange(len(used))
+    return pd.Categorical.from_codes(place[codes], categories=pd.Index(names[order], dtype="str"))
 
 
 def _number(found: pa.Table, name: str | None, otherwise: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
