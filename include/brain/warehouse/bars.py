@@ -1,6 +1,7 @@
 """The tables that bars from topics are kept in, declared once.
 
-A *bar* is what was traded of one symbol in one stretch of time: the first, highest, lowest and last value, and how much.
+A *bar* is what was traded of one symbol in one stretch of time: the first, highest, lowest and last value, and the
+volume.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ BAR_OFFSETS = Layout(
         Column("topic", "text", "The topic."),
         Column("partition", "integer", "Its partition."),
         Column("origin", "integer", "Stands for the two in other tables; a new one once the topic was made anew."),
-        Column("next_offset", "bigint", "The offset that is read next."),
+        Column("next_offset", "bigint", "The offset that is read next; -1 is the topic's beginning."),
         Column("last_offset", "bigint", "The offset of the last message that was read; empty if there was none."),
         Column("last_sha256", "text", "SHA-256 of that message: whether the topic is still the same one."),
         Column("topic_id", "text", "The id that the broker gave the topic; empty where it gives none."),
