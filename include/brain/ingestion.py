@@ -6,6 +6,7 @@ has read nothing. A message that is no bar goes to `bar_dead_letters` and stops 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,8 @@ class _Portion:
     bars: list[ReadBar] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     last: dict[Place, Record] = field(default_factory=dict)
-    messages: dict[Place, int] = field(default_factory=dict)
+    messages: Counter[Place] = field(default_factory=Counter)
+    refusals: Counter[Place] = field(default_factory=Counter)
 
 
 def read_bars(settings: Settings, bars: BarSettings, moment: Moment, clock: datetime) -> BarsRead:
@@ -106,6 +108,37 @@ def read_bars(settings: Settings, bars: BarSettings, moment: Moment, clock: date
         ServerUnreachable: The broker or the warehouse does not answer (any more); what was written stays.
         TableBusy: Somebody else reads; nothing was written twice.
     """
+    broker = _broker(settings)
+    try:
+        make_bar_tables(settings.warehouse_url)
+        missing, partitions = _look(broker, bars, marks(settings.warehouse_url))
+        written = _read(broker, settings.warehouse_url, Reader(bars, clock), partitions, moment)
+    finally:
+        broker.close()
+    dropped = drop_old(settings.warehouse_url, moment, bars.keep, bars.keep_refused)
+    return BarsRead((*missing, *_results(partitions)), written, tuple(dropped))
+
+
+def look(settings: Settings, bars: BarSettings) -> int:
+    """How many topics of bars there are.
+
+    Raises:
+        SettingsError: No broker is named.
+        ServerUnreachable: The broker does not answer.
+        TopicError: A topic that the catalogue names is missing.
+    """
+    broker = _broker(settings)
+    try:
+        missing, partitions = _look(broker, bars, {})
+    finally:
+        broker.close()
+    for result in missing:
+        if result.error is not None:
+            raise result.error
+    return len({place.topic for place in partitions})
+
+
+def _broker(settings: Settings) -> Broker:
     if settings.kafka_url is None:
         raise SettingsError(
             "BRAIN_KAFKA_URL",
@@ -113,15 +146,7 @@ def read_bars(settings: Settings, bars: BarSettings, moment: Moment, clock: date
             expected="the broker of the topics that the catalogue's section `bars` names",
             remedy="Set it, or start the embedded broker with `brain up`.",
         )
-    make_bar_tables(settings.warehouse_url)
-    broker = Broker(settings.kafka_url)
-    try:
-        missing, partitions = _look(broker, bars, marks(settings.warehouse_url))
-        written = _read(broker, settings.warehouse_url, Reader(bars, clock), partitions, moment)
-    finally:
-        broker.close()
-    dropped = drop_old(settings.warehouse_url, moment, bars.keep, bars.keep_refused)
-    return BarsRead((*missing, *_results(partitions)), written, tuple(dropped))
+    return Broker(settings.kafka_url)
 
 
 def _look(
@@ -218,11 +243,12 @@ def _portion(reader: Reader, batch: Batch, going: Mapping[Place, _Partition]) ->
             _compare(partition, record)
             continue
         portion.last[place] = record
-        portion.messages[place] = portion.messages.get(place, 0) + 1
+        portion.messages[place] += 1
         try:
             portion.bars.append(ReadBar(*reader.read(record), place, record.offset))
         except NoBar as why:
             portion.refused.append(_refused(record, str(why)))
+            portion.refusals[place] += 1
     return portion
 
 
@@ -268,8 +294,8 @@ def _step(portion: _Portion, place: Place, partition: _Partition, reached: int) 
     if last is not None:
         mark = replace(mark, last_offset=last.offset, last_sha256=sha256(last))
     mark = replace(mark, next_offset=reached, topic_id=partition.topic_id)
-    refused = sum(one.place == place for one in portion.refused)
-    return Step(partition.mark, mark, portion.messages.get(place, 0), refused, partition.lost)
+    counted = (portion.messages[place], portion.refusals[place])
+    return Step(partition.mark, mark, *counted, partition.lost)
 
 
 def _refused(record: Record, reason: str) -> Refused:

@@ -79,7 +79,6 @@ class Step:
 
     Args:
         found: What the table said when reading began; None if the partition was new.
-        anew: The topic is another one of the same name, or is read from its beginning as if it were.
         lost: Messages that the broker no longer had.
     """
 
@@ -88,7 +87,6 @@ class Step:
     messages: int = 0
     refused: int = 0
     lost: int = 0
-    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,14 +190,12 @@ def _arrival(cursor: Cursor, moment: Moment) -> datetime:
 
 
 def _origins(cursor: Cursor, steps: Mapping[Place, Step]) -> dict[Place, int]:
-    """The number that stands for each partition: a new one where the topic is another one."""
+    """The number that stands for each partition."""
     cursor.execute("SELECT topic, partition, origin FROM bar_offsets")
     known = {Place(topic, partition): origin for topic, partition, origin in cursor.fetchall()}
-    fresh = [place for place, step in steps.items() if step.anew or place not in known]
     start = max(known.values(), default=0) + 1
-    return {place: known[place] for place in steps if place in known} | {
-        place: start + count for count, place in enumerate(sorted(fresh))
-    }
+    fresh = sorted(steps.keys() - known.keys())
+    return {**known, **{place: start + count for count, place in enumerate(fresh)}}
 
 
 def _write_bars(cursor: Cursor, bars: Sequence[ReadBar], origins: Mapping[Place, int], arrived_at: datetime) -> Written:
