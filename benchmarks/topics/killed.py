@@ -32,7 +32,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 CLOCK = datetime(2026, 6, 1, tzinfo=UTC)
 SPOILED, CORRECTED = 17, 13  # each so-manieth message is no bar; corrects the bar before it
 LONGEST = 0.25  # seconds until a kill
-PORTION = 600  # messages between two kills
+PORTION = 150  # messages between two kills
 BARS = BarSettings(topic="KILLED_{symbol}", batch_messages=20)
 
 
@@ -74,7 +74,7 @@ def kill_readers(settings: Settings, kills: int, seed: int) -> Aftermath:
             done += 1
         reader.join()
         interrupted += _counted(settings) < sent.messages
-    read_bars(settings, BARS, Moment(CLOCK), CLOCK)
+    read_bars(settings, BARS.model_copy(update={"batch_messages": 10_000}), Moment(CLOCK), CLOCK)
     return sent.compare(settings, done, interrupted)
 
 
