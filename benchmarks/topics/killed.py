@@ -43,6 +43,7 @@ class Aftermath:
     Args:
         kills: How many readers were killed while they ran.
         interrupted: How many of them before they had read what was there.
+        advanced: How many of them after they had written something.
         lost: Bars and refusals that ought to be there and are not.
         doubled: Messages that were counted more than once, and rows that ought not to be there.
         wrong: Bars with other values than those of their last message.
@@ -50,6 +51,7 @@ class Aftermath:
 
     kills: int
     interrupted: int
+    advanced: int
     lost: int
     doubled: int
     wrong: int
@@ -62,7 +64,7 @@ def kill_readers(settings: Settings, kills: int, seed: int) -> Aftermath:
     producer = Producer({**client_settings(settings.kafka_url.get_secret_value()), "log_level": 0})
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["benchmarks.topics.killed"])
-    done = interrupted = 0
+    done = interrupted = advanced = counted = 0
     while done < kills:
         sent.more(producer, PORTION)
         reader = processes.Process(target=_read_on, args=(settings,), daemon=True)
@@ -73,9 +75,11 @@ def kill_readers(settings: Settings, kills: int, seed: int) -> Aftermath:
             os.kill(reader.pid, signal.SIGKILL)
             done += 1
         reader.join()
-        interrupted += _counted(settings) < sent.messages
+        before, counted = counted, _counted(settings)
+        interrupted += counted < sent.messages
+        advanced += counted > before
     read_bars(settings, BARS.model_copy(update={"batch_messages": 10_000}), Moment(CLOCK), CLOCK)
-    return sent.compare(settings, done, interrupted)
+    return sent.compare(settings, done, interrupted, advanced)
 
 
 def _counted(settings: Settings) -> int:
@@ -119,7 +123,7 @@ class _Sent:
             yield symbol, json.dumps({"at": at.isoformat(), **figures})
         self.messages += count
 
-    def compare(self, settings: Settings, kills: int, interrupted: int) -> Aftermath:
+    def compare(self, settings: Settings, kills: int, interrupted: int, advanced: int) -> Aftermath:
         found = {(symbol, at): close for symbol, at, close in ask(settings.warehouse_url, _FOUND).rows}
         ((counted, refused),) = ask(settings.warehouse_url, _COUNTED).rows
         ((letters,),) = ask(settings.warehouse_url, "SELECT count(*) FROM bar_dead_letters").rows
@@ -128,7 +132,7 @@ class _Sent:
         doubled = len(found.keys() - self.closes.keys()) + max(0, counted - self.messages)
         doubled += max(0, letters - self.refused) + max(0, refused - self.refused)
         wrong = sum(found[key] != close for key, close in self.closes.items() if key in found)
-        return Aftermath(kills, interrupted, lost, doubled, wrong)
+        return Aftermath(kills, interrupted, advanced, lost, doubled, wrong)
 
 
 _FOUND = "SELECT symbol, at, close FROM bars"

@@ -46,7 +46,7 @@ class BarsBell(BaseEventTrigger):
     """
 
     def __init__(self, every_seconds: float = RINGS_EVERY_SECONDS) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.every_seconds = every_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -62,7 +62,7 @@ class BarsBell(BaseEventTrigger):
                 log.warning("no look at the topics: %s", error)
             else:
                 if found != heard:
-                    yield TriggerEvent({"messages": found})
+                    yield TriggerEvent({"messages": found})  # type: ignore[no-untyped-call]
                 heard = found
             await asyncio.sleep(self.every_seconds)
 
