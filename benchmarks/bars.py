@@ -96,8 +96,8 @@ def _measured(variables: dict[str, str], url: str, quick: bool) -> Report:
             f"A topic a symbol, a message a bar. Looking at {symbols} topics without anything new:"
             f" {figures['nothing_new_seconds']} s.",
             f"Kills: a reader that is killed (kill -9) within a quarter second, {kills} times, while bars, corrections"
-            f" and messages that are no bars come in; {after.advanced} had written something, {after.interrupted} had not read all there was."
-            " Then every bar, value, refusal and count is compared.",
+            f" and messages that are no bars come in; {after.advanced} had written something,"
+            f" {after.interrupted} had not read all there was. Then every bar, value, refusal and count is compared.",
             "The broker is the embedded one; the bars are made up.",
         ],
     )
