@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.connection import Connection
 
     from brain.core.settings import Settings
 
@@ -31,8 +33,9 @@ SYMBOLS = ("A", "B", "C", "D")
 START = datetime(2026, 1, 5, tzinfo=UTC)
 CLOCK = datetime(2026, 6, 1, tzinfo=UTC)
 SPOILED, CORRECTED = 17, 13  # each so-manieth message is no bar; corrects the bar before it
-LONGEST = 0.25  # seconds until a kill
-PORTION = 150  # messages between two kills
+LONGEST, SHORT = 0.25, 0.03  # seconds until a kill, from the beginning and from the first that was written
+PORTION = 100  # messages between two kills
+BEGUN = "begun"
 BARS = BarSettings(topic="KILLED_{symbol}", batch_messages=20)
 
 
@@ -58,28 +61,51 @@ class Aftermath:
 
 
 def kill_readers(settings: Settings, kills: int, seed: int) -> Aftermath:
-    """Send bars, kill who reads them, `kills` times; then read to the end and count."""
+    """Send bars, kill who reads them, `kills` times; then read to the end and count.
+
+    Every second reader is killed soon after it has written something, the others anywhere.
+    """
     chance, sent = random.Random(seed), _Sent()
     assert settings.kafka_url is not None
     producer = Producer({**client_settings(settings.kafka_url.get_secret_value()), "log_level": 0})
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["benchmarks.topics.killed"])
-    done = interrupted = advanced = counted = 0
-    while done < kills:
+    interrupted = advanced = 0
+    for number in range(kills):
         sent.more(producer, PORTION)
-        reader = processes.Process(target=_read_on, args=(settings,), daemon=True)
-        reader.start()
-        time.sleep(chance.uniform(0, LONGEST))
-        assert reader.pid is not None
-        if reader.is_alive():
-            os.kill(reader.pid, signal.SIGKILL)
-            done += 1
-        reader.join()
-        before, counted = counted, _counted(settings)
-        interrupted += counted < sent.messages
-        advanced += counted > before
+        before = _counted(settings)
+        with _reading(settings) as reader:
+            if number % 2:
+                _await_more(settings, before)
+                time.sleep(chance.uniform(0, SHORT))
+            else:
+                time.sleep(chance.uniform(0, LONGEST))
+            os.kill(reader, signal.SIGKILL)
+        after = _counted(settings)
+        interrupted += after < sent.messages
+        advanced += after > before
     read_bars(settings, BARS.model_copy(update={"batch_messages": 10_000}), Moment(CLOCK), CLOCK)
-    return sent.compare(settings, done, interrupted, advanced)
+    return sent.compare(settings, kills, interrupted, advanced)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[int]:
+    """The process id of one who reads; it has begun, and is waited for in the end."""
+    processes = multiprocessing.get_context("forkserver")
+    told, telling = processes.Pipe(duplex=False)
+    reader = processes.Process(target=_read_on, args=(settings, telling), daemon=True)
+    reader.start()
+    telling.close()
+    assert told.recv() == BEGUN
+    assert reader.pid is not None
+    yield reader.pid
+    reader.join()
+    told.close()
+
+
+def _await_more(settings: Settings, before: int) -> None:
+    deadline = time.monotonic() + 60
+    while _counted(settings) == before:
+        assert time.monotonic() < deadline, "the reader writes nothing"
+        time.sleep(0.005)
 
 
 def _counted(settings: Settings) -> int:
@@ -87,8 +113,9 @@ def _counted(settings: Settings) -> int:
     return sum(mark.next_offset for mark in marks(settings.warehouse_url).values())
 
 
-def _read_on(settings: Settings) -> None:
-    """Read until killed; two at once are refused, and read again."""
+def _read_on(settings: Settings, telling: Connection) -> None:
+    """Say that it begins, and read until killed."""
+    telling.send(BEGUN)
     while True:
         try:
             read_bars(settings, BARS, Moment(CLOCK), CLOCK)
