@@ -57,7 +57,7 @@ def test_every_partition_is_read_in_order(mock: tuple[Producer, str]) -> None:
     ],
 )
 def test_who_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch, url: str, error: type[Exception]) -> None:
-    monkeypatch.setattr("brain.source.kafka.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("brain.source.kafka.ANSWER_SECONDS", 1.0)
     with pytest.raises(error, match=r"127\.0\.0\.1:1"):
         _partitions(url)
 
