@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brain.core.bar_settings import SYMBOL_LENGTH
@@ -54,14 +55,21 @@ class Reader:
     settings: BarSettings
     clock: datetime
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_ahead", duration(self.settings.ahead))
-        object.__setattr__(self, "_earliest", self._first_kept())
-        object.__setattr__(self, "_symbols", frozenset(self.settings.symbols))
+    @cached_property
+    def _ahead(self) -> timedelta:
+        return duration(self.settings.ahead)
 
-    _ahead: timedelta = timedelta(0)
-    _earliest: datetime = EARLIEST
-    _symbols: frozenset[str] = frozenset()
+    @cached_property
+    def _symbols(self) -> frozenset[str]:
+        return frozenset(self.settings.symbols)
+
+    @cached_property
+    def _earliest(self) -> datetime:
+        """Bars before the first month that is kept would make its part of the table anew, to be dropped again."""
+        if self.settings.keep is None:
+            return EARLIEST
+        day = day_before(self.clock.astimezone(UTC).date(), self.settings.keep).replace(day=1)
+        return max(EARLIEST, datetime(day.year, day.month, 1, tzinfo=UTC))
 
     def read(self, record: Record) -> Bar:
         """The bar of a message.
@@ -126,13 +134,6 @@ class Reader:
             return at
         number = _number(name, told)
         return EARLIEST + timedelta(**{self.settings.time: number})
-
-    def _first_kept(self) -> datetime:
-        """Bars before the first month that is kept would make its part of the table anew, to be dropped again."""
-        if self.settings.keep is None:
-            return EARLIEST
-        day = day_before(self.clock.astimezone(UTC).date(), self.settings.keep).replace(day=1)
-        return max(EARLIEST, datetime(day.year, day.month, 1, tzinfo=UTC))
 
 
 def shown(value: bytes) -> str:
