@@ -16,7 +16,7 @@ from brain.warehouse.bars import BAR_DEAD_LETTERS, BAR_OFFSETS, BARS, TABLES
 from brain.warehouse.bulk import copy_in
 from brain.warehouse.connection import transaction
 from brain.warehouse.partitions import make_parts, month
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.statements import COMMA
 from brain.warehouse.upgrade import upgrade
 
