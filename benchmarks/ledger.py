@@ -25,7 +25,7 @@ from brain.warehouse import ledger_statements as statements
 from brain.warehouse.connection import transaction
 from brain.warehouse.evaluation import evaluate, layouts_of_ledgers
 from brain.warehouse.filling import prepare
-from brain.warehouse.partitions import make_parts
+from brain.warehouse.partitions import make_parts, year
 from brain.warehouse.read import ask
 from brain.warehouse.upgrade import upgrade
 
@@ -137,7 +137,7 @@ def _fill(url: SecretStr, fleet: _Fleet, *, skip: int = 0) -> int:
     ledger = PROBABILITY_LEDGER
     with transaction(url) as connection, connection.cursor() as cursor:
         prepare(cursor, ledger)
-        make_parts(cursor, ledger.layout, range(FIRST.year, fleet.day(fleet.days).year + 1))
+        make_parts(cursor, ledger.layout, map(year, range(FIRST.year, fleet.day(fleet.days).year + 1)))
         cursor.execute(
             "INSERT INTO probability_ledger (asset, horizon, as_of, probability, base_rate, model_version, has_skill,"
             " published_at, hindcast) SELECT 'A' || lpad(asset::text, 4, '0'), horizon, %(first)s::date + day,"

@@ -23,6 +23,7 @@ DRAWN = (
     *("postgres_password", "market_owner_password", "brain_source_password", "brain_writer_password"),
     *("bi_reader_password", "airflow_db_password", "metabase_db_password"),
     *("mongo_root_password", "mongo_brain_password", "mongo_member_key", "redis_password"),
+    *("kafka_brain_password", "kafka_producer_password"),
     *("airflow_admin_password", "airflow_fernet_key", "airflow_jwt_secret", "airflow_secret_key"),
     *("brain_signing_keys", "brain_encryption_keys", "metabase_encryption_key", "metabase_admin_password"),
 )
@@ -36,6 +37,7 @@ DERIVED = {
         "mongo_brain_password",
         "mongodb://brain:{}@mongo:27017/brain?authSource=admin&replicaSet=brain",
     ),
+    "brain_kafka_url": ("kafka_brain_password", "kafka://brain:{}@kafka:19092/?mechanism=PLAIN"),
     "airflow_db_url": ("airflow_db_password", "postgresql+psycopg2://airflow:{}@postgres:5432/airflow"),
     "celery_result_url": ("airflow_db_password", "db+postgresql+psycopg2://airflow:{}@postgres:5432/airflow"),
     "celery_broker_url": ("redis_password", "redis://:{}@redis:6379/0"),

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brain import __version__, cli_backup, cli_demo, cli_explain, cli_hindcast, cli_ledger, cli_tables
+from brain.cli_bars import app as bars_app
 from brain.cli_errors import refuse_bytes, unforeseen
 from brain.cli_keys import app as keys_app
 from brain.cli_models import Target, Unit, require_known
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.add_typer(bars_app, name="bars")
 app.command()(cli_demo.demo)
 app.command()(cli_ledger.evaluate)
 app.command()(cli_ledger.outcomes)

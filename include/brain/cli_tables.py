@@ -13,6 +13,7 @@ from brain.display import PlainConsole
 
 if TYPE_CHECKING:
     from brain.usecases.protocol import Run
+    from brain.workspace import Workspace
 
 console = PlainConsole()
 
@@ -23,7 +24,7 @@ def tables() -> None:
 
     listed = Table("table or view", "what it says", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     make_tables()
-    for table in (*(one for run in _runs() for one in shown(run.use_case, run.section)), *shown_of_all()):
+    for table in (*(one for run in _runs(_workspace()) for one in shown(run.use_case, run.section)), *shown_of_all()):
         listed.add_row(Text(table.name), Text(table.meaning))
     console.print(listed)
     console.print(
@@ -39,15 +40,25 @@ def make_tables() -> None:
     """
     from brain.usecases.published import make_ready
 
-    made = [name for run in _runs() for name in make_ready(run)]
+    workspace = _workspace()
+    if workspace.catalogue.bars is not None:
+        from brain.warehouse.bar_writing import make_bar_tables
+
+        make_bar_tables(workspace.settings.warehouse_url)
+    made = [name for run in _runs(workspace) for name in make_ready(run)]
     if made:
         told = f"{len(made)} published tables and views are there now, empty until the first run: {', '.join(made)}"
         console.print(told, highlight=False)
 
 
-def _runs() -> tuple[Run, ...]:
+def _runs(workspace: Workspace) -> tuple[Run, ...]:
     from brain.core.moment import Moment
+
+    return workspace.runs(Moment(datetime.now(UTC)))
+
+
+def _workspace() -> Workspace:
     from brain.core.settings import Settings
     from brain.workspace import open_workspace
 
-    return open_workspace(Settings.load()).runs(Moment(datetime.now(UTC)))
+    return open_workspace(Settings.load())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from brain.core.bar_settings import BarSettings
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
     from brain.source.connect import Source
@@ -57,6 +58,7 @@ def examine(home: Path, moment: Moment) -> Iterator[Check]:
     yield _checked("models (MongoDB)", lambda: _models(settings))
     yield _checked("warehouse", lambda: _warehouse(settings))
     yield _checked("reader", lambda: _reader(settings))
+    yield from _topics(settings)
 
 
 def _checked(subject: str, check: Callable[[], str]) -> Check:
@@ -209,6 +211,24 @@ def _warehouse(settings: Settings) -> str:
             remedy="GRANT CREATE ON SCHEMA … TO that role.",
         )
     return f"PostgreSQL {version}"
+
+
+def _topics(settings: Settings) -> Iterator[Check]:
+    """The broker, where the catalogue says that bars arrive by topics."""
+    try:
+        bars = load_catalogue(settings.catalogue_path, USE_CASES).bars
+    except BrainError:  # told of already
+        return
+    if bars is not None:
+        section = bars
+        yield _checked("topics of bars", lambda: _broker(settings, section))
+
+
+def _broker(settings: Settings, bars: BarSettings) -> str:
+    from brain.ingestion import look
+
+    found = look(settings, bars)
+    return f"{found} topics of bars"
 
 
 def _reader(settings: Settings) -> str:

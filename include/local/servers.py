@@ -1,4 +1,4 @@
-"""PostgreSQL and MongoDB of one project: up, down, status, and the connections they leave for later commands."""
+"""PostgreSQL, MongoDB and the broker of one project: up, down, status, and the connections for later commands."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain.core.errors import EmbeddedServerError, SettingsError
+from brain.core.catalogue import load_catalogue
+from brain.core.errors import CatalogueError, EmbeddedServerError, SettingsError
 from brain.core.settings import CATALOGUE_VARIABLE, CONNECTIONS_FILE, beside, find_catalogue
-from local import mongo, ports, postgres
+from brain.usecases import USE_CASES
+from local import broker, mongo, ports, postgres
+from local.broker import Broker
 from local.databases import prepare_databases
 from local.mongo import Mongo
 from local.postgres import Postgres
@@ -28,7 +31,7 @@ class ServerStatus:
 
 @dataclass(frozen=True)
 class Servers:
-    """The two running servers.
+    """The running servers.
 
     Args:
         postgres: The cluster.
@@ -36,6 +39,7 @@ class Servers:
         mongo: The mongod.
         mongo_port: Where it listens.
         state: Passwords and keys.
+        broker_port: Where the broker listens; None where there is none.
     """
 
     postgres: Postgres
@@ -43,6 +47,7 @@ class Servers:
     mongo: Mongo
     mongo_port: int
     state: State
+    broker_port: int | None = None
 
     def postgres_url(self, role: str, database: str) -> str:
         """The SQLAlchemy URL of `database` for `role`."""
@@ -61,11 +66,14 @@ class Servers:
             "BRAIN_ENCRYPTION_KEYS": self.state.fernet_key("encryption"),
             "BRAIN_DEMO_URL": self.postgres_url("market_owner", source),
             "BRAIN_READER_URL": self.postgres_url("bi_reader", warehouse),
+            **({"BRAIN_KAFKA_URL": Broker.url(self.broker_port)} if self.broker_port else {}),
         }
 
 
 def up(home: Path, *, durable: bool = True) -> Servers:
     """Start what is not running, create what is missing, and write ``connections.json``.
+
+    The broker is started where the catalogue says that bars arrive by topics.
 
     Args:
         home: The project's `.brain`.
@@ -85,7 +93,10 @@ def up(home: Path, *, durable: bool = True) -> Servers:
         state.ports["postgres"] = cluster.start(state.ports.get("postgres", postgres.USUAL_PORT))
         prepare_databases(cluster, state.ports["postgres"], state)  # also on a running one: a login may change itself
         state.ports["mongo"] = models.start(state.ports.get("mongo", mongo.USUAL_PORT))
-        servers = Servers(cluster, state.ports["postgres"], models, state.ports["mongo"], state)
+        if _read_topics(home):
+            state.ports["broker"] = Broker(home).start(state.ports.get("broker", broker.USUAL_PORT))
+        listens = state.ports.get("broker") if Broker(home).pid() else None
+        servers = Servers(cluster, state.ports["postgres"], models, state.ports["mongo"], state, listens)
         write_connections(home / CONNECTIONS_FILE, {**servers.connections(), **_catalogue(home)})
         save_state(home, state)
     return servers
@@ -101,7 +112,7 @@ def down(home: Path) -> list[str]:
         return []
     with locked(home):
         cluster, models = _parts(home, load_state(home))
-        stopped = {"PostgreSQL": cluster.stop(), "MongoDB": models.stop()}
+        stopped = {"PostgreSQL": cluster.stop(), "MongoDB": models.stop(), broker.NAME: Broker(home).stop()}
     return [name for name, was_running in stopped.items() if was_running]
 
 
@@ -109,7 +120,12 @@ def status(home: Path) -> list[ServerStatus]:
     """What runs, where, and where it logs."""
     state = load_state(home)
     cluster, models = _parts(home, state)
-    found = (("PostgreSQL", "postgres", cluster), ("MongoDB", "mongo", models))
+    found: list[tuple[str, str, Postgres | Mongo | Broker]] = [
+        ("PostgreSQL", "postgres", cluster),
+        ("MongoDB", "mongo", models),
+    ]
+    if "broker" in state.ports:
+        found.append((broker.NAME, "broker", Broker(home)))
     return [
         ServerStatus(name, server.pid() is not None, f"{ports.LOOPBACK}:{state.ports.get(key, '-')}", server.log)
         for name, key, server in found
@@ -128,6 +144,14 @@ def _parts(home: Path, state: State, *, durable: bool = True) -> tuple[Postgres,
     cluster = Postgres(home, state.password(postgres.SUPERUSER), durable)
     models = Mongo(home, state.password("mongo_root"), state.password("mongo_brain"), state.secret("mongo_member"))
     return cluster, models
+
+
+def _read_topics(home: Path) -> bool:
+    """Whether the catalogue says that bars arrive by topics; a wrong one is told of by the first who works with it."""
+    try:
+        return load_catalogue(find_catalogue(os.environ, home), USE_CASES).bars is not None
+    except (CatalogueError, SettingsError):
+        return False
 
 
 def _catalogue(home: Path) -> dict[str, str]:

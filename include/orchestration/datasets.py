@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SNAPSHOTS = Dataset(name="snapshots", uri="brain://lake/snapshots", group="brain")
 CHAMPIONS = Dataset(name="champions", uri="brain://models/champions", group="brain")
+BARS = Dataset(name="bars", uri="brain://warehouse/bars", group="brain")
 PROBABILITIES = Dataset(name="probabilities", uri="brain://warehouse/probabilities", group="brain")
 
 

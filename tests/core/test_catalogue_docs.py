@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from brain.core.bar_settings import BarNames, BarSettings
 from brain.core.catalogue import SourceSettings
 from brain.core.table_settings import ExtractionSettings, JoinedSource, RetentionSettings
 from brain.core.telling import QuietHours, Route, TellingSettings
@@ -27,6 +28,8 @@ ROWS = {
 }
 SECTIONS: dict[str, type[BaseModel]] = {
     "source.": SourceSettings,
+    "bars.": BarSettings,
+    "bars.names.": BarNames,
     "": AssetSpec,
     "sources.": JoinedSource,
     "training.": TrainingSettings,

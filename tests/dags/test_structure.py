@@ -34,7 +34,9 @@ print(json.dumps({
             "timeout": dag.dagrun_timeout.total_seconds(),
             "deadlines": [one.interval.total_seconds() for one in dag.deadline or ()],
             "catchup": dag.catchup, "active": dag.max_active_runs, "schedule": getattr(dag.timetable, "expression", ""),
-            "waits_for": [dag.timetable.asset_condition.name] if dag.timetable.asset_condition else [],
+            "waits_for": [
+                one.name for one in getattr(dag.timetable.asset_condition, "objects", [dag.timetable.asset_condition])
+            ] if dag.timetable.asset_condition else [],
             "timetable": type(dag.timetable).__name__,
             "tasks": {
                 task.task_id: {
@@ -56,25 +58,30 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return described(DAGS, CATALOGUE, tmp_path_factory.mktemp("airflow"))
+
+
+def described(dags: Path, catalogue: Path, airflow_home: Path) -> dict[str, Any]:
     environ = {
         **os.environ,
-        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
+        "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__API__BASE_URL": "https://airflow.example/team/",
-        "BRAIN_CATALOGUE": str(CATALOGUE),
+        "BRAIN_CATALOGUE": str(catalogue),
         "PYTHONWARNINGS": "ignore",
     }
-    command = [sys.executable, "-c", DESCRIBE, str(DAGS)]
+    command = [sys.executable, "-c", DESCRIBE, str(dags)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
-    described: dict[str, Any] = json.loads(done.stderr.strip().splitlines()[-1])
-    return described
+    told: dict[str, Any] = json.loads(done.stderr.strip().splitlines()[-1])
+    return told
 
 
 def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert sorted(bag["dags"]) == [
         *("approve_models", "evaluate_probabilities", "extract_assets", "publish_probabilities"),
-        *("recommend_to_customers", "segment_customers", "tell_people", "tidy_storage", "train_models"),
+        *("read_bars", "recommend_to_customers", "segment_customers", "tell_people", "tidy_storage"),
+        "train_models",
         "watch_publication",
     ]
     assert sorted(path.stem for path in DAGS.glob("*.py")) == sorted(bag["dags"])
@@ -95,6 +102,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "publish_probabilities": ["probabilities"],
         "recommend_to_customers": ["recommendations"],
         "segment_customers": ["segments"],
+        "read_bars": ["bars"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
@@ -108,6 +116,16 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
     assert bag["dags"]["evaluate_probabilities"]["waits_for"] == ["probabilities"]
     assert bag["dags"]["recommend_to_customers"]["waits_for"] == ["orders"]
     assert bag["dags"]["segment_customers"]["waits_for"] == ["orders"]
+
+
+def test_bars_are_read_when_a_bell_rings_and_never_where_none_are_named(bag: dict[str, Any], tmp_path: Path) -> None:
+    assert (bag["dags"]["read_bars"]["timetable"], bag["dags"]["read_bars"]["waits_for"]) == ("NullTimetable", [])
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text("bars: {}")
+    told = described(DAGS / "read_bars.py", catalogue, tmp_path / "airflow")
+    assert told["errors"] == {}
+    assert told["dags"]["read_bars"]["timetable"] == "AssetOrTimeSchedule"
+    assert told["dags"]["read_bars"]["waits_for"] == ["topics"]
 
 
 def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
@@ -169,6 +187,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         "publish_probabilities": ["score"],
         "recommend_to_customers": ["extract", "train", "score"],
         "segment_customers": ["extract", "train", "score"],
+        "read_bars": [],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
@@ -184,7 +203,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
 
 def test_a_failed_chunk_stops_neither_the_next_dag_nor_the_report(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
-        if name in ("watch_publication", "approve_models", "tell_people"):  # these work on no units
+        if name in ("watch_publication", "approve_models", "tell_people", "read_bars"):  # these work on no units
             continue
         assert dag["tasks"]["report"]["rule"] == dag["tasks"]["tell"]["rule"] == "all_done"
         assert set(dag["tasks"]["tell"]["after"]) == set(dag["tasks"]) - {"report", "tell"}

@@ -27,6 +27,7 @@ IMAGES = {
     "postgres": "postgres:18",
     "mongo": "mongo:8.0",
     "redis": "redis:8",
+    "kafka": "apache/kafka:4.1.0",
     "metabase": "metabase/metabase:v0.58.x",
     **dict.fromkeys([*AIRFLOW, *ONE_SHOT], "brain:latest"),
 }
@@ -114,7 +115,7 @@ def test_every_service_has_limits(services: Services) -> None:
 
 def test_nothing_is_bound_beyond_the_loopback_by_default(services: Services) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"postgres", "airflow-api-server", "metabase"}
+    assert set(published) == {"postgres", "airflow-api-server", "metabase", "kafka"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert all(service.get("network_mode") != "host" for service in services.values())
 
@@ -182,10 +183,11 @@ def test_components_share_their_settings(services: Services) -> None:
 
 def test_an_image_may_be_given_by_its_digest(interpolate: Callable[..., Any]) -> None:
     digests = {
-        f"{name.upper()}_IMAGE": f"{name}@sha256:{'0' * 64}" for name in ("postgres", "mongo", "redis", "metabase")
+        f"{name.upper()}_IMAGE": f"{name}@sha256:{'0' * 64}"
+        for name in ("postgres", "mongo", "redis", "kafka", "metabase")
     }
     services = interpolate({"SECRETS_FOLDER": "./secrets", **digests})["services"]
-    given = {services[name]["image"] for name in ("postgres", "mongo", "redis", "metabase")}
+    given = {services[name]["image"] for name in ("postgres", "mongo", "redis", "kafka", "metabase")}
     assert given == set(digests.values())
 
 

@@ -18,6 +18,7 @@ PASSWORDS = {  # of a URL of our own servers
     "brain_reader_url": "bi_reader_password",
     "brain_demo_url": "market_owner_password",
     "brain_mongo_url": "mongo_brain_password",
+    "brain_kafka_url": "kafka_brain_password",
     "airflow_db_url": "airflow_db_password",
     "celery_result_url": "airflow_db_password",
     "celery_broker_url": "redis_password",

@@ -23,7 +23,7 @@ AIRFLOW = (
     *("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker"),
 )
 PIPELINES = {
-    *("brain_source_url", "brain_warehouse_url", "brain_reader_url", "brain_mongo_url"),
+    *("brain_source_url", "brain_warehouse_url", "brain_reader_url", "brain_mongo_url", "brain_kafka_url"),
     *("brain_signing_keys", "brain_encryption_keys"),
 }
 AIRFLOWS = {
@@ -39,6 +39,7 @@ SECRETS_OF = {
     "mongo": {"mongo_root_password", "mongo_member_key"},
     "mongo-init": {"mongo_root_password", "mongo_brain_password"},
     "redis": {"redis_password"},
+    "kafka": {"kafka_brain_password", "kafka_producer_password"},
     "metabase": {"metabase_db_password", "metabase_encryption_key"},
     "metabase-init": {"metabase_admin_password", "brain_reader_url"},
     "warehouse-init": PIPELINES,
@@ -46,7 +47,7 @@ SECRETS_OF = {
     "airflow-api-server": (AIRFLOWS - QUEUE) | {"brain_reader_url"},
     "airflow-scheduler": AIRFLOWS - {"airflow_secret_key"},
     "airflow-dag-processor": {"airflow_db_url", "airflow_fernet_key"},
-    "airflow-triggerer": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key"},
+    "airflow-triggerer": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key", "brain_kafka_url"},
     "airflow-worker": {"airflow_db_url", "airflow_secret_key"} | QUEUE | PIPELINES,
     "brain": PIPELINES | {"brain_demo_url"},
 }

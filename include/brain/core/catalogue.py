@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pydantic import Field
 
+from brain.core.bar_settings import BarSettings
 from brain.core.errors import CatalogueError
 from brain.core.section import Section
 from brain.core.telling import TellingSettings
@@ -16,6 +17,7 @@ from brain.core.yaml_document import YamlDocument
 
 USE_CASES = "use_cases"
 NOTICES = "notices"
+BARS = "bars"
 
 
 class SourceSettings(Section):
@@ -44,11 +46,13 @@ class Catalogue:
     Args:
         sections: What the file says of each use case, by its name; those it does not speak of are left out.
         telling: Who is told of what went wrong, or was found.
+        bars: Which topics bars arrive by; None where none do.
     """
 
     source: SourceSettings = field(default_factory=SourceSettings)
     sections: Mapping[str, Section] = field(default_factory=dict)
     telling: TellingSettings = field(default_factory=TellingSettings)
+    bars: BarSettings | None = None
 
     def with_section(self, use_case: str, section: Section) -> Catalogue:
         return replace(self, sections={**self.sections, use_case: section})
@@ -93,15 +97,17 @@ def parse_catalogue(text: str, use_cases: Mapping[str, Sectioned], origin: str =
             sections[name] = use_case.section.read(document, ())
         elif name in named:
             sections[name] = use_case.section.read(document, (USE_CASES, name))
-    if not sections:
+    bars = BarSettings.read(document, (BARS,)) if BARS in document.value else None
+    if not sections and bars is None:
         raise document.wrong((), "nothing to work on: no asset and no use case")
-    return Catalogue(source, sections, telling)
+    return Catalogue(source, sections, telling, bars)
 
 
 def _refuse_unknown(document: YamlDocument, use_cases: Mapping[str, Sectioned]) -> None:
     if not isinstance(document.value, dict):
         raise document.wrong((), "a document that is not a mapping")
-    known = {"source", NOTICES, USE_CASES, *(key for use_case in use_cases.values() for key in use_case.top_level)}
+    known = {"source", NOTICES, BARS, USE_CASES}
+    known |= {key for use_case in use_cases.values() for key in use_case.top_level}
     for name in document.value:
         if name not in known:
             raise document.wrong((str(name),), f"the unknown section {name!r}")

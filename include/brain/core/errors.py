@@ -16,6 +16,7 @@
         ├── CatalogueError          the YAML catalogue is wrong; the message names the line
         │   └── UnknownName           a person names what is not there; the message says what comes nearest
         ├── SourceTableError        a source table is missing, empty or of the wrong shape
+        ├── TopicError              a topic is missing, was made anew, or has lost messages that were not read
         ├── QualityError            rows failed the quality gate and were quarantined
         ├── EmbeddedServerError     a server of this machine cannot be started, set up or stopped
         ├── LakeError               a snapshot or manifest is missing, unreadable or does not match its hash
@@ -117,6 +118,10 @@ class UnknownName(CatalogueError):
 
 class SourceTableError(Terminal):
     """A source table is missing, empty or of the wrong shape."""
+
+
+class TopicError(Terminal):
+    """A topic is missing, was made anew, or has lost messages that were not read."""
 
 
 class QualityError(Terminal):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from brain.core.environment import brain_variables
 from brain.core.errors import SettingsError
+from brain.core.kafka_url import client_settings
 from brain.core.signing_keys import read_key
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ def _mongo_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _kafka_url(value: SecretStr) -> SecretStr:
+    client_settings(value.get_secret_value())
+    return value
+
+
 def _signing_key(value: SecretStr) -> SecretStr:
     read_key(value.get_secret_value())
     return value
@@ -83,6 +89,7 @@ def _signing_key(value: SecretStr) -> SecretStr:
 SqlUrl = Annotated[SecretStr, AfterValidator(_sql_url)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 MongoUrl = Annotated[SecretStr, AfterValidator(_mongo_url)]
+KafkaUrl = Annotated[SecretStr, AfterValidator(_kafka_url)]
 SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
 SigningKeys = Annotated[tuple[SigningKey, ...], BeforeValidator(_split), Field(min_length=1)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
@@ -103,6 +110,9 @@ class Settings(BaseModel):
         default=None, alias="BRAIN_READER_URL", description="Read-only PostgreSQL URL for `brain sql` and BI tools."
     )
     mongo_url: MongoUrl = Field(alias="BRAIN_MONGO_URL", description="MongoDB URL, database name in the path.")
+    kafka_url: KafkaUrl | None = Field(
+        default=None, alias="BRAIN_KAFKA_URL", description="URL of the broker that bars arrive by."
+    )
     lake_url: str = Field(alias="BRAIN_LAKE_URL", description="Folder or fsspec URL for snapshots.")
     catalogue_path: Path = Field(alias="BRAIN_CATALOGUE", description="The YAML catalogue.")
     signing_keys: SigningKeys = Field(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import BrainError
 from brain.warehouse.alarms import ALARMS, WATCH
+from brain.warehouse.bars import TABLES as BAR_TABLES
 from brain.warehouse.counters import COUNTERS
 from brain.warehouse.evaluation import layouts_of_ledgers
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARED = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, FEATURE_DRIFT, POOLS, WATCH, NOTICES, COUNTERS)
+SHARED = (EXTRACTION_RUNS, EVALUATION_RUNS, ALARMS, FEATURE_DRIFT, POOLS, WATCH, NOTICES, COUNTERS, *BAR_TABLES)
 
 
 @dataclass(frozen=True)

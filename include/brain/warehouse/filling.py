@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from brain.warehouse import ledger_statements as statements
-from brain.warehouse.partitions import make_parts
+from brain.warehouse.partitions import make_parts, year
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -28,7 +28,7 @@ def prepare(cursor: Cursor, ledger: Ledger) -> None:
         cursor.execute("SELECT to_regclass(quote_ident(%s)) IS NOT NULL", (history.identifier,))
         if cursor.fetchall() == [(True,)]:
             cursor.execute(statements.history_years(ledger))
-            make_parts(cursor, ledger.layout, [year for (year,) in cursor.fetchall()])
+            make_parts(cursor, ledger.layout, [year(number) for (number,) in cursor.fetchall()])
             cursor.execute(statements.fill_from_history(ledger))
 
 
@@ -39,6 +39,6 @@ def fill(cursor: Cursor, ledger: Ledger, moment: Moment, *, is_past: bool) -> in
         is_past: A newer moment was published, or it is a hindcast: readers have not seen these rows.
     """
     cursor.execute(statements.staged_years(ledger))
-    make_parts(cursor, ledger.layout, [year for (year,) in cursor.fetchall()])
+    make_parts(cursor, ledger.layout, [year(number) for (number,) in cursor.fetchall()])
     cursor.execute(statements.fill(ledger), {"published_at": moment.at, "hindcast": is_past})
     return int(cursor.rowcount)

@@ -1,7 +1,9 @@
-"""The parts of a table whose rows are kept apart by year."""
+"""The parts of a table whose rows are kept apart by year or by month."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -20,24 +22,56 @@ _PARTS = (
 )
 
 
-def make_parts(cursor: Cursor, layout: Layout, years: Iterable[int]) -> None:
-    """Make the parts for some years that are not there yet; readers are not in the way, nor kept out.
+@dataclass(frozen=True, order=True)
+class Part:
+    """Rows from one day up to another.
+
+    Args:
+        first: The first day.
+        end: The day after the last one.
+        name: What is put after the table's name.
+    """
+
+    first: date
+    end: date
+    name: str
+
+
+def year(number: int) -> Part:
+    """The part for a year."""
+    return Part(date(number, 1, 1), date(number + 1, 1, 1), f"{number:04d}")
+
+
+def month(day: date) -> Part:
+    """The part for the month of a day."""
+    first = day.replace(day=1)
+    end = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return Part(first, end, f"{first:%Y_%m}")
+
+
+def make_parts(cursor: Cursor, layout: Layout, parts: Iterable[Part]) -> None:
+    """Make the parts that are not there yet; readers are not in the way, nor kept out.
 
     A part is made by itself and then attached, which takes no lock that a reader would wait for. A table that somebody
-    has put in the place of the divided one is left as it is.
+    has put in the place of the divided one is left as it is. A time with a zone is divided in the session's, UTC.
     """
     cursor.execute(_KIND, (layout.identifier,))
     if cursor.fetchall() != [("p",)]:
         return
-    cursor.execute(_PARTS, (layout.identifier,))
-    there = {name for (name,) in cursor.fetchall()}
+    there = part_names(cursor, layout)
     table = sql.Identifier(layout.identifier)
-    for year in sorted(set(years)):
-        name = f"{layout.identifier}_{year:04d}"
+    for part in sorted(set(parts)):
+        name = f"{layout.identifier}_{part.name}"
         if name in there:
             continue
-        part, first, end = sql.Identifier(name), f"{year:04d}-01-01", f"{year + 1:04d}-01-01"
         like = "CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
-        cursor.execute(sql.SQL(like).format(part, table))
+        cursor.execute(sql.SQL(like).format(sql.Identifier(name), table))
         attach = "ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
-        cursor.execute(sql.SQL(attach).format(table, part, sql.Literal(first), sql.Literal(end)))
+        bounds = (sql.Literal(str(day)) for day in (part.first, part.end))
+        cursor.execute(sql.SQL(attach).format(table, sql.Identifier(name), *bounds))
+
+
+def part_names(cursor: Cursor, layout: Layout) -> set[str]:
+    """Names of the parts that are there."""
+    cursor.execute(_PARTS, (layout.identifier,))
+    return {name for (name,) in cursor.fetchall()}

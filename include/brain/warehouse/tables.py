@@ -79,7 +79,8 @@ class Layout:
         filled: Names of the columns that are never empty, besides the key.
         rewritten: Every row is replaced by each publication: pages are left part empty for it, so that what readers
             have to pass does not grow.
-        partitioned_by: Name of the column of days by whose year its rows are kept apart; None keeps them together.
+        partitioned_by: Name of the column of days or times by whose year or month its rows are kept apart; None keeps
+            them together.
     """
 
     name: str

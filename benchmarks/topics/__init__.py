@@ -1,0 +1,1 @@
+"""What the benchmark of bars kills, and how it counts."""
