@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 
 from benchmarks.browsing.chromium import chromium, missing
 from benchmarks.browsing.server import COOKIE, ROOT, PageServer, page_server
-from tests.page.world import ODD
+from tests.page.world import ODD, QUOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,9 +160,63 @@ def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Cl
     assert {one["unit"] for one in trained["failed"]} <= {ODD}
 
 
+def test_lists_say_how_they_are_made_and_why_each_place(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/overview", use_case="recommendations")
+    assert (found["kind"], len(found["scores"])) == ("lists", 3)
+    assert [one["name"] for one in found["use_cases"]] == ["direction", "recommendations", "segments"]
+    lists = {one["name"]: one for one in found["lists"]}
+    assert set(lists) == {"buy_again", "new_for_you", "for_you"}
+    assert all(one["method"] and one["why"] and one["claim"] in (True, False) for one in lists.values())
+    assert all(len(one["scores"]) == 3 and len(one["all"]) == len(found["columns"]) for one in lists.values())
+    hers = answer(viewer, "api/member", use_case="recommendations", name=ODD)
+    assert hers["elsewhere"] == [{"name": "segments", "title": "Segments"}]
+    again = next(one for one in hers["lists"] if one["name"] == "buy_again")
+    assert [line["rank"] for line in again["lines"]] == list(range(1, len(again["lines"]) + 1))
+    assert all("bought" in line["reason"] for line in again["lines"])
+    assert answer(viewer, "api/member", use_case="recommendations", name="*")["anyone"] is True
+
+
+def test_groups_are_a_map_with_profiles_and_moves(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/overview", use_case="segments")
+    groups = {one["number"]: one for one in found["groups"]}
+    assert sum(one["size"] for one in groups.values()) == found["members"] == len(found["points"])
+    assert all(len(point) == 1 + len(found["axes"]) and point[0] in groups for point in found["points"])
+    assert sum(size for _, _, size in found["moves"]) == sum(one["came"] for one in groups.values())
+    assert [run["at"][:10] for run in found["runs"]] == ["2018-06-29", "2018-06-28"]
+    assert {*found["figures"], *found["trust"]} <= {column["name"] for column in found["columns"]}
+    hers = answer(viewer, "api/member", use_case="segments", name=QUOTED)
+    assert groups[hers["group"]]["name"] == hers["name"]
+    assert {one["name"]: one["value"] for one in hers["columns"]}["customer"] == QUOTED
+    assert hers["before"] is not None
+
+
+def test_members_are_found_by_the_beginning_of_their_name(viewer: httpx.Client) -> None:
+    for use_case in ("recommendations", "segments"):
+        assert len(answer(viewer, "api/names", use_case=use_case)["names"]) == 20
+        assert answer(viewer, "api/names", use_case=use_case, beginning=ODD[:4])["names"] == [ODD]
+        assert answer(viewer, "api/names", use_case=use_case, beginning="o'")["names"] == [QUOTED]
+        assert answer(viewer, "api/names", use_case=use_case, beginning="c001\0")["names"] == []
+        found = answer(viewer, "api/names", use_case=use_case, beginning="c001")["names"]
+        assert found == [f"c{number:04}" for number in range(10, 20)]
+
+
+def test_health_of_lists_and_groups_is_told_without_what_never_comes_true(viewer: httpx.Client) -> None:
+    for use_case, unit in (("recommendations", "list"), ("segments", "segment")):
+        found = answer(viewer, "api/health", use_case=use_case)
+        assert (found["words"]["unit"], found["progress"], found["refused"]) == (unit, None, [])
+        assert [one["published_at"][:10] for one in found["published"]] == ["2018-06-29", "2018-06-28"]
+        assert sum(answer(viewer, "api/training", use_case=use_case)["actions"].values()) >= 1
+
+
 @pytest.mark.parametrize(
     ("path", "parameters"),
     [
+        ("api/member", {"name": "nobody", "use_case": "segments"}),
+        ("api/member", {"name": "c0010\0", "use_case": "recommendations"}),
+        ("api/member", {"name": "SP500"}),
+        ("api/names", {"use_case": "direction"}),
+        ("api/card", {"unit": "c0010", "target": "1", "use_case": "segments"}),
+        ("api/series", {"unit": "c0010", "since": "", "use_case": "segments"}),
         ("api/card", {"unit": "nobody", "target": "5"}),
         ("api/card", {"unit": "SP500", "target": "five'; --"}),
         ("api/card", {"unit": "SP500\0", "target": "5"}),
@@ -196,7 +250,8 @@ def test_no_answer_holds_a_secret(viewer: httpx.Client, variables: dict[str, str
 
 def test_the_api_is_described_for_who_may_use_it(viewer: httpx.Client) -> None:
     described = answer(viewer, "openapi.json")["paths"]
-    assert set(described) == {f"/api/{name}" for name in ("overview", "card", "model", "series", "health", "training")}
+    names = ("overview", "names", "member", "card", "model", "series", "health", "training")
+    assert set(described) == {f"/api/{name}" for name in names}
     assert all(set(methods) == {"get"} and methods["get"]["description"] for methods in described.values())
 
 
@@ -219,6 +274,9 @@ def test_a_person_finds_their_way(served: PageServer) -> None:
         see_a_card(frame, page)
         frame.get_by_role("link", name="Health").click()
         see_how_it_is(frame)
+        frame.get_by_role("link", name="Overview", exact=True).click()
+        see_the_lists(frame, page)
+        see_the_groups(frame, page)
         assert frame.locator("html").get_attribute("data-theme") == "dark"
         assert [url for url in asked if not url.startswith((served.url, "data:", "blob:"))] == []
         assert troubles == []
@@ -241,6 +299,40 @@ def see_how_it_is(frame: Any) -> None:
     frame.get_by_text("the newest one through and warned of").wait_for()
     waiting = frame.locator("section").filter(has=frame.get_by_role("heading", name="Waiting for approval"))
     waiting.get_by_role("row").filter(has_text="v2 has proven skill").wait_for()
+
+
+def see_the_lists(frame: Any, page: Any) -> None:
+    frame.get_by_role("link", name="Recommendations").click()
+    frame.get_by_role("heading", name="How they are made").wait_for()
+    assert frame.locator("article").count() == 3
+    frame.get_by_role("searchbox").fill("nobody")
+    frame.get_by_text("No customer whose name begins with").wait_for()
+    frame.get_by_role("searchbox").fill(ODD)
+    frame.get_by_role("link", name=ODD).wait_for()
+    page.keyboard.press("Enter")
+    frame.get_by_role("heading", name=f"Customer {ODD}").wait_for()  # shown as it is, not run
+    assert frame.get_by_role("table").count() >= 2
+    frame.get_by_role("cell", name="bought").first.wait_for()
+    page.reload()
+    frame.get_by_role("heading", name=f"Customer {ODD}").wait_for()
+    frame.get_by_role("link", name="The same customer in Segments").click()
+
+
+def see_the_groups(frame: Any, page: Any) -> None:
+    frame.get_by_role("heading", name=f"Customer {ODD}").wait_for()
+    frame.get_by_role("cell", name="alive_probability").wait_for()
+    frame.get_by_role("link", name="← Overview").click()
+    frame.get_by_role("heading", name="Who moved").wait_for()
+    assert page.url.endswith("#/@segments")
+    dots = frame.locator("svg.map .dots circle")
+    assert dots.count() == 120
+    before = dots.first.get_attribute("cx")
+    frame.get_by_label("Across").select_option(label="spent in all")
+    assert dots.first.get_attribute("cx") != before
+    assert frame.get_by_role("row", name="Days of purchase, median").locator("td").count() >= 3
+    frame.get_by_role("link", name="Health").click()
+    frame.get_by_role("heading", name="Publication").wait_for()
+    assert frame.get_by_role("heading", name="Scorecard").count() == 0
 
 
 def see_the_heat_map(frame: Any, page: Any) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
-from brain.usecases.recommendations.tables import RECOMMENDATION_DETAILS, RECOMMENDATIONS
+from brain.usecases.recommendations.tables import CHECKED, RECOMMENDATION_DETAILS, RECOMMENDATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,8 @@ def check_lists(rows: Mapping[str, pd.DataFrame], section: Recommendations) -> G
     told = zip(computed["list"], computed["customers"], strict=True)
     facts = [_facts(str(name), int(customers), lists, section.length) for name, customers in told]
     frame = pd.DataFrame(facts, columns=["list", "missing", "too_long", "twice"])
-    findings, results = validate(_RULES, {"lists": frame}, {"lists": "list"}, "lists") if facts else ([], {})
-    return GateResult("lists", len(lists), tuple(rule.name for rule in _RULES), tuple(findings), results)
+    findings, results = validate(_RULES, {"lists": frame}, {"lists": "list"}, CHECKED) if facts else ([], {})
+    return GateResult(CHECKED, len(lists), tuple(rule.name for rule in _RULES), tuple(findings), results)
 
 
 def _facts(name: str, customers: int, lists: pd.DataFrame, length: int) -> tuple[str, float, float, float]:
