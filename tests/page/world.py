@@ -1,4 +1,4 @@
-"""Two days of the pipeline for the page to show: a shop, an asset that is well, one quarantined, one without a table."""
+"""Two days of the pipeline for the page: a shop, an asset that is well, one quarantined, one without a table."""
 
 from __future__ import annotations
 

@@ -85,16 +85,18 @@ def names(name: str, beginning: str) -> object:
 def member(name: str, wanted: str) -> object:
     """What is published of one member, and which other pages know one of that name."""
     from brain.page.members import knows
-    from brain.usecases.page import Grid
+    from brain.usecases.page import Groups, Lists
 
     use_case, page = _with_members(name)
     url = _settings().warehouse_url
     told = _kind(page).member(url, page, wanted)
-    others = [(one, of) for one, of in _pages() if of is not page and of.words.member == page.words.member]
     elsewhere = [
         {"name": one.name, "title": of.title}
-        for one, of in others
-        if not isinstance(of, Grid) and knows(url, of, wanted)
+        for one, of in _pages()
+        if isinstance(of, Lists | Groups)
+        and of is not page
+        and of.words.member == page.words.member
+        and knows(url, of, wanted)
     ]
     return {"use_case": use_case.name, "title": page.title, "words": vars(page.words), "elsewhere": elsewhere, **told}
 
@@ -152,7 +154,7 @@ def health(name: str) -> object:
         address = address_of(use_case.name, one["unit"], one["interval_end"])
         one["page"] = address if one["findings"] else None
     told["warned"] = found.warned_of(_lake(), use_case.name, page, told["published"])
-    return told
+    return {"title": page.title, **told}
 
 
 @_contained

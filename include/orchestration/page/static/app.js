@@ -4,6 +4,7 @@ import { showOverview } from "./overview.js";
 
 const main = document.getElementById("main");
 let leaving = new AbortController();
+const begun = place().chosen;
 let first = ask("api/overview"); // asked for before anything else is known
 first.catch(() => {});
 
@@ -37,7 +38,7 @@ async function show() {
       const { showMember } = await import("./member.js");
       if (!signal.aborted) await showMember(main, rest, signal);
     } else if (view === "") {
-      const asked = first ?? ask("api/overview", {}, signal);
+      const asked = place().chosen === begun && first ? first : ask("api/overview", {}, signal);
       first = null;
       await showOverview(main, asked, signal);
     } else {

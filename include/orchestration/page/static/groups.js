@@ -53,6 +53,7 @@ function map(found) {
 
 function profiles(found) {
   const { groups, words } = found;
+  const largest = groups.reduce((most, one) => ((one.size ?? 0) > (most.size ?? 0) ? one : most));
   const figures = found.figures.filter((name) => groups.some((one) => value(found, one, name) !== ""));
   const row = (head, cells) => el("tr", {}, el("th", { scope: "row" }, head), cells);
   return [el("div", { class: "wide" }, el("table", { class: "plain profile" }, el("caption", { class: "hidden" }, "Profiles"),
@@ -60,8 +61,8 @@ function profiles(found) {
     el("tbody", {},
       row(`${words.member}s`, groups.map((one) => el("td", {}, count(one.size)))),
       figures.map((name) => row(meaning(found, name).replace(/\.$/, ""), groups.map((one) => el("td", {}, value(found, one, name))))),
-      row("what sets it apart", groups.map((one) => el("td", { class: "text" }, String(one.apart ?? "").split("; ").map((part) => el("div", {}, part)))))))),
-    el("p", { class: "quiet" }, `All of a ${words.unit}, for a campaign: `, el("code", {}, `SELECT ${found.asked.member} FROM ${found.asked.table} WHERE ${found.asked.group} = ${groups[0].number}`))];
+      row("what sets it apart", groups.map((one) => el("td", { class: "text" }, String(one.apart ?? "").replaceAll("_", " ").split("; ").map((part) => el("div", {}, part)))))))),
+    el("p", { class: "quiet" }, `All of a ${words.unit}, for a campaign: `, el("code", {}, `SELECT ${found.asked.member} FROM ${found.asked.table} WHERE ${found.asked.group} = ${largest.number}`))];
 }
 
 function moves(found) {

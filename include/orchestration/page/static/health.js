@@ -7,8 +7,10 @@ export async function showHealth(main, signal) {
   const health = ask("api/health", {}, signal);
   const training = ask("api/training", {}, signal);
   const part = (title, show, note) => later(title, health, show, note);
+  const head = el("h1", {}, "Health");
+  health.then(({ title }) => { head.textContent = `Health: ${title}`; }).catch(() => {}); // each part says why not
   main.replaceChildren(
-    el("h1", {}, "Health"), el("p", { class: "quiet" }, "The newest first."),
+    head, el("p", { class: "quiet" }, "The newest first."),
     part("Refused data", refused, "Units whose last extraction was quarantined or failed: they keep what was known before."),
     later("Waiting for approval", training, waiting, "New versions whose skill fell: their champions are served until somebody approves, under Required Actions in Airflow or with brain models approve."),
     part("Problems", problems, "What people were told of: what lasts, and what was solved in the last two weeks."),
