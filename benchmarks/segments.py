@@ -33,7 +33,7 @@ from brain.usecases.shop.catalogue import OrdersTable, ShopSettings
 from brain.usecases.shop.orders import clean_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from brain.usecases.segments.purchases import Purchases
     from brain.usecases.segments.training import Formed
 
+Part = tuple[tuple[Any, ...], dict[str, float]]
 CDNOW, GROCERY, GIFT_SHOP = "cdnow", "grocery", "gift shop"
 GIFTS = Path(".brain/online_retail.csv")
 PERIODS = (28, 91)
@@ -75,24 +76,24 @@ def run(quick: bool) -> Report:
         shops.append(_shop(GROCERY, _grocery(), quick))
     if not quick and GIFTS.exists():
         shops.append(_shop(GIFT_SHOP, _gifts(), quick))
-    rows, figures = [], _lifetimes()
-    for shop in shops:
-        for period in PERIODS[1:] if quick else PERIODS:
-            found = _measured(
-                shop.purchases, _section(period, quick), seeds=1 if quick else SEEDS, days=3 if quick else DAYS
-            )
-            label = f"{'a tenth of ' if quick else ''}{shop.name}, {period} days"
-            figures |= {f"{label}: {name}": round(value, 4) for name, value in found.items()}
-            shown = (
-                "groups",
-                "stability",
-                "kept from day to day",
-                "kept over retraining",
-                "explained",
-                "explained by RFM",
-            )
-            gap = f"{found['explained more, low']:+.3f} to {found['explained more, high']:+.3f}"
-            rows.append((label, len(shop.purchases.customers), *(found[name] for name in shown), gap))
+    parts = [_row(shop, period, quick) for shop in shops for period in (PERIODS[1:] if quick else PERIODS)]
+    return told(parts, quick)
+
+
+def _row(shop: Shop, period: int, quick: bool) -> Part:
+    """What is measured of a shop, as a row of the table and as figures."""
+    found = _measured(shop.purchases, _section(period, quick), seeds=1 if quick else SEEDS, days=3 if quick else DAYS)
+    label = f"{'a tenth of ' if quick else ''}{shop.name}, {period} days"
+    shown = ("groups", "stability", "kept from day to day", "kept over retraining", "explained", "explained by RFM")
+    gap = f"{found['explained more, low']:+.3f} to {found['explained more, high']:+.3f}"
+    row = (label, len(shop.purchases.customers), *(found[name] for name in shown), gap)
+    return row, {f"{label}: {name}": round(value, 4) for name, value in found.items()}
+
+
+def told(parts: Sequence[Part], quick: bool) -> Report:
+    """The parts in one report, with customer value against `lifetimes`."""
+    rows = [row for row, _ in parts]
+    figures = _lifetimes() | {name: value for _, of in parts for name, value in of.items()}
     worst = max(value for name, value in figures.items() if name.startswith("lifetimes"))
     return Report(
         "Segments of real customers, and the next period's spend that they explain",

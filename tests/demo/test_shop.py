@@ -18,7 +18,7 @@ def test_its_tables_have_the_declared_columns_and_its_orders_ascend_in_time() ->
         assert len(frame) > 100
     orders = frames["shop_orders"]
     assert orders["time"].is_monotonic_increasing
-    assert set(orders["item"]) <= set(frames["shop_items"]["item"])
+    assert orders["item"].isin(frames["shop_items"]["item"]).mean() > 0.99  # a grocer has sold what nobody describes
     assert set(orders["customer"]) <= set(frames["shop_customers"]["customer"])
 
 

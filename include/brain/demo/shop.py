@@ -144,7 +144,7 @@ def known_until(times: pd.Series[Any], end: pd.Timestamp, last: datetime | None,
     known = end if last is None else max(end, pd.Timestamp(last).normalize() + pd.Timedelta(days=1))
     coming = times[times >= known]
     if last is not None and next_day and len(coming):
-        return coming.min().normalize() + pd.Timedelta(days=1)
+        known = pd.Timestamp(coming.min()).normalize() + pd.Timedelta(days=1)
     return known
 
 
