@@ -99,16 +99,17 @@ def tell_questions(asked: Sequence[Asked]) -> None:
 
     from brain.core.moment import Moment
     from brain.warehouse import notices as table
-    from orchestration import notices
     from orchestration.connections import settings_of_task
+    from orchestration.delivery import deliver
+    from orchestration.notices import link_to
     from orchestration.problems import of_waiting
     from orchestration.tasks import current_moment
 
-    run, url = get_current_context()["dag_run"], settings_of_task().warehouse_url
-    link = notices.link_to(run.dag_id, run.run_id)
+    run, settings = get_current_context()["dag_run"], settings_of_task()
+    link = link_to(run.dag_id, run.run_id)
     for one in asked:  # of the moment at which it was trained: that makes it one event, however often it is asked
-        table.note(url, Moment(datetime.fromisoformat(one["trained_at"])), [of_waiting(one, link)])
-    notices.deliver(url, current_moment())
+        table.note(settings.warehouse_url, Moment(datetime.fromisoformat(one["trained_at"])), [of_waiting(one, link)])
+    deliver(settings, current_moment())
 
 
 def carry_out(asked: Sequence[Asked], said: Mapping[str, Any]) -> dict[str, Any]:

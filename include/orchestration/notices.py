@@ -1,21 +1,16 @@
-"""Telling people: problems go into the table `notices`, and from there once into a mail and once to a webhook.
-
-Each way is off until its Airflow Connection exists: `brain_smtp` (type SMTP; recipients under `to` in its extra field)
-and `brain_webhook` (type HTTP; the whole address as its host).
-"""
+"""What a run has met goes into the table `notices`, and from there to people."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import Connection, get_current_context
+from airflow.sdk import get_current_context
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowNotFoundException
 
-from brain.core.errors import BrainError, MomentRefused, SettingsError
+from brain.core.errors import BrainError, MomentRefused
 from brain.core.moment import Moment
 from brain.usecases import USE_CASES
 from brain.warehouse import notices
@@ -23,6 +18,7 @@ from brain.warehouse.alarms import alarms_of
 from brain.warehouse.fence import newest_published
 from orchestration import problems as words
 from orchestration.connections import settings_of_task
+from orchestration.delivery import deliver, tell_everybody
 from orchestration.tasks import current_moment, silent_units
 
 if TYPE_CHECKING:
@@ -30,12 +26,10 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from brain.warehouse.notices import Channel, Place, Problem
+    from brain.warehouse.notices import Place, Problem
 
 log = logging.getLogger(__name__)
 
-SMTP, WEBHOOK = "brain_smtp", "brain_webhook"
-SECONDS = 20  # a webhook may take
 STEPS = {
     "extract_assets": "extract",
     "train_models": "train",
@@ -59,17 +53,17 @@ def tell_people(planned: Sequence[Mapping[str, Any]] | None, results: Results | 
         results: By chunk; None where no chunk told anything.
     """
     context = get_current_context()
-    url = settings_of_task().warehouse_url
+    settings = settings_of_task()
     try:
         moment = current_moment()
     except MomentRefused as error:
         log.info("the run is about no moment, so there is nothing to tell: %s", error)
         return
-    if newer_published(url, moment):
+    if newer_published(settings.warehouse_url, moment):
         log.info("the run is about a past moment: whoever asked for it is looking, nobody else is told")
     else:
         _note(context, moment, planned, [result for chunk in results or () for result in chunk])
-    deliver(url, moment)
+    deliver(settings, moment)
 
 
 def step_of(dag_id: str) -> str:
@@ -99,30 +93,16 @@ def _note(
     notices.note(url, moment, [*met, *stopped], [*(place for place in sound if place not in failed), *went_well])
 
 
-def deliver(url: SecretStr, moment: Moment) -> None:
-    """Tell by every way that is on what was not told by it yet.
-
-    Raises:
-        Exception: The last one, where a way failed; the others had their turn, and the next try takes that way only.
-    """
-    failed: Exception | None = None
-    for channel, send in _ways():
-        try:
-            count = notices.deliver(url, moment, channel, send)
-        except Exception as error:  # one way must not keep the other from being tried
-            log.error("not told (%s): %s", channel.removesuffix("_at"), error)
-            failed = error
-        else:
-            log.info("%d new problems told (%s)", count, channel.removesuffix("_at"))
-    if failed is not None:
-        raise failed
+def tell_due() -> None:
+    """Tell what nobody was told yet and may be told by now: after quiet hours, or once a mail server is back."""
+    deliver(settings_of_task(), current_moment())
 
 
 def tell_late(due: Moment, newest: datetime | None) -> None:
     """Tell that the tables of a moment are not there in time; told once."""
-    url, link = settings_of_task().warehouse_url, _link(get_current_context())
-    notices.note(url, due, [words.of_lateness(due, newest, link)])
-    deliver(url, due)
+    settings, link = settings_of_task(), _link(get_current_context())
+    notices.note(settings.warehouse_url, due, [words.of_lateness(due, newest, link)])
+    deliver(settings, due)
 
 
 def tell_failure(context: Any) -> None:
@@ -140,14 +120,13 @@ def tell_failure(context: Any) -> None:
 
 def _tell_at_once(problem: Problem, context: Any) -> None:
     try:
-        url, moment = settings_of_task().warehouse_url, current_moment(context)
-        notices.note(url, moment, [problem])
+        settings, moment = settings_of_task(), current_moment(context)
+        notices.note(settings.warehouse_url, moment, [problem])
     except BrainError as error:
         log.error("told without the table `notices`, which cannot be written: %s", error)
-        for _, send in _ways():
-            send([problem])
+        tell_everybody([problem])
     else:
-        deliver(url, moment)
+        deliver(settings, moment)
 
 
 def _tasks(context: Any, step: str, link: str) -> tuple[list[Problem], list[Place]]:
@@ -164,60 +143,6 @@ def _tasks(context: Any, step: str, link: str) -> tuple[list[Problem], list[Plac
 def _is_watched(context: Any) -> bool:
     """Whether a person started the run, who sees what becomes of it: a slip in the form is nobody else's business."""
     return bool(context["dag_run"].run_type == "manual")
-
-
-def _ways() -> Iterable[tuple[Channel, Callable[[Sequence[Problem]], None]]]:
-    """The ways that are on."""
-    if (smtp := _connection(SMTP)) is not None:
-        yield "mailed_at", lambda problems: _mail(smtp, problems)
-    if _connection(WEBHOOK) is not None:
-        yield "posted_at", _post
-
-
-def _mail(connection: Any, problems: Sequence[Problem]) -> None:
-    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
-
-    given = connection.extra_dejson.get("to") or ()
-    to = [address.strip() for address in given.split(",")] if isinstance(given, str) else list(given)
-    if not to:
-        raise SettingsError(
-            f"the Airflow Connection {SMTP}",
-            found="no recipient",
-            expected='an extra field such as {"from_email": "brain@example.com", "to": "team@example.com"}',
-            remedy="Add it to the Connection.",
-        )
-    subject, html = words.subject_of(problems), words.html_of(problems)
-    # `notify`, not a call: a call would take what stands in a name or reason for a template.
-    SmtpNotifier(to=to, subject=subject, html_content=html, smtp_conn_id=SMTP).notify({})
-
-
-def _post(problems: Sequence[Problem]) -> None:
-    from airflow.providers.http.notifications.http import HttpNotifier
-
-    body = {
-        "text": f"{words.subject_of(problems)}\n\n{words.text_of(problems)}",
-        "problems": [
-            {
-                "use_case": problem.place.use_case,
-                "step": problem.place.step,
-                "subject": problem.place.subject,
-                "kind": problem.kind,
-                "happened": problem.happened,
-                "still_right": problem.still_right,
-                "to_do": problem.to_do,
-                "link": problem.link,
-            }
-            for problem in problems
-        ],
-    }
-    HttpNotifier(http_conn_id=WEBHOOK, json=body, extra_options={"timeout": SECONDS}).notify({})
-
-
-def _connection(name: str) -> Any | None:
-    try:
-        return Connection.get(name)
-    except AirflowNotFoundException:
-        return None
 
 
 def link_to(dag_id: str, run_id: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOLD = 600  # characters of a reason
 _NAMED = 12  # subjects of one cause that a message names
+_SHOWN = 20  # causes that a message shows
 
 STILL_RIGHT = {
     "extract": "Their last good rows stay in the lake, and what was published of them stays, marked stale."
@@ -116,7 +117,7 @@ def of_lateness(due: Moment, newest: datetime | None, link: str) -> Problem:
 def subject_of(problems: Sequence[Problem]) -> str:
     """The subject of a mail: one line."""
     first, *others = _causes(problems)
-    told = f"{_names(first)}: {first[0].kind}"
+    told = f"{_names(first)}: {_headline(first)}"
     return _one_line(f"[Brain] {told}{f', and {len(others)} more' if others else ''}")[:150]
 
 
@@ -125,30 +126,31 @@ def text_of(problems: Sequence[Problem]) -> str:
     return "\n\n".join(
         "\n".join(
             [
-                f"{_names(cause)}: {cause[0].kind}",
+                f"{_names(cause)}: {_headline(cause)}",
                 f"What happened: {cause[0].happened}",
                 f"What is still right: {cause[0].still_right}",
                 f"What to do: {cause[0].to_do}",
                 *([f"Run: {cause[0].link}"] if cause[0].link else []),
             ]
         )
-        for cause in _causes(problems)
-    )
+        for cause in _causes(problems)[:_SHOWN]
+    ) + _beyond(problems)
 
 
 def html_of(problems: Sequence[Problem]) -> str:
     """The same as HTML; whatever a name or reason holds is shown, never interpreted."""
     parts = []
-    for cause in _causes(problems):
+    for cause in _causes(problems)[:_SHOWN]:
         first = cause[0]
         run = f'<p><a href="{escape(first.link)}">Open the run</a></p>' if first.link else ""
         parts.append(
-            f"<h3>{escape(_names(cause))}: {escape(first.kind)}</h3>"
+            f"<h3>{escape(_names(cause))}: {escape(_headline(cause))}</h3>"
             f"<p><b>What happened.</b> {escape(first.happened)}</p>"
             f"<p><b>What is still right.</b> {escape(first.still_right)}</p>"
             f"<p><b>What to do.</b> {escape(first.to_do)}</p>{run}"
         )
-    return "".join(parts)
+    beyond = _beyond(problems).strip()
+    return "".join([*parts, *([f"<p>{escape(beyond)}</p>"] if beyond else [])])
 
 
 def _unit(place: Place, dag_id: str, reason: str, link: str, *, quarantined: bool = False) -> Problem:
@@ -175,6 +177,17 @@ def _causes(problems: Sequence[Problem]) -> list[list[Problem]]:
         return problem.place.use_case, problem.place.step, problem.kind, problem.happened
 
     return [list(group) for _, group in groupby(sorted(problems, key=cause), key=cause)]
+
+
+def _beyond(problems: Sequence[Problem]) -> str:
+    """What a message does not show, where that is something."""
+    more = len(_causes(problems)) - _SHOWN
+    return f"\n\nAnd {more} more: the newest rows of the table notices have them all." if more > 0 else ""
+
+
+def _headline(cause: Sequence[Problem]) -> str:
+    """One word for what became of it."""
+    return "new" if cause[0].kind == "found" else cause[0].kind
 
 
 def _names(cause: Sequence[Problem]) -> str:

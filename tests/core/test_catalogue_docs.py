@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from brain.core.catalogue import SourceSettings
 from brain.core.table_settings import ExtractionSettings, JoinedSource, RetentionSettings
+from brain.core.telling import QuietHours, Route, TellingSettings
 from brain.learning.settings import TrainingSettings
 from brain.usecases.direction.catalogue import AssetSpec, QualitySettings, parse_assets
 from brain.usecases.recommendations.catalogue import Recommendations
@@ -32,6 +33,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "quality.": QualitySettings,
     "extraction.": ExtractionSettings,
     "retention.": RetentionSettings,
+    "notices.": TellingSettings,
+    "quiet_hours.": QuietHours,
+    "routes.": Route,
     "shop.": ShopSettings,
     "shop.orders.": OrdersTable,
     "shop.customers.": CustomersTable,

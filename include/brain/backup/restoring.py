@@ -25,8 +25,8 @@ from brain.warehouse.evaluation import layouts_of_ledgers
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.feature_drift import FEATURE_DRIFT
 from brain.warehouse.fence import FENCES
-from brain.warehouse.publish import explained as explained_sql
 from brain.warehouse.publish import layouts_of
+from brain.warehouse.refusal import explained as explained_sql
 from brain.warehouse.views import hide, show
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ from pydantic import Field
 
 from brain.core.errors import CatalogueError
 from brain.core.section import Section
+from brain.core.telling import TellingSettings
 from brain.core.yaml_document import YamlDocument
 
 USE_CASES = "use_cases"
+NOTICES = "notices"
 
 
 class SourceSettings(Section):
@@ -41,10 +43,12 @@ class Catalogue:
 
     Args:
         sections: What the file says of each use case, by its name; those it does not speak of are left out.
+        telling: Who is told of what went wrong, or was found.
     """
 
     source: SourceSettings = field(default_factory=SourceSettings)
     sections: Mapping[str, Section] = field(default_factory=dict)
+    telling: TellingSettings = field(default_factory=TellingSettings)
 
     def with_section(self, use_case: str, section: Section) -> Catalogue:
         return replace(self, sections={**self.sections, use_case: section})
@@ -81,6 +85,7 @@ def parse_catalogue(text: str, use_cases: Mapping[str, Sectioned], origin: str =
     document = YamlDocument.parse(text, origin)
     _refuse_unknown(document, use_cases)
     source = SourceSettings.read(document, ("source",))
+    telling = TellingSettings.read(document, (NOTICES,))
     named = document.at((USE_CASES,)) or {}
     sections = {}
     for name, use_case in use_cases.items():
@@ -90,13 +95,13 @@ def parse_catalogue(text: str, use_cases: Mapping[str, Sectioned], origin: str =
             sections[name] = use_case.section.read(document, (USE_CASES, name))
     if not sections:
         raise document.wrong((), "nothing to work on: no asset and no use case")
-    return Catalogue(source, sections)
+    return Catalogue(source, sections, telling)
 
 
 def _refuse_unknown(document: YamlDocument, use_cases: Mapping[str, Sectioned]) -> None:
     if not isinstance(document.value, dict):
         raise document.wrong((), "a document that is not a mapping")
-    known = {"source", USE_CASES, *(key for use_case in use_cases.values() for key in use_case.top_level)}
+    known = {"source", NOTICES, USE_CASES, *(key for use_case in use_cases.values() for key in use_case.top_level)}
     for name in document.value:
         if name not in known:
             raise document.wrong((str(name),), f"the unknown section {name!r}")

@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 from brain.core.counters import Counters
 from brain.warehouse import fence
 from brain.warehouse.connection import transaction
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.tables import Column, Layout
 from brain.warehouse.upgrade import upgrade
 

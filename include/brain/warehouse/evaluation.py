@@ -22,7 +22,7 @@ from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.filling import prepare
 from brain.warehouse.ledger_statements import ALL, CORRECTED, LOST, ONLY
 from brain.warehouse.pools import POOLS
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.reliability import forget_reliability, renew_reliability
 from brain.warehouse.statements import create_temporary
 from brain.warehouse.upgrade import upgrade

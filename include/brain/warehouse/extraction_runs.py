@@ -11,7 +11,7 @@ from psycopg2.extras import execute_values
 from brain.extract.report import NOT_OK
 from brain.warehouse import fence
 from brain.warehouse.connection import transaction
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.statements import COMMA, key_identifiers
 from brain.warehouse.tables import Column, Layout
 from brain.warehouse.upgrade import upgrade

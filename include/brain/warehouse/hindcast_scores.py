@@ -9,7 +9,7 @@ from psycopg2 import sql
 from brain.warehouse.connection import transaction
 from brain.warehouse.ledger import HINDCAST
 from brain.warehouse.ledger_statements import ALL
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from psycopg2 import sql
 from brain.warehouse import ledger_statements as statements
 from brain.warehouse.bulk import copy_in
 from brain.warehouse.connection import transaction
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.statements import COMMA, create_temporary, identifiers
 from brain.warehouse.tables import Layout
 

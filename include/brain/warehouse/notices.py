@@ -14,7 +14,7 @@ from psycopg2 import sql
 
 from brain.warehouse import fence
 from brain.warehouse.connection import transaction
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.statements import COMMA
 from brain.warehouse.tables import Column, Layout
 from brain.warehouse.upgrade import upgrade
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from brain.core.moment import Moment
+    from brain.core.telling import Kind
 
-Kind = Literal["failed", "quarantined", "stopped", "alarm", "late", "waiting"]
 Channel = Literal["mailed_at", "posted_at"]
 
-EVENTS: tuple[Kind, ...] = ("alarm", "waiting")  # no run solves them: what they are about has a place of its own
+EVENTS: tuple[Kind, ...] = (
+    "alarm",
+    "waiting",
+    "found",
+)  # no run solves them: what they are about has a place of its own
 
 NEWS = timedelta(days=7)  # a problem that no run has met for longer is not told any more
 
@@ -53,7 +57,7 @@ NOTICES = Layout(
             "text",
             "quarantined: the gate refused its rows; failed: its work failed; stopped: a task failed, and with it the"
             " run; alarm: live outcomes refute a model; late: the tables were not published in time; waiting: a new"
-            " version waits for a person's approval.",
+            " version waits for a person's approval; found: a published row that people are to know of.",
             required=True,
         ),
         Column("happened", "text", "What happened, for people.", required=True),
@@ -104,37 +108,69 @@ def note(url: SecretStr, moment: Moment, problems: Sequence[Problem], solved: It
         ServerUnreachable: Nothing answers, or the connection was cut; nothing was written.
         CredentialsRejected: The login was refused.
     """
-    with explained():
-        upgrade(url, NOTICES.name, [NOTICES])
+    make_ready(url)
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
         fence.hold(cursor, NOTICES.name)
         for place in solved:
             cursor.execute(_SOLVE, {**asdict(place), "moment": moment.at})
         for problem in problems:
-            values = {**_texts(problem), **asdict(problem.place), "moment": moment.at}
+            values = _values(problem, moment)
             cursor.execute(_SEE, values)
             cursor.execute(_INSERT if problem.lasting else _INSERT_EVENT, values)
 
 
-def deliver(url: SecretStr, moment: Moment, channel: Channel, send: Callable[[Sequence[Problem]], None]) -> int:
+def make_ready(url: SecretStr) -> None:
+    """Bring the table to what this release declares."""
+    with explained():
+        upgrade(url, NOTICES.name, [NOTICES])
+
+
+def note_events(cursor: Cursor, moment: Moment, events: Sequence[Problem]) -> int:
+    """Remember events in a transaction of the caller's, after `make_ready`; how many were new.
+
+    An event that was noted before, at whatever moment, is not noted again.
+    """
+    if not events:
+        return 0
+    fence.hold(cursor, NOTICES.name)
+    new = 0
+    for event in events:
+        cursor.execute(_INSERT_ONCE, _values(event, moment))
+        new += cursor.rowcount
+    return new
+
+
+def untold(url: SecretStr, moment: Moment, channel: Channel) -> list[Problem]:
+    """What nobody was told by a channel yet, as `deliver` would hand it on; the oldest first."""
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        return [problem for problem, _ in _untold(cursor, moment, channel)]
+
+
+def deliver(
+    url: SecretStr,
+    moment: Moment,
+    channel: Channel,
+    send: Callable[[Sequence[Problem]], None],
+    wanted: Callable[[Problem], bool] = lambda _: True,
+) -> int:
     """Hand `send` what nobody was told by a channel yet, and remember that it was told; how many problems.
 
     Nothing is remembered where `send` raises: the next run tells it. Others who deliver wait until it is done.
+
+    Args:
+        wanted: The others wait for another call.
     """
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (NOTICES.name,))
-        if cursor.fetchall() == [(False,)]:
-            return 0
         fence.hold(cursor, f"{NOTICES.name} {channel}")
-        cursor.execute(_UNTOLD.format(columns=_COLUMNS, channel=sql.Identifier(channel)), {"since": moment.at - NEWS})
-        rows = cursor.fetchall()
-        if not rows:
+        found = [(problem, since) for problem, since in _untold(cursor, moment, channel) if wanted(problem)]
+        if not found:
             return 0
-        send([_problem(row) for row in rows])
+        send([problem for problem, _ in found])
         mark = _MARK.format(channel=sql.Identifier(channel))
-        for use_case, step, subject, since, *_ in rows:
-            cursor.execute(mark, (moment.at, use_case, step, subject, since))
-        return len(rows)
+        for problem, since in found:
+            place = problem.place
+            cursor.execute(mark, (moment.at, place.use_case, place.step, place.subject, since))
+        return len(found)
 
 
 def forget_notices(cursor: Cursor, use_case: str, after: Moment) -> None:
@@ -145,6 +181,19 @@ def forget_notices(cursor: Cursor, use_case: str, after: Moment) -> None:
     fence.hold(cursor, NOTICES.name)
     for statement in _FORGET:
         cursor.execute(statement, {"use_case": use_case, "after": after.at})
+
+
+def _untold(cursor: Cursor, moment: Moment, channel: Channel) -> list[tuple[Problem, datetime]]:
+    """With the moment since when each is known."""
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (NOTICES.name,))
+    if cursor.fetchall() == [(False,)]:
+        return []
+    cursor.execute(_UNTOLD.format(columns=_COLUMNS, channel=sql.Identifier(channel)), {"since": moment.at - NEWS})
+    return [(_problem(row), row[3]) for row in cursor.fetchall()]
+
+
+def _values(problem: Problem, moment: Moment) -> dict[str, object]:
+    return {**_texts(problem), **asdict(problem.place), "moment": moment.at}
 
 
 def _texts(problem: Problem) -> dict[str, object]:
@@ -171,6 +220,10 @@ _INSERT = _VALUES + sql.SQL(
     " OR step <> %(step)s AND solved_at IS NULL AND last_seen = %(moment)s)) ON CONFLICT DO NOTHING"
 )
 _INSERT_EVENT = _VALUES + sql.SQL(" ON CONFLICT DO NOTHING")
+_INSERT_ONCE = _VALUES + sql.SQL(
+    " WHERE NOT EXISTS (SELECT FROM notices WHERE use_case = %(use_case)s AND step = %(step)s"
+    " AND subject = %(subject)s) ON CONFLICT DO NOTHING"
+)
 _UNTOLD = sql.SQL(
     "SELECT {columns} FROM notices WHERE {channel} IS NULL AND solved_at IS NULL AND last_seen > %(since)s"
     " ORDER BY since, use_case, step, subject"

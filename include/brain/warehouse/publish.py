@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from psycopg2 import DataError, IntegrityError
-from psycopg2.errors import InsufficientPrivilege
 
 from brain.core.errors import PublishError
 from brain.warehouse import fence, statements
 from brain.warehouse.connection import transaction
 from brain.warehouse.filling import fill, prepare
-from brain.warehouse.tables import STAGED
+from brain.warehouse.news import new_rows, tell_news
+from brain.warehouse.notices import make_ready
+from brain.warehouse.refusal import explained
 from brain.warehouse.upgrade import upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -138,6 +136,8 @@ def publish(
     with explained():
         layouts = layouts_of([given.table for given in tables], derived)
         undeclared = upgrade(url, use_case, [*layouts, *(ledger.layout for ledger in ledgers)])
+        if any(given.table.news for given in tables):
+            make_ready(url)
         with transaction(url) as connection, connection.cursor() as cursor:
             fence.hold(cursor, use_case)
             for ledger in ledgers:
@@ -198,33 +198,6 @@ def _publish(
     return Publication(moment.at, counts)
 
 
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn PostgreSQL's refusal of rows or of a right into an error that says what to do.
-
-    Raises:
-        PublishError: PostgreSQL refused; nothing was changed.
-    """
-    try:
-        yield
-    except (DataError, IntegrityError) as error:
-        told = error.diag
-        raise PublishError(
-            (told.table_name or "warehouse").removeprefix(STAGED),
-            found=f"{told.message_primary} ({told.message_detail or told.context})",
-            expected="rows as the table declares them",
-            remedy="Nothing was published. Look at what scores these rows.",
-        ) from error
-    except InsufficientPrivilege as error:
-        raise PublishError(
-            "warehouse",
-            found=str(error.diag.message_primary),
-            expected="a role that owns the published tables and may create tables in their schema",
-            remedy="Nothing was published. Give the tables to that role (ALTER TABLE … OWNER TO …) or GRANT CREATE ON"
-            " SCHEMA … TO it.",
-        ) from error
-
-
 def _require_whole(given: TableRows) -> None:
     """Refuse a row with a value that lacks what its table requires."""
     rows, table = given.rows, given.table
@@ -256,7 +229,10 @@ def _publish_table(cursor: Cursor, table: PublishedTable, undeclared: tuple[str,
         _run(cursor, statements.drop_unshown(table, table.of), values)
     if table.follows:
         _run(cursor, statements.drop_unled(table, table.follows))
+    added = new_rows(cursor, table) if table.news else []
     computed = _run(cursor, statements.upsert_computed(table, undeclared), values)
+    if table.news:
+        tell_news(cursor, table.news, added, moment)
     keeps = table.unscored == "keep"
     kept = _run(cursor, statements.keep_uncomputed(table), values) if keeps else 0
     dropped = 0 if keeps else _run(cursor, statements.remove_uncomputed(table))

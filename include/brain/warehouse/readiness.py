@@ -8,7 +8,7 @@ from psycopg2 import ProgrammingError
 
 from brain.core.errors import PublishError
 from brain.warehouse.connection import transaction
-from brain.warehouse.publish import explained
+from brain.warehouse.refusal import explained
 from brain.warehouse.upgrade import upgrade
 from brain.warehouse.views import show
 

@@ -173,6 +173,17 @@ def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Com
     )
 
 
+def added(table: PublishedTable) -> sql.Composed:
+    """The staged rows that were computed, and whose key the table does not have."""
+    return sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL AND NOT EXISTS (SELECT FROM {} AS kept WHERE {})").format(
+        COMMA.join(identifiers(table.row_columns)),
+        _staged(table),
+        _value(table),
+        sql.Identifier(table.layout.identifier),
+        _same_key(table),
+    )
+
+
 def keep_uncomputed(table: PublishedTable) -> sql.Composed:
     """Mark the rows that were not computed as stale; one that was never computed is listed without a value.
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from psycopg2 import sql
 
+    from brain.warehouse.news import News
+
 SqlType = Literal["text", "integer", "bigint", "double precision", "boolean", "date", "timestamptz"]
 
 PUBLISHED_AT = "published_at"  # the run's moment; the publisher fills it
@@ -168,6 +170,7 @@ class PublishedTable:
         follows: The rows that its own stand and fall with: where such a row could not be computed, this table keeps all
             that belongs to it, marked stale, although nobody can tell which rows those should be; the other row says
             why. What a run gives for it is left out then. It has `STALE`, and `REASON` may mean anything in it.
+        news: How people are told of a row that it did not have; None tells nobody.
     """
 
     name: str
@@ -180,6 +183,7 @@ class PublishedTable:
     model: ModelColumns | None = None
     of: PublishedTable | None = None
     follows: Follows | None = None
+    news: News | None = None
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}

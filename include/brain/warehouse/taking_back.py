@@ -11,7 +11,8 @@ from brain.warehouse.connection import transaction
 from brain.warehouse.evaluation import layouts_of_ledgers, take_back_scores
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
 from brain.warehouse.notices import forget_notices
-from brain.warehouse.publish import derive, explained, layouts_of
+from brain.warehouse.publish import derive, layouts_of
+from brain.warehouse.refusal import explained
 from brain.warehouse.statements import COMMA, create_temporary, identifiers, key_identifiers
 from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE
 from brain.warehouse.upgrade import upgrade
