@@ -143,10 +143,10 @@ def test_people_without_a_purchase_have_a_segment_of_their_own(
 
 def test_only_orders_within_the_window_count(settings: Settings, demo_url: str, tmp_path: Path) -> None:
     put(demo_url, upto(DAY))
-    workspace = workspace_of(settings, tmp_path, more=", window: 120 days")
+    workspace = workspace_of(settings, tmp_path, more=", window: 250 days")
     assert all(result.ok for result in run(workspace, DAY))
     within = LINES[
-        (LINES["time"] >= pd.Timestamp(DAY) - pd.Timedelta(days=120))
+        (LINES["time"] >= pd.Timestamp(DAY) - pd.Timedelta(days=250))
         & (LINES["time"] < pd.Timestamp(DAY) + pd.Timedelta(days=1))
     ]
     query = "SELECT count(*), min(last_purchase), max(orders) FROM customer_segments"
