@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from psycopg2 import connect, sql
 
@@ -17,6 +18,7 @@ from brain.core.settings import Settings
 from brain.demo.load import load_demo
 from brain.demo.questions import questions as closing_questions
 from brain.store.browse import export_model
+from brain.usecases import USE_CASES
 from brain.usecases.direction.names import model_key
 from brain.usecases.published import make_ready, shown_of_all
 from brain.usecases.published import shown as shown_tables
@@ -27,6 +29,7 @@ from tests.charts import Chart, Dataset, charts, datasets
 from tests.databases import fresh_connections, fresh_models
 from tests.docs.reading import ROOT
 from tests.recipes import scored
+from tests.usecases.segments.orders import order_lines, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +47,11 @@ ASSETS = ("GOLD", "SP500", "VIX", "O'NEIL [x]")
 CATALOGUE = """
 defaults: {horizons: [5, 20, 21, 161], training: {trials: 1, folds: 3}}
 assets: {GOLD: {}, SP500: {}, VIX: {}, "O'NEIL [x]": {table: SP500}}
+use_cases:
+  recommendations: {shop: {orders: {table: orders, quantity: quantity, value: value}}}
+  segments: {bootstraps: 4}
 """
+SHOPS_DAYS = (date(2024, 1, 15), date(2024, 1, 22))
 DAYS = (date(2018, 6, 29), date(2018, 7, 31), date(2018, 8, 31), date(2018, 10, 31))
 NUMBERS = ("Numbers", "Proven", "Stale")  # of Superset's charts
 WITHOUT_COMMENT = """
@@ -77,11 +84,26 @@ def filled(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             load_demo(connections["BRAIN_DEMO_URL"], as_of=day, assets=ASSETS[:3])
             _work(run_of(settings, day), train=day == DAYS[0])
         steps.evaluate(run_of(settings, DAYS[-1]))
+        for day in SHOPS_DAYS:
+            _serve(settings, connections["BRAIN_DEMO_URL"], day)
         yield settings
 
 
-def run_of(settings: Settings, day: date) -> Run:
-    return open_workspace(settings).run("direction", Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC)))
+def run_of(settings: Settings, day: date, use_case: str = "direction") -> Run:
+    return open_workspace(settings).run(use_case, Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC)))
+
+
+def _serve(settings: Settings, url: str, day: date) -> None:
+    """Every step for a shop as it was known on a day; its customers are called 1200 and so on."""
+    lines = order_lines()
+    lines["customer"] = (lines["customer"].str[1:].astype(int) + 1200).astype(str)
+    put(url, lines[lines["time"] < pd.Timestamp(day)])
+    for use_case in ("recommendations", "segments"):
+        run = run_of(settings, day, use_case)
+        names = [unit.name for unit in run.units]
+        for step in (steps.extract, steps.train, steps.score):
+            assert all(result.ok for result in step(run, names))
+        steps.publish(run, [names])
 
 
 def _work(run: Run, *, train: bool) -> None:
@@ -125,6 +147,13 @@ def test_a_question_of_the_cookbook_is_answered(filled: Settings, number: int) -
     assert len(COOKBOOK[number].answer.splitlines()) > 2
 
 
+def test_every_table_of_the_shop_is_asked() -> None:
+    asked = [one.sql for one in COOKBOOK if re.search("recommendation|segment", one.sql)]
+    assert len(asked) >= 8
+    for name in ("recommendations", "recommendation_details", "customer_segments", "segment_profiles"):
+        assert any(re.search(rf"\b{name}\b", query) for query in asked)
+
+
 def test_the_answers_of_the_page_are_those_to_its_questions() -> None:
     assert PAGE.read_text().endswith(seal(COOKBOOK)), "run `make cookbook`"
 
@@ -146,11 +175,11 @@ def _without_answers(page: str) -> str:
 
 def test_everything_that_a_reader_sees_is_commented(filled: Settings) -> None:
     seen = {name for (name,) in told(filled, READABLE).rows}
-    assert {"probabilities", "probabilities_long", "probability_ledger"} < seen
+    assert {"probabilities", "probabilities_long", "probability_ledger", "customer_segments"} < seen
     assert not told(filled, WITHOUT_COMMENT).rows
-    documented = {one.identifier for one in (*shown_by(run_of(filled, DAYS[-1])), *shown_of_all())}
-    assert seen == documented
-    assert make_ready(run_of(filled, DAYS[-1])) == ()
+    runs = [run_of(filled, DAYS[-1], use_case) for use_case in USE_CASES]
+    assert seen == {one.identifier for run in runs for one in (*shown_by(run), *shown_of_all())}
+    assert [make_ready(run) for run in runs] == [()] * len(runs)
 
 
 def test_the_tidy_view_says_what_the_wide_table_says(filled: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_status_fits_a_terminal(tmp_path: Path) -> None:
 def test_an_answer_is_in_no_language_of_ours(shown: StringIO, value: object, told: str) -> None:
     show_answer(PlainConsole(file=shown, width=200), Answer(("value",), [(value,)]))
     assert shown.getvalue().split() == ["value", shown.getvalue().split()[1], *told.split()]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("266.42", "266.42"), ("0.00", "0.00"), ("7", "7"), ("0.123456", "0.1235"), ("1E+3", "1E+3"), ("NaN", "nan")],
+)
+def test_what_was_rounded_in_sql_stays_so(shown: StringIO, value: str, told: str) -> None:
+    show_answer(PlainConsole(file=shown, width=200), Answer(("value",), [(Decimal(value),)]))
+    assert shown.getvalue().split()[-1].lower() == told.lower()
 
 
 def test_horizons_are_shown_by_their_number_and_those_without_a_value_are_not(shown: StringIO) -> None:

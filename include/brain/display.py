@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brain.warehouse.read import Answer
 
 
+PLACES = 4  # behind the point
 # A terminal obeys these; a name or a message from a table must not command it.
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 # Nor may it be shown in another order than it is read in.
@@ -133,7 +134,10 @@ def _shown(value: object) -> Text:
     if isinstance(value, bool):
         return Text("true" if value else "false")  # as SQL has it
     is_whole = isinstance(value, Decimal) and value == value.to_integral_value()  # a sum of counts
-    return Text(f"{value:.4f}" if isinstance(value, float | Decimal) and not is_whole else plain(value))
+    if not isinstance(value, float | Decimal) or is_whole:
+        return Text(plain(value))
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else None  # what was rounded in SQL stays so
+    return Text(f"{value:.{min(PLACES, -exponent) if isinstance(exponent, int) else PLACES}f}")
 
 
 def _short(value: object) -> Text:

@@ -18,8 +18,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from benchmarks.browsing.chromium import chromium, missing
-from benchmarks.browsing.server import COOKIE, ROOT, PageServer, page_server
-from tests.page.world import ODD
+from benchmarks.browsing.server import ROOT, PageServer, page_server
+from tests.page.views import log_in, see_a_card, see_how_it_is, see_the_groups, see_the_heat_map, see_the_lists
+from tests.page.world import ODD, QUOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,9 +161,63 @@ def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Cl
     assert {one["unit"] for one in trained["failed"]} <= {ODD}
 
 
+def test_lists_say_how_they_are_made_and_why_each_place(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/overview", use_case="recommendations")
+    assert (found["kind"], len(found["scores"])) == ("lists", 3)
+    assert [one["name"] for one in found["use_cases"]] == ["direction", "recommendations", "segments"]
+    lists = {one["name"]: one for one in found["lists"]}
+    assert set(lists) == {"buy_again", "new_for_you", "for_you"}
+    assert all(one["method"] and one["why"] and one["claim"] in (True, False) for one in lists.values())
+    assert all(len(one["scores"]) == 3 and len(one["all"]) == len(found["columns"]) for one in lists.values())
+    hers = answer(viewer, "api/member", use_case="recommendations", name=ODD)
+    assert hers["elsewhere"] == [{"name": "segments", "title": "Segments"}]
+    again = next(one for one in hers["lists"] if one["name"] == "buy_again")
+    assert [line["rank"] for line in again["lines"]] == list(range(1, len(again["lines"]) + 1))
+    assert all("bought" in line["reason"] for line in again["lines"])
+    assert answer(viewer, "api/member", use_case="recommendations", name="*")["anyone"] is True
+
+
+def test_groups_are_a_map_with_profiles_and_moves(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/overview", use_case="segments")
+    groups = {one["number"]: one for one in found["groups"]}
+    assert sum(one["size"] for one in groups.values()) == found["members"] == len(found["points"])
+    assert all(len(point) == 1 + len(found["axes"]) and point[0] in groups for point in found["points"])
+    assert sum(size for _, _, size in found["moves"]) == sum(one["came"] for one in groups.values())
+    assert [run["at"][:10] for run in found["runs"]] == ["2018-06-29", "2018-06-28"]
+    assert {*found["figures"], *found["trust"]} <= {column["name"] for column in found["columns"]}
+    hers = answer(viewer, "api/member", use_case="segments", name=QUOTED)
+    assert groups[hers["group"]]["name"] == hers["name"]
+    assert {one["name"]: one["value"] for one in hers["columns"]}["customer"] == QUOTED
+    assert hers["before"] is not None
+
+
+def test_members_are_found_by_the_beginning_of_their_name(viewer: httpx.Client) -> None:
+    for use_case in ("recommendations", "segments"):
+        assert len(answer(viewer, "api/names", use_case=use_case)["names"]) == 20
+        assert answer(viewer, "api/names", use_case=use_case, beginning=ODD[:4])["names"] == [ODD]
+        assert answer(viewer, "api/names", use_case=use_case, beginning="o'")["names"] == [QUOTED]
+        assert answer(viewer, "api/names", use_case=use_case, beginning="c001\0")["names"] == []
+        found = answer(viewer, "api/names", use_case=use_case, beginning="c001")["names"]
+        assert found == [f"c{number:04}" for number in range(10, 20)]
+
+
+def test_health_of_lists_and_groups_is_told_without_what_never_comes_true(viewer: httpx.Client) -> None:
+    for use_case, unit in (("recommendations", "list"), ("segments", "segment")):
+        found = answer(viewer, "api/health", use_case=use_case)
+        assert (found["words"]["unit"], found["progress"], found["refused"]) == (unit, None, [])
+        assert [one["published_at"][:10] for one in found["published"]] == ["2018-06-29", "2018-06-28"]
+        assert sum(answer(viewer, "api/training", use_case=use_case)["actions"].values()) >= 1
+
+
 @pytest.mark.parametrize(
     ("path", "parameters"),
     [
+        ("api/member", {"name": "nobody", "use_case": "segments"}),
+        ("api/member", {"name": "c0010\0", "use_case": "recommendations"}),
+        ("api/member", {"name": "SP500"}),
+        ("api/names", {"use_case": "direction"}),
+        ("api/card", {"unit": "c0010", "target": "1", "use_case": "segments"}),
+        ("api/series", {"unit": "c0010", "since": "", "use_case": "segments"}),
         ("api/card", {"unit": "nobody", "target": "5"}),
         ("api/card", {"unit": "SP500", "target": "five'; --"}),
         ("api/card", {"unit": "SP500\0", "target": "5"}),
@@ -196,7 +251,8 @@ def test_no_answer_holds_a_secret(viewer: httpx.Client, variables: dict[str, str
 
 def test_the_api_is_described_for_who_may_use_it(viewer: httpx.Client) -> None:
     described = answer(viewer, "openapi.json")["paths"]
-    assert set(described) == {f"/api/{name}" for name in ("overview", "card", "model", "series", "health", "training")}
+    names = ("overview", "names", "member", "card", "model", "series", "health", "training")
+    assert set(described) == {f"/api/{name}" for name in names}
     assert all(set(methods) == {"get"} and methods["get"]["description"] for methods in described.values())
 
 
@@ -219,64 +275,12 @@ def test_a_person_finds_their_way(served: PageServer) -> None:
         see_a_card(frame, page)
         frame.get_by_role("link", name="Health").click()
         see_how_it_is(frame)
+        frame.get_by_role("link", name="Overview", exact=True).click()
+        see_the_lists(frame, page)
+        see_the_groups(frame, page)
         assert frame.locator("html").get_attribute("data-theme") == "dark"
         assert [url for url in asked if not url.startswith((served.url, "data:", "blob:"))] == []
         assert troubles == []
-
-
-def log_in(page: Any, served: PageServer) -> None:
-    page.goto(f"{served.url}/")
-    page.locator("input[name=username]").fill("viewer")
-    page.locator("input[name=password]").fill(served.password)
-    page.locator("button[type=submit]").click()
-    page.get_by_text("Brain").first.wait_for()
-    assert any(cookie["name"] == COOKIE for cookie in page.context.cookies())
-
-
-def see_how_it_is(frame: Any) -> None:
-    frame.get_by_text("quarantined").first.wait_for()
-    run = frame.get_by_role("link", name="not yet: the run")
-    assert run.get_attribute("href").endswith("/extract_assets/runs/manual__1")
-    assert "airflow.example" not in run.get_attribute("href")
-    frame.get_by_text("the newest one through and warned of").wait_for()
-    waiting = frame.locator("section").filter(has=frame.get_by_role("heading", name="Waiting for approval"))
-    waiting.get_by_role("row").filter(has_text="v2 has proven skill").wait_for()
-
-
-def see_the_heat_map(frame: Any, page: Any) -> None:
-    cells = frame.locator("td")
-    assert cells.count() == 6
-    assert frame.locator("td.failed").count() == 2
-    assert frame.locator("td.stale").count() == 2
-    assert frame.get_by_role("rowheader", name=ODD).text_content() == ODD  # shown as it is, not run
-    frame.get_by_role("columnheader", name="5d").get_by_role("button").click()
-    assert frame.locator("th[aria-sort=descending]").text_content() == "5d"
-    assert frame.locator("tbody th").last.text_content() == ODD  # those without a number come last
-    frame.get_by_role("searchbox").fill("sp5")
-    assert frame.locator("tbody tr").count() == 1
-    frame.get_by_role("searchbox").fill("")
-    frame.locator("td[tabindex='0']").focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowRight")
-    assert ODD in frame.locator("#told").text_content()
-    assert "failed" in frame.locator("#told").text_content()
-    page.keyboard.press("Enter")
-    frame.get_by_text("There is no number").wait_for()
-    frame.get_by_role("link", name="← Overview").click()
-
-
-def see_a_card(frame: Any, page: Any) -> None:
-    frame.get_by_role("row").filter(has=frame.get_by_role("rowheader", name="SP500")).locator("td").first.click()
-    frame.get_by_role("heading", name="SP500, horizon 1").wait_for()
-    frame.locator("canvas").first.wait_for()
-    frame.get_by_text("Pipeline and parameters").wait_for()
-    assert frame.get_by_text("classifier", exact=True).count() >= 1
-    assert page.url.endswith("#/model/SP500/1")
-    page.reload()
-    frame.get_by_role("heading", name="SP500, horizon 1").wait_for()
-    frame.get_by_role("link", name="← Overview").click()
-    frame.get_by_role("rowheader", name="SP500").wait_for()
 
 
 def test_a_database_that_is_down_is_named_and_the_rest_goes_on(

@@ -18,10 +18,17 @@ from brain.core.moment import Moment
 from brain.core.signing_keys import new_pair
 from brain.lake.lake import Lake
 from brain.page.card import card
+from brain.page.columns import described
 from brain.page.data_docs import address_of, read_page
+from brain.page.groups import member as groups_member
+from brain.page.groups import overview as groups_overview
 from brain.page.health import failed_expectations, health, warned_of
+from brain.page.lists import member as lists_member
+from brain.page.lists import overview as lists_overview
+from brain.page.members import names as names_of
 from brain.page.models import opened, training
 from brain.page.overview import EMPTY, overview
+from brain.page.reading import filled
 from brain.page.settings import PageSettings
 from brain.quality.docs import FOLDER
 from brain.quality.gate import keep_result
@@ -29,11 +36,13 @@ from brain.quality.result import Finding, GateResult
 from brain.usecases import USE_CASES
 from brain.usecases.direction.names import NAME
 from brain.usecases.direction.page import PAGE, closes
+from brain.usecases.page import Grid, Groups, Lists
 from brain.warehouse.connection import transaction
 from brain.warehouse.notices import Place, Problem, note
 
 if TYPE_CHECKING:
     from brain.core.settings import Settings
+    from brain.warehouse.tables import PublishedTable
 
 AT = datetime(2024, 1, 8, 6, tzinfo=UTC)
 VENDOR = Path(__file__).parents[2] / "include/orchestration/page/static/vendor"
@@ -200,13 +209,53 @@ def test_no_address_leads_out_of_the_data_docs(tmp_path: Path, address: str) -> 
     assert read_page(lake, address) is None
 
 
-def test_every_use_case_with_a_page_declares_columns_that_it_has() -> None:
+def test_every_page_declares_columns_that_its_tables_have() -> None:
     for use_case in USE_CASES.values():
-        if (page := use_case.page) is not None:
-            names = {column.name for column in page.table.columns}
-            assert {page.unit, page.target, page.base, page.claim, page.skill} <= names
+        page = use_case.page
+        assert page is not None
+        needed = {page.unit}
+        if isinstance(page, Grid):
+            needed |= {page.target, page.base, page.claim, page.skill}
             assert page.table.model is not None
             assert {page.unit, page.target} == set(page.table.key)
+        elif isinstance(page, Lists):
+            needed |= {page.method, page.why, page.claim, page.size, *(column for _, column in page.scores)}
+            assert {page.member, page.unit, page.rank, page.item, page.reason} <= names(page.lines)
+        elif isinstance(page, Groups):
+            needed |= {page.name, page.apart, page.came, page.left, page.fresh, page.claim, page.why}
+            needed |= {*page.figures, *page.trust}
+            of_members = {page.member, page.unit, page.name, page.as_of, page.before, page.moved}
+            assert {*of_members, *(axis.column for axis in page.axes)} <= names(page.members)
+        assert needed <= names(page.table)
+
+
+def names(table: PublishedTable) -> set[str]:
+    return {column.name for column in table.columns}
+
+
+def test_where_nothing_is_published_a_page_says_so_and_none_is_offered(page_settings: PageSettings) -> None:
+    url = page_settings.warehouse_url
+    assert filled(url, [one.page.table.layout for one in USE_CASES.values() if one.page]) == frozenset()
+    lists, segments = USE_CASES["recommendations"].page, USE_CASES["segments"].page
+    assert isinstance(lists, Lists)
+    assert isinstance(segments, Groups)
+    assert lists_overview(url, lists)["lists"] == []
+    told = groups_overview(url, segments)
+    assert [told[name] for name in ("groups", "points", "moves", "runs", "published_at")] == [[], [], [], [], None]
+    assert names_of(url, lists, "c") == names_of(url, segments, "") == []
+    with pytest.raises(ModelNotFound, match="nothing that is published"):
+        lists_member(url, lists, "c0001")
+    with pytest.raises(ModelNotFound, match="nothing that is published"):
+        groups_member(url, segments, "c0001")
+
+
+def test_a_value_reads_by_the_kind_of_its_column() -> None:
+    segments = USE_CASES["segments"].page
+    assert isinstance(segments, Groups)
+    kinds = {one["name"]: one["kind"] for one in described(segments.members)}
+    assert kinds["alive_probability"] == "share"
+    assert (kinds["expected_spend"], kinds["orders"], kinds["moved"]) == ("number", "count", "flag")
+    assert (kinds["last_purchase"], kinds["published_at"], kinds["name"]) == ("day", "moment", "text")
 
 
 def test_the_charting_library_is_the_published_one() -> None:

@@ -1,11 +1,12 @@
-"""Two days of the pipeline for the page to show: an asset that is well, one quarantined, one that never was there."""
+"""Two days of the pipeline for the page: a shop, an asset that is well, one quarantined, one without a table."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import psycopg2
 
 from brain.core.moment import Moment
@@ -19,6 +20,7 @@ from brain.usecases.direction.names import model_key
 from brain.warehouse.notices import Place, Problem, note
 from brain.workspace import open_workspace
 from tests.databases import fresh_connections, fresh_models
+from tests.usecases.segments.orders import START, order_lines, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +35,14 @@ CATALOGUE = """
 defaults:
   horizons: [1, 5]
   training: {trials: 2, folds: 3}
+use_cases:
+  recommendations: {shop: {orders: {table: orders, quantity: quantity, value: value}}}
+  segments: {bootstraps: 3}
 assets:
   SP500:
   VIX:
 """
+QUOTED = "o'neil \"; --"
 
 
 @contextmanager
@@ -44,7 +50,7 @@ def world(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
     """The BRAIN_* variables of a brain with a past.
 
     SP500 is as it should be. VIX was quarantined on the second day, so that its cells are stale. The third asset has a
-    name that is markup, and no table.
+    name that is markup, and no table. Of the shop's customers one has a name that is markup, and one quotes.
     """
     catalogue = folder / "catalogue.yaml"
     catalogue.write_text(f"{CATALOGUE}  {yaml_text(ODD)}: {{table: nowhere}}\n")
@@ -59,10 +65,11 @@ def world(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
             load_demo(connections["BRAIN_DEMO_URL"], as_of=day, assets=("SP500", "VIX"))
             if day == DAYS[1]:
                 spoil(connections["BRAIN_DEMO_URL"])
+            put(connections["BRAIN_DEMO_URL"], orders_until(day))
             run = open_workspace(Settings.load({}, variables))
             moment = Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC))
             run_all(run, moment, workers=1)
-            document(run.runs(moment)[0])
+            document(run.run("direction", moment))
         ask_and_tell(run.run("direction", moment))
         yield variables
 
@@ -78,6 +85,14 @@ def ask_and_tell(run: Run) -> None:
     older = run.store.load(key, 1)
     move = Move(key, 1, older.trained_at, run.moment.at, "refresh", older.document["identity"])
     write_waiting(run.store.backend, [waiting_before(pointer, move, "v2 has proven skill; the new version has none")])
+
+
+def orders_until(day: date) -> pd.DataFrame:
+    """The lines of a shop that were known at the end of a day."""
+    lines = order_lines(customers=120)
+    lines["time"] += pd.Timestamp(DAYS[-1]) - pd.Timestamp(START + timedelta(days=400))
+    lines["customer"] = lines["customer"].replace({"c0000": ODD, "c0001": QUOTED})
+    return lines[lines["time"] < pd.Timestamp(day) + pd.Timedelta(days=1)]
 
 
 def spoil(url: str) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from psycopg2 import sql
@@ -25,6 +25,7 @@ from brain.demo.extra import extra_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -123,13 +124,28 @@ def _load(
     cursor.execute("SELECT max(time) FROM shop_orders")
     ((last,),) = cursor.fetchall()
     orders = frames["shop_orders"]
-    known = end if last is None else max(end, pd.Timestamp(last).normalize() + pd.Timedelta(days=1 + next_day))
+    known = known_until(orders["time"], end, last, next_day=next_day)
     given = {**frames, "shop_orders": orders[orders["time"] < known]}
     for name, frame in given.items():
         cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
         _copy(cursor, name, frame)
     rows = {name: len(frame) for name, frame in given.items()}
     return LoadedShop(source, rows, given["shop_orders"]["time"].max(), len(orders) - rows["shop_orders"])
+
+
+def known_until(times: pd.Series[Any], end: pd.Timestamp, last: datetime | None, *, next_day: bool) -> pd.Timestamp:
+    """The day before which orders are loaded: of days to come, the next one on which the shop is open.
+
+    Args:
+        times: Of all orders, those to come included.
+        end: The day before which a fresh load knows them.
+        last: Of the newest order that is loaded already.
+    """
+    known = end if last is None else max(end, pd.Timestamp(last).normalize() + pd.Timedelta(days=1))
+    coming = times[times >= known]
+    if last is not None and next_day and len(coming):
+        known = pd.Timestamp(coming.min()).normalize() + pd.Timedelta(days=1)
+    return known
 
 
 def _copy(cursor: Cursor, name: str, frame: pd.DataFrame) -> None:

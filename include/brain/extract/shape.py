@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from brain.core.source_table import SourceTable
     from brain.core.table_settings import JoinedSource
 
+MOST_NAMED = 12  # columns in a message
 _KEYS = {
     KeyKind.DAY: (Kind.DATE, Kind.TIME),
     KeyKind.TIME: (Kind.TIME, Kind.ZONED_TIME),
@@ -131,10 +132,16 @@ def require_columns(table: SourceTable, kinds: Mapping[str, Kind]) -> None:
     if missing := [name for name in table.required if name not in kinds]:
         raise SourceTableError(
             table.name,
-            found=f"no column {', '.join(missing)} among {len(kinds)} columns in table {table.table!r}",
+            found=f"no column {', '.join(missing)} in table {table.table!r}, which has {_some(kinds)}",
             expected=f"the columns {', '.join((*table.key, *table.required))}",
-            remedy="Add the columns to the table, or take what needs them out of the catalogue.",
+            remedy="Add the columns to the table, say in the catalogue what they are called there, or take what needs"
+            " them out of the catalogue.",
         )
+
+
+def _some(kinds: Mapping[str, Kind]) -> str:
+    names, more = list(kinds)[:MOST_NAMED], len(kinds) - MOST_NAMED
+    return f"{', '.join(names) or 'none'}{f' and {more} more' if more > 0 else ''}"
 
 
 def must_be_number(table: SourceTable, name: str) -> bool:

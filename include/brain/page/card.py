@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from brain.page.reading import Reader, Record
-    from brain.usecases.page import Page
+    from brain.usecases.page import Grid
 
 MOST_DAYS = 1_500  # that are drawn
 
 
-def card(url: SecretStr, use_case: str, page: Page, unit: str, target: str) -> dict[str, Any]:
+def card(url: SecretStr, use_case: str, page: Grid, unit: str, target: str) -> dict[str, Any]:
     """Everything that is published of a cell.
 
     Args:
@@ -54,7 +54,7 @@ def card(url: SecretStr, use_case: str, page: Page, unit: str, target: str) -> d
         }
 
 
-def _row(reader: Reader, page: Page, unit: str, target: str) -> Record:
+def _row(reader: Reader, page: Grid, unit: str, target: str) -> Record:
     name = page.table.layout.identifier
     query = sql.SQL("SELECT * FROM {} WHERE {} = %s AND {}::text = %s").format(
         *map(sql.Identifier, (name, page.unit, page.target))
@@ -71,7 +71,7 @@ def _row(reader: Reader, page: Page, unit: str, target: str) -> Record:
     return found[0]
 
 
-def _of_cell(reader: Reader, page: Page, name: str, key: list[Any]) -> list[Record]:
+def _of_cell(reader: Reader, page: Grid, name: str, key: list[Any]) -> list[Record]:
     """The rows of a view for a cell; what was computed after its day, and what readers saw, apart."""
     if not reader.has(name):
         return []
@@ -81,7 +81,7 @@ def _of_cell(reader: Reader, page: Page, name: str, key: list[Any]) -> list[Reco
     return reader.records(query, key)
 
 
-def _pools(reader: Reader, use_case: str, page: Page, target: Any) -> list[Record]:
+def _pools(reader: Reader, use_case: str, page: Grid, target: Any) -> list[Record]:
     """What was said and how often it came true, by pool: of what readers saw, else of hindcasts."""
     if not reader.has(POOLS.name):
         return []
@@ -94,7 +94,7 @@ def _pools(reader: Reader, use_case: str, page: Page, target: Any) -> list[Recor
     return reader.records(query, [use_case, page.ledger.name, str(target)] * 2)
 
 
-def _days(reader: Reader, page: Page, key: list[Any]) -> dict[str, list[Any]]:
+def _days(reader: Reader, page: Grid, key: list[Any]) -> dict[str, list[Any]]:
     """What was said day by day, and what came true: a list a property, ascending."""
     ledger, value = page.ledger, page.table.value
     names = {"day": ledger.as_of, "value": value, "base": page.base, "claims": page.claim, "outcome": OUTCOME}
@@ -110,7 +110,7 @@ def _days(reader: Reader, page: Page, key: list[Any]) -> dict[str, list[Any]]:
     return {name: [row[number] for row in rows] for number, name in enumerate(names)}
 
 
-def _reasons(reader: Reader, page: Page, key: list[Any]) -> list[Record] | None:
+def _reasons(reader: Reader, page: Grid, key: list[Any]) -> list[Record] | None:
     """Why the number is what it is, a row a step; None where nothing explains it."""
     if not reader.has(page.reasons):
         return None

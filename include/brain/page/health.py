@@ -14,6 +14,7 @@ from brain.extract.report import NOT_OK
 from brain.lake.snapshot import folder_name
 from brain.page.reading import reading
 from brain.quality.gate import results_folder
+from brain.usecases.page import Grid
 from brain.warehouse.alarms import ALARMS
 from brain.warehouse.evaluation_runs import EVALUATION_RUNS
 from brain.warehouse.extraction_runs import EXTRACTION_RUNS
@@ -52,8 +53,8 @@ def health(url: SecretStr, use_case: str, page: Page) -> dict[str, Any]:
             "published": _published(reader, page),
             "unwell": _unwell(reader, page),
             "evaluations": _evaluations(reader, use_case),
-            "progress": _progress(reader, page),
-            "claims": _claims(reader, page),
+            "progress": _progress(reader, page) if isinstance(page, Grid) else None,
+            "claims": _claims(reader, page) if isinstance(page, Grid) else [],
             "alarms": _alarms(reader, use_case),
             "problems": _problems(reader, use_case),
             **_drift(reader, use_case),
@@ -131,7 +132,7 @@ def _evaluations(reader: Reader, use_case: str) -> list[Record]:
     return reader.records(query, [use_case, ALL, SHOWN_RUNS])
 
 
-def _progress(reader: Reader, page: Page) -> list[Record]:
+def _progress(reader: Reader, page: Grid) -> list[Record]:
     """The scorecard over all units: where live skill stands, by target."""
     if not reader.has(page.progress.name):
         return []
@@ -145,7 +146,7 @@ def _progress(reader: Reader, page: Page) -> list[Record]:
     return reader.records(query)
 
 
-def _claims(reader: Reader, page: Page) -> list[Record]:
+def _claims(reader: Reader, page: Grid) -> list[Record]:
     if not reader.has(page.claims.name):
         return []
     query = sql.SQL("SELECT {hindcast}, became, count(*) AS cells FROM {view} GROUP BY 1, 2 ORDER BY 1, 2")

@@ -16,7 +16,7 @@ from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from brain.usecases.page import Page
+    from brain.usecases.page import Grid
 
 # Of a cell's mark, added up: 1 skill is proven, 2 stale, 4 no value.
 PACKED = sql.SQL(
@@ -66,7 +66,7 @@ EMPTY: dict[str, Any] = {
 }
 
 
-def overview(url: SecretStr, page: Page) -> str:
+def overview(url: SecretStr, page: Grid) -> str:
     """The whole grid as JSON: names and targets once, the cells of a unit as a list a property.
 
     Returns:
@@ -84,7 +84,7 @@ def overview(url: SecretStr, page: Page) -> str:
         return str(packed)
 
 
-def _query(page: Page) -> sql.Composed:
+def _query(page: Grid) -> sql.Composed:
     table = page.table
     names = {"unit": page.unit, "target": page.target, "value": table.value, "base": page.base, "skill": page.skill}
     names |= {"claim": page.claim, "stale": STALE, "reason": REASON, "as_of": page.ledger.as_of, "at": PUBLISHED_AT}

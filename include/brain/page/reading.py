@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from pydantic import SecretStr
 
+    from brain.warehouse.tables import Layout
+
 # Compiling a query would take longer than answering it.
 PATIENCE = "SET LOCAL statement_timeout = '20s'; SET LOCAL jit = off"
 Record = dict[str, Any]
@@ -72,3 +74,17 @@ def reading(url: SecretStr) -> Iterator[Reader]:
                 expected="the tables of this release, and a login that may read them",
                 remedy="Publish again, which brings the tables up to date, or look at `brain doctor`.",
             ) from error
+
+
+def filled(url: SecretStr, tables: Sequence[Layout]) -> frozenset[str]:
+    """Names of those of some tables that have a row.
+
+    Raises:
+        BrainError: The warehouse does not answer, or a table cannot be read.
+    """
+    with reading(url) as reader:
+        there = [table for table in tables if reader.has(table.identifier)]
+        query = sql.SQL("SELECT EXISTS (SELECT FROM {})")
+        return frozenset(
+            table.name for table in there if reader.rows(query.format(sql.Identifier(table.identifier))) == [(True,)]
+        )

@@ -16,17 +16,18 @@ from fastapi import Response
 from brain.core.errors import BrainError, ModelNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
 
     from brain.lake.lake import Lake
     from brain.page.settings import PageSettings
-    from brain.usecases.page import Page
+    from brain.usecases.page import Grid, Groups, Lists, Page
     from brain.usecases.protocol import UseCase
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 JSON = "application/json"
-PARTS = ("card", "data_docs", "health", "models", "overview", "settings")
+PARTS = ("card", "data_docs", "groups", "health", "lists", "members", "models", "overview", "settings")
 KEPT_SECONDS = 30.0  # for which settings are not looked up again
 
 
@@ -52,18 +53,52 @@ def _contained(make: Callable[P, object]) -> Callable[P, Response]:
 
 @_contained
 def overview(name: str) -> object:
-    """Every cell of a use case."""
-    from brain.page.overview import overview as found
+    """All that is published of a use case: a grid's cells, lists, or groups."""
+    from brain.page.overview import overview as cells
+    from brain.usecases.page import Grid
 
     use_case, page = _chosen(name)
+    filled = _filled()
+    shown = [(one, of) for one, of in _pages() if of is page or of.table.name in filled]
     own = {
         "use_case": use_case.name,
-        "use_cases": [{"name": one.name, "title": of.title} for one, of in _pages()],
+        "use_cases": [{"name": one.name, "title": of.title} for one, of in shown],
         "title": page.title,
         "words": vars(page.words),
     }
-    packed = found(_settings().warehouse_url, page)
+    if not isinstance(page, Grid):
+        return {**own, **_kind(page).overview(_settings().warehouse_url, page)}
+    packed = cells(_settings().warehouse_url, page)
     return Response(f"{_text(own)[:-1]},{packed.lstrip()[1:]}", media_type=JSON)  # two objects as one
+
+
+@_contained
+def names(name: str, beginning: str) -> object:
+    """Members whose name begins so."""
+    from brain.page.members import names as found
+
+    _, page = _with_members(name)
+    return {"names": found(_settings().warehouse_url, page, beginning)}
+
+
+@_contained
+def member(name: str, wanted: str) -> object:
+    """What is published of one member, and which other pages know one of that name."""
+    from brain.page.members import knows
+    from brain.usecases.page import Groups, Lists
+
+    use_case, page = _with_members(name)
+    url = _settings().warehouse_url
+    told = _kind(page).member(url, page, wanted)
+    elsewhere = [
+        {"name": one.name, "title": of.title}
+        for one, of in _pages()
+        if isinstance(of, Lists | Groups)
+        and of is not page
+        and of.words.member == page.words.member
+        and knows(url, of, wanted)
+    ]
+    return {"use_case": use_case.name, "title": page.title, "words": vars(page.words), "elsewhere": elsewhere, **told}
 
 
 @_contained
@@ -71,7 +106,7 @@ def card(name: str, unit: str, target: str) -> object:
     """What the warehouse says of a cell."""
     from brain.page.card import card as found
 
-    use_case, page = _chosen(name)
+    use_case, page = _with_cells(name)
     return found(_settings().warehouse_url, use_case.name, page, unit, target)
 
 
@@ -80,7 +115,7 @@ def model(name: str, unit: str, target: str) -> object:
     """What the model store says of a cell."""
     from brain.page import models
 
-    use_case, page = _chosen(name)
+    use_case, page = _with_cells(name)
     kind = int if page.table.column(page.target).type in ("integer", "bigint") else str
     try:
         key = use_case.model_key({page.unit: unit, page.target: kind(target)})
@@ -97,7 +132,7 @@ def model(name: str, unit: str, target: str) -> object:
 @_contained
 def series(name: str, unit: str, since: str) -> object:
     """What the values of a unit are about, over time."""
-    _, page = _chosen(name)
+    _, page = _with_cells(name)
     try:
         first = date.fromisoformat(since)
     except ValueError:
@@ -119,7 +154,7 @@ def health(name: str) -> object:
         address = address_of(use_case.name, one["unit"], one["interval_end"])
         one["page"] = address if one["findings"] else None
     told["warned"] = found.warned_of(_lake(), use_case.name, page, told["published"])
-    return told
+    return {"title": page.title, **told}
 
 
 @_contained
@@ -164,17 +199,65 @@ def _pages() -> list[tuple[UseCase, Page]]:
     return [(one, one.page) for one in USE_CASES.values() if one.page is not None]
 
 
+def _filled() -> frozenset[str]:
+    """The tables of pages that have a row."""
+    from brain.page.reading import filled
+
+    return filled(_settings().warehouse_url, [page.table.layout for _, page in _pages()])
+
+
 def _chosen(name: str) -> tuple[UseCase, Page]:
+    """The page of that use case; without a name the first of which something is published."""
     known = _pages()
-    found = next(((one, page) for one, page in known if name in ("", one.name)), None)
+    if not name:
+        return _first(known)
+    found = next(((one, page) for one, page in known if name == one.name), None)
     if found is None:
-        raise ModelNotFound(
-            f"use case {name!r}",
-            found="no such page",
-            expected=f"one of {', '.join(one.name for one, _ in known)}",
-            remedy="Go back to the overview.",
-        )
+        raise _no_page(f"use case {name!r}", known)
     return found
+
+
+def _kind(page: Page) -> ModuleType:
+    """What reads a page with members."""
+    from brain.page import groups, lists
+    from brain.usecases.page import Lists
+
+    return lists if isinstance(page, Lists) else groups
+
+
+def _first(known: Sequence[tuple[UseCase, Page]]) -> tuple[UseCase, Page]:
+    try:
+        tables = _filled()
+    except BrainError:  # who needs the warehouse says so
+        return known[0]
+    return next(((one, page) for one, page in known if page.table.name in tables), known[0])
+
+
+def _with_cells(name: str) -> tuple[UseCase, Grid]:
+    from brain.usecases.page import Grid
+
+    use_case, page = _chosen(name)
+    if not isinstance(page, Grid):
+        raise _no_page(f"cell of {page.title!r}", [pair for pair in _pages() if isinstance(pair[1], Grid)])
+    return use_case, page
+
+
+def _with_members(name: str) -> tuple[UseCase, Lists | Groups]:
+    from brain.usecases.page import Groups, Lists
+
+    use_case, page = _chosen(name)
+    if not isinstance(page, Lists | Groups):
+        raise _no_page(f"member of {page.title!r}", [pair for pair in _pages() if pair[1].words.member])
+    return use_case, page
+
+
+def _no_page(what: str, known: Sequence[tuple[UseCase, Page]]) -> ModelNotFound:
+    return ModelNotFound(
+        what,
+        found="no such page",
+        expected=f"one of {', '.join(one.name for one, _ in known)}",
+        remedy="Go back to the overview.",
+    )
 
 
 def _settings() -> PageSettings:

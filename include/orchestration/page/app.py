@@ -95,8 +95,20 @@ def description() -> dict[str, Any]:
 
 @app.get("/api/overview")
 def overview(use_case: str = "") -> Response:
-    """Every cell: a row a unit, a column a target. Without `use_case` the first one that has a page."""
+    """All that is published: a grid's cells, lists, or groups. Without `use_case` the first of which there is any."""
     return answers.overview(use_case)
+
+
+@app.get("/api/names")
+def names(beginning: str = "", use_case: str = "") -> Response:
+    """Up to 20 members of lists or groups whose name begins so."""
+    return answers.names(use_case, beginning)
+
+
+@app.get("/api/member")
+def member(name: str, use_case: str = "") -> Response:
+    """What is published of one member: her lists with the reason of each place, or her group."""
+    return answers.member(use_case, name)
 
 
 @app.get("/api/card")

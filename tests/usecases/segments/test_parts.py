@@ -148,10 +148,15 @@ def test_names_say_what_sets_a_group_apart_each_once() -> None:
     labels = np.repeat([0, 1, 2], 10)
     stands = standings(people(expected_spend=spend, recency_days=since), labels, 3)
     traits = traits_of(stands, {})
-    names = names_of(traits, [True, False, False], [1, 2, 3])
+    names = names_of(traits, [True, False, False], stands, [1, 2, 3])
     assert names == ["small spenders who bought long ago", "average customers", "big spenders who bought lately"]
     assert "expected_spend above that of 83% of customers" in set_apart(stands[2])
-    assert names_of([{}, {}], [False, False], [4, 5]) == ["average customers (4)", "average customers (5)"]
+    alike, more = [{"expected_spend": 0.0}] * 2, [{"expected_spend": 0.1}, {"expected_spend": -0.1}]
+    assert names_of([{}, {}], [False, False], alike, [4, 5]) == ["average customers (4)", "average customers (5)"]
+    assert names_of([{}, {}], [False, False], more, [4, 5]) == [
+        "average customers, spending more",
+        "average customers, spending less",
+    ]
 
 
 def test_groups_alike_in_two_traits_are_told_apart_by_a_third() -> None:
@@ -161,7 +166,8 @@ def test_groups_alike_in_two_traits_are_told_apart_by_a_third() -> None:
         orders=[9.0] * 20 + [1.0] * 10,
         items=[3.0] * 10 + [9.0] * 10 + [6.0] * 10,
     )
-    names = names_of(traits_of(standings(frame, labels, 3), {}), [False] * 3, [1, 2, 3])
+    stands = standings(frame, labels, 3)
+    names = names_of(traits_of(stands, {}), [False] * 3, stands, [1, 2, 3])
     assert len(set(names)) == 3
     assert "few different items" in names[0]
     assert "many different items" in names[1]

@@ -141,6 +141,22 @@ def test_people_without_a_purchase_have_a_segment_of_their_own(
     assert "3 that repeat another" in asked(workspace, "SELECT verdict FROM segment_profiles")[0][0]
 
 
+def test_only_orders_within_the_window_count(settings: Settings, demo_url: str, tmp_path: Path) -> None:
+    put(demo_url, upto(DAY))
+    workspace = workspace_of(settings, tmp_path, more=", window: 250 days")
+    assert all(result.ok for result in run(workspace, DAY))
+    within = LINES[
+        (LINES["time"] >= pd.Timestamp(DAY) - pd.Timedelta(days=250))
+        & (LINES["time"] < pd.Timestamp(DAY) + pd.Timedelta(days=1))
+    ]
+    query = "SELECT count(*), min(last_purchase), max(orders) FROM customer_segments"
+    ((count, first, most),) = asked(workspace, query)
+    assert (count, first) == (within["customer"].nunique(), within.groupby("customer")["time"].max().min().date())
+    days = within.assign(day=within["time"].dt.date).groupby("customer")["day"].nunique()
+    assert most == days.max()
+    assert 100 < count < upto(DAY)["customer"].nunique()
+
+
 def test_two_customers_are_too_few_and_the_reason_says_so(settings: Settings, demo_url: str, tmp_path: Path) -> None:
     put(demo_url, upto(DAY).query("customer < 'c0002'"))
     workspace = workspace_of(settings, tmp_path)

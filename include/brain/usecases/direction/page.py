@@ -8,7 +8,7 @@ from brain.usecases.direction.ledger import PROBABILITY_LEDGER
 from brain.usecases.direction.names import CLOSE, DATE, SPACE
 from brain.usecases.direction.tables import CHECKED, PROBABILITY_DETAILS
 from brain.usecases.direction.views import CLAIMS, SCORECARD, SKILL_OVER_TIME
-from brain.usecases.page import Page, Series, Words
+from brain.usecases.page import Grid, Series, Words
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,9 +30,9 @@ def closes(lake: Lake, asset: str, since: date) -> Days:
     return tuple(rows[DATE].dt.date), values
 
 
-PAGE = Page(
+PAGE = Grid(
     title="Probabilities",
-    words=Words("asset", "horizon", "d", "probability", "base rate"),
+    words=Words("asset", "asset", "horizon", "d", "probability", "base rate"),
     table=PROBABILITY_DETAILS,
     checked=CHECKED,
     unit="asset",

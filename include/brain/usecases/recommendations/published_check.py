@@ -12,7 +12,7 @@ from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
 from brain.scoring.blocks import blocks
-from brain.usecases.recommendations.tables import RECOMMENDATION_DETAILS, RECOMMENDATIONS
+from brain.usecases.recommendations.tables import CHECKED, RECOMMENDATION_DETAILS, RECOMMENDATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +41,9 @@ def check_lists(rows: Mapping[str, Any], section: Recommendations) -> GateResult
     nothing = _Counts()
     facts = [_facts(name, customers, counted.get(name, nothing), section.length) for name, customers in told]
     frame = pd.DataFrame(facts, columns=["list", "missing", "too_long", "twice"])
-    findings, results = validate(_RULES, {"lists": frame}, {"lists": "list"}, "lists") if facts else ([], {})
+    findings, results = validate(_RULES, {"lists": frame}, {"lists": "list"}, CHECKED) if facts else ([], {})
     total = sum(counts.rows for counts in counted.values())
-    return GateResult("lists", total, tuple(rule.name for rule in _RULES), tuple(findings), results)
+    return GateResult(CHECKED, total, tuple(rule.name for rule in _RULES), tuple(findings), results)
 
 
 @dataclass

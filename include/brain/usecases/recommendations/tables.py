@@ -82,6 +82,8 @@ RECOMMENDATIONS = PublishedTable(
     follows=Follows(RECOMMENDATION_DETAILS, ("list",)),
 )
 
+CHECKED = "lists"  # the subject of the gate in front of both
+
 OVERVIEW = Overview(
     "Recommendations",
     "SELECT list, method, has_skill, customers, ndcg, ndcg_popularity, ndcg_own_frequency, stale"

@@ -8,6 +8,7 @@ from brain.core.section import Section
 from brain.usecases.protocol import Input, Overview, Unit
 from brain.usecases.recommendations.catalogue import Recommendations as RecommendationsSection
 from brain.usecases.recommendations.names import LISTS, NAME, SPACE, model_key
+from brain.usecases.recommendations.page import PAGE
 from brain.usecases.recommendations.tables import OVERVIEW, RECOMMENDATION_DETAILS, RECOMMENDATIONS
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Recommendations:
     views: tuple[View, ...] = ()
     overview: Overview = OVERVIEW
     scorecard: Overview | None = None
-    page: Page | None = None
+    page: Page | None = PAGE
 
     def discover(self, section: Any, source: Source) -> Section:
         found: Section = section

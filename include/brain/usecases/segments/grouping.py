@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import xlogy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from threadpoolctl import ThreadpoolController
 
     Values = NDArray[np.float64]
     Labels = NDArray[np.int64]
@@ -115,6 +117,8 @@ class Wanted:
 def choose_groups(X: Values, wanted: Wanted, seed: int, before: Labels | None = None) -> Grouping:
     """The most groups that are stable, the most stable ones where none are; as many as before unless those are not.
 
+    What was stable in some samples has to be so in fresh ones: of several numbers one may only have been lucky.
+
     Args:
         X: Scaled customers, shape (n, features).
         before: Place of each customer's group in the model before, from which the search starts, too.
@@ -133,8 +137,13 @@ def choose_groups(X: Values, wanted: Wanted, seed: int, before: Labels | None = 
     if last in allowed and not tried[last].fails(wanted.stability):
         chosen = last
     else:
-        chosen = max(stable) if stable else max(allowed, key=lambda groups: tried[groups].mean)
+        again = (groups for groups in reversed(stable) if _confirmed(X, centers[groups], wanted, seed))
+        chosen = next(again, max(allowed, key=lambda groups: tried[groups].mean))
     return Grouping(centers[chosen], tried, stability(X, centers[chosen], wanted.bootstraps, seed + 1))
+
+
+def _confirmed(X: Values, centers: Values, wanted: Wanted, seed: int) -> bool:
+    return stability(X, centers, wanted.bootstraps, seed + 2).mean >= wanted.stability
 
 
 def cluster(X: Values, groups: int, seed: int, before: Labels | None = None) -> Values:
@@ -145,9 +154,8 @@ def cluster(X: Values, groups: int, seed: int, before: Labels | None = None) -> 
             around their centres by `BETTER`: customers are not moved for a trifle.
     """
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
+    with _threads().limit(limits=1):
         found = KMeans(groups, n_init=STARTS, random_state=seed % 2**32).fit(X)
         if before is not None and np.bincount(before, minlength=groups).all():
             start = np.array([X[before == group].mean(axis=0) for group in range(groups)])
@@ -155,6 +163,15 @@ def cluster(X: Values, groups: int, seed: int, before: Labels | None = None) -> 
             if grown.inertia_ <= found.inertia_ * BETTER:
                 found = grown
     return np.asarray(found.cluster_centers_, dtype=np.float64)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """The threads of scikit-learn; to look for its libraries anew takes longer than many a fit."""
+    import sklearn.cluster  # noqa: F401 - its libraries are those that are found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def stability(X: Values, centers: Values, bootstraps: int, seed: int) -> Stability:

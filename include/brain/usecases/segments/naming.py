@@ -95,15 +95,28 @@ def traits_of(stands: Sequence[Mapping[str, float]], before: Mapping[int, Said])
             count[group] += 1
 
 
-def names_of(traits: Sequence[Said], bought_once: Sequence[bool], ids: Sequence[int]) -> list[str]:
+def names_of(
+    traits: Sequence[Said], bought_once: Sequence[bool], stands: Sequence[Mapping[str, float]], ids: Sequence[int]
+) -> list[str]:
     """A name a group, each only once: "big spenders who buy often, lately".
 
     Args:
         bought_once: Whether most of a group bought once only.
+        stands: What tells two groups apart that have the same traits: who of them spends more.
         ids: What tells groups apart for which there are no other words.
     """
     names = [_name(said, once=once) for said, once in zip(traits, bought_once, strict=True)]
+    spend = [of.get("expected_spend", 0.0) for of in stands]
+    names = [f"{name}{_compared(number, names, spend)}" for number, name in enumerate(names)]
     return [f"{name} ({key})" if names.count(name) > 1 else name for name, key in zip(names, ids, strict=True)]
+
+
+def _compared(number: int, names: Sequence[str], spend: Sequence[float]) -> str:
+    """Whether a group spends more or less than the only other one of its name; empty where that does not tell."""
+    others = [other for other, name in enumerate(names) if name == names[number] and other != number]
+    if len(others) != 1 or spend[number] == spend[others[0]]:
+        return ""
+    return ", spending more" if spend[number] > spend[others[0]] else ", spending less"
 
 
 def set_apart(stands: Mapping[str, float]) -> str:

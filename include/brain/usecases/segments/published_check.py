@@ -9,14 +9,13 @@ import pandas as pd
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
-from brain.usecases.segments.tables import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
+from brain.usecases.segments.tables import CHECKED, CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from brain.core.moment import Moment
 
-SUBJECT = CUSTOMER_SEGMENTS.name
 RULES = (
     between(
         "alive", "fail", "customers", "alive_probability",
@@ -58,5 +57,5 @@ def check_segments(rows: Mapping[str, pd.DataFrame], moment: Moment) -> GateResu
             dtype="float64",
         ),
     }
-    findings, results = validate(RULES, facts, {"customers": "customer"}, SUBJECT)
-    return GateResult(SUBJECT, len(customers), tuple(rule.name for rule in RULES), tuple(findings), results)
+    findings, results = validate(RULES, facts, {"customers": "customer"}, CHECKED)
+    return GateResult(CHECKED, len(customers), tuple(rule.name for rule in RULES), tuple(findings), results)

@@ -107,6 +107,8 @@ SEGMENT_PROFILES = PublishedTable(
     history=History("segment_profile_history", "Every profile ever published."),
 )  # fmt: skip
 
+CHECKED = CUSTOMER_SEGMENTS.name  # the subject of the gate in front of both
+
 OVERVIEW = Overview(
     "Segments",
     "SELECT segment, name, customers, moved_in, moved_out, expected_spend, as_of FROM segment_profiles"

@@ -144,7 +144,7 @@ def told_left_out(orders: Orders, purchases: Purchases) -> str:
     """Which lines of the orders did not count, for people; empty if all did."""
     valueless = f"{purchases.left_out} without a value" if purchases.left_out else ""
     told = ", ".join(filter(None, [orders.told(), valueless]))
-    return f"left out of the orders: {told} lines" if told else ""
+    return f"lines left out of the orders: {told}" if told else ""
 
 
 def _scaled(purchases: Purchases, section: SegmentsSection) -> tuple[pd.DataFrame, ValueModels, Scaling, Values]:
@@ -176,7 +176,7 @@ def _named(formed: Formed, last: StoredModel | None) -> dict[str, Any]:
     once = [bool(np.median(medians[formed.labels == group]) <= 1) for group in range(formed.groups)]
     return {
         "ids": list(ids),
-        "names": names_of(traits, once, ids),
+        "names": names_of(traits, once, stands, ids),
         "traits": traits,
         "greatest_id": max(greatest, *ids),
         "continued": len(continued),

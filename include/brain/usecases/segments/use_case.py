@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brain.usecases.protocol import Input, Overview, Unit
 from brain.usecases.segments.catalogue import SegmentsSection
 from brain.usecases.segments.names import NAME, SPACE, TARGET, model_key
+from brain.usecases.segments.page import PAGE
 from brain.usecases.segments.tables import CUSTOMER_SEGMENTS, OVERVIEW, SEGMENT_PROFILES
 from brain.usecases.shop.catalogue import OrdersTable, ShopSettings
 
@@ -45,7 +46,7 @@ class Segments:
     views: tuple[View, ...] = ()
     overview = OVERVIEW
     scorecard: Overview | None = None
-    page: Page | None = None
+    page: Page | None = PAGE
 
     def discover(self, section: Any, source: Source) -> Section:
         found: Section = section

@@ -14,10 +14,27 @@ export function el(tag, properties = {}, ...children) {
 
 export const fill = (place, children) => place.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 
+const SVG = "http://www.w3.org/2000/svg";
+export function svg(tag, properties = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(properties)) if (value !== null && value !== undefined) made.setAttribute(name, value);
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+// The address behind "#": the use case as "@name", where one is chosen, then the view and what it is of.
+export function place() {
+  const [, ...parts] = location.hash.split("/");
+  const chosen = parts[0]?.startsWith("@") ? decodeURIComponent(parts.shift().slice(1)) : "";
+  return { chosen, view: parts[0] ?? "", rest: parts.slice(1).map(decodeURIComponent) };
+}
+export const addressIn = (use, ...parts) => `#/${[...(use ? [`@${encodeURIComponent(use)}`] : []), ...parts.map(encodeURIComponent)].join("/")}`;
+export const address = (...parts) => addressIn(place().chosen, ...parts);
+
 export class Problem extends Error {}
 
 export async function ask(path, parameters = {}, signal = undefined) {
-  const chosen = new URLSearchParams(location.search).get("use_case");
+  const { chosen } = place();
   const query = new URLSearchParams({ ...parameters, ...(chosen ? { use_case: chosen } : {}) }).toString();
   let answer;
   try {
@@ -38,13 +55,14 @@ export function problem(error) {
   return el("p", { class: "problem", role: "alert" }, text);
 }
 
-// A section whose content comes later, and says by itself when it cannot.
+// A section whose content comes later, and says by itself when it cannot; without content it goes away.
 export function later(title, promise, show, note = "") {
   const body = el("div", {}, el("p", { class: "quiet" }, "Loading …"));
   promise
-    .then((found) => fill(body, [show(found)]))
+    .then((found) => { const made = show(found); if (made === null) section.remove(); else fill(body, [made]); })
     .catch((error) => { if (error.name !== "AbortError") body.replaceChildren(problem(error)); });
-  return el("section", {}, el("h2", {}, title), note ? el("p", { class: "quiet" }, note) : null, body);
+  const section = el("section", {}, el("h2", {}, title), note ? el("p", { class: "quiet" }, note) : null, body);
+  return section;
 }
 
 export function table(caption, heads, rows, none = "none") {
@@ -58,6 +76,11 @@ export function table(caption, heads, rows, none = "none") {
 const numeric = (cell) => typeof cell === "string" && /^[+−-]?[\d,.]+( %)?$/.test(cell);
 const short = (cell) => typeof cell === "string" && cell.length < 24;
 
+// Published columns with what they mean; `value` is what one says.
+export function facts(caption, columns, value) {
+  return el("div", { class: "facts" }, table(caption, ["column", "value", "meaning"], columns.map((one, at) => [el("code", {}, one.name), shown(value(one, at), one.kind), one.meaning])));
+}
+
 export function list(pairs) {
   return el("dl", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
@@ -67,7 +90,32 @@ export const percent = (share, digits = 1) => share === null || share === undefi
 export const signed = (share, digits = 1) => share === null || share === undefined ? "" : `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(digits)} %`;
 export const count = (number) => number === null || number === undefined ? "" : Number(number).toLocaleString("en");
 export const when = (moment) => moment ? `${String(moment).slice(0, 16).replace("T", " ")} UTC` : "";
-export const cellAddress = (unit, target) => `#/model/${encodeURIComponent(unit)}/${encodeURIComponent(target)}`;
+export const cellAddress = (unit, target) => address("model", unit, target);
+
+// A number of unknown size, as people write it.
+export function number(value) {
+  const size = Math.abs(value), digits = size >= 100 || size === 0 ? 0 : size >= 1 ? 2 : 3;
+  return value.toLocaleString("en", { maximumFractionDigits: digits }).replace("-", "−");
+}
+
+export const several = (size, word) => `${count(size)} ${word}${size === 1 ? "" : "s"}`;
+
+// A value of a published column, by its kind.
+export function shown(value, kind) {
+  if (value === null || value === undefined) return "";
+  if (kind === "share") return percent(value);
+  if (kind === "number") return number(value);
+  if (kind === "count") return count(value);
+  if (kind === "flag") return value ? "yes" : "no";
+  if (kind === "moment") return when(value);
+  return String(value);
+}
+
+// The use cases that have a page, where there are several.
+export function otherPages(found) {
+  const links = found.use_cases.filter((one) => one.name !== found.use_case).map((one) => el("a", { href: addressIn(one.name) }, one.title));
+  return links.length ? el("nav", { class: "others", "aria-label": "Other pages" }, links) : null;
+}
 
 // Airflow's iframe may not navigate its parent; a link in the parent's own document may.
 export function airflowLink(path, text) {

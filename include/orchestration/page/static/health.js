@@ -7,21 +7,23 @@ export async function showHealth(main, signal) {
   const health = ask("api/health", {}, signal);
   const training = ask("api/training", {}, signal);
   const part = (title, show, note) => later(title, health, show, note);
+  const head = el("h1", {}, "Health");
+  health.then(({ title }) => { head.textContent = `Health: ${title}`; }).catch(() => {}); // each part says why not
   main.replaceChildren(
-    el("h1", {}, "Health"), el("p", { class: "quiet" }, "The newest first."),
+    head, el("p", { class: "quiet" }, "The newest first."),
     part("Refused data", refused, "Units whose last extraction was quarantined or failed: they keep what was known before."),
     later("Waiting for approval", training, waiting, "New versions whose skill fell: their champions are served until somebody approves, under Required Actions in Airflow or with brain models approve."),
     part("Problems", problems, "What people were told of: what lasts, and what was solved in the last two weeks."),
     part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
-    part("Stale and failed cells", unwell),
+    part("Stale and failed", unwell),
     el("div", { class: "columns" },
       part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warned", "refused", "s"],
         extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
       later("Training", training, trained),
-      part("Publication", ({ published, warned, words }) => [table("Publications", ["moment, UTC", "cells that changed", `${words.unit}s`],
+      part("Publication", ({ published, warned, words }) => [table("Publications", ["moment, UTC", words.target ? "cells that changed" : "rows that changed", `${words.unit}s`],
         published.map((one) => [minute(one.published_at), count(one.changed), count(one.units)]), "Nothing is published yet."),
-        warned.length ? [el("p", {}, "The gate let the newest one through and warned of:"), rules(warned)] : null].flat(), "Those that changed a cell, and the newest one."),
-      part("Evaluation", ({ evaluations }) => table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
+        warned.length ? [el("p", {}, "The gate let the newest one through and warned of:"), rules(warned)] : null].flat(), "Those that changed something, and the newest one."),
+      part("Evaluation", ({ evaluations, progress }) => progress === null ? null : table("Evaluation runs", ["moment, UTC", "due", "scored", "still open", "skill", "alarms"],
         evaluations.map((one) => [minute(one.interval_end), count(one.due), count(one.resolved), count(one.pending), signed(one.skill), count(one.alarms)]), "No evaluation has run yet."))),
     part("Scorecard", scorecard, "Skill against the base rate, over all units: above 0 the numbers were better."),
     part("Drift", drift, "Features whose newest rows differ from what was usual."),
@@ -38,11 +40,12 @@ function problems({ problems: all }) {
 }
 
 function refused({ refused: all, words }) {
-  return table("Refused data", [words.unit, "moment", "what", "failed expectation", "rows up to", ""],
+  return table("Refused data", [words.source, "moment", "what", "failed expectation", "rows up to", ""],
     all.map((one) => [one.unit, when(one.interval_end), one.verdict, one.findings.length ? rules(one.findings) : one.reason, one.watermark ?? "none", one.page ? el("a", { href: `quality/${one.page}` }, "Data Docs") : ""]), "None: the last extraction of every unit went through.");
 }
 
-function alarms({ alarms: all, words }) {
+function alarms({ alarms: all, progress, words }) {
+  if (progress === null) return null;
   const cell = (one) => one.unit && one.target !== "all" ? el("a", { href: cellAddress(one.unit, one.target) }, `${one.unit}, ${one.target}`) : `${one.unit || `all ${words.unit}s`}, ${one.target}`;
   return table("Alarms", ["raised", "model", "numbers are", "evidence", "why"], all.map((one) => [when(one.raised_at), cell(one), one.kind, one.evidence === null ? "" : `${Number(one.evidence).toPrecision(3)} ×`, one.reason]), "None.");
 }
@@ -50,7 +53,7 @@ function alarms({ alarms: all, words }) {
 const listed = (units) => units.length > 12 ? `${units.slice(0, 12).join(", ")} and ${units.length - 12} more` : units.join(", ");
 
 function unwell({ unwell: all, words }) {
-  return table("Stale and failed cells", ["cells", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), listed(one.units), one.reason ?? "no reason is given"]), "None: every cell is fresh.");
+  return table("Stale and failed", [words.target ? "cells" : "rows", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), listed(one.units), one.reason ?? "no reason is given"]), "None: everything is fresh.");
 }
 
 function waiting({ waiting: all }) {
@@ -66,6 +69,7 @@ function trained(found) {
 }
 
 function scorecard({ progress, claims, words }) {
+  if (progress === null) return null; // nothing of it comes true
   const how = (hindcast) => (hindcast ? "computed after its day" : "published in time");
   return [
     table("Skill", [words.target, "numbers", "resolved", "skill so far"], progress.map((one) => [String(one.target), how(one.hindcast), count(one.resolved), signed(one.skill_so_far, 2)]), "Nothing has come true yet."),
@@ -73,7 +77,8 @@ function scorecard({ progress, claims, words }) {
   ];
 }
 
-function drift({ drift: all, unmeasured, words }) {
+function drift({ drift: all, unmeasured, progress, words }) {
+  if (progress === null) return null;
   if (all === null) return el("p", { class: "quiet" }, "This warehouse does not measure drift.");
   const number = (value) => (value === null ? "" : Number(value).toPrecision(3));
   const none = unmeasured.length ? "None of the others: every feature that could be judged is as usual." : "None: every feature is as usual.";

@@ -1,5 +1,5 @@
 // The card of one cell. What the warehouse, the model store and the lake say comes by itself: one may be down.
-import { airflowLink, ask, count, el, fill, later, list, percent, signed, table, when } from "./dom.js";
+import { address, airflowLink, ask, count, el, fill, later, list, percent, signed, table, when } from "./dom.js";
 import { overTime, reliability } from "./charts.js";
 
 export async function showModel(main, [unit, target], signal) {
@@ -8,12 +8,12 @@ export async function showModel(main, [unit, target], signal) {
   const model = ask("api/model", key, signal);
   const series = card.then((found) => ask("api/series", { unit, since: yearBefore(found.days.day[0]) }, signal));
   for (const one of [card, model, series]) one.catch(() => {});
-  main.replaceChildren(el("p", {}, el("a", { href: "#/" }, "← Overview")), el("h1", {}, `${unit}, ${target}`), el("p", { class: "quiet" }, "Loading …"));
+  main.replaceChildren(el("p", {}, el("a", { href: address() }, "← Overview")), el("h1", {}, `${unit}, ${target}`), el("p", { class: "quiet" }, "Loading …"));
   const found = await card;
   if (signal.aborted) return;
   const { words } = found;
   fill(main, [
-    el("p", {}, el("a", { href: "#/" }, "← Overview")),
+    el("p", {}, el("a", { href: address() }, "← Overview")),
     el("h1", {}, `${found.unit}, ${words.target} ${found.target}`),
     lead(found),
     why(found),

@@ -1,5 +1,5 @@
 // The heat map: a real table, painted in pieces so that the first screen is there at once.
-import { cellAddress, count, el, percent, signed, when, airflowLink } from "./dom.js";
+import { airflowLink, cellAddress, count, el, otherPages, percent, signed, when } from "./dom.js";
 
 const PROVEN = 1, STALE = 2, FAILED = 4;
 const STEPS = [0.005, 0.015, 0.03, 0.06, 0.1]; // limits of the colours: distance from the base rate
@@ -10,6 +10,8 @@ export async function showOverview(main, asked, signal) {
   const found = await asked;
   if (signal.aborted) return;
   document.getElementById("published").textContent = found.published_at ? `Published ${when(found.published_at)}` : "";
+  if (found.kind === "lists") return (await import("./lists.js")).showLists(main, found, signal);
+  if (found.kind === "groups") return (await import("./groups.js")).showGroups(main, found, signal);
   if (!found.rows.length) return main.replaceChildren(...empty());
   new Overview(found, signal).show(main);
 }
@@ -44,7 +46,7 @@ class Overview {
     const filter = el("input", { type: "search", id: "filter", placeholder: `Filter by ${words.unit}`, "aria-label": `Filter by ${words.unit}`, value: kept.filter, autocomplete: "off" });
     filter.addEventListener("input", () => { kept.filter = filter.value; this.paint(); });
     main.replaceChildren(
-      el("div", { class: "bar" }, el("h1", {}, this.title), filter, this.numbers(), this.others()),
+      el("div", { class: "bar" }, el("h1", {}, this.title), filter, this.numbers(), otherPages(this)),
       legend(words), this.frame, this.told);
     this.paint();
     this.listen();
@@ -58,13 +60,6 @@ class Overview {
     return el("p", { class: "counts" },
       `${count(units)} ${this.words.unit}s, ${count(cells)} cells, ${count(proven)} with proven skill, ${count(stale)} stale, ${count(failed)} failed; ${this.days.length ? days : "no data yet"} `,
       this.matching);
-  }
-
-  // The use cases that have a page, where there are several.
-  others() {
-    const links = this.use_cases.filter((one) => one.name !== this.use_case)
-      .map((one) => el("a", { href: `?use_case=${encodeURIComponent(one.name)}` }, one.title));
-    return el("span", {}, links);
   }
 
   makeTable() {
