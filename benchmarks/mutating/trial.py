@@ -32,6 +32,7 @@ LOADED_LATE = (
     *("sklearn.ensemble", "sklearn.impute", "sklearn.preprocessing", "sklearn.model_selection", "lightgbm"),
     *("onnx", "onnxruntime", "skl2onnx", "onnxmltools", "adbc_driver_postgresql"),
 )
+TRIES = 3  # of a mutation, where its tests fail or hang without it, too
 NOTHING_FOUND, NO_TESTS = 0, 5  # pytest's codes where all tests pass, and where there are none
 
 
@@ -115,18 +116,41 @@ def noticed(
 ) -> tuple[bool, str | None]:
     """Whether not every one of `tests` passes with the changed code of a module, and the first that fails.
 
-    What hangs has noticed, and so has what cannot be imported any more; no test is named then.
+    What hangs has noticed, and so has what cannot be imported any more; no test is named then. A hang counts only if
+    the same tests end without the change, and a failure beside servers only if its test passes without it: a busy
+    machine and a server that has gone notice nothing.
+
+    Raises:
+        BrokenBaseline: The tests go on failing or hanging without the change, too.
     """
+    for _ in range(TRIES):
+        ended, told = _tried(subject, tests, timeout, (module, code))
+        if ended == NOTHING_FOUND:
+            return False, None
+        if subject.quick and ended is not None:
+            return True, told
+        if _tried(subject, [told] if told else tests, timeout)[0] == NOTHING_FOUND:
+            return True, told
+        timeout *= 2
+    raise BrokenBaseline(f"{told or ' '.join(subject.tests)} fails or hangs without any change, {TRIES} times")
+
+
+def _tried(
+    subject: Subject, tests: Sequence[str], timeout: float, changed: tuple[str, CodeType] | None = None
+) -> tuple[int | None, str | None]:
+    """Pytest's code, None after a hang, and the first test that failed; with the changed code of a module."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "told"
 
         def work() -> int:
-            sys.meta_path.insert(0, _Changed(f"brain.{module}", file_of(module), code))
+            if changed is not None:
+                module, code = changed
+                sys.meta_path.insert(0, _Changed(f"brain.{module}", file_of(module), code))
             files = dict.fromkeys(test.split("::")[0] for test in tests)
             return _pytest(replace(subject, tests=tuple(files)), _Chosen(tests, told))
 
         ended = _forked(work, Path(folder) / "out", timeout)
-        return ended != NOTHING_FOUND, told.read_text() if told.exists() else None
+        return ended, told.read_text() if told.exists() else None
 
 
 def _traced(subject: Subject, told: Path) -> int:

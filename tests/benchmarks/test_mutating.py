@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.mutating import verdicts
+from benchmarks.mutating import trial, verdicts
 from benchmarks.mutating.campaign import added_up, in_order, mutations_of, unsettled
 from benchmarks.mutating.equivalent import Equivalent, apart, listed, stale
 from benchmarks.mutating.mutations import mutated, mutations
-from benchmarks.mutating.scope import ROOT, SUBJECTS, file_of
-from benchmarks.mutating.trial import Baseline
+from benchmarks.mutating.scope import ROOT, SUBJECTS, Subject, file_of
+from benchmarks.mutating.trial import Baseline, BrokenBaseline, noticed
 from benchmarks.mutating.verdicts import keep, kept, name_of
 
 
@@ -145,3 +146,44 @@ def test_what_was_noticed_is_added_up_and_not_tried_again_and_a_survivor_is(tmp_
     outcome = added_up("fencing", kept_in)
     assert (outcome.tried, outcome.survivors, outcome.commits) == (2, [second], ("abc",))
     assert unsettled(mutations_of("fencing"), kept_in) == [second, *others]
+
+
+COUNTED = """
+from pathlib import Path
+import time
+
+def test_of_a_busy_machine():
+    count = Path(__file__).with_name("count")
+    count.write_text(count.read_text() + "|" if count.exists() else "|")
+    if len(count.read_text()) <= {times}:
+        {trouble}
+"""
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], tuple[bool, str | None]]:
+    """Tries unchanged code on a test that has trouble some times, and counts in a file."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # as `preload` does
+    monkeypatch.setattr(trial, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
+
+    def tried(times: int, trouble: str) -> tuple[bool, str | None]:
+        (tmp_path / "test_counted.py").write_text(COUNTED.format(times=times, trouble=trouble))
+        subject = Subject((), ("test_counted.py",))
+        return noticed(subject, "core.moment", unchanged, ["test_counted.py::test_of_a_busy_machine"], timeout=4)
+
+    return tried
+
+
+@pytest.mark.parametrize("trouble", ["raise OSError('no server')", "time.sleep(60)"])
+def test_what_fails_or_hangs_without_the_change_too_has_noticed_nothing(
+    tmp_path: Path, counted: Callable[[int, str], tuple[bool, str | None]], trouble: str
+) -> None:
+    assert counted(2, trouble) == (False, None)
+    assert (tmp_path / "count").read_text() == "|||"
+
+
+def test_what_always_fails_says_nothing_of_a_change(counted: Callable[[int, str], tuple[bool, str | None]]) -> None:
+    with pytest.raises(BrokenBaseline, match="without any change, 3 times"):
+        counted(100, "raise OSError('no server')")
