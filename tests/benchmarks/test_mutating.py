@@ -13,7 +13,7 @@ from benchmarks.mutating.campaign import added_up, in_order, mutations_of, unset
 from benchmarks.mutating.equivalent import Equivalent, apart, listed, stale
 from benchmarks.mutating.mutations import mutated, mutations
 from benchmarks.mutating.scope import ROOT, SUBJECTS, Subject, file_of
-from benchmarks.mutating.trial import Baseline, BrokenBaseline, noticed
+from benchmarks.mutating.trial import Baseline, BrokenBaseline, noticed, require_passing
 from benchmarks.mutating.verdicts import keep, kept, name_of
 
 
@@ -161,29 +161,32 @@ def test_of_a_busy_machine():
 
 
 @pytest.fixture
-def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], tuple[bool, str | None]]:
-    """Tries unchanged code on a test that has trouble some times, and counts in a file."""
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], tuple[Subject, str]]:
+    """Makes a subject with one test that has trouble some times, and counts in a file."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # as `preload` does
     monkeypatch.setattr(trial, "ROOT", tmp_path)
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
 
-    def tried(times: int, trouble: str) -> tuple[bool, str | None]:
+    def made(times: int, trouble: str) -> tuple[Subject, str]:
         (tmp_path / "test_counted.py").write_text(COUNTED.format(times=times, trouble=trouble))
-        subject = Subject((), ("test_counted.py",))
-        return noticed(subject, "core.moment", unchanged, ["test_counted.py::test_of_a_busy_machine"], timeout=4)
+        return Subject((), ("test_counted.py",)), "test_counted.py::test_of_a_busy_machine"
 
-    return tried
+    return made
 
 
-@pytest.mark.parametrize("trouble", ["raise OSError('no server')", "time.sleep(60)"])
-def test_what_fails_or_hangs_without_the_change_too_has_noticed_nothing(
-    tmp_path: Path, counted: Callable[[int, str], tuple[bool, str | None]], trouble: str
+def test_what_hangs_without_the_change_too_has_noticed_nothing(
+    tmp_path: Path, counted: Callable[[int, str], tuple[Subject, str]]
 ) -> None:
-    assert counted(2, trouble) == (False, None)
+    subject, test = counted(2, "time.sleep(60)")
+    unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
+    assert noticed(subject, "core.moment", unchanged, [test], timeout=4) == (False, None)
     assert (tmp_path / "count").read_text() == "|||"
 
 
-def test_what_always_fails_says_nothing_of_a_change(counted: Callable[[int, str], tuple[bool, str | None]]) -> None:
-    with pytest.raises(BrokenBaseline, match="without any change, 3 times"):
-        counted(100, "raise OSError('no server')")
+def test_what_fails_without_a_change_too_has_noticed_nothing(
+    counted: Callable[[int, str], tuple[Subject, str]],
+) -> None:
+    subject, test = counted(1, "raise OSError('no server')")
+    with pytest.raises(BrokenBaseline, match="test_of_a_busy_machine fails without any change, too"):
+        require_passing(subject, [test])
+    require_passing(subject, [test])
