@@ -83,7 +83,7 @@ def run(quick: bool) -> Report:
     logging.disable(logging.CRITICAL)
     weighed: list[Weighed] = []
     with machine() as running, world(running) as small:
-        (running.folder / "catalogue.yaml").write_text(CATALOGUE)
+        small.catalogue.write_text(CATALOGUE)
         for day in range(days):
             start = time.perf_counter()
             failed += _play(small, day)
