@@ -1,12 +1,15 @@
 """Scored rows on their way to the warehouse: a signed file per chunk and table in the lake.
 
-Moment, use case, chunk and table are in the name of the file, which is signed with it.
+Moment, use case, chunk and table are in the name of the file, which is signed with it. A last file lists the others
+with their hashes: a chunk whose scoring was killed between two of them, or that two runs wrote at once, is not read by
+halves.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = "scores"
 _SUFFIX = ".parquet"
+_LISTING = "whole.json"
 
 
 class Staged(NamedTuple):
@@ -43,29 +47,61 @@ def stage(lake: Lake, moment: Moment, use_case: str, units: Sequence[str], rows:
         rows: By name of the table.
     """
     folder = _folder(moment, use_case, units)
+    hashes = {}
     for table, frame in rows.items():
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
         lake.write_signed(f"{folder}/{table}{_SUFFIX}", buffer.getvalue())
+        hashes[f"{table}{_SUFFIX}"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    lake.write_signed(f"{folder}/{_LISTING}", json.dumps(hashes).encode())
     for name in lake.storage.names(folder):
-        if name.removesuffix(_SUFFIX) not in rows:
+        if name not in hashes and name != _LISTING:
             lake.storage.delete(f"{folder}/{name}")
 
 
 def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[str]]) -> Staged:
-    """The rows of all `chunks` that were scored for this moment; what was not scored is simply absent."""
+    """The rows of all `chunks` that were scored for this moment; what was not scored to its end is simply absent."""
     found: dict[str, list[pd.DataFrame]] = {}
     refused: dict[str, LakeError] = {}
     for units in chunks:
         folder = _folder(moment, use_case, units)
         try:
-            contents = {name: lake.read_signed(f"{folder}/{name}") for name in lake.storage.names(folder)}
+            contents = _contents(lake, folder)
         except LakeError as error:
             refused |= dict.fromkeys(units, error)
             continue
         for name, content in contents.items():
             found.setdefault(name.removesuffix(_SUFFIX), []).append(pd.read_parquet(io.BytesIO(content)))
     return Staged({table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}, refused)
+
+
+def _contents(lake: Lake, folder: str) -> dict[str, bytes]:
+    """By name, the files of a chunk; none where its scoring did not come to its end.
+
+    Raises:
+        LakeError: One was altered, or is not of the same scoring as the others.
+    """
+    if _LISTING not in lake.storage.names(folder):
+        return {}
+    found = {}
+    for name, sha256 in json.loads(lake.read_signed(f"{folder}/{_LISTING}")).items():
+        path = f"{folder}/{name}"
+        try:
+            found[name] = lake.read_signed(path)
+        except FileNotFoundError:
+            raise _torn(lake, path, "no file") from None
+        if hashlib.sha256(found[name]).hexdigest() != sha256:
+            raise _torn(lake, path, "rows of another scoring")
+    return found
+
+
+def _torn(lake: Lake, path: str, found: str) -> LakeError:
+    return LakeError(
+        lake.storage.describe(path),
+        found=found,
+        expected="the rows that its chunk was scored to",
+        remedy="Score the day again: its scoring was broken off, or somebody has been at the file.",
+    )
 
 
 def _folder(moment: Moment, use_case: str, units: Sequence[str]) -> str:
