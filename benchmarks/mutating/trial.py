@@ -116,18 +116,21 @@ def noticed(
 ) -> tuple[bool, str | None]:
     """Whether not every one of `tests` passes with the changed code of a module, and the first that fails.
 
-    What hangs has noticed, if the same tests end without the change: a busy machine notices nothing. So has what cannot
-    be imported any more. No test is named then.
+    What hangs has noticed, and so has what cannot be imported any more, if the same tests pass without the change: a busy
+    machine notices nothing. No test is named then.
 
     Raises:
-        BrokenBaseline: The tests go on hanging without the change, too.
+        BrokenBaseline: The tests do not pass without the change either.
     """
     for _ in range(TRIES):
         ended, told = _tried(subject, tests, timeout, (module, code))
-        if ended is not None:
+        if ended == NOTHING_FOUND or told is not None:
             return ended != NOTHING_FOUND, told
-        if _tried(subject, tests, timeout)[0] is not None:
+        ended, told = _tried(subject, tests, timeout)
+        if ended == NOTHING_FOUND:
             return True, None
+        if ended is not None:
+            raise BrokenBaseline(f"{told or ' '.join(tests)} ends with {ended} without any change, too")
         timeout *= 2
     raise BrokenBaseline(f"{' '.join(subject.tests)} hang without any change, {TRIES} times")
 
@@ -262,7 +265,7 @@ class _Changed(SourceFileLoader, importlib.abc.MetaPathFinder):  # type: ignore[
         return self.code
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in a set
 class _Chosen:
     """Runs the chosen tests only, in this order, and tells the first that fails."""
 
@@ -278,7 +281,7 @@ class _Chosen:
             self.told.write_text(report.nodeid)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Watching:
     """Notes how long each test takes, and which one is running."""
 

@@ -190,3 +190,17 @@ def test_what_fails_without_a_change_too_has_noticed_nothing(
     with pytest.raises(BrokenBaseline, match="test_of_a_busy_machine fails without any change, too"):
         require_passing(subject, [test])
     require_passing(subject, [test])
+
+
+def test_tests_of_several_folders_with_fixtures_of_their_own_can_be_tried(
+    tmp_path: Path, counted: Callable[[int, str], tuple[Subject, str]]
+) -> None:
+    counted(0, "pass")
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conftest.py").write_text("")
+        (tmp_path / name / f"test_{name}.py").write_text("def test_it(): pass")
+    subject = Subject((), ("one", "other"))
+    unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
+    tests = ["one/test_one.py::test_it", "other/test_other.py::test_it"]
+    assert noticed(subject, "core.moment", unchanged, tests, timeout=60) == (False, None)
