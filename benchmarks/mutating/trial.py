@@ -116,8 +116,8 @@ def noticed(
 ) -> tuple[bool, str | None]:
     """Whether not every one of `tests` passes with the changed code of a module, and the first that fails.
 
-    What hangs has noticed, and so has what cannot be imported any more, if the same tests pass without the change: a busy
-    machine notices nothing. No test is named then.
+    What hangs has noticed, and so has what cannot be imported any more, if the same tests pass without the change: a
+    busy machine notices nothing. No test is named then.
 
     Raises:
         BrokenBaseline: The tests do not pass without the change either.

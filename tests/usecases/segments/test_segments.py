@@ -14,6 +14,7 @@ from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.pipeline import run_all
 from brain.results import UnitResult
+from brain.steps import extract
 from brain.usecases.segments.names import model_key
 from brain.usecases.segments.replay import Replay, replay_segments
 from brain.warehouse.connection import transaction
@@ -225,6 +226,24 @@ def test_an_older_run_changes_nothing(workspace: Workspace, demo_url: str) -> No
     run(workspace, DAY)
     rows = asked(workspace, "SELECT * FROM customer_segments ORDER BY customer")
     run(workspace, DAY - timedelta(days=10))
+    assert asked(workspace, "SELECT * FROM customer_segments ORDER BY customer") == rows
+
+
+def test_a_day_that_is_made_up_for_later_says_nothing_of_who_came_and_went(workspace: Workspace, demo_url: str) -> None:
+    missed, tomorrow = DAY + timedelta(days=1), DAY + timedelta(days=2)
+    run(workspace, DAY)
+    put(demo_url, upto(missed))
+    extract(workspace.run("segments", Moment(at(missed))), ["corner"])
+    put(demo_url, upto(tomorrow))
+    run(workspace, tomorrow)
+    rows = asked(workspace, "SELECT * FROM customer_segments ORDER BY customer")
+    run(workspace, missed)
+    told = "SELECT sum(customers), sum(moved_in), sum(moved_out), sum(newcomers) FROM segment_profile_history"
+    query = f"{told} WHERE as_of = %(day)s GROUP BY as_of"
+    shown = {day: asked(workspace, query.replace("%(day)s", f"'{day}'")) for day in (missed, tomorrow)}
+    assert shown[missed] == [(upto(missed)["customer"].nunique(), None, None, None)]
+    ((_, *moves),) = shown[tomorrow]
+    assert None not in moves
     assert asked(workspace, "SELECT * FROM customer_segments ORDER BY customer") == rows
 
 

@@ -29,10 +29,12 @@ class Previous:
     Args:
         rows: By customer: ``segment`` (before the moment), ``stands`` (as the tables have it) and ``since``.
         segments: The segments that have a profile.
+        is_later: The tables show a later moment, so that nothing is known of the one before: `rows` is empty.
     """
 
     rows: pd.DataFrame
     segments: tuple[int, ...]
+    is_later: bool = False
 
     @property
     def customers(self) -> list[str]:
@@ -64,11 +66,14 @@ def read_previous(url: SecretStr, moment: Moment) -> Previous:
     except UnknownTable:
         found, segments = [], []
     told = pd.DataFrame(found, columns=list(COLUMNS)).set_index("customer")
+    is_later = bool((told["published_at"] > moment.at).any())
+    if is_later:
+        told = told.iloc[:0]
     own = (told["published_at"] == moment.at).to_numpy(bool)
     stands = _numbers(told["segment"])
     before = np.where(own, _numbers(told["previous_segment"]), stands)
     rows = pd.DataFrame({"segment": before, "stands": stands, "since": told["since"]}, index=told.index)
-    return Previous(rows, tuple(number for (number,) in segments))
+    return Previous(rows, tuple(number for (number,) in segments), is_later)
 
 
 def _numbers(values: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:

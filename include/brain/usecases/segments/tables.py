@@ -80,7 +80,10 @@ SEGMENT_PROFILES = PublishedTable(
         Column("expected_spend", "double precision", "Spend to expect in the period to come, mean."),
         Column("alive_probability", "double precision", "Probability of still being a customer, mean.", low=0, high=1),
         Column("period_days", "integer", "Length of the period to come."),
-        Column("moved_in", "integer", "Customers who came from another segment since the publication before."),
+        Column(
+            "moved_in", "integer", "Customers who came from another segment since the publication before. Empty, as the"
+            " next two, where a later day was published first.",
+        ),
         Column("moved_out", "integer", "Customers who went to another segment since the publication before."),
         Column("newcomers", "integer", "Customers who were not in the publication before."),
         Column(
