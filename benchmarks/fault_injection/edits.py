@@ -63,7 +63,7 @@ def edit_lake(world: World, name: str, older: Mapping[str, bytes], draw: random.
         return _swapped(world, name, draw)
     if kind == "bytes of manifests":
         for path in chosen:
-            path.write_bytes(_damaged_manifest(path.read_bytes(), draw))
+            path.write_bytes(_damaged_manifest(path.read_bytes(), draw, is_last=chosen == manifests))
     elif kind == "bytes of rows":
         path = draw.choice(rows)
         path.write_bytes(damaged(path.read_bytes(), draw))
@@ -81,10 +81,10 @@ def edit_lake(world: World, name: str, older: Mapping[str, bytes], draw: random.
     return Edit(f"{kind} of {name} in the lake", (name,))
 
 
-def _damaged_manifest(content: bytes, draw: random.Random) -> bytes:
-    """With some bytes altered, but not the name of its key: one of a key that is not there waits for a person."""
+def _damaged_manifest(content: bytes, draw: random.Random, *, is_last: bool) -> bytes:
+    """With some bytes altered; not the name of the key where no other is left: those wait for a person."""
     found = damaged(content, draw)
-    while seal_of(content) and seal_of(found) and _key_of(found) not in (None, _key_of(content)):
+    while is_last and seal_of(content) and seal_of(found) and _key_of(found) not in (None, _key_of(content)):
         found = damaged(content, draw)
     return found
 
