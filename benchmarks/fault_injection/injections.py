@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.fault_injection.children import Child, Outcome
 from benchmarks.fault_injection.edits import Edit, edit_document, edit_lake, edit_staged
 from brain.core.errors import QueryRefused
+from brain.scoring.staged import FOLDER
 from brain.warehouse.connection import IN_A_CIRCLE
 from brain.warehouse.read import ask
 
@@ -171,16 +173,18 @@ def spoil_lake(stage: Stage, task: Task) -> None:
 
 
 def publish_unscored(stage: Stage, task: Task) -> None:
-    """Scoring is begun once more and killed, and its day is published all the same, as by somebody in a hurry."""
-    scores = [stage.task("score", chunk) for chunk in stage.play.chunks]
-    for again in scores:
-        child = Child(again)
+    """Scoring is killed on its way, and the day is published all the same, as by somebody in a hurry."""
+    shutil.rmtree(stage.world.lake / FOLDER / stage.moment().slug, ignore_errors=True)
+    for scoring in stage.scores():
+        child = Child(scoring)
         child.await_begin()
-        wait = stage.seconds["score"] * (1 - stage.draw.random() ** 2)  # what it stages, it stages at its end
+        wait = stage.seconds["score"] * stage.draw.uniform(0.5, 2)  # what it stages, it stages at its end
         inside = not child.ended_within(wait) and child.kill()
-        stage.judge(child.outcome(), again, killed=inside)
-    stage.findings.fault("days published after a killed scoring", f"day {stage.day}")
-    stage.judge(Child(task).outcome(), task)
+        stage.judge(child.outcome(), scoring, killed=inside)
+    stage.findings.fault("days published unscored", f"day {stage.day}")
+    outcome = Child(task).outcome()
+    if outcome.kind == "hung" or "unforeseen" in outcome.told:
+        stage.findings.report("ends", f"{task.step} after a killed scoring: {outcome.kind} {outcome.told}")
     _score_again(stage)
 
 
@@ -254,7 +258,7 @@ KINDS = {
     "ahead": Kind(run_ahead, 4, ("tidy",)),
     "twin": Kind(run_twice, 2),
     "lake": Kind(spoil_lake, 12, ("publish",)),
-    "unscored": Kind(publish_unscored, 12, ("publish",)),
+    "unscored": Kind(publish_unscored, 8, ("publish",)),
     "staged": Kind(spoil_staged, 12, ("publish",)),
     "document": Kind(spoil_document, 12, ("publish",)),
 }

@@ -142,6 +142,7 @@ def _manifests(world: World) -> dict[str, bytes]:
 def finds(running: Machine, reference: Reference, name: str, seeds: Collection[int] = range(1, 9)) -> Findings | None:
     """What the faults show of a defect that was put in on purpose; None if they miss it with every seed."""
     planted = PLANTS[name]
+    assert planted.play == reference.play.use_case, (name, planted.play)
     days = 2 if "late" in planted.kinds else 1
     for seed in seeds:
         findings = Findings()
