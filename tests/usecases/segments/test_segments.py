@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 
 from brain.core.moment import Moment
 from brain.core.settings import Settings
+from brain.learning.candidate import Skipped
 from brain.pipeline import run_all
 from brain.results import UnitResult
 from brain.steps import extract
 from brain.usecases.segments.names import model_key
 from brain.usecases.segments.replay import Replay, replay_segments
+from brain.usecases.segments.training import train_shop
 from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
@@ -99,6 +102,25 @@ def test_a_rerun_gives_the_same_rows_and_the_next_day_moves_few_and_trains_nothi
     run(workspace, tomorrow)
     assert (asked(workspace, rows), asked(workspace, profiles)) == second
     assert asked(workspace, "SELECT count(DISTINCT as_of) FROM segment_profile_history") == [(2,)]
+
+
+def test_of_two_runs_that_train_at_once_the_second_does_not_form_segments_on_those_of_the_first(
+    workspace: Workspace, demo_url: str
+) -> None:
+    extract(workspace.run("segments", Moment(at(DAY))), ["corner"])
+    first, second = (workspace.run("segments", Moment(at(DAY))) for _ in range(2))
+    asked_for = second.store.champion_summaries
+
+    def overtaken(names: Sequence[str]) -> Any:
+        found = asked_for(names)
+        assert first.store.save(train_shop(first, force=False), first.moment)
+        return found
+
+    second.store.champion_summaries = overtaken  # type: ignore[method-assign]
+    (result,) = train_shop(second, force=False)
+    assert isinstance(result, Skipped)
+    assert "another run" in result.decision.reason
+    assert second.store.champion_version(model_key("corner")) == 1
 
 
 def test_segments_formed_anew_keep_their_numbers_and_names(workspace: Workspace, demo_url: str) -> None:
