@@ -31,6 +31,7 @@ class Play:
         moment: The evening of a day.
         truth: What the last publication says, for the reader to compare.
         reader: Looks on from entering to leaving: of a URL, findings and the undisturbed truth.
+        spared: Faults that it is not to come through unchanged; keys of `KINDS`.
         check_numbers: Every number that is shown comes out again.
     """
 
@@ -48,6 +49,7 @@ class Play:
     truth: Callable[[World], Truth]
     reader: Callable[[Callable[[], str], Findings, Truth], Any]
     check_numbers: Callable[[World, Moment, Findings], None]
+    spared: tuple[str, ...] = ()
 
     @property
     def units(self) -> tuple[str, ...]:

@@ -114,7 +114,8 @@ def _play(stage: Stage, day: int, plan: Plan) -> None:
 def _drawn(stage: Stage, task: Task, plan: Plan) -> list[str]:
     if plan.steps and task.step not in plan.steps:
         return []
-    fitting = [name for name in KINDS if name in plan.kinds and task.step in KINDS[name].steps]
+    kinds = [name for name in KINDS if name in plan.kinds and name not in stage.play.spared]
+    fitting = [name for name in kinds if task.step in KINDS[name].steps]
     weights = [KINDS[name].weight for name in fitting]
     return stage.draw.choices(fitting, weights, k=plan.faults) if fitting else []
 

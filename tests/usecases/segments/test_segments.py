@@ -15,6 +15,7 @@ from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.learning.candidate import Skipped
 from brain.pipeline import run_all
+from brain.repair import carry_out, find_repairs
 from brain.results import UnitResult
 from brain.steps import extract
 from brain.usecases.segments.names import model_key
@@ -267,6 +268,25 @@ def test_a_day_that_is_made_up_for_later_says_nothing_of_who_came_and_went(works
     ((_, *moves),) = shown[tomorrow]
     assert None not in moves
     assert asked(workspace, "SELECT * FROM customer_segments ORDER BY customer") == rows
+
+
+def test_after_a_run_of_the_future_was_taken_back_nobody_is_called_a_newcomer(
+    workspace: Workspace, demo_url: str
+) -> None:
+    run(workspace, DAY)
+    run(workspace, DAY + timedelta(days=40))
+    taken_back = carry_out(find_repairs(workspace, Moment(at(DAY))))
+    assert all(result.ok for result in taken_back), taken_back
+    tomorrow = DAY + timedelta(days=1)
+    put(demo_url, upto(tomorrow))
+    run(workspace, tomorrow)
+    told = "SELECT sum(customers), sum(moved_in), sum(moved_out), sum(newcomers) FROM segment_profiles"
+    assert asked(workspace, told) == [(upto(tomorrow)["customer"].nunique(), None, None, None)]
+    after = tomorrow + timedelta(days=1)
+    put(demo_url, upto(after))
+    run(workspace, after)
+    ((_, *moves),) = asked(workspace, told)
+    assert None not in moves
 
 
 def test_the_moment_is_what_the_rows_say(workspace: Workspace) -> None:
