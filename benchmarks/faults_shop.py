@@ -23,6 +23,7 @@ QUICK_NAMES = ("segments",)
 COUNTED = ("kills inside steps", "polls", "days compared", "numbers replayed")
 HOLDS = {
     "found": exactly(0),
+    "plants": at_least(0),
     "plants_missed": exactly(0),
     "days_compared": at_least(1),
     "numbers_replayed": at_least(60),
