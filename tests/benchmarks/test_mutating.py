@@ -200,7 +200,6 @@ def test_tests_of_several_folders_with_fixtures_of_their_own_can_be_tried(
         (tmp_path / name).mkdir()
         (tmp_path / name / "conftest.py").write_text("")
         (tmp_path / name / f"test_{name}.py").write_text("def test_it(): pass")
-    subject = Subject((), ("one", "other"))
+    tests = [f"{name}/test_{name}.py::test_it" for name in ("one", "other")]
     unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
-    tests = ["one/test_one.py::test_it", "other/test_other.py::test_it"]
-    assert noticed(subject, "core.moment", unchanged, tests, timeout=60) == (False, None)
+    assert noticed(Subject((), ("one", "other")), "core.moment", unchanged, tests, timeout=60) == (False, None)
