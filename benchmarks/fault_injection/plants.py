@@ -194,7 +194,7 @@ def _believe_halves() -> None:
 
     def slow(self: Lake, name: str, content: bytes) -> None:
         write(self, name, content)
-        time.sleep(10 * SLOW)
+        time.sleep(4 * SLOW)
 
     def contents(lake: Lake, folder: str) -> dict[str, bytes]:
         names = [name for name in lake.storage.names(folder) if name != staged._LISTING]
