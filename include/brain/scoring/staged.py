@@ -66,7 +66,8 @@ def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[
     for units in chunks:
         folder = _folder(moment, use_case, units)
         try:
-            contents = _contents(lake, folder)
+            listed = _listed(lake, folder)
+            contents = {name: _content(lake, f"{folder}/{name}", sha256) for name, sha256 in listed.items()}
         except LakeError as error:
             refused |= dict.fromkeys(units, error)
             continue
@@ -75,24 +76,31 @@ def staged(lake: Lake, moment: Moment, use_case: str, chunks: Iterable[Sequence[
     return Staged({table: pd.concat(frames, ignore_index=True) for table, frames in found.items()}, refused)
 
 
-def _contents(lake: Lake, folder: str) -> dict[str, bytes]:
-    """By name, the files of a chunk; none where its scoring did not come to its end.
+def _listed(lake: Lake, folder: str) -> dict[str, str]:
+    """By name, the hash of each file of a chunk; none where its scoring did not come to its end.
 
     Raises:
-        LakeError: One was altered, or is not of the same scoring as the others.
+        LakeError: The listing was altered.
     """
     if _LISTING not in lake.storage.names(folder):
         return {}
-    found = {}
-    for name, sha256 in json.loads(lake.read_signed(f"{folder}/{_LISTING}")).items():
-        path = f"{folder}/{name}"
-        try:
-            found[name] = lake.read_signed(path)
-        except FileNotFoundError:
-            raise _torn(lake, path, "no file") from None
-        if hashlib.sha256(found[name]).hexdigest() != sha256:
-            raise _torn(lake, path, "rows of another scoring")
-    return found
+    listed: dict[str, str] = json.loads(lake.read_signed(f"{folder}/{_LISTING}"))
+    return listed
+
+
+def _content(lake: Lake, path: str, sha256: str) -> bytes:
+    """A file of a chunk.
+
+    Raises:
+        LakeError: It was altered, or is not of the same scoring as the others.
+    """
+    try:
+        content = lake.read_signed(path)
+    except FileNotFoundError:
+        raise _torn(lake, path, "no file") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise _torn(lake, path, "rows of another scoring")
+    return content
 
 
 def _torn(lake: Lake, path: str, found: str) -> LakeError:
