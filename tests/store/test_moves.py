@@ -25,6 +25,7 @@ from brain.store.champions import (
     _with,
     move_write,
     next_counter,
+    numbered_write,
     renewed_write,
     scope_of,
 )
@@ -162,6 +163,18 @@ def test_the_highest_number_ever_given_out_stays_known(backend: Backend) -> None
         (Present(pointer(last_version=3)), 0, 4),
     ):
         assert moved(backend, present, newest=newest)[1]["last_version"] == expected
+
+
+def test_a_number_is_remembered_once_and_only_by_a_sound_pointer(backend: Backend) -> None:
+    assert numbered_write(GOLD, 6, Present(), backend) is None
+    assert numbered_write(GOLD, 6, Present(pointer(), last=8), backend) is None
+    assert numbered_write(GOLD, 5, Present(pointer(), last=7), backend) is None
+    write = numbered_write(GOLD, 6, Present(pointer(), last=7), backend)
+    assert write is not None
+    update: Any = write.operations[0]
+    body = update._doc["$set"]
+    assert (body["last_version"], body["last_identity"], body["version"]) == (6, "", 3)
+    assert body["counter"] == write.counter > 7
 
 
 def test_the_content_of_the_newest_version_is_known_if_it_is_that_version(backend: Backend) -> None:

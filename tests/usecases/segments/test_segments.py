@@ -106,18 +106,18 @@ def test_a_rerun_gives_the_same_rows_and_the_next_day_moves_few_and_trains_nothi
 
 
 def test_of_two_runs_that_train_at_once_the_second_does_not_form_segments_on_those_of_the_first(
-    workspace: Workspace, demo_url: str
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extract(workspace.run("segments", Moment(at(DAY))), ["corner"])
     first, second = (workspace.run("segments", Moment(at(DAY))) for _ in range(2))
     asked_for = second.store.champion_summaries
 
-    def overtaken(names: Sequence[str]) -> Any:
-        found = asked_for(names)
+    def overtaken(names: Sequence[str], targets: Sequence[str] | None = None) -> Any:
+        found = asked_for(names, targets)
         assert first.store.save(train_shop(first, force=False), first.moment)
         return found
 
-    second.store.champion_summaries = overtaken  # type: ignore[method-assign]
+    monkeypatch.setattr(second.store, "champion_summaries", overtaken)
     (result,) = train_shop(second, force=False)
     assert isinstance(result, Skipped)
     assert "another run" in result.decision.reason
