@@ -20,6 +20,7 @@ from benchmarks.fault_injection.machine import machine, world
 from benchmarks.fault_injection.state import age_unfinished
 from benchmarks.report import Report
 from brain import steps
+from brain.core.progress import FOLDER
 from brain.store.connection import database
 from brain.warehouse.read import ask
 
@@ -61,7 +62,7 @@ class Weighed:
         models: Versions stored.
         brain: Bytes of all documents in MongoDB, without indexes.
         warehouse: Bytes of the warehouse's tables.
-        home: Bytes of what runs left in `BRAIN_HOME`.
+        home: Bytes of what runs logged.
     """
 
     seconds: float
@@ -109,7 +110,7 @@ def _play(small: World, day: int) -> int:
 def _weigh(small: World, seconds: float) -> Weighed:
     gc.collect()
     me = psutil.Process()
-    lake, home = _files(small.lake), _files(small.settings.home)
+    lake, home = _files(small.lake), _files(small.settings.home / FOLDER)  # beside it, servers keep their data
     models = database(small.settings.mongo_url)
     owned = "relkind = 'r' AND relnamespace = 'public'::regnamespace"
     sizes = f"SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE {owned}"
