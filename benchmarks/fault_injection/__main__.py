@@ -10,6 +10,7 @@ from benchmarks.fault_injection.findings import RULES, Findings
 from benchmarks.fault_injection.injections import KINDS
 from benchmarks.fault_injection.pieces import Piece, keep
 from benchmarks.fault_injection.plants import PLANTS
+from benchmarks.fault_injection.plays import PLAYS
 from benchmarks.fault_injection.supervisor import Plan, disturbed, prepared
 
 
@@ -21,10 +22,11 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=Plan.faults, help="how many strike each step")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=tuple(KINDS))
     parser.add_argument("--plant", choices=PLANTS, default="", help="a defect put in on purpose")
+    parser.add_argument("--play", choices=PLAYS, default="direction", help="which use case")
     parser.add_argument("--keep", action="store_true", help="count it in the next `python -m benchmarks faults`")
     options = parser.parse_args()
     plan, failed = Plan(options.days, options.faults, options.kinds, plant=options.plant), False
-    with prepared(options.days) as (running, reference):
+    with prepared(options.days, PLAYS[options.play]) as (running, reference):
         for seed in options.seeds:
             findings, start = Findings(), time.monotonic()
             disturbed(running, reference, seed, plan, findings)

@@ -33,7 +33,8 @@ class Task:
 
     Args:
         step: A key of `STEPS`.
-        units: Which units; of `publish`, ignored.
+        units: Which units; of `publish`, all.
+        chunks: Of the use case: what is published.
         at: The moment, in ISO form.
         variables: The BRAIN_* variables.
         plant: A defect put in on purpose; see `plants`.
@@ -44,6 +45,8 @@ class Task:
     units: tuple[str, ...]
     at: str
     variables: Mapping[str, str]
+    use_case: str = "direction"
+    chunks: tuple[tuple[str, ...], ...] = ()
     plant: str = ""
     skew: float = 0.0
 
@@ -142,7 +145,7 @@ def _perform(task: Task, supervisor: Connection) -> None:
     supervisor.send("begun")
     try:
         workspace = open_workspace(settings)
-        outcome = _outcome(DO[task.step](workspace, Moment(datetime.fromisoformat(task.at)), task.units))
+        outcome = _outcome(DO[task.step](workspace, Moment(datetime.fromisoformat(task.at)), task))
     except Exception as error:
         outcome = _outcome([error])
     supervisor.send(outcome)
@@ -166,50 +169,49 @@ def _outcome(results: Sequence[Any]) -> Outcome:
     return worst
 
 
-def _run(workspace: Workspace, moment: Any) -> Run:
-    return workspace.run("direction", moment)
+def _run(workspace: Workspace, moment: Any, task: Task) -> Run:
+    return workspace.run(task.use_case, moment)
 
 
-def _extract(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
+def _extract(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain import steps
 
-    return steps.extract(_run(workspace, moment), units)
+    return steps.extract(_run(workspace, moment, task), task.units)
 
 
-def _train(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
+def _train(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain import steps
 
-    return steps.train(_run(workspace, moment), units)
+    return steps.train(_run(workspace, moment, task), task.units)
 
 
-def _judge(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
+def _judge(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain import steps
 
-    steps.judge(_run(workspace, moment))
+    steps.judge(_run(workspace, moment, task))
     return []
 
 
-def _score(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
+def _score(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain import steps
 
-    return steps.score(_run(workspace, moment), units)
+    return steps.score(_run(workspace, moment, task), task.units)
 
 
-def _publish(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
-    from benchmarks.fault_injection.market import CHUNKS
+def _publish(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain import steps
 
-    steps.publish(_run(workspace, moment), CHUNKS)
+    steps.publish(_run(workspace, moment, task), task.chunks)
     return []
 
 
-def _tidy(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
+def _tidy(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain import steps
 
     return steps.tidy(workspace, moment)
 
 
-def _repair(workspace: Workspace, moment: Any, units: Sequence[str]) -> Sequence[Any]:
+def _repair(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
     from brain.repair import carry_out, find_repairs
 
     return carry_out(find_repairs(workspace, moment))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pymongo.errors import PyMongoError
 
-from benchmarks.fault_injection.market import ASSETS
 from benchmarks.tampering.files import edit_row
 from benchmarks.tampering.mutations import damaged, mutated
 from brain.lake.manifest import seal_of
@@ -23,7 +22,6 @@ from brain.store.connection import database
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
-    from pathlib import Path
 
     from benchmarks.fault_injection.machine import World
     from brain.core.moment import Moment
@@ -52,41 +50,41 @@ class Edit:
     undo: Callable[[], None] | None = None
 
 
-def edit_lake(world: World, asset: str, older: Mapping[str, bytes], draw: random.Random) -> Edit:
-    """Alter the manifests or the rows of an asset.
+def edit_lake(world: World, name: str, older: Mapping[str, bytes], draw: random.Random) -> Edit:
+    """Alter the manifests or the rows of an input.
 
     Args:
-        older: By asset, the manifest of the day before.
+        older: By input, the manifest of the day before.
     """
-    folder, kind = world.lake / "assets" / asset, draw.choice(LAKE)
+    folder, kind = world.folder(name), draw.choice(LAKE)
     manifests, rows = sorted(folder.glob("manifest*.json")), sorted((folder / "segments").iterdir())
     chosen = manifests if draw.random() < 0.5 else manifests[:1]
     if kind == "another's folder":
-        return _swapped(folder, draw)
+        return _swapped(world, name, draw)
     if kind == "bytes of manifests":
         for path in chosen:
-            path.write_bytes(_damaged_manifest(path.read_bytes(), draw))
+            path.write_bytes(_damaged_manifest(path.read_bytes(), draw, is_last=chosen == manifests))
     elif kind == "bytes of rows":
         path = draw.choice(rows)
         path.write_bytes(damaged(path.read_bytes(), draw))
     elif kind == "a row":
         for _ in range(4):  # a feature is among what is changed
             edit_row(folder, draw)
-    elif kind == "an older manifest" and asset in older:
+    elif kind == "an older manifest" and name in older:
         for path in chosen:
-            path.write_bytes(older[asset])
+            path.write_bytes(older[name])
     elif kind == "junk":
         for path in chosen:
             path.write_bytes(draw.randbytes(draw.randrange(200)))
     else:
         draw.choice([*manifests, *rows]).unlink()
-    return Edit(f"{kind} of {asset} in the lake", (asset,))
+    return Edit(f"{kind} of {name} in the lake", (name,))
 
 
-def _damaged_manifest(content: bytes, draw: random.Random) -> bytes:
-    """With some bytes altered, but not the name of its key: one of a key that is not there waits for a person."""
+def _damaged_manifest(content: bytes, draw: random.Random, *, is_last: bool) -> bytes:
+    """With some bytes altered; not the name of the key where no other is left: those wait for a person."""
     found = damaged(content, draw)
-    while seal_of(content) and seal_of(found) and _key_of(found) not in (None, _key_of(content)):
+    while is_last and seal_of(content) and seal_of(found) and _key_of(found) not in (None, _key_of(content)):
         found = damaged(content, draw)
     return found
 
@@ -96,8 +94,9 @@ def _key_of(manifest: bytes) -> object:
     return signature.get("key") if isinstance(signature, dict) else None
 
 
-def _swapped(folder: Path, draw: random.Random) -> Edit:
-    other = folder.with_name(draw.choice([name for name in ASSETS if name != folder.name]))
+def _swapped(world: World, name: str, draw: random.Random) -> Edit:
+    another = draw.choice([one for one in world.play.inputs if one != name])
+    folder, other = world.folder(name), world.folder(another)
     kept = folder.with_name("kept")
     shutil.copytree(folder, kept)
     shutil.rmtree(folder)
@@ -107,7 +106,7 @@ def _swapped(folder: Path, draw: random.Random) -> Edit:
         shutil.rmtree(folder)
         kept.rename(folder)
 
-    return Edit(f"the folder of {folder.name} is that of {other.name}", (folder.name,), undo)
+    return Edit(f"the folder of {name} is that of {another}", (name,), undo)
 
 
 def edit_staged(world: World, moment: Moment, chunk: tuple[str, ...], draw: random.Random) -> Edit:
@@ -116,13 +115,15 @@ def edit_staged(world: World, moment: Moment, chunk: tuple[str, ...], draw: rand
         content = path.read_bytes()
         line, _, rows = content.partition(b"\n")
         frame = pd.read_parquet(io.BytesIO(rows))
-        if set(frame["asset"]) != set(chunk):
+        if "asset" in frame and set(frame["asset"]) != set(chunk):
             continue
         if draw.random() < 0.3:
             path.write_bytes(damaged(content, draw))
             return Edit(f"bytes of the staged rows of {chunk}", chunk)
-        forged = io.BytesIO()
-        frame.assign(probability=draw.random()).to_parquet(forged, index=False)
+        forged, number = io.BytesIO(), world.play.staged_number
+        if number not in frame:
+            continue
+        frame.assign(**{number: draw.random()}).to_parquet(forged, index=False)
         path.write_bytes(line + b"\n" + forged.getvalue())
     return Edit(f"numbers in the staged rows of {chunk}", chunk)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.fault_injection import market
 from benchmarks.fault_injection.children import Child, Outcome
 from benchmarks.fault_injection.edits import Edit, edit_document, edit_lake, edit_staged
-from benchmarks.fault_injection.market import ASSETS, CHUNKS
-from benchmarks.fault_injection.reader import DETAILS, named
 from brain.core.errors import QueryRefused
+from brain.scoring.staged import FOLDER
 from brain.warehouse.connection import IN_A_CIRCLE
 from brain.warehouse.read import ask
 
@@ -115,7 +114,7 @@ def run_late(stage: Stage, task: Task) -> None:
         return
     day = stage.draw.randrange(stage.day)
     stage.findings.fault("older days run late", f"day {day} on day {stage.day}")
-    for late in (*(stage.task("score", chunk, day=day) for chunk in CHUNKS), stage.task("publish", day=day)):
+    for late in (*stage.scores(day=day), stage.task("publish", day=day)):
         outcome = Child(late).outcome()
         if late.step == "publish":
             stage.judge(outcome, late)
@@ -131,10 +130,10 @@ def run_ahead(stage: Stage, task: Task) -> None:
     ahead = stage.day + stage.draw.randrange(5, 60)
     stage.findings.fault("runs of the future taken back", f"day {ahead} on day {stage.day}")
     with stage.reader.looking_away():
-        market.load(stage.world.market_url, market.SEED, stage.day + 1)
+        stage.load(stage.day + 1)
         for wrong in stage.tasks(day=ahead)[:-1]:
             stage.ensure(wrong)
-        market.load(stage.world.market_url, market.SEED, stage.day)
+        stage.load()
         for again in (stage.task("repair"), *stage.tasks()[:-1]):
             stage.ensure(again)
 
@@ -161,9 +160,9 @@ def run_twice(stage: Stage, task: Task) -> None:
 
 def spoil_lake(stage: Stage, task: Task) -> None:
     """Files of an asset are altered before the day is scored; the next runs heal them."""
-    edit = edit_lake(stage.world, stage.draw.choice(ASSETS), stage.manifests, stage.draw)
+    edit = edit_lake(stage.world, stage.draw.choice(stage.play.inputs), stage.manifests, stage.draw)
     stage.findings.fault("edited lakes", edit.told)
-    _attacked(stage, edit, [stage.task("score", chunk) for chunk in CHUNKS])
+    _attacked(stage, edit, stage.scores())
     if edit.undo is not None:
         edit.undo()
     for _ in range(ROUNDS):
@@ -173,9 +172,25 @@ def spoil_lake(stage: Stage, task: Task) -> None:
     stage.findings.report("converges", f"{edit.told}: after {ROUNDS} runs {_worst(outcomes)}")
 
 
+def publish_unscored(stage: Stage, task: Task) -> None:
+    """Scoring is killed on its way, and the day is published all the same, as by somebody in a hurry."""
+    shutil.rmtree(stage.world.lake / FOLDER / stage.moment().slug, ignore_errors=True)
+    for scoring in stage.scores():
+        child = Child(scoring)
+        child.await_begin()
+        wait = stage.seconds["score"] * stage.draw.uniform(0.5, 2)  # what it stages, it stages at its end
+        inside = not child.ended_within(wait) and child.kill()
+        stage.judge(child.outcome(), scoring, killed=inside)
+    stage.findings.fault("days published unscored", f"day {stage.day}")
+    outcome = Child(task).outcome()
+    if outcome.kind == "hung" or "unforeseen" in outcome.told:
+        stage.findings.report("ends", f"{task.step} after a killed scoring: {outcome.kind} {outcome.told}")
+    _score_again(stage)
+
+
 def spoil_staged(stage: Stage, task: Task) -> None:
     """Staged rows of a chunk are altered between scoring and publishing."""
-    edit = edit_staged(stage.world, market.moment(stage.day), stage.draw.choice(CHUNKS), stage.draw)
+    edit = edit_staged(stage.world, stage.moment(), stage.draw.choice(stage.play.chunks), stage.draw)
     stage.findings.fault("edited staged rows", edit.told)
     _attacked(stage, edit, [])
     _score_again(stage)
@@ -183,9 +198,9 @@ def spoil_staged(stage: Stage, task: Task) -> None:
 
 def spoil_document(stage: Stage, task: Task) -> None:
     """A document of an asset is altered before the day is scored, and put back afterwards."""
-    edit = edit_document(stage.world, stage.draw.choice(ASSETS), stage.pointers, stage.draw)
+    edit = edit_document(stage.world, stage.draw.choice(stage.play.units), stage.pointers, stage.draw)
     stage.findings.fault("edited documents", edit.told)
-    _attacked(stage, edit, [stage.task("score", chunk) for chunk in CHUNKS])
+    _attacked(stage, edit, stage.scores())
     if edit.undo is not None:
         edit.undo()
     _score_again(stage)
@@ -197,22 +212,22 @@ def _attacked(stage: Stage, edit: Edit, before: list[Task]) -> None:
         outcome = Child(task).outcome()
         if outcome.kind == "hung" or "unforeseen" in outcome.told:
             stage.findings.report("ends", f"{edit.told}: {task.step} {outcome.kind} {outcome.told}")
-    now = market.moment(stage.day).at
-    for row in map(named, _shown(stage)):
-        if row["asset"] not in edit.units and (row["stale"] or row["published_at"] != now):
-            stage.findings.report("contained", f"{edit.told}: {row['asset']} is not fresh: {row['reason']}")
+    now = stage.moment().at
+    for unit, is_stale, published_at, reason in _shown(stage) if stage.play.details else ():
+        if unit not in edit.units and (is_stale or published_at != now):
+            stage.findings.report("contained", f"{edit.told}: {unit} is not fresh: {reason}")
 
 
 def _shown(stage: Stage) -> list[tuple[Any, ...]]:
     try:
-        return ask(stage.world.settings.warehouse_url, DETAILS).rows
+        return ask(stage.world.settings.warehouse_url, stage.play.details).rows
     except QueryRefused:  # nothing was published yet, and an attack may keep it so
         return []
 
 
 def _score_again(stage: Stage) -> None:
-    for chunk in CHUNKS:
-        stage.ensure(stage.task("score", chunk))
+    for task in stage.scores():
+        stage.ensure(task)
 
 
 def _worst(outcomes: list[Outcome]) -> str:
@@ -243,6 +258,7 @@ KINDS = {
     "ahead": Kind(run_ahead, 4, ("tidy",)),
     "twin": Kind(run_twice, 2),
     "lake": Kind(spoil_lake, 12, ("publish",)),
+    "unscored": Kind(publish_unscored, 8, ("publish",)),
     "staged": Kind(spoil_staged, 12, ("publish",)),
     "document": Kind(spoil_document, 12, ("publish",)),
 }

@@ -8,22 +8,28 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 from psycopg2 import sql
 
-from benchmarks.fault_injection.market import CATALOGUE
+from benchmarks.fault_injection.plays import PLAYS
 from benchmarks.fault_injection.proxy import Proxy
 from brain.core.settings import Settings
+from brain.lake.snapshot import folder_name
 from brain.store.connection import disconnect
 from brain.workspace import Workspace, open_workspace
 from local import servers as embedded
 from local.databases import copy_database
 from local.servers import Servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.fault_injection.play import Play
 
 LAKE_MEGABYTES = 24
 PREFIX = f"brain-faults-{os.getuid()}-"
@@ -73,7 +79,6 @@ def machine() -> Iterator[Machine]:
     small_disk = _mounted(folder / "disk")
     try:
         running = embedded.up(home, durable=False)
-        (folder / "catalogue.yaml").write_text(CATALOGUE)
         proxies = [Proxy(running.postgres_port), Proxy(running.mongo_port)]
         yield Machine(folder, running, proxies[0], proxies[1], small_disk)
     finally:
@@ -117,6 +122,15 @@ class World:
     machine: Machine
     name: str
     lake: Path
+    play: Play
+
+    @property
+    def catalogue(self) -> Path:
+        return self.machine.folder / f"catalogue_{self.name}.yaml"
+
+    def folder(self, name: str) -> Path:
+        """Where the lake keeps an input."""
+        return self.lake / self.play.space / folder_name(name)
 
     def variables(self, *, direct: bool = False) -> dict[str, str]:
         """The BRAIN_* variables: of a step through the proxies, or of the supervisor directly."""
@@ -132,7 +146,7 @@ class World:
             **given,
             "BRAIN_HOME": str(self.machine.home / self.name),
             "BRAIN_LAKE_URL": str(self.lake),
-            "BRAIN_CATALOGUE": str(self.machine.folder / "catalogue.yaml"),
+            "BRAIN_CATALOGUE": str(self.catalogue),
         }
 
     @property
@@ -148,14 +162,15 @@ class World:
 
 
 @contextmanager
-def world(machine: Machine) -> Iterator[World]:
+def world(machine: Machine, play: Play | None = None) -> Iterator[World]:
     """A world, removed afterwards."""
     name = uuid.uuid4().hex[:10]
     servers = machine.servers
     servers.mongo.admit(servers.mongo_port, f"brain_{name}")
     _each_database(machine, name, make=True)
     root = machine.small_disk or machine.folder
-    made = World(machine, name, root / f"lake_{name}")
+    made = World(machine, name, root / f"lake_{name}", play or PLAYS["direction"])
+    made.catalogue.write_text(made.play.catalogue)
     try:
         yield made
     finally:

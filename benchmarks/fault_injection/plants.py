@@ -6,6 +6,7 @@ is about a race is also slowed down, so that a short run meets it.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Plant:
         kinds: The faults that show it.
         steps: Where they strike; everywhere if none is named.
         rules: One of these rules is broken then.
+        play: What shows it.
     """
 
     told: str
@@ -34,6 +36,7 @@ class Plant:
     steps: tuple[str, ...]
     rules: tuple[str, ...]
     put: Callable[[], None]
+    play: str = "direction"
 
 
 def plant(name: str) -> None:
@@ -184,6 +187,28 @@ def _rows_unchecked() -> None:
     _replace(RowFiles, "_read", read)
 
 
+def _believe_halves() -> None:
+    from brain.lake.lake import Lake
+    from brain.quality.result import GateResult
+    from brain.scoring import staged
+    from brain.usecases.recommendations import published_check
+
+    write = Lake.write_signed
+
+    def slow(self: Lake, name: str, content: bytes) -> None:
+        write(self, name, content)
+        time.sleep(4 * SLOW)
+
+    def listed(lake: Lake, folder: str) -> dict[str, str]:
+        names = [name for name in lake.storage.names(folder) if name != staged._LISTING]
+        return {name: hashlib.sha256(lake.read_signed(f"{folder}/{name}")).hexdigest() for name in names}
+
+    _replace(Lake, "write_signed", slow)
+    _replace(staged, "_listed", listed)
+    # It counts the customers of each list, and so notices a half where it is not an older one.
+    _replace(published_check, "check_lists", lambda rows, section: GateResult("lists", 0, ()))
+
+
 def _unsigned_verdict() -> None:
     from brain.core.signing import Signer
     from brain.store.pointers import PURPOSE
@@ -213,6 +238,14 @@ PLANTS = {
     "half": Plant("the repair leaves what was published", ("ahead",), (), ("converges",), _repair_by_half),
     "lock": Plant("writers do not wait for each other", ("twin",), ("publish",), ("passing",), _no_lock),
     "lake": Plant("the lake believes what it reads", ("lake",), (), ("true", "traced"), _rows_unchecked),
+    "halves": Plant(
+        "staged rows are believed by halves, unseen by the gate",
+        ("unscored",),
+        (),
+        ("whole",),
+        _believe_halves,
+        "recommendations",
+    ),
     "staged": Plant("staged rows are believed unsigned", ("staged",), (), ("true", "traced"), _no_signature),
     "verdict": Plant("the verdict is not signed", ("document",), (), ("true",), _unsigned_verdict),
 }

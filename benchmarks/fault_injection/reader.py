@@ -28,16 +28,16 @@ HISTORY = "SELECT count(*) FROM probability_history"
 PAUSE = 0.02
 
 Cell = tuple[str, int]
-Truth = dict[tuple[str, int, Any], tuple[Any, ...]]
+Truth = dict[Any, Any]
 
 
 @dataclass
 class Reader:
-    """Polls in a thread of its own, from entering to leaving.
+    """Polls in a thread of its own, from entering to leaving; what it looks at is direction's.
 
     Args:
         url: As the BI login; asked again after every lost connection.
-        truth: By cell and publication what it says: the undisturbed run's.
+        truth: By row and publication what it says: the undisturbed run's.
     """
 
     url: Callable[[], str]
@@ -70,13 +70,15 @@ class Reader:
             try:
                 connection = connection or _connect(self.url())
                 with self._away:
-                    self._look(connection)
+                    self.look(connection)
             except psycopg2.Error:  # the server is dead, or on its way back
                 connection = None
+            except Exception as error:  # nobody would look on any more, and nothing would be found
+                self.findings.report("whole", f"the reader cannot tell what it sees: {error!r}")
         if connection is not None:
             connection.close()
 
-    def _look(self, connection: Connection) -> None:
+    def look(self, connection: Connection) -> None:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('probabilities') IS NOT NULL")
             if cursor.fetchall() != [(True,)]:

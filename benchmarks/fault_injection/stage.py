@@ -6,16 +6,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.fault_injection import market
 from benchmarks.fault_injection.children import Outcome, Task, run
-from benchmarks.fault_injection.market import ASSETS, CHUNKS
+from benchmarks.fault_injection.play import SEED
 
 if TYPE_CHECKING:
     import random
 
     from benchmarks.fault_injection.findings import Findings
     from benchmarks.fault_injection.machine import Machine, World
-    from benchmarks.fault_injection.reader import Reader
+    from benchmarks.fault_injection.play import Play
+    from brain.core.moment import Moment
 
 TRIES = 3
 STRETCHES = (1.0, 1.0, 1.0, 2.0)
@@ -31,7 +31,7 @@ class Stage:
         reader: Who looks on; None where nobody does.
         plant: A defect put into every child on purpose.
         is_last: Whether it is the last day of the world.
-        manifests: By asset, as the day before left them.
+        manifests: By name of an input, as the day before left them.
         pointers: By `_id`, as the day before left them.
     """
 
@@ -39,7 +39,7 @@ class Stage:
     draw: random.Random
     findings: Findings
     seconds: dict[str, float]
-    reader: Reader | None = None
+    reader: Any = None
     plant: str = ""
     day: int = 0
     is_last: bool = False
@@ -50,20 +50,35 @@ class Stage:
     def machine(self) -> Machine:
         return self.world.machine
 
+    @property
+    def play(self) -> Play:
+        return self.world.play
+
+    def moment(self, day: int | None = None) -> Moment:
+        """The evening of the day, or of another one."""
+        return self.play.moment(self.day if day is None else day)
+
+    def load(self, day: int | None = None) -> None:
+        """Make the source tables what they are in the evening of the day, or of another one."""
+        self.play.load(self.world.market_url, SEED, self.day if day is None else day)
+
+    def scores(self, *, day: int | None = None) -> list[Task]:
+        """Scoring of every chunk."""
+        return [self.task("score", chunk, day=day) for chunk in self.play.chunks]
+
     def task(self, step: str, units: tuple[str, ...] = (), *, day: int | None = None, skew: float = 0.0) -> Task:
         """A step of the day, or of another one."""
-        at = market.moment(self.day if day is None else day).at.isoformat()
-        return Task(step, units, at, self.world.variables(), self.plant, skew)
+        at, play = self.moment(day).at.isoformat(), self.play
+        return Task(step, units, at, self.world.variables(), play.use_case, play.chunks, self.plant, skew)
 
     def tasks(self, *, day: int | None = None) -> list[Task]:
         """The steps of the day, or of another one, in order."""
-        scores = [self.task("score", chunk, day=day) for chunk in CHUNKS]
         first = [
-            self.task("extract", ASSETS, day=day),
-            self.task("train", ASSETS, day=day),
+            self.task("extract", self.play.units, day=day),
+            self.task("train", self.play.units, day=day),
             self.task("judge", day=day),
         ]
-        return [*first, *scores, self.task("publish", day=day), self.task("tidy", day=day)]
+        return [*first, *self.scores(day=day), self.task("publish", day=day), self.task("tidy", day=day)]
 
     def instant(self, task: Task) -> float:
         """A random time inside the step, in seconds; now and then later, for the machine may be busier than before."""

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.fault_injection.market import ASSETS, HORIZONS, moment
 from benchmarks.fault_injection.reader import DETAILS, Truth, facts, named
 from brain.core.errors import LakeError
 from brain.core.moment import Moment
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from benchmarks.fault_injection.findings import Findings
     from benchmarks.fault_injection.machine import World
 
-TABLES = ("Probabilities", "probability_details", "probability_history")
-KEYS = sorted(str(model_key(asset, horizon)) for asset in ASSETS for horizon in HORIZONS)
 KEPT_VERSIONS = 1 + 2  # the champion, one more, and what a number within the audit window needs
 
 State = dict[str, Any]
@@ -38,13 +35,15 @@ State = dict[str, Any]
 def state(world: World, day: int) -> State:
     """Published rows as text, champions with what was served on each day and verdicts, and the versions there are."""
     settings = world.settings
-    rows = {name: sorted(ask(settings.warehouse_url, f"SELECT t::text FROM {name} t").rows) for name in TABLES}
+    rows = {
+        name: sorted(ask(settings.warehouse_url, f"SELECT t::text FROM {name} t").rows) for name in world.play.tables
+    }
     models = database(settings.mongo_url)
     pointers = sorted(models["champions"].find(), key=lambda found: str(found["_id"]))
     champions = [
         {
             **{name: found.get(name) for name in ("_id", "version", "model", "trained_at", "degraded", "verdict")},
-            "served": [_served(found, moment(past)) for past in range(day + 1)],
+            "served": [served(found, world.play.moment(past)) for past in range(day + 1)],
         }
         for found in pointers
     ]
@@ -52,7 +51,7 @@ def state(world: World, day: int) -> State:
     return {**rows, "champions": champions, "versions": versions}
 
 
-def _served(pointer: dict[str, Any], then: Moment) -> int | None:
+def served(pointer: dict[str, Any], then: Moment) -> int | None:
     """The version that was served then, as the pointer's moves tell it."""
     versions = [move["version"] for move in pointer.get("moves", []) if move["at"] <= then.at]
     return versions[-1] if versions else None
@@ -102,18 +101,18 @@ def check_numbers(world: World, now: Moment, findings: Findings) -> None:
         findings.count("numbers replayed")
         if not told.identical:
             findings.report("traced", f"{cell} does not come out again: {'; '.join(told.obstacles)}")
-        served = _served(pointers.get(str(key), {}), Moment(row["published_at"]))
-        if served != row["model_version"]:
-            findings.report("traced", f"{cell} is of v{row['model_version']}, the champion was v{served}")
+        champion = served(pointers.get(str(key), {}), Moment(row["published_at"]))
+        if champion != row["model_version"]:
+            findings.report("traced", f"{cell} is of v{row['model_version']}, the champion was v{champion}")
 
 
 def check_champions(world: World, now: Moment, findings: Findings) -> None:
     """One champion a key, and each is served."""
     models = database(world.settings.mongo_url)
     pointers = sorted(str(found["_id"]) for found in models["champions"].find())
-    if pointers != KEYS:
+    if pointers != list(world.play.keys):
         findings.report("champions", f"the champions are {pointers}")
-    for champion in world.workspace().run("direction", now).store.champions(ASSETS):
+    for champion in world.workspace().run(world.play.use_case, now).store.champions(world.play.units):
         findings.count("champions verified")
         if not isinstance(champion, Champion):
             findings.report("champions", f"{champion.key} is refused: {champion.error}")
@@ -134,15 +133,15 @@ def age_unfinished(world: World, now: Moment) -> None:
 
 
 def _orphans(world: World, now: Moment) -> Iterator[str]:
-    lake = world.workspace().run("direction", now).lake
-    for asset in ASSETS:
+    lake = world.workspace().run(world.play.use_case, now).lake
+    for name in world.play.inputs:
         try:
-            manifest = lake.manifest("assets", asset)
+            manifest = lake.manifest(world.play.space, name)
         except LakeError as error:
             yield f"a manifest that is refused: {error}"
             continue
         named_there = set(manifest.segments) if manifest else set()
-        for path in sorted((world.lake / "assets" / asset / "segments").iterdir()):
+        for path in sorted((world.folder(name) / "segments").iterdir()):
             if path.name not in named_there:
                 yield f"a file of rows that no snapshot needs: {_shown(path, world)}"
     yield from (f"a half-written file: {_shown(path, world)}" for path in world.lake.rglob(f"*{UNFINISHED}"))
@@ -152,7 +151,7 @@ def _orphans(world: World, now: Moment) -> Iterator[str]:
             if RUN.fullmatch(path.name) and path.name[:8] < oldest:
                 yield f"a folder of an old run: {_shown(path, world)}"
     for key, count in _versions(world).items():
-        if key not in KEYS or count > KEPT_VERSIONS:
+        if key not in world.play.keys or count > KEPT_VERSIONS:
             yield f"{count} versions of {key}"
 
 

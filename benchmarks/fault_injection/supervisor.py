@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.fault_injection import market, state
+from benchmarks.fault_injection import state
 from benchmarks.fault_injection.children import Child, run, start_server
 from benchmarks.fault_injection.findings import Findings
 from benchmarks.fault_injection.injections import KINDS
 from benchmarks.fault_injection.machine import machine, world
 from benchmarks.fault_injection.plants import PLANTS
-from benchmarks.fault_injection.reader import Reader, Truth
+from benchmarks.fault_injection.plays import PLAYS
 from benchmarks.fault_injection.stage import Stage
 from brain.store.connection import database
 
 if TYPE_CHECKING:
     from benchmarks.fault_injection.children import Task
     from benchmarks.fault_injection.machine import Machine, World
+    from benchmarks.fault_injection.play import Play, Truth
 
 
 @dataclass(frozen=True)
@@ -48,44 +49,47 @@ class Reference:
     """What the days give undisturbed.
 
     Args:
+        play: What is played.
         states: By day.
         seconds: By step, the longest.
     """
 
+    play: Play
     states: list[state.State] = field(default_factory=list)
     truth: Truth = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 @contextmanager
-def prepared(days: int) -> Iterator[tuple[Machine, Reference]]:
+def prepared(days: int, play: Play = PLAYS["direction"]) -> Iterator[tuple[Machine, Reference]]:
     """A running machine, and what so many days give undisturbed on it."""
     start_server()
     with machine() as running:
-        yield running, _undisturbed(running, days)
+        yield running, _undisturbed(running, days, play)
 
 
-def _undisturbed(running: Machine, days: int) -> Reference:
-    made = Reference()
-    with world(running) as quiet:
+def _undisturbed(running: Machine, days: int, play: Play) -> Reference:
+    made = Reference(play)
+    with world(running, play) as quiet:
         stage = Stage(quiet, random.Random(0), Findings(), {})
         for day in range(days):
             stage.day = day
-            market.load(quiet.market_url, market.SEED, day)
+            stage.load()
             for task in stage.tasks():
                 outcome, seconds = run(task)
                 assert outcome.kind == "done", (task.step, outcome)
                 made.seconds[task.step] = max(seconds, made.seconds.get(task.step, 0.0) if day > 1 else 0.0)
             made.states.append(state.state(quiet, day))
-            made.truth |= state.truth_of(quiet)
+            made.truth |= play.truth(quiet)
     return made
 
 
 def disturbed(running: Machine, reference: Reference, seed: int, plan: Plan, findings: Findings) -> None:
     """One world under the faults that `seed` draws; stops at the end of a day on which something was found."""
     findings.faults.clear()
-    with world(running) as shaken:
-        reader = Reader(lambda: shaken.variables(direct=True)["BRAIN_READER_URL"], findings, reference.truth)
+    with world(running, reference.play) as shaken:
+        url = lambda: shaken.variables(direct=True)["BRAIN_READER_URL"]  # noqa: E731
+        reader = reference.play.reader(url, findings, reference.truth)
         stage = Stage(shaken, random.Random(seed), findings, dict(reference.seconds), reader, plan.plant)
         with reader:
             for day in range(plan.days):
@@ -99,7 +103,7 @@ def _play(stage: Stage, day: int, plan: Plan) -> None:
     stage.day, stage.is_last = day, day == plan.days - 1
     stage.manifests = _manifests(stage.world)
     stage.pointers = {found["_id"]: found for found in database(stage.world.settings.mongo_url)["champions"].find()}
-    market.load(stage.world.market_url, market.SEED, day)
+    stage.load()
     for task in stage.tasks():
         for name in _drawn(stage, task, plan):
             KINDS[name].inject(stage, task)
@@ -110,34 +114,36 @@ def _play(stage: Stage, day: int, plan: Plan) -> None:
 def _drawn(stage: Stage, task: Task, plan: Plan) -> list[str]:
     if plan.steps and task.step not in plan.steps:
         return []
-    fitting = [name for name in KINDS if name in plan.kinds and task.step in KINDS[name].steps]
+    kinds = [name for name in KINDS if name in plan.kinds and name not in stage.play.spared]
+    fitting = [name for name in kinds if task.step in KINDS[name].steps]
     weights = [KINDS[name].weight for name in fitting]
     return stage.draw.choices(fitting, weights, k=plan.faults) if fitting else []
 
 
 def _settle(stage: Stage, reference: Reference) -> bool:
     """Compare with the undisturbed day when nothing runs; whether nothing was found so far."""
-    world, moment, findings = stage.world, market.moment(stage.day), stage.findings
+    world, moment, findings = stage.world, stage.moment(), stage.findings
     state.age_unfinished(world, moment)
     Child(stage.task("tidy")).outcome()
     time.sleep(0.05)  # the reader has looked at it, too
     for told in state.differences(state.state(world, stage.day), reference.states[stage.day]):
         findings.report("converges", f"day {stage.day}: {told}")
     state.check_champions(world, moment, findings)
-    state.check_numbers(world, moment, findings)
+    world.play.check_numbers(world, moment, findings)
     state.check_orphans(world, moment, findings)
     findings.count("days compared")
     return not findings.found
 
 
 def _manifests(world: World) -> dict[str, bytes]:
-    found = {asset: world.lake / "assets" / asset / "manifest.json" for asset in market.ASSETS}
-    return {asset: path.read_bytes() for asset, path in found.items() if path.exists()}
+    found = {name: world.folder(name) / "manifest.json" for name in world.play.inputs}
+    return {name: path.read_bytes() for name, path in found.items() if path.exists()}
 
 
 def finds(running: Machine, reference: Reference, name: str, seeds: Collection[int] = range(1, 9)) -> Findings | None:
     """What the faults show of a defect that was put in on purpose; None if they miss it with every seed."""
     planted = PLANTS[name]
+    assert planted.play == reference.play.use_case, (name, planted.play)
     days = 2 if "late" in planted.kinds else 1
     for seed in seeds:
         findings = Findings()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.mutating.equivalent import apart, listed
 from benchmarks.mutating.mutations import mutated, mutations
 from benchmarks.mutating.scope import SUBJECTS, file_of
-from benchmarks.mutating.trial import Baseline, baseline, noticed
+from benchmarks.mutating.trial import Baseline, baseline, noticed, require_passing
 from benchmarks.mutating.verdicts import FILE, keep, kept, name_of
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.mutating.mutations import Mutation
+    from benchmarks.mutating.scope import Subject
 
 PATIENCE = 5  # times as long as the tests take without a mutation
 START_SECONDS = 30
 LATELY = 4  # tests that are run first
+TOGETHER = 10  # mutations that were noticed, before what noticed them is run without any
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ def trials(subject: str, chosen: Collection[Mutation], until: float = float("inf
         until: Of `time.monotonic`; none is begun after it.
 
     Raises:
-        BrokenBaseline: Its tests fail without any.
+        BrokenBaseline: Its tests fail without any, before or afterwards.
     """
     left = [*chosen]
     for tests in (replace(SUBJECTS[subject], quick=True), SUBJECTS[subject]):
         before = baseline(tests) if left and time.monotonic() < until else Baseline({}, {})
         noticing: list[str] = []  # the latest last: what noticed one mutation is likely to notice the next
+        unproven: dict[Trial, str | None] = {}
         for mutation in [*left]:
             those = before.noticing(mutation.module, mutation.place)
             if (
@@ -91,9 +94,25 @@ def trials(subject: str, chosen: Collection[Mutation], until: float = float("inf
             killed, test = noticed(tests, mutation.module, code, ordered, timeout)
             if test is not None:
                 noticing = [*(one for one in noticing if one != test), test]
-            if killed or not tests.quick:
+            trial = Trial(mutation, killed, time.perf_counter() - start)
+            if killed:
                 left.remove(mutation)
-                yield Trial(mutation, killed, time.perf_counter() - start)
+                unproven[trial] = test
+                if len(unproven) == TOGETHER:
+                    yield from _proven(tests, unproven)
+            elif not tests.quick:
+                left.remove(mutation)
+                yield trial
+        yield from _proven(tests, unproven)
+
+
+def _proven(subject: Subject, unproven: dict[Trial, str | None]) -> Iterator[Trial]:
+    """Trials that were noticed, once the tests that noticed them are seen to pass without a mutation; empties them."""
+    tests = list(dict.fromkeys(test for test in unproven.values() if test is not None))
+    if tests:
+        require_passing(subject, tests)
+    yield from unproven
+    unproven.clear()
 
 
 def outcome_of(subject: str, of: Iterable[Trial]) -> Outcome:

@@ -140,7 +140,8 @@ def edit_row(gold: Path, draw: random.Random) -> None:
     body = json.loads(path.read_bytes())
     fields = body["segments"][body["versions"][-1]["segments"][-1]]
     frame = pq.read_table(gold / "segments" / fields[0]).to_pandas()
-    frame.iloc[-1, draw.randrange(1, frame.shape[1])] = draw.random()
+    numbers = [place for place in range(frame.shape[1]) if pd.api.types.is_float_dtype(frame.dtypes.iloc[place])]
+    frame.iloc[-1, draw.choice(numbers)] = draw.random()
     frame.to_parquet(gold / "segments" / fields[0], index=False)
     content = (gold / "segments" / fields[0]).read_bytes()
     fields[5], fields[6] = hashlib.sha256(content).hexdigest(), len(content)

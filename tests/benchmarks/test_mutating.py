@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.mutating import verdicts
+from benchmarks.mutating import trial, verdicts
 from benchmarks.mutating.campaign import added_up, in_order, mutations_of, unsettled
 from benchmarks.mutating.equivalent import Equivalent, apart, listed, stale
 from benchmarks.mutating.mutations import mutated, mutations
-from benchmarks.mutating.scope import ROOT, SUBJECTS, file_of
-from benchmarks.mutating.trial import Baseline
+from benchmarks.mutating.scope import ROOT, SUBJECTS, Subject, file_of
+from benchmarks.mutating.trial import Baseline, BrokenBaseline, noticed, require_passing
 from benchmarks.mutating.verdicts import keep, kept, name_of
 
 
@@ -145,3 +146,60 @@ def test_what_was_noticed_is_added_up_and_not_tried_again_and_a_survivor_is(tmp_
     outcome = added_up("fencing", kept_in)
     assert (outcome.tried, outcome.survivors, outcome.commits) == (2, [second], ("abc",))
     assert unsettled(mutations_of("fencing"), kept_in) == [second, *others]
+
+
+COUNTED = """
+from pathlib import Path
+import time
+
+def test_of_a_busy_machine():
+    count = Path(__file__).with_name("count")
+    count.write_text(count.read_text() + "|" if count.exists() else "|")
+    if len(count.read_text()) <= {times}:
+        {trouble}
+"""
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], tuple[Subject, str]]:
+    """Makes a subject with one test that has trouble some times, and counts in a file."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # as `preload` does
+    monkeypatch.setattr(trial, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+
+    def made(times: int, trouble: str) -> tuple[Subject, str]:
+        (tmp_path / "test_counted.py").write_text(COUNTED.format(times=times, trouble=trouble))
+        return Subject((), ("test_counted.py",)), "test_counted.py::test_of_a_busy_machine"
+
+    return made
+
+
+def test_what_hangs_without_the_change_too_has_noticed_nothing(
+    tmp_path: Path, counted: Callable[[int, str], tuple[Subject, str]]
+) -> None:
+    subject, test = counted(2, "time.sleep(60)")
+    unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
+    assert noticed(subject, "core.moment", unchanged, [test], timeout=4) == (False, None)
+    assert (tmp_path / "count").read_text() == "|||"
+
+
+def test_what_fails_without_a_change_too_has_noticed_nothing(
+    counted: Callable[[int, str], tuple[Subject, str]],
+) -> None:
+    subject, test = counted(1, "raise OSError('no server')")
+    with pytest.raises(BrokenBaseline, match="test_of_a_busy_machine fails without any change, too"):
+        require_passing(subject, [test])
+    require_passing(subject, [test])
+
+
+def test_tests_of_several_folders_with_fixtures_of_their_own_can_be_tried(
+    tmp_path: Path, counted: Callable[[int, str], tuple[Subject, str]]
+) -> None:
+    counted(0, "pass")
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conftest.py").write_text("")
+        (tmp_path / name / f"test_{name}.py").write_text("def test_it(): pass")
+    tests = [f"{name}/test_{name}.py::test_it" for name in ("one", "other")]
+    unchanged = compile(file_of("core.moment").read_text(), "moment.py", "exec")
+    assert noticed(Subject((), ("one", "other")), "core.moment", unchanged, tests, timeout=60) == (False, None)

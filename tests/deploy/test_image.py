@@ -45,6 +45,12 @@ def test_the_python_is_one_that_the_package_supports() -> None:
     assert low <= int(version.split(".")[1]) < high
 
 
+def test_the_image_it_is_built_on_can_be_given_by_its_digest() -> None:
+    assert _instructions("FROM") == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
+    before = DOCKERFILE.partition("FROM ")[0]
+    assert "ARG PYTHON_IMAGE=python:${PYTHON}-slim-bookworm\n" in before
+
+
 def test_the_extras_exist_and_leave_out_what_a_server_does_not_need() -> None:
     (extras,) = [line.split("=")[1].split(",") for line in _instructions("ARG") if line.startswith("EXTRAS=")]
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -234,6 +234,33 @@ def test_keys_can_be_rotated(days: Lake, counters: Counters, sqlite: Market) -> 
     assert newest_close(alone) == true
 
 
+def other_key(path: Path) -> None:
+    """The manifest says that it was signed with another key: a byte of the key's name is altered."""
+    body = json.loads(path.read_text())
+    name = body["signature"]["key"]
+    path.write_text(path.read_text().replace(f'"{name}"', f'"{name[:-1]}{"0" if name[-1] != "0" else "1"}"'))
+
+
+def test_beside_a_manifest_of_an_unknown_key_the_one_before_goes_on_and_where_both_are_a_person_decides(
+    sqlite: Market, days: Lake
+) -> None:
+    true = newest_close(days)
+    other_key(folder(days) / "manifest.json")
+    with pytest.raises(LakeError, match="put back"):  # the one before is older than what was seen: nothing is scored
+        newest_close(days)
+    assert extract(sqlite, days, DAYS[299], spec("GOLD")).ok  # and it is gone on from
+    assert newest_close(days) == true
+    manifest = days.manifest("assets", "GOLD")
+    assert manifest is not None
+    assert [version.version for version in manifest.versions] == [1, 2, 3]
+    for name in ("manifest.json", "manifest.previous.json"):
+        other_key(folder(days) / name)
+    report = extract(sqlite, days, DAYS[299], spec("GOLD"))
+    assert not report.ok
+    assert "a key that is not known" in str(report.error)
+    assert days.names("assets") == ["SILVER"]
+
+
 def test_equal_rows_after_other_ones_keep_their_own_content_hash(sqlite: Market, lake: Lake) -> None:
     """Retention drops the first quarters: the newest file is the same, what stands before it is not."""
     days = last_dates(asset_frame(600), 600)

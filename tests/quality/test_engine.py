@@ -71,6 +71,10 @@ def test_off_need_not_be_quoted_and_on_is_no_severity() -> None:
         read(True)
 
 
+def test_a_finding_that_does_not_say_how_many_is_of_one() -> None:
+    assert Finding("rows", "warn", "12 rows; expected at least 500").count == 1
+
+
 def test_a_finding_counts_what_breaks_the_rule_and_names_the_first_five() -> None:
     frame = pd.DataFrame({"day": [f"day {n}" for n in range(9)], "volume": [-1.0] * 7 + [1.0, 1.0]})
     rule = between("volume", "fail", "rows", "volume", "{count} rows ({examples}); the first is {found}", min_value=0)
@@ -83,6 +87,14 @@ def test_a_finding_counts_what_breaks_the_rule_and_names_the_first_five() -> Non
     assert finding.message == "5 rows (day 2, day 3, day 4, day 5, day 6); the first is -1.0"
     ((finding,), _) = engine.validate((rule,), {"rows": frame[6:]}, {}, "GOLD")
     assert (finding.count, finding.examples) == (1, ())
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(1, "1 row too small"), (2, "2 rows too small")])
+def test_a_finding_speaks_of_one_row_and_of_several_rows(wrong: int, told: str) -> None:
+    frame = pd.DataFrame({"volume": [-1.0] * wrong + [1.0]})
+    rule = between("volume", "fail", "rows", "volume", "{count} row(s) too small", min_value=0)
+    ((finding,), _) = engine.validate((rule,), {"rows": frame}, {}, "GOLD")
+    assert finding.message == told
 
 
 def test_a_rule_that_cannot_be_computed_says_so_and_is_no_finding() -> None:

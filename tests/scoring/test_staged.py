@@ -68,6 +68,30 @@ def test_where_nothing_was_scored_there_is_no_table(home: Path) -> None:
     assert staged(Lake(str(home / "lake")), MONDAY, "sales", [["Bern"]]) == ({}, {})
 
 
+def test_a_chunk_whose_scoring_was_broken_off_is_not_read_by_halves(home: Path) -> None:
+    lake, two = Lake(str(home / "lake"), SIGNER), {"tea": frame("Bern"), "milk": frame("Bern")}
+    stage(lake, MONDAY, "sales", ["Bern"], two)
+    tea, milk, listing = (
+        path for name in ("tea.parquet", "milk.parquet", "whole.json") for path in (home / "lake").rglob(name)
+    )
+    kept = {path: path.read_bytes() for path in (tea, milk, listing)}
+    listing.unlink()  # the first scoring, killed before its end
+    assert staged(lake, MONDAY, "sales", [["Bern"]]) == ({}, {})
+    listing.write_bytes(kept[listing])
+    stage(lake, MONDAY, "sales", ["Bern"], {"tea": frame("Bern", "Berne"), "milk": frame("Bern", "Berne")})
+    later = {path: path.read_bytes() for path in (tea, milk, listing)}
+    for left in ({milk: kept[milk], listing: kept[listing]}, {milk: kept[milk]}):  # a later one, killed in its middle
+        for path, content in (later | left).items():
+            path.write_bytes(content)
+        found = staged(lake, MONDAY, "sales", [["Bern"]])
+        assert found.rows == {}
+        assert "rows of another scoring" in str(found.refused["Bern"])
+    milk.unlink()
+    assert "no file" in str(staged(lake, MONDAY, "sales", [["Bern"]]).refused["Bern"])
+    stage(lake, MONDAY, "sales", ["Bern"], two)
+    assert staged(lake, MONDAY, "sales", [["Bern"]]).rows["milk"]["shop"].tolist() == ["Bern"]
+
+
 @pytest.mark.parametrize(
     "attack", ["edited", "of another moment", "of another chunk", "signed by another", "not signed"]
 )

@@ -6,15 +6,29 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import bson
 import pymongo
 import pytest
+from bson.raw_bson import RawBSONDocument
 from pydantic import SecretStr, ValidationError
 from pymongo import DeleteMany, InsertOne, UpdateOne
 
 from brain.core.errors import ArtifactRejected
 from brain.core.signing import Signer
 from brain.store.backend import Backend
-from brain.store.champions import Move, Present, Write, _judged, move_write, next_counter, renewed_write, scope_of
+from brain.store.champions import (
+    Move,
+    Present,
+    Write,
+    _judged,
+    _sound_moves,
+    _with,
+    move_write,
+    next_counter,
+    numbered_write,
+    renewed_write,
+    scope_of,
+)
 from brain.store.pointers import LAST_NUMBER, Pointer, VerdictPart, verify_pointer, written
 from brain.store.stored_model import model_id
 from brain.store.verdicts import Verdict
@@ -103,6 +117,23 @@ def test_a_pointer_that_was_replaced_before_and_put_back_is_older() -> None:
     assert not Present(last=8).is_older
 
 
+def test_a_pointer_that_fails_verification_is_told_and_to_be_replaced(
+    backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = RawBSONDocument(bson.encode({"_id": str(GOLD), "version": 3}))
+    assert _with(Present(), raw, GOLD, backend) == Present(unsound=(str(GOLD),))
+    assert "to be replaced: " in caplog.text
+
+
+def test_moves_that_were_altered_are_left_out_and_told_and_those_that_were_not_read_are_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert _sound_moves({}, pointer()) == ()
+    assert caplog.text == ""
+    assert _sound_moves({"moves": [{"version": 3}]}, pointer()) == ()
+    assert "left out of the history: " in caplog.text
+
+
 def test_what_fails_verification_in_its_place_is_removed_before(backend: Backend) -> None:
     write, _ = moved(backend, Present(unsound=(str(GOLD), 7)))
     clear, insert = write.operations
@@ -132,6 +163,18 @@ def test_the_highest_number_ever_given_out_stays_known(backend: Backend) -> None
         (Present(pointer(last_version=3)), 0, 4),
     ):
         assert moved(backend, present, newest=newest)[1]["last_version"] == expected
+
+
+def test_a_number_is_remembered_once_and_only_by_a_sound_pointer(backend: Backend) -> None:
+    assert numbered_write(GOLD, 6, Present(), backend) is None
+    assert numbered_write(GOLD, 6, Present(pointer(), last=8), backend) is None
+    assert numbered_write(GOLD, 5, Present(pointer(), last=7), backend) is None
+    write = numbered_write(GOLD, 6, Present(pointer(), last=7), backend)
+    assert write is not None
+    update: Any = write.operations[0]
+    body = update._doc["$set"]
+    assert (body["last_version"], body["last_identity"], body["version"]) == (6, "", 3)
+    assert body["counter"] == write.counter > 7
 
 
 def test_the_content_of_the_newest_version_is_known_if_it_is_that_version(backend: Backend) -> None:

@@ -208,6 +208,19 @@ def test_a_return_of_zero_counts_as_an_up() -> None:
     assert facts_of(table(5, values), "RETURNS5")["minority_beside"] == 4
 
 
+def test_one_return_the_other_way_is_a_move() -> None:
+    values = np.full(60, -0.01)
+    values[0] = 0.01
+    fact = facts_of(table(5, values), "RETURNS5")
+    assert (fact["minority_beside"], np.isnan(fact["minority"])) == (1, True)
+
+
+def test_facts_are_of_every_column_but_the_date() -> None:
+    frame = table(5, momentum=np.ones(60))
+    told = column_facts(frame, AssetSpec(name="GOLD", table="GOLD", horizons=(5,)), whole=True)
+    assert told["column"].tolist() == ["Close", "RETURNS5", "momentum"]
+
+
 def test_beside_a_target_that_moves_a_constant_one_costs_its_own_horizon() -> None:
     frame = table(5, RETURNS7=np.full(60, 0.01))
     facts = [facts_of(frame, name, horizons=(5, 7)) for name in ("RETURNS5", "RETURNS7")]
@@ -220,7 +233,9 @@ def test_beside_a_target_that_moves_a_constant_one_costs_its_own_horizon() -> No
 def test_twenty_rows_make_a_share_and_nineteen_do_not(known: int, told: bool) -> None:
     values = np.full(60, np.nan)
     values[:known] = table(5)["RETURNS5"][:known]
-    assert np.isfinite(facts_of(table(5, values), "RETURNS5")["disagreement"]) == told
+    fact = facts_of(table(5, values), "RETURNS5")
+    assert np.isfinite(fact["disagreement"]) == told
+    assert np.isnan(fact["minority"])  # too few to tell are not an empty target
 
 
 def test_an_empty_target_of_a_whole_table_of_twenty_labels_is_constant() -> None:

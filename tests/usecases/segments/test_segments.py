@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ import pytest
 
 from brain.core.moment import Moment
 from brain.core.settings import Settings
+from brain.learning.candidate import Skipped
 from brain.pipeline import run_all
+from brain.repair import carry_out, find_repairs
 from brain.results import UnitResult
+from brain.steps import extract
 from brain.usecases.segments.names import model_key
 from brain.usecases.segments.replay import Replay, replay_segments
+from brain.usecases.segments.training import train_shop
 from brain.warehouse.connection import transaction
 from brain.warehouse.read import ask
 from brain.workspace import Workspace, open_workspace
@@ -98,6 +103,25 @@ def test_a_rerun_gives_the_same_rows_and_the_next_day_moves_few_and_trains_nothi
     run(workspace, tomorrow)
     assert (asked(workspace, rows), asked(workspace, profiles)) == second
     assert asked(workspace, "SELECT count(DISTINCT as_of) FROM segment_profile_history") == [(2,)]
+
+
+def test_of_two_runs_that_train_at_once_the_second_does_not_form_segments_on_those_of_the_first(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract(workspace.run("segments", Moment(at(DAY))), ["corner"])
+    first, second = (workspace.run("segments", Moment(at(DAY))) for _ in range(2))
+    asked_for = second.store.champion_summaries
+
+    def overtaken(names: Sequence[str], targets: Sequence[str] | None = None) -> Any:
+        found = asked_for(names, targets)
+        assert first.store.save(train_shop(first, force=False), first.moment)
+        return found
+
+    monkeypatch.setattr(second.store, "champion_summaries", overtaken)
+    (result,) = train_shop(second, force=False)
+    assert isinstance(result, Skipped)
+    assert "another run" in result.decision.reason
+    assert second.store.champion_version(model_key("corner")) == 1
 
 
 def test_segments_formed_anew_keep_their_numbers_and_names(workspace: Workspace, demo_url: str) -> None:
@@ -242,6 +266,43 @@ def test_an_older_run_changes_nothing(workspace: Workspace, demo_url: str) -> No
     rows = asked(workspace, "SELECT * FROM customer_segments ORDER BY customer")
     run(workspace, DAY - timedelta(days=10))
     assert asked(workspace, "SELECT * FROM customer_segments ORDER BY customer") == rows
+
+
+def test_a_day_that_is_made_up_for_later_says_nothing_of_who_came_and_went(workspace: Workspace, demo_url: str) -> None:
+    missed, tomorrow = DAY + timedelta(days=1), DAY + timedelta(days=2)
+    run(workspace, DAY)
+    put(demo_url, upto(missed))
+    extract(workspace.run("segments", Moment(at(missed))), ["corner"])
+    put(demo_url, upto(tomorrow))
+    run(workspace, tomorrow)
+    rows = asked(workspace, "SELECT * FROM customer_segments ORDER BY customer")
+    run(workspace, missed)
+    told = "SELECT sum(customers), sum(moved_in), sum(moved_out), sum(newcomers) FROM segment_profile_history"
+    query = f"{told} WHERE as_of = %(day)s GROUP BY as_of"
+    shown = {day: asked(workspace, query.replace("%(day)s", f"'{day}'")) for day in (missed, tomorrow)}
+    assert shown[missed] == [(upto(missed)["customer"].nunique(), None, None, None)]
+    ((_, *moves),) = shown[tomorrow]
+    assert None not in moves
+    assert asked(workspace, "SELECT * FROM customer_segments ORDER BY customer") == rows
+
+
+def test_after_a_run_of_the_future_was_taken_back_nobody_is_called_a_newcomer(
+    workspace: Workspace, demo_url: str
+) -> None:
+    run(workspace, DAY)
+    run(workspace, DAY + timedelta(days=40))
+    taken_back = carry_out(find_repairs(workspace, Moment(at(DAY))))
+    assert all(result.ok for result in taken_back), taken_back
+    tomorrow = DAY + timedelta(days=1)
+    put(demo_url, upto(tomorrow))
+    run(workspace, tomorrow)
+    told = "SELECT sum(customers), sum(moved_in), sum(moved_out), sum(newcomers) FROM segment_profiles"
+    assert asked(workspace, told) == [(upto(tomorrow)["customer"].nunique(), None, None, None)]
+    after = tomorrow + timedelta(days=1)
+    put(demo_url, upto(after))
+    run(workspace, after)
+    ((_, *moves),) = asked(workspace, told)
+    assert None not in moves
 
 
 def test_the_moment_is_what_the_rows_say(workspace: Workspace) -> None:

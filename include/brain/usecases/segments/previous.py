@@ -29,10 +29,13 @@ class Previous:
     Args:
         rows: By customer: ``segment`` (before the moment), ``stands`` (as the tables have it) and ``since``.
         segments: The segments that have a profile.
+        is_known: Whether the tables show it: not where they show a later moment, nor where `brain repair` took back the
+            customers, of whom there is no history. `rows` is empty then.
     """
 
     rows: pd.DataFrame
     segments: tuple[int, ...]
+    is_known: bool = True
 
     @property
     def customers(self) -> list[str]:
@@ -60,15 +63,19 @@ def read_previous(url: SecretStr, moment: Moment) -> Previous:
     """What the tables show, seen from `moment`; nothing where nothing was published."""
     try:
         found = ask(url, f"SELECT {', '.join(COLUMNS)} FROM {CUSTOMER_SEGMENTS.name}").rows  # noqa: S608 - names only
-        segments = ask(url, f"SELECT segment FROM {SEGMENT_PROFILES.name} ORDER BY segment").rows  # noqa: S608
+        profiles = ask(url, f"SELECT segment, customers FROM {SEGMENT_PROFILES.name} ORDER BY segment").rows  # noqa: S608
     except UnknownTable:
-        found, segments = [], []
+        found, profiles = [], []
     told = pd.DataFrame(found, columns=list(COLUMNS)).set_index("customer")
+    is_later = bool((told["published_at"] > moment.at).any())
+    is_gone = told.empty and any(customers for _, customers in profiles)
+    if is_later:
+        told = told.iloc[:0]
     own = (told["published_at"] == moment.at).to_numpy(bool)
     stands = _numbers(told["segment"])
     before = np.where(own, _numbers(told["previous_segment"]), stands)
     rows = pd.DataFrame({"segment": before, "stands": stands, "since": told["since"]}, index=told.index)
-    return Previous(rows, tuple(number for (number,) in segments))
+    return Previous(rows, tuple(number for number, _ in profiles), not (is_later or is_gone))
 
 
 def _numbers(values: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -117,6 +117,8 @@ def _scored(run: Run, section: SegmentsSection, previous: Previous) -> dict[str,
         "reason": failing.get(shop.name) or failing.get(linked_name(shop, CUSTOMERS)),
     }
     profiles = profiles_of(rows, champion.model, told_left_out(orders, purchases))
+    if not previous.is_known:  # who came and went since the publication before, nobody can tell any more
+        profiles = profiles.assign(moved_in=None, moved_out=None, newcomers=None)
     trained = {"trained_at": champion.model.trained_at}
     return {
         CUSTOMER_SEGMENTS.name: _declared(rows, shared, CUSTOMER_SEGMENTS.row_names),

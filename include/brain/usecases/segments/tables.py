@@ -28,7 +28,10 @@ CUSTOMER_SEGMENTS = PublishedTable(
         Column("name", "text", "The segment in words.", required=True),
         Column("distance", "double precision", "How far she is from the middle of her segment; 1 is usual.", low=0),
         Column("previous_segment", "integer", "Her segment in the publication before; empty for a new customer."),
-        Column("moved", "boolean", "Whether she has changed segments since the publication before.", required=True),
+        Column(
+            "moved", "boolean", "Whether she has changed segments since the publication before; false where that is not"
+            " known.", required=True,
+        ),
         Column("since", "date", "The as_of from which on she has been in her segment.", required=True),
         Column("last_purchase", "date", "Day of her last purchase."),
         Column("orders", "integer", "Days on which she has bought."),
@@ -80,7 +83,10 @@ SEGMENT_PROFILES = PublishedTable(
         Column("expected_spend", "double precision", "Spend to expect in the period to come, mean."),
         Column("alive_probability", "double precision", "Probability of still being a customer, mean.", low=0, high=1),
         Column("period_days", "integer", "Length of the period to come."),
-        Column("moved_in", "integer", "Customers who came from another segment since the publication before."),
+        Column(
+            "moved_in", "integer", "Customers who came from another segment since the publication before. Empty, as the"
+            " next two, where that one is not known: a later day was published first, or `brain repair` took it back.",
+        ),
         Column("moved_out", "integer", "Customers who went to another segment since the publication before."),
         Column("newcomers", "integer", "Customers who were not in the publication before."),
         Column(

@@ -85,6 +85,8 @@ def train_shop(run: Run, *, force: bool) -> Sequence[TrainingResult]:
         return [Failed(key, reason, "Wait for more customers, or lower min_customers in the catalogue.")]
     seed = _seed(snapshot.data_sha256)
     last = _last_model(run, name)
+    if last is not None and last.trained_at == run.moment.at and not force:
+        return [Skipped(key, Decision("skip", "another run has just formed them for this moment"))]
     formed = form(purchases, section, seed, None if last is None else partial(_places, last))
     proof = prove_by_future(purchases, section, formed.groups, seed)
     named = _named(formed, last)
