@@ -1,8 +1,8 @@
 """Scored rows on their way to the warehouse: a signed file per chunk and table in the lake, of a large table several.
 
-Moment, use case, chunk, table and block are in the name of the file, which is signed with it. A last file lists the others
-with their hashes: a chunk whose scoring was killed between two of them, or that two runs wrote at once, is not read by
-halves.
+Moment, use case, chunk, table and block are in the name of the file, which is signed with it. A last file lists the
+others with their hashes: a chunk whose scoring was killed between two of them, or that two runs wrote at once, is not
+read by halves.
 """
 
 from __future__ import annotations
