@@ -73,7 +73,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert sorted(bag["dags"]) == [
-        *("approve_models", "evaluate_probabilities", "extract_assets", "publish_probabilities"),
+        *("approve_models", "evaluate_probabilities", "extract_assets", "find_anomalies", "publish_probabilities"),
         *("recommend_to_customers", "segment_customers", "tell_people", "tidy_storage", "train_models"),
         "watch_publication",
     ]
@@ -95,6 +95,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "publish_probabilities": ["probabilities"],
         "recommend_to_customers": ["recommendations"],
         "segment_customers": ["segments"],
+        "find_anomalies": ["anomalies"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
@@ -108,6 +109,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
     assert bag["dags"]["evaluate_probabilities"]["waits_for"] == ["probabilities"]
     assert bag["dags"]["recommend_to_customers"]["waits_for"] == ["orders"]
     assert bag["dags"]["segment_customers"]["waits_for"] == ["orders"]
+    assert bag["dags"]["find_anomalies"]["waits_for"] == ["bars"]
 
 
 def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
@@ -115,7 +117,7 @@ def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
     assert started == dict.fromkeys(
         (
             *("train_models", "publish_probabilities", "evaluate_probabilities", "approve_models"),
-            *("recommend_to_customers", "segment_customers"),
+            *("recommend_to_customers", "segment_customers", "find_anomalies"),
         ),
         "PartitionedAssetTimetable",
     )
@@ -169,6 +171,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         "publish_probabilities": ["score"],
         "recommend_to_customers": ["extract", "train", "score"],
         "segment_customers": ["extract", "train", "score"],
+        "find_anomalies": ["extract", "train", "score"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
