@@ -56,7 +56,7 @@ def test_ten_questions_have_answers(settings: Settings, demo_url: str, tmp_path:
         ("{feeds: [bars, bars]}", "two feeds of one name"),
         ("{feeds: []}", "at least 1 item"),
         ("{feeds: [bars], watch_days: 400}", "watch_days has to be less"),
-        ("{feeds: [bars], alerts: 1}", "the nearest is alerts_per_week"),
+        ("{feeds: [bars], alert_per_week: 1}", "the nearest is alerts_per_week"),
     ],
 )
 def test_a_wrong_catalogue_is_told_by_line(given: str, found: str) -> None:

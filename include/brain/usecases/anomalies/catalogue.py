@@ -19,7 +19,7 @@ def _named(value: object) -> object:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ValueError(f"no time zone {name!r}; one is called America/New_York") from None
     return name
 
