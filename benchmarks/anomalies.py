@@ -200,7 +200,7 @@ def _thousand() -> float:
     """Seconds for the newest day of many symbols, with every detector admitted for each."""
     random = np.random.default_rng(0)
     days = np.arange(HISTORY)[:, None] * 86_400 + 1.7e9 - 1.7e9 % 86_400
-    at = (days + 34_200 + 60 * np.arange(DAY)).ravel()
+    at = (days + 34_200 + 60 * np.arange(DAY)).ravel().astype(np.float64)
     many = [
         Series(
             f"S{number:04d}",

@@ -24,8 +24,8 @@ def eurusd() -> Series | None:
         return None
     found = pd.read_csv(path)
     at = pd.to_datetime(found["Time"], format="%d.%m.%Y %H:%M:%S.%f").astype("datetime64[s]").astype(np.int64)
-    values = (found[name].to_numpy(float) for name in ("Close", "Volume"))
-    return Series("EURUSD", at.to_numpy().astype(float), *values)
+    value, volume = (found[name].to_numpy(float) for name in ("Close", "Volume"))
+    return Series("EURUSD", at.to_numpy().astype(float), value, volume)
 
 
 def usdchf() -> Series | None:

@@ -32,7 +32,7 @@ class SubPca:
 
     def score(self, series: Series) -> np.ndarray:
         found = ((_windows(series) - self.mean) @ self.axes) ** 2 / self.sizes
-        scores = found.sum(axis=1)
+        scores: np.ndarray = found.sum(axis=1)
         scores[:WINDOW] = 0.0
         return scores
 

@@ -26,7 +26,7 @@ from brain.usecases.anomalies.watching import Watched
 from tests.usecases.anomalies.bars import series
 
 HOUR, WEEKS = 3600.0, 10
-AT = np.arange(WEEKS * 168) * HOUR
+AT = (np.arange(WEEKS * 168) * HOUR).astype(np.float64)
 RANDOM = np.random.default_rng(5)
 NOISE = {name: np.abs(RANDOM.normal(size=len(AT))) for name in ("a", "b", "c")}
 

@@ -164,7 +164,7 @@ def test_the_time_of_day_follows_daylight_saving() -> None:
 )
 @pytest.mark.parametrize("count", [900, 3, 1, 0])
 def test_odd_series_give_finite_features(value: np.ndarray, count: int) -> None:
-    at = 1.7e9 + 3600.0 * np.arange(900)
+    at = (1.7e9 + 3600.0 * np.arange(900)).astype(np.float64)
     one = Series("odd", at[:count], value[:count], np.full(count, np.nan))
     for detector in DETECTORS.values():
         found = detector.look(Known(one))
