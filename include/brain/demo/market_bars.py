@@ -1,4 +1,4 @@
-"""Real bars for the demo `anomalies`: 6,225 hours of EURUSD in 2017, whose last Thursday is spoiled on purpose.
+"""Real bars for the demo `anomalies`: 6,225 hours of EURUSD in 2017, whose last week is spoiled on purpose.
 
 They are of the package `gym-anytrading` (MIT), part of the `demo` extra; nothing of it is shipped or copied here.
 """
@@ -33,7 +33,7 @@ TABLES: Mapping[str, str] = {
     " PRIMARY KEY (symbol, at)",
     FEEDBACK: "anomaly text PRIMARY KEY, verdict text, note text",
 }
-BAD_DAY = "2017-12-28"  # what was planted on it: `spoiled`
+BAD_TICK, BAD_DAY = "2017-12-26 22:00", "2017-12-28"  # what was planted: `spoiled`
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def eurusd() -> pd.DataFrame:
 
 
 def spoiled(bars: pd.DataFrame) -> pd.DataFrame:
-    """The same with a bad day: a close that is off by one percent at 3:00, and one that is stuck from 9:00 to 17:00."""
+    """The same with a close that is off by one percent, and a day on which it is stuck from 9:00 to 17:00."""
     found = bars.copy()
     at = found["at"]
-    off = at == pd.Timestamp(f"{BAD_DAY} 03:00", tz="UTC")
+    off = at == pd.Timestamp(BAD_TICK, tz="UTC")
     found.loc[off, ["close", "low"]] *= 0.99
     stuck = at.between(pd.Timestamp(f"{BAD_DAY} 09:00", tz="UTC"), pd.Timestamp(f"{BAD_DAY} 17:00", tz="UTC"))
     last = found.loc[at == pd.Timestamp(f"{BAD_DAY} 08:00", tz="UTC"), "close"].iloc[0]

@@ -57,8 +57,12 @@ def test_what_is_strange_is_told_and_stays(workspace: Workspace, demo_url: str) 
     assert "NEW: 0 bars of the past; at least 500 are needed" in not_watched
     assert bars > 300
     first = told(workspace, EVERYTHING)
+    noticed = "SELECT subject, happened FROM notices WHERE kind = 'found' ORDER BY subject"
+    assert [row[0] for row in told(workspace, noticed)] == [row[0] for row in first]
+    assert "stuck value" in " ".join(row[1] for row in told(workspace, noticed))
     run_all(workspace, NOON, workers=1)
     assert told(workspace, EVERYTHING) == first, "a rerun gives the same rows"
+    assert len(told(workspace, noticed)) == len(first), "and tells nobody again"
     key = told(workspace, "SELECT anomaly FROM anomalies WHERE kind = 'stuck value' AND symbol = 'GOLD'")[0][0]
     change(demo_url, f"INSERT INTO anomaly_feedback VALUES ('{key}', 'Dismissed', 'a holiday')")
     run_all(workspace, LATER, workers=1)

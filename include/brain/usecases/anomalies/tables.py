@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brain.usecases.anomalies.news import NEWS
 from brain.usecases.protocol import Overview
 from brain.warehouse.tables import PUBLISHED_AT, REASON, STALE, Column, Follows, History, ModelColumns, PublishedTable
 
@@ -63,6 +64,7 @@ ANOMALIES = PublishedTable(
     value="score",
     unscored="drop",
     follows=Follows(ANOMALY_FEEDS, ("feed",)),
+    news=NEWS,
 )
 
 ANOMALY_SCORES = PublishedTable(

@@ -62,7 +62,7 @@ def _jump(known: Known, episode: Episode) -> Told:
 
 
 def _stuck(known: Known, episode: Episode) -> Told:
-    series, place = known.series, episode.last
+    series, place = known.series, episode.peak
     moved = np.flatnonzero(series.value[: place + 1] != series.value[place])
     first = int(moved[-1]) + 1 if len(moved) else 0
     bars = place - first + 1
