@@ -219,6 +219,6 @@ def _thousand() -> float:
         content = detector_model(scorer, np.full(SYMBOLS, 5.0), rows).content
         served.append(Served(name, 1, read_model(content, name), places, dict.fromkeys(places, 5.0)))
     start = time.perf_counter()
-    looked = list(watch_all(many, served, float(days[-1, 0]), MERGE, {}))
+    looked = list(watch_all(many, served, (float(days[-1, 0]), float(at[-1])), MERGE, {}))
     assert len(looked) == SYMBOLS
     return time.perf_counter() - start

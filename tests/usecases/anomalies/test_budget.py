@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,9 +21,10 @@ from brain.usecases.anomalies.feedback import feedback_of, judged
 from brain.usecases.anomalies.learning import Wanted, learn
 from brain.usecases.anomalies.names import GOING_ON, OVER
 from brain.usecases.anomalies.planting import Fault, plant
-from brain.usecases.anomalies.rows import anomaly_rows, with_feedback
+from brain.usecases.anomalies.rows import anomaly_rows, score_rows, with_feedback
 from brain.usecases.anomalies.series import Series
-from brain.usecases.anomalies.watching import Watched
+from brain.usecases.anomalies.telling import tell
+from brain.usecases.anomalies.watching import Served, Watched, watch_all
 from tests.usecases.anomalies.bars import series
 
 HOUR, WEEKS = 3600.0, 10
@@ -111,6 +113,31 @@ def test_one_bad_symbol_stops_no_other() -> None:
     assert set(found.watches) == {"GOOD"}
     assert "Nowhere" in found.failed["BAD"]
     assert found.failed["FEW"] == "2 bars of the past; at least 500 are needed"
+
+
+def test_a_symbol_that_falls_silent_while_others_go_on_is_a_gap() -> None:
+    one = series(days=60)
+    served = [Served(name, 1, _Raw(name), {"GOLD": 0}, {"GOLD": 1.0}) for name in ("gap", "stuck")]
+    newest = float(one.at[-1])
+    (going,) = watch_all([one], served, (float(one.at[-30]), newest), 12, {})
+    silent = replace(one, at=one.at[:-9], value=one.value[:-9], volume=one.volume[:-9])
+    (halted,) = watch_all([silent], served, (float(one.at[-30]), newest), 12, {})
+    assert [episode.detector for episode in going.episodes] == []
+    (gap,) = halted.episodes
+    assert (gap.detector, float(halted.known.series.at[gap.last])) == ("gap", newest)
+    assert "no bar for 9:00:00" in tell(halted.known, gap).words
+    assert len(score_rows("bars", [halted])) == 21
+
+
+class _Raw:
+    """The largest feature by ten, as a model that is served."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def outputs(self, rows: np.ndarray) -> np.ndarray:
+        found: np.ndarray = rows[:, 1:].max(axis=1, keepdims=True) / 10
+        return found
 
 
 def test_lines_that_do_not_count_are_told() -> None:

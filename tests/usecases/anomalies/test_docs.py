@@ -13,6 +13,7 @@ from brain.pipeline import run_all
 from brain.usecases import USE_CASES
 from brain.usecases.anomalies.catalogue import AnomaliesSection, Feed
 from brain.usecases.anomalies.detectors import DETECTORS
+from brain.usecases.anomalies.names import DETECTORS as NAMES
 from tests.usecases.anomalies.bars import FEEDBACK, NOON, change, frame, load, series, spoiled, told, workspace_of
 
 TEXT = (Path(__file__).parents[3] / "docs" / "anomalies.md").read_text()
@@ -35,6 +36,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 
 def test_every_detector_is_named() -> None:
+    assert tuple(DETECTORS) == NAMES
     assert all(f"| `{name}` |" in TEXT for name in DETECTORS)
 
 

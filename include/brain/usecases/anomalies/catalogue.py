@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from brain.core.section import Section
 from brain.core.table_settings import ExtractionSettings, RetentionSettings, TableName
-from brain.usecases.anomalies.detectors import DETECTORS
+from brain.usecases.anomalies.names import DETECTORS
 
 
 def _named(value: object) -> object:
@@ -64,7 +64,7 @@ class AnomaliesSection(Section):
         1.0, gt=0, le=1000, description="The alert budget: false alerts a week that a symbol may give, on its own past."
     )
     detectors: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(
-        tuple(DETECTORS), min_length=1, description="Those that may be admitted; all if empty."
+        DETECTORS, min_length=1, description="Those that may be admitted; all if empty."
     )
     feedback: TableName | None = Field(
         None, description="Table of the source database in which people confirm or dismiss; none if empty."

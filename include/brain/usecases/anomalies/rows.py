@@ -143,13 +143,13 @@ def _touched(known: Iterable[dict[str, Any]], first: float, last: float) -> dict
 
 
 def _scores(feed: str, one: Watched) -> pd.DataFrame:
-    series, part = one.known.series, slice(one.start, None)
+    series, part = one.known.series, slice(one.start, len(one.known.series) - one.silent)
     at, value, size = series.at[part], series.value[part], one.known.moves.size[part]
-    before = series.value[np.maximum(np.arange(one.start, len(series)) - 1, 0)]
+    before = series.value[np.maximum(np.arange(part.start, part.stop) - 1, 0)]
     logs = bool((series.value > 0).all())
     low, high = (before * np.exp(sign * SIZES * size) if logs else before + sign * SIZES * size for sign in (-1, 1))
     names = list(one.scores)
-    table = np.stack([one.scores[name] for name in names] or [np.zeros(len(at))])
+    table = np.stack([one.scores[name][: len(at)] for name in names] or [np.zeros(len(at))])
     who = np.array([*names, None], dtype=object)[table.argmax(axis=0)]
     return pd.DataFrame(
         {

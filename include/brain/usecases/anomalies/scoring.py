@@ -74,7 +74,7 @@ def _scored(run: Run, unit: str) -> Frames:
     known = set(models[0].document["hyper_parameters"]["symbols"])
     failed |= {name: "new since the detectors were trained" for name in bars.series if name not in {*known, *failed}}
     series = [one for name, one in bars.series.items() if name not in failed]
-    watched = list(watch_all(series, served, since, section.merge_bars, failed))
+    watched = list(watch_all(series, served, (since, bars.newest), section.merge_bars, failed))
     published = read_published(run.settings.warehouse_url, unit, run.moment)
     versions = {one.detector: one.version for one in served}
     anomalies = anomaly_rows(unit, watched, versions, published, section.merge_bars, run.moment)
@@ -132,7 +132,7 @@ def _feed_row(
         "as_of": datetime.fromtimestamp(bars.newest, UTC),
         "watched_from": datetime.fromtimestamp(since, UTC),
         "symbols": len(watched),
-        "bars": int(np.sum([len(one.known.series) - one.start for one in watched])),
+        "bars": int(np.sum([len(one.known.series) - one.start - one.silent for one in watched])),
         "alerts_per_week": section.alerts_per_week,
         "not_watched": "; ".join(lacking) + more or None,
         "left_out": bars.told() or None,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brain.usecases.anomalies.catalogue import AnomaliesSection
-from brain.usecases.anomalies.detectors import DETECTORS
-from brain.usecases.anomalies.names import NAME, SPACE, model_key
+from brain.usecases.anomalies.names import DETECTORS, NAME, SPACE, model_key
 from brain.usecases.anomalies.tables import ANOMALIES, ANOMALY_FEEDS, ANOMALY_SCORES, DETECTOR_SCORECARD, OVERVIEW
 from brain.usecases.protocol import Input, Overview, Unit
 
