@@ -41,16 +41,29 @@ def usdchf() -> Series | None:
     return Series("USDCHF", at, value, np.full(USDCHF_BARS, np.nan), "Europe/Zurich")
 
 
-def daphnet() -> dict[str, tuple[Series, np.ndarray]]:
-    """By channel, readings of one patient's accelerometers, and whether her gait was frozen (aeon, BSD)."""
+def daphnet() -> dict[str, Series]:
+    """By channel, 7,040 readings of one patient's accelerometers (aeon, BSD); no freeze of her gait is among them."""
     path = _inside("aeon", "datasets/data/Daphnet_S06R02E0/S06R02E0.csv")
     if path is None:
         return {}
     found = pd.read_csv(path)
     at = pd.to_datetime(found["timestamp"]).astype("datetime64[ms]").astype(np.int64).to_numpy() / 1000
-    none, frozen = np.full(len(at), np.nan), found["is_anomaly"].to_numpy(bool)
+    none = np.full(len(at), np.nan)
     channels = [name for name in found.columns if name not in ("timestamp", "is_anomaly")]
-    return {name: (Series(name, at, found[name].to_numpy(float), none), frozen) for name in channels}
+    return {name: Series(name, at, found[name].to_numpy(float), none) for name in channels}
+
+
+def bleeding() -> tuple[Series, np.ndarray] | None:
+    """Blood pressure with 12 of 7,501 readings labelled, after a past without (UCR 135, in aeon), and the labels."""
+    folder = "datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_"
+    paths = [_inside("aeon", f"{folder}{part}.csv") for part in ("TRAIN", "TEST")]
+    if None in paths:
+        return None
+    parts = [pd.read_csv(path) for path in paths if path is not None]
+    whole = pd.concat([part[["value"]].assign(label=part.iloc[:, -1] == 1) for part in parts])
+    label = np.concatenate([np.zeros(len(parts[0]), bool), parts[1]["is_anomaly"].to_numpy(bool)])
+    value = whole["value"].to_numpy(float)
+    return Series("UCR 135", np.arange(len(value)).astype(float), value, np.full(len(value), np.nan)), label
 
 
 def _inside(package: str, path: str) -> Path | None:
