@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from brain import steps
 from brain.core.settings import Settings
 from brain.pipeline import run_all
+from brain.usecases.anomalies.bars import read_bars
 from brain.usecases.anomalies.series import Series
 from brain.workspace import Workspace
 from tests.usecases.anomalies.bars import (
@@ -23,6 +25,11 @@ from tests.usecases.anomalies.bars import (
     workspace_of,
 )
 
+SENSORS = """
+use_cases:
+  anomalies:
+    feeds: [{table: bars, database: warehouse}, {table: readings, symbol: null, time: read_at, value: degrees}]
+"""
 EVERYTHING = "SELECT * FROM anomalies ORDER BY anomaly"
 
 
@@ -73,3 +80,25 @@ def test_what_is_strange_is_told_and_stays(workspace: Workspace, demo_url: str) 
     run_all(workspace, NOON, workers=1)
     again = told(workspace, "SELECT anomaly, first_published, feedback, note FROM anomalies")
     assert sorted(again) == sorted(later), "an older moment overwrites nothing"
+
+
+def test_a_feed_that_cannot_be_watched_says_why_and_keeps_what_was_published(
+    settings: Settings, demo_url: str, tmp_path: Path
+) -> None:
+    """Two feeds: one is gone from its database before anything was learned of it, the other is a plant's sensor."""
+    sensor = series("any", days=30)
+    readings = frame(sensor).rename(columns={"close": "degrees", "at": "read_at"})[["read_at", "degrees"]]
+    load(demo_url, readings.assign(read_at=readings["read_at"].dt.tz_localize(None)), "readings")
+    workspace = workspace_of(settings, tmp_path, SENSORS)
+    run = workspace.run("anomalies", NOON)
+    assert [result.ok for result in steps.extract(run, ["bars", "readings"])] == [False, True]
+    bars = read_bars(run.lake, run.section.feed("readings"), NOON, 365)
+    assert list(bars.series) == ["readings"]
+    assert len(bars.series["readings"]) == len(sensor)
+    results = steps.score(run, ["bars", "readings"])
+    assert not any(result.ok for result in results)
+    steps.publish(run, [["bars", "readings"]])
+    reasons = dict(told(workspace, "SELECT feed, reason FROM anomaly_feeds ORDER BY feed"))
+    assert "bars" in reasons["bars"]
+    assert "no champion" in reasons["readings"]
+    assert told(workspace, "SELECT count(*) FROM anomalies") == [(0,)]
