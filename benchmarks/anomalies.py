@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BUDGET, MERGE, LEAST_BARS = 1.0, 12, 500
 PAST = 0.6  # of the bars, from which everything is learned; the others are judged
-COPIES, EACH = 6, 12
+COPIES, EACH = 4, 12
 SUB_PCA, FIXED_LSTM, OURS = "Sub-PCA", "LSTM at 0.65", "admitted together"
 RIVALS_OF = ("lstm", "isolation_forest", "spectral_residual", "robust_z")
 KINDS = ("bad tick", "stuck value", "volatility burst", "drift", "gap")
@@ -176,7 +176,7 @@ def _sensors() -> dict[str, float]:
         cut = float(series.at[int(len(series) * PAST)])
         budget = 7 * 86_400 / (series.step * READINGS)
         learned = learn({name: series.between(-np.inf, cut)}, Wanted(tuple(DETECTORS), budget, MERGE, LEAST_BARS))
-        judged = _judged(series, cut, learned, SubPca.fit(series.between(-np.inf, cut)), 1.0, COPIES, budget)
+        judged = _judged(series, cut, learned, SubPca.fit(series.between(-np.inf, cut)), 1.0, 2, budget)
         mine = judged.told(learned.watches[name].thresholds)
         singles = [judged.told(judged.past.thresholds([one], budget))["recall"] for one in (*DETECTORS, SUB_PCA)]
         ours.append(mine["recall"])
