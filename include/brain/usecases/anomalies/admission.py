@@ -1,8 +1,9 @@
 """Which detectors a symbol gets: those that add recall on faults in its own past, at the same alert budget.
 
-The past is cut in two. Thresholds come from the first part; faults are planted into copies of the second. Detectors
-are admitted one at a time, the one that adds most first, and each addition lowers what all others may spend. One that
-adds nothing is not admitted, whatever it is worth alone.
+The past is cut in two. Thresholds come from the first part; faults are planted into copies of the second. Each
+detector that is admitted lowers what all others may spend, so two ways are gone, and the set that finds more is taken:
+one at a time comes in, the one that adds most first; and of all one at a time leaves, the one that is missed least.
+One that adds nothing is not admitted, whatever it is worth alone.
 """
 
 from __future__ import annotations
@@ -109,17 +110,8 @@ def admit(past: Past, copies: Sequence[Spoiled], budget: float) -> Admission:
         budget: Episodes a week.
     """
     trial, names = _Trial(past, copies, budget), list(past.scores)
-    admitted: list[str] = []
-    if len(trial.kinds):
-        while waiting := [name for name in names if name not in admitted]:
-            best = max(waiting, key=lambda name: trial.recall([*admitted, name]))
-            if trial.recall([*admitted, best]) < trial.recall(admitted) + LEAST_GAIN:
-                break
-            admitted.append(best)
-        for name in list(admitted):
-            rest = [one for one in admitted if one != name]
-            if rest and trial.recall(rest) > trial.recall(admitted) - LEAST_GAIN:
-                admitted = rest  # what came in later does its work
+    ways = [_one_by_one(trial, names), _all_but(trial, names)] if len(trial.kinds) else [[]]
+    admitted = max(ways, key=lambda way: (trial.recall(way), -len(way)))
     whole = trial.recall(admitted)
     standings = {}
     for name in names:
@@ -128,6 +120,29 @@ def admit(past: Past, copies: Sequence[Spoiled], budget: float) -> Admission:
         standings[name] = Standing(name in admitted, trial.recall([name]), gain)
     counts = {str(kind): int((trial.kinds == kind).sum()) for kind in dict.fromkeys(trial.kinds)}
     return Admission(tuple(admitted), standings, trial.by_kind(admitted), counts)
+
+
+def _one_by_one(trial: _Trial, names: Sequence[str]) -> list[str]:
+    """The one that adds most first, until none adds enough."""
+    admitted: list[str] = []
+    while waiting := [name for name in names if name not in admitted]:
+        best = max(waiting, key=lambda name: trial.recall([*admitted, name]))
+        if trial.recall([*admitted, best]) < trial.recall(admitted) + LEAST_GAIN:
+            break
+        admitted.append(best)
+    return _all_but(trial, admitted)  # what came in later may do its work
+
+
+def _all_but(trial: _Trial, names: Sequence[str]) -> list[str]:
+    """Of all, those that are left when the one that is missed least has left, until each would be missed enough."""
+    left = list(names)
+    while len(left) > 1:
+        rests = [[one for one in left if one != name] for name in left]
+        rest = max(rests, key=trial.recall)
+        if trial.recall(rest) <= trial.recall(left) - LEAST_GAIN:
+            break
+        left = rest
+    return left if trial.recall(left) >= LEAST_GAIN else []
 
 
 def _best(copy: Spoiled, name: str) -> Values:
