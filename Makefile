@@ -21,8 +21,8 @@ run: $(READY) ## From nothing to a filled Probabilities table, with Airflow runn
 day: $(READY) ## Let one trading day of the demo data pass: after `make run`, the same again
 	@$(PYTHON) -m local day
 
-demo: $(READY) ## Load a real shop, recommend to its customers, answer five questions: NAME=customers
-	@BRAIN_CATALOGUE=$(CURDIR)/catalogue-$(NAME).yaml $(PYTHON) -m local demo
+demo: $(READY) ## Load real data, do every step, answer five questions: NAME=customers or NAME=anomalies
+	@BRAIN_CATALOGUE=$(CURDIR)/catalogue-$(NAME).yaml $(PYTHON) -m local demo $(NAME)
 
 superset: $(READY) ## Superset on the published tables, with a dashboard: installed in an environment of its own, started
 	@$(PYTHON) -m local superset

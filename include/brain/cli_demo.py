@@ -23,7 +23,7 @@ console = PlainConsole()
 
 def demo(
     assets: Annotated[
-        list[str] | None, typer.Argument(help="Assets by name, all if none is named; or customers.")
+        list[str] | None, typer.Argument(help="Assets by name, all if none is named; or customers; or anomalies.")
     ] = None,
     as_of: Annotated[
         datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Load only what was known that day.")
@@ -35,10 +35,12 @@ def demo(
     """Load real market data into the source database, without the last 20 rows of each asset.
 
     Those are days to come: --next-day lets one pass. Loading again keeps the days that have passed. The name customers
-    loads the orders of a real shop instead, which catalogue-customers.yaml describes.
+    loads the orders of a real shop instead, which catalogue-customers.yaml describes; anomalies loads bars with one bad
+    day, which catalogue-anomalies.yaml describes.
     """
     from brain.demo import days
     from brain.demo.load import load_demo
+    from brain.demo.market_bars import ANOMALIES, load_bars
     from brain.demo.shop import CUSTOMERS, load_shop
 
     if next_day and as_of:
@@ -46,6 +48,10 @@ def demo(
     url, names = _url(), assets or None
     if names == [CUSTOMERS]:
         _show_shop(load_shop(url, next_day=next_day))
+        return
+    if names == [ANOMALIES]:
+        bars = load_bars(url)
+        console.print(f"{bars.rows:,} bars up to {bars.last:%Y-%m-%d %H:%M} UTC", highlight=False)
         return
     if next_day:
         _show(loaded := days.next_day(url, names))

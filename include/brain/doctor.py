@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brain.core.bar_settings import BarSettings
     from brain.core.moment import Moment
     from brain.core.source_table import SourceTable
-    from brain.source.connect import Source
+    from brain.source.connect import Sources
     from brain.usecases.protocol import Input, Trial
 
 MOST = 50  # tables whose rows are read: a look at every setting is to take seconds
@@ -116,20 +116,20 @@ def _source_and_catalogue(settings: Settings, moment: Moment) -> Iterator[Check]
 
 
 def _source(settings: Settings, moment: Moment) -> str:
-    from brain.source.connect import open_source
+    from brain.source.connect import Sources
     from brain.workspace import open_workspace
 
     workspace = open_workspace(settings)
-    source = open_source(settings, workspace.catalogue.source.schema_name)
+    sources = Sources(settings, workspace.catalogue.source.schema_name)
     inputs = [
         given for run in workspace.runs(moment) for unit in run.units for given in run.use_case.inputs(run, unit.name)
     ]
     try:
-        lacking = {given.table.name: reason for given in inputs if (reason := _lacks(source, given.table))}
+        lacking = {given.table.name: reason for given in inputs if (reason := _lacks(sources, given.table))}
         whole = [given for given in inputs if given.table.name not in lacking]
-        tried = {given.table.name: _tried(source, given, moment) for given in whole[:MOST]}
+        tried = {given.table.name: _tried(sources, given, moment) for given in whole[:MOST]}
     finally:
-        source.close()
+        sources.close()
     lacking |= {name: "; ".join(trial.refused) for name, trial in tried.items() if trial.refused}
     if lacking:
         raise SourceTableError(
@@ -147,7 +147,7 @@ def _told(tables: int, tried: Mapping[str, Trial]) -> str:
     return "; ".join([f"{tables} source tables{read}", *noted])
 
 
-def _tried(source: Source, given: Input, moment: Moment) -> Trial:
+def _tried(sources: Sources, given: Input, moment: Moment) -> Trial:
     """What the quality gate and training will say of a table's rows, as they would be extracted now."""
     import tempfile
 
@@ -158,15 +158,16 @@ def _tried(source: Source, given: Input, moment: Moment) -> Trial:
 
     prepare()
     with tempfile.TemporaryDirectory(prefix="brain-doctor-") as folder:
-        lake = Lake(folder)
+        lake, source = Lake(folder), sources.of(given.table.database)
         report = extract_table(source, lake, given.table, moment, lambda f, **how: given.check(f, moment, **how))
         if report.error or report.snapshot is None:
             return Trial(refused=(report.error.found if report.error else report.reason,))
         return given.trial(lake.read(report.snapshot)) if given.trial else Trial()
 
 
-def _lacks(source: Source, table: SourceTable) -> str:
+def _lacks(sources: Sources, table: SourceTable) -> str:
     """What a source table lacks; empty where it can be extracted."""
+    source = sources.of(table.database)
     try:
         columns = source.columns(table.table)
     except SourceTableError as error:

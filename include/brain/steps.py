@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.scoring.blocks import Rows
-    from brain.source.connect import Source
+    from brain.source.connect import Sources
     from brain.store.champions import Refused
     from brain.store.writing import Saved
     from brain.usecases.protocol import Input, Run, Unit
@@ -64,24 +64,24 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
     Args:
         full: Read whole tables again.
     """
-    from brain.source.connect import open_source
+    from brain.source.connect import Sources
     from brain.usecases.published import try_to_make_ready
     from brain.warehouse.extraction_runs import record_runs
 
     run.settings.models_signer.require_signing()
     try_to_make_ready(run)
-    source = open_source(run.settings, run.source.schema_name)
+    sources = Sources(run.settings, run.source.schema_name)
     reports: list[ExtractionReport] = []
     results = []
     try:
         for name in names:
-            found = [_extract(run, source, given, full=full) for given in run.use_case.inputs(run, name)]
+            found = [_extract(run, sources, given, full=full) for given in run.use_case.inputs(run, name)]
             _mark_corrected(run, name, found)
             results.append(extracted(name, found))
             reports += found
             run.progress.report("extract", _item(run, name))
     finally:
-        source.close()
+        sources.close()
     run.lake.keep_counters()
     record_runs(run.settings.warehouse_url, reports)
     return results
@@ -261,7 +261,7 @@ def _item(run: Run, name: str) -> str:
     return f"{run.use_case.name} {name}"
 
 
-def _extract(run: Run, source: Source, given: Input, *, full: bool) -> ExtractionReport:
+def _extract(run: Run, sources: Sources, given: Input, *, full: bool) -> ExtractionReport:
     from brain.extract.report import ExtractionReport
     from brain.extract.table import extract_table
     from brain.quality.gate import gate_for
@@ -269,7 +269,7 @@ def _extract(run: Run, source: Source, given: Input, *, full: bool) -> Extractio
     table = given.table
     try:
         gate = gate_for(run.lake, table, run.moment, given.check)
-        report = extract_table(source, run.lake, table, run.moment, gate, full=full)
+        report = extract_table(sources.of(table.database), run.lake, table, run.moment, gate, full=full)
     except Exception as error:  # one unit must not end its chunk; the report turns red and names it
         log.exception("extracting %s", table.name)
         unforeseen = UnforeseenError.during("extraction", table.name, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -13,13 +14,31 @@ from brain.core.settings import find_home
 from brain.display import PlainConsole, show_status
 from local import one_machine
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+
+def _demo(name: str, console: Console, home: Path) -> None:
+    if name == "anomalies":
+        from local.anomalies import run_anomalies
+
+        run_anomalies(console, home)
+        return
+    from local.customers import run_customers
+
+    run_customers(console, home)
+
 
 def main() -> None:
     """Do what is asked; an expected error is one sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m local")
     actions = ("run", "day", "demo", "superset", "superset-down", "down", "status", "clean")
     parser.add_argument("action", choices=actions)
-    action = parser.parse_args().action
+    parser.add_argument("name", nargs="?", default="customers", choices=("customers", "anomalies"))
+    given = parser.parse_args()
+    action = given.action
     home, console = find_home(os.environ), PlainConsole()
     try:
         if action == "run":
@@ -31,9 +50,7 @@ def main() -> None:
 
             run_day(console, home)
         elif action == "demo":
-            from local.customers import run_customers
-
-            run_customers(console, home)
+            _demo(given.name, console, home)
         elif action == "superset":
             from local.dashboards import run_superset
 

@@ -79,7 +79,7 @@ def described(dags: Path, catalogue: Path, airflow_home: Path) -> dict[str, Any]
 def test_every_dag_file_loads(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert sorted(bag["dags"]) == [
-        *("approve_models", "evaluate_probabilities", "extract_assets", "publish_probabilities"),
+        *("approve_models", "evaluate_probabilities", "extract_assets", "find_anomalies", "publish_probabilities"),
         *("read_bars", "recommend_to_customers", "segment_customers", "tell_people", "tidy_storage"),
         "train_models",
         "watch_publication",
@@ -103,6 +103,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
         "recommend_to_customers": ["recommendations"],
         "segment_customers": ["segments"],
         "read_bars": ["bars"],
+        "find_anomalies": ["anomalies"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],
@@ -116,6 +117,7 @@ def test_the_dags_are_chained_by_datasets(bag: dict[str, Any]) -> None:
     assert bag["dags"]["evaluate_probabilities"]["waits_for"] == ["probabilities"]
     assert bag["dags"]["recommend_to_customers"]["waits_for"] == ["orders"]
     assert bag["dags"]["segment_customers"]["waits_for"] == ["orders"]
+    assert bag["dags"]["find_anomalies"]["waits_for"] == ["bars"]
 
 
 def test_bars_are_read_when_a_bell_rings_and_never_where_none_are_named(bag: dict[str, Any], tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_dataset_starts_a_run_for_every_moment(bag: dict[str, Any]) -> None:
     assert started == dict.fromkeys(
         (
             *("train_models", "publish_probabilities", "evaluate_probabilities", "approve_models"),
-            *("recommend_to_customers", "segment_customers"),
+            *("recommend_to_customers", "segment_customers", "find_anomalies"),
         ),
         "PartitionedAssetTimetable",
     )
@@ -188,6 +190,7 @@ def test_work_is_mapped_over_named_chunks_and_retried_by_error_class(bag: dict[s
         "recommend_to_customers": ["extract", "train", "score"],
         "segment_customers": ["extract", "train", "score"],
         "read_bars": [],
+        "find_anomalies": ["extract", "train", "score"],
         "evaluate_probabilities": [],
         "tidy_storage": [],
         "watch_publication": [],

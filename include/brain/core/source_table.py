@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from brain.core.table_settings import ExtractionSettings, JoinedSource, RetentionSettings
 
@@ -12,6 +13,9 @@ from brain.core.table_settings import ExtractionSettings, JoinedSource, Retentio
 def known_at_once(column: str) -> int:  # noqa: ARG001
     """Every value is known on its own row."""
     return 0
+
+
+Database = Literal["source", "warehouse"]
 
 
 class KeyKind(StrEnum):
@@ -40,6 +44,7 @@ class SourceTable:
         rows_ahead: For a column, after how many rows a value becomes known; 0 for one known on its own row. A column
             that becomes known later is a number.
         joined: Other tables aligned onto its rows; only for a table of days.
+        database: Which database it is in; in the warehouse stands what arrives by itself.
         may_be_empty: A table without a row is no mistake; only for `KeyKind.NAMES`.
     """
 
@@ -56,6 +61,7 @@ class SourceTable:
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     may_be_empty: bool = False
+    database: Database = "source"
 
     def __post_init__(self) -> None:
         if not self.key or (self.kind is not KeyKind.NAMES and len(self.key) != 1):

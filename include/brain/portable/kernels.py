@@ -61,6 +61,36 @@ def _integers(attribute: Any) -> NDArray[np.int64]:
     return np.array(attribute.ints, dtype=np.int64)
 
 
+def _transpose(node: Any) -> Kernel:
+    axes = _integers(_attributes(node)["perm"])
+    return lambda values: values.transpose(*axes)
+
+
+def _lstm(node: Any) -> Kernel:
+    """One forward layer with a bias and the default activations: every state, shape (steps, 1, n, hidden).
+
+    Products are added up one hidden unit after the other: a BLAS product would change with the batch size.
+    """
+    size = _attributes(node)["hidden_size"].i
+
+    def run(steps: Array, inputs: Array, recurrent: Array, bias: Array) -> Array:
+        given, back = inputs[0].T, recurrent[0].T
+        start = bias[0, : 4 * size] + bias[0, 4 * size :]
+        hidden = cell = np.zeros((steps.shape[1], size), steps.dtype)
+        states = np.empty((len(steps), 1, *hidden.shape), steps.dtype)
+        for place, values in enumerate(steps):
+            raw = np.broadcast_to(start, (len(values), 4 * size)).copy()
+            for column, weights in zip((*values.T, *hidden.T), (*given, *back), strict=True):
+                raw += column[:, None] * weights
+            gates, new = expit(raw[:, : 3 * size]), 2 * expit(2 * raw[:, 3 * size :]) - 1  # tanh
+            cell = gates[:, 2 * size :] * cell + gates[:, :size] * new
+            hidden = gates[:, size : 2 * size] * (2 * expit(2 * cell) - 1)
+            states[place, 0] = hidden
+        return states
+
+    return run
+
+
 def _tree_ensemble(node: Any) -> Kernel:
     """All rows walk down all trees at once, a level at a time; leaves are numbered after the inner nodes."""
     found = _attributes(node)
@@ -114,6 +144,7 @@ KERNELS: dict[str, Callable[[Any], Kernel]] = {
     "GatherElements": _gather_elements,
     "GreaterOrEqual": lambda _: np.greater_equal,
     "IsNaN": lambda _: np.isnan,
+    "LSTM": _lstm,
     "Log": lambda _: lambda values: xlogy(1.0, values),  # the same bits on every processor, unlike NumPy's
     "MatMul": lambda _: _matmul,
     "Max": lambda _: np.maximum,
@@ -125,6 +156,7 @@ KERNELS: dict[str, Callable[[Any], Kernel]] = {
     "Sigmoid": lambda _: expit,
     "Sqrt": lambda _: np.sqrt,  # correctly rounded everywhere
     "Sub": lambda _: np.subtract,
+    "Transpose": _transpose,
     "TreeEnsemble": _tree_ensemble,
     "Unsqueeze": lambda _: lambda values, axes: np.expand_dims(values, tuple(axes)),
     "Where": lambda _: np.where,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from brain.core.settings import Settings
+    from brain.core.source_table import Database
     from brain.source.batches import Batch, Extent, Kind
 
 
@@ -97,6 +98,32 @@ def open_source(settings: Settings, schema: str | None = None) -> Source:
         SettingsError: The URL is malformed, or its driver is not installed.
     """
     return connect_source(settings.source_url.get_secret_value(), schema)
+
+
+class Sources:
+    """The databases that tables are read from, each opened when the first table of it is."""
+
+    def __init__(self, settings: Settings, schema: str | None) -> None:
+        self._settings, self._schema = settings, schema
+        self._opened: dict[Database, Source] = {}
+
+    def of(self, database: Database) -> Source:
+        """The source database, or the warehouse as one; `schema` is that of the source.
+
+        Raises:
+            SettingsError: As `open_source`.
+        """
+        if database not in self._opened:
+            url = self._settings.warehouse_url.get_secret_value()
+            self._opened[database] = (
+                open_source(self._settings, self._schema) if database == "source" else connect_source(url)
+            )
+        return self._opened[database]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for source in self._opened.values():
+            source.close()
 
 
 def connect_source(url: str, schema: str | None = None) -> Source:

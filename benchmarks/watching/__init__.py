@@ -1,0 +1,1 @@
+"""Data, rivals and metrics of the benchmark `anomalies`."""

@@ -1,0 +1,142 @@
+"""Thresholds from an alert budget: so many alerts a week on a symbol's own past, all admitted detectors together.
+
+Alerts that are near to one another are one episode. Every detector of a set gets the same rate of episodes, the highest
+at which all of them together stay within the budget on the bars that are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+    Spans = Sequence[tuple[float, float]]
+
+WEEK = 7 * 86_400.0
+DEPTH = 64  # times the budget up to which the tail of a detector is looked at
+RATES = 24  # halvings of the rate's range
+HILL = 10  # of the largest episodes, those that tell how the tail goes on
+
+
+@dataclass(frozen=True)
+class Past:
+    """The bars that alerts are counted on.
+
+    Args:
+        at: Seconds since 1970, ascending, shape (n,).
+        scores: By detector, shape (n,).
+        least: By detector, what no threshold is below.
+        merge: Bars within which alerts are one episode.
+        real: Times in which alerts are right, because people have confirmed them: they do not count.
+        false: Times that people have dismissed: an episode in one counts twice.
+    """
+
+    at: Values
+    scores: Mapping[str, Values]
+    least: Mapping[str, float]
+    merge: int
+    real: Spans = ()
+    false: Spans = ()
+    _tails: dict[str, Tail] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def weeks(self) -> float:
+        return max(float(self.at[-1] - self.at[0]), 1.0) / WEEK if len(self.at) else 0.0
+
+    @cached_property
+    def _counted(self) -> Mask:
+        return ~within(self.at, self.real)
+
+    @cached_property
+    def _dismissed(self) -> list[Mask]:
+        return [within(self.at, [span]) for span in self.false]
+
+    def episodes(self, alerts: Mask) -> int:
+        """How many episodes some alerts (n,) are."""
+        places = np.flatnonzero(alerts & self._counted)
+        if not len(places):
+            return 0
+        twice = sum(bool(alerts[one].any()) for one in self._dismissed)
+        return 1 + int((np.diff(places) > self.merge).sum()) + twice
+
+    def tail(self, detector: str) -> Tail:
+        """What a detector's large scores are."""
+        if detector not in self._tails:
+            self._tails[detector] = self._tail(detector)
+        return self._tails[detector]
+
+    def _tail(self, detector: str) -> Tail:
+        scores = np.where(self._counted, self.scores[detector], 0.0)
+        most = int(min(len(scores), max(200, DEPTH * np.ceil(self.weeks))))
+        largest = np.unique(np.partition(scores, len(scores) - most)[len(scores) - most :])[::-1]
+        tried = largest[np.unique(np.geomspace(1, len(largest), min(len(largest), 120)).astype(int) - 1)]
+        counts = np.array([self.episodes(self.scores[detector] >= one) for one in tried], np.float64)
+        return Tail(tried, np.maximum.accumulate(counts), self.least.get(detector, 0.0))
+
+    def thresholds(self, detectors: Sequence[str], budget: float) -> dict[str, float]:
+        """By detector, its threshold: all together stay within `budget` episodes a week on these bars."""
+        low, high = 0.0, budget * self.weeks
+        allowed = budget * self.weeks
+        for _ in range(RATES):
+            rate = (low + high) / 2
+            given = self._at_rate(detectors, rate)
+            low, high = (rate, high) if self.together(given) <= allowed else (low, rate)
+        return self._at_rate(detectors, low)
+
+    def together(self, thresholds: Mapping[str, float]) -> int:
+        """Episodes of all detectors at their thresholds."""
+        alerts = np.zeros(len(self.at), bool)
+        for detector, threshold in thresholds.items():
+            alerts |= self.scores[detector] >= threshold
+        return self.episodes(alerts)
+
+    def _at_rate(self, detectors: Sequence[str], episodes: float) -> dict[str, float]:
+        return {detector: self.tail(detector).threshold(episodes) for detector in detectors}
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Thresholds that were tried, descending, and how many episodes each gives."""
+
+    tried: Values
+    counts: Values
+    least: float
+
+    def threshold(self, episodes: float) -> float:
+        """The lowest threshold tried that gives at most so many episodes.
+
+        Where that is fewer than one, it goes on beyond the largest score as the largest ones lie apart (Hill).
+        """
+        if not len(self.tried) or self.tried[0] <= 0:
+            return self.least if self.least > 0 else np.inf
+        fitting = np.flatnonzero(self.counts <= episodes)
+        if len(fitting):
+            place = int(fitting[-1])
+            above = self.tried[place]
+            found = (above + self.tried[place + 1]) / 2 if place + 1 < len(self.tried) else above
+        else:
+            found = self._beyond(episodes)
+        return max(float(found), self.least)
+
+    def _beyond(self, episodes: float) -> float:
+        known = (self.counts <= HILL) & (self.tried > 0)
+        top = self.tried[known]
+        spread = float(np.mean(np.log(top / top[-1]))) if len(top) > 1 else 0.1
+        return float(self.tried[0] * (1 / max(episodes, 1e-3)) ** min(max(spread, 0.01), 1.0))
+
+
+def within(at: Values, spans: Spans) -> Mask:
+    """Which times lie in one of some spans, ends included."""
+    found = np.zeros(len(at), bool)
+    for first, last in spans:
+        found[np.searchsorted(at, first) : np.searchsorted(at, last, side="right")] = True
+    return found
