@@ -15,12 +15,11 @@ from __future__ import annotations
 from airflow.sdk import Asset as Dataset
 from airflow.sdk import dag
 
-from orchestration.datasets import every_moment_of
+from orchestration.datasets import BARS, every_moment_of
 from orchestration.every_step import every_step
 from orchestration.params import FAILED_SHARE_PARAM, FORCE_PARAM
 from orchestration.tasks import DAG_SETTINGS
 
-BARS = Dataset(name="bars", uri="brain://warehouse/bars", group="brain")
 ANOMALIES = Dataset(name="anomalies", uri="brain://warehouse/anomalies", group="brain")
 
 

@@ -89,7 +89,9 @@ def test_a_chunk_whose_scoring_was_broken_off_is_not_read_by_halves(home: Path) 
     milk.unlink()
     assert "no file" in str(staged(lake, MONDAY, "sales", [["Bern"]]).refused["Bern"])
     stage(lake, MONDAY, "sales", ["Bern"], two)
-    assert staged(lake, MONDAY, "sales", [["Bern"]]).rows["milk"]["shop"].tolist() == ["Bern"]
+    whole = staged(lake, MONDAY, "sales", [["Bern"]]).rows["milk"]
+    assert isinstance(whole, pd.DataFrame)
+    assert whole["shop"].tolist() == ["Bern"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.scoring.reasons import Reason
+    from brain.scoring.replay import TableReplay
     from brain.source.connect import Source
     from brain.store.stored_model import StoredModel
     from brain.usecases.page import Page
@@ -63,6 +64,9 @@ class Anomalies:
     def has_target(self, name: str) -> bool:
         return name in DETECTORS
 
+    def untouched(self, run: Run, units: Sequence[str]) -> Mapping[str, Sequence[TrainingResult]]:
+        return {}  # a feed with nothing new has no bars to read either
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from brain.usecases.anomalies.training import train_feed
 
@@ -86,6 +90,12 @@ class Anomalies:
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:
         return ()
+
+    def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
+        from brain.scoring.replay import TableReplay
+
+        told = "anomalies are not recomputed by this release; their data_sha256 and model_version say what made them"
+        return TableReplay(0, (told,))
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.anomalies.published_check import check_anomalies
