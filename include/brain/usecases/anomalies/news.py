@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from brain.usecases.anomalies.names import NAME
+from brain.usecases.anomalies.picture import picture
 from brain.warehouse.news import News
 from brain.warehouse.notices import Place, Problem
 
@@ -35,4 +36,4 @@ def of_row(row: Mapping[str, object], moment: Moment) -> Problem | None:
     )
 
 
-NEWS = News(of_row)
+NEWS = News(of_row, picture)
