@@ -35,12 +35,12 @@ def demo(
     """Load real market data into the source database, without the last 20 rows of each asset.
 
     Those are days to come: --next-day lets one pass. Loading again keeps the days that have passed. The name customers
-    loads the orders of a real shop instead, which catalogue-customers.yaml describes; anomalies loads bars with one bad
-    day, which catalogue-anomalies.yaml describes.
+    loads the orders of a real shop instead, which catalogue-customers.yaml describes; anomalies sends bars with one bad
+    day to the topics of catalogue-anomalies.yaml.
     """
     from brain.demo import days
     from brain.demo.load import load_demo
-    from brain.demo.market_bars import ANOMALIES, load_bars
+    from brain.demo.market_bars import ANOMALIES
     from brain.demo.shop import CUSTOMERS, load_shop
 
     if next_day and as_of:
@@ -50,8 +50,7 @@ def demo(
         _show_shop(load_shop(url, next_day=next_day))
         return
     if names == [ANOMALIES]:
-        bars = load_bars(url)
-        console.print(f"{bars.rows:,} bars up to {bars.last:%Y-%m-%d %H:%M} UTC", highlight=False)
+        _send_bars(url)
         return
     if next_day:
         _show(loaded := days.next_day(url, names))
@@ -89,6 +88,23 @@ def _show_shop(loaded: LoadedShop) -> None:
         table.add_row(Text(name), f"{rows:,}")
     console.print(table)
     told = f"From {loaded.source}; orders up to {loaded.last_day:%Y-%m-%d}, {loaded.left:,} lines to come."
+    console.print(told, highlight=False, soft_wrap=True)
+
+
+def _send_bars(url: str) -> None:
+    from brain.core.bar_settings import BarSettings
+    from brain.core.settings import Settings
+    from brain.demo.bars import send_bars
+    from brain.demo.market_bars import make_feedback, spoiled
+
+    make_feedback(url)
+    frame = spoiled()
+    sent = send_bars(Settings.load(), BarSettings(), frame)
+    last = frame["at"].max()
+    told = (
+        f"{sent:,} bars sent, up to {last:%Y-%m-%d %H:%M} UTC. `brain bars read` brings them into the table bars;"
+        " `brain run --until 2017-12-29T22:00:00` watches them."
+    )
     console.print(told, highlight=False, soft_wrap=True)
 
 

@@ -1,10 +1,10 @@
-"""What `make demo NAME=anomalies` does: real bars with one bad day, every step once, and five questions."""
+"""What `make demo NAME=anomalies` does: real bars with one bad day by a broker, every step once, five questions."""
 
 from __future__ import annotations
 
 import os
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from brain.core.settings import Settings
@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from brain.core.moment import Moment
+    from brain.workspace import Workspace
+
+PICTURE = "anomaly.png"
+
 
 def run_anomalies(console: Console, home: Path) -> None:
-    """Load the bars, run every use case of the demo's catalogue, and show what was strange.
+    """Send the bars, read them from the broker, run every use case of the demo's catalogue, show what was strange.
 
     Raises:
         BrainError: A server, the data or a step failed; the message says what to do.
     """
-    from brain.core.moment import Moment
     from brain.demo.anomaly_questions import ANOMALY_QUESTIONS
-    from brain.demo.market_bars import FEEDBACK, load_bars
+    from brain.demo.market_bars import FEEDBACK, make_feedback
     from brain.display import show_answer
     from brain.pipeline import run_all
     from brain.warehouse.read import ask
@@ -32,15 +36,47 @@ def run_anomalies(console: Console, home: Path) -> None:
 
     start, running = time.monotonic(), servers.up(home)
     connections = running.connections()
-    loaded = load_bars(connections["BRAIN_DEMO_URL"])
-    console.print(f"Loaded      {loaded.rows:,} bars up to {loaded.last:%Y-%m-%d %H:%M} UTC", highlight=False)
+    make_feedback(connections["BRAIN_DEMO_URL"])
     workspace = open_workspace(Settings.load({**os.environ, "BRAIN_HOME": str(home)}, connections))
-    moment = Moment((loaded.last + timedelta(hours=1)).to_pydatetime())
+    moment = _arrive(console, workspace)
     for result in run_all(workspace, moment):
         console.print(f"{'ok' if result.ok else 'FAILED':<12}{result.unit}: {result.reason}", highlight=False)
     assert workspace.settings.reader_url is not None
     for question, query in ANOMALY_QUESTIONS:
         console.print(f"\n{query}", highlight=False)
         show_answer(console, ask(workspace.settings.reader_url, query), question)
-    told = f"\nTook        {time.monotonic() - start:.0f} s. Confirm or dismiss: a row in {FEEDBACK}."
+    _draw(console, workspace, home)
+    told = f"Took        {time.monotonic() - start:.0f} s. Confirm or dismiss: a row in {FEEDBACK}."
     console.print(told, highlight=False)
+
+
+def _arrive(console: Console, workspace: Workspace) -> Moment:
+    """The bars through the broker into the table `bars`; the moment after the newest one."""
+    from brain.core.bar_settings import BarSettings
+    from brain.core.moment import Moment
+    from brain.demo.bars import send_bars
+    from brain.demo.market_bars import spoiled
+    from brain.ingestion import read_bars
+
+    frame, bars = spoiled(), workspace.catalogue.bars or BarSettings()
+    moment = Moment((frame["at"].max() + timedelta(hours=1)).to_pydatetime())
+    sent = send_bars(workspace.settings, bars, frame)
+    console.print(f"Sent        {sent:,} bars up to {frame['at'].max():%Y-%m-%d %H:%M} UTC", highlight=False)
+    read = read_bars(workspace.settings, bars, moment, datetime.now(UTC))
+    console.print(f"Read        {read.line()}", highlight=False)
+    return moment
+
+
+def _draw(console: Console, workspace: Workspace, home: Path) -> None:
+    """The picture that a mail would have of the strangest one."""
+    from brain.usecases import USE_CASES
+    from brain.warehouse.notices import Place
+    from brain.warehouse.read import ask
+
+    url = workspace.settings.warehouse_url
+    worst = ask(url, "SELECT anomaly FROM anomalies ORDER BY score DESC, anomaly LIMIT 1").rows
+    for table in USE_CASES["anomalies"].tables:
+        if worst and table.news and table.news.picture:
+            drawn = table.news.picture(url, Place("anomalies", "publish", worst[0][0]))
+            (home / PICTURE).write_bytes(drawn or b"")
+            console.print(f"\nPicture     {home / PICTURE}: what a mail shows of the strangest", highlight=False)
