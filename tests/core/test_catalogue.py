@@ -295,7 +295,7 @@ def test_a_catalogue_may_speak_of_other_use_cases_only() -> None:
         (
             "assets: [GOLD]\nuse_cases:\n  dreams: {}\n",
             3,
-            "the unknown use case 'dreams'; there are: recommendations, segments, visits",
+            "the unknown use case 'dreams'; there are: anomalies, recommendations, segments, visits",
         ),
         (
             "assets: [GOLD]\nuse_cases:\n  visits:\n    shops: [harbour]\n    shop: no\n",
