@@ -13,6 +13,7 @@ from bson.raw_bson import RawBSONDocument
 from pydantic import SecretStr, ValidationError
 from pymongo import DeleteMany, InsertOne, UpdateOne
 
+from brain.core.counters import Counters
 from brain.core.errors import ArtifactRejected
 from brain.core.signing import Signer
 from brain.store.backend import Backend
@@ -28,12 +29,23 @@ from brain.store.champions import (
     numbered_write,
     renewed_write,
     scope_of,
+    summary_of,
 )
-from brain.store.pointers import LAST_NUMBER, Pointer, VerdictPart, verify_pointer, written
+from brain.store.pointers import (
+    LAST_NUMBER,
+    MoveMade,
+    Pointer,
+    VerdictPart,
+    counted,
+    moves_of,
+    parsed,
+    verify_pointer,
+    written,
+)
 from brain.store.stored_model import model_id
 from brain.store.verdicts import Verdict
 from brain.store.versions import Newest
-from brain.store.writing import BATCH_BYTES, _Draft, _foreign_index, _move, _newest_by, _numbered
+from brain.store.writing import BATCH_BYTES, _Conflict, _Draft, _foreign_index, _move, _newest_by, _numbered
 from brain.usecases.direction.names import model_key
 from tests.store.conftest import END
 
@@ -332,3 +344,40 @@ def test_a_duplicate_in_an_index_of_somebody_else_is_told_apart_from_one_of_ours
     assert _foreign_index([{"code": 11000, "errmsg": "of an old server, without a pattern"}]) == ""
     assert _foreign_index([{**foreign, "code": 121}]) == ""
     assert "unique index of (metrics, seed), which is not Brain's: theirs" in _foreign_index([ours, foreign])
+
+
+def test_a_pointer_that_was_verified_is_remembered_by_its_counter(backend: Backend) -> None:
+    counters = Counters()
+    _, body = moved(backend, Present())
+    verify_pointer(body, GOLD, backend.signer, counters)
+    assert counters.last(counted(GOLD)) == body["counter"] > 0
+
+
+def test_moves_of_the_first_format_that_are_no_list_are_refused() -> None:
+    with pytest.raises(ArtifactRejected, match="no list of moves"):
+        moves_of({"moves": None}, pointer(format=1))
+
+
+def test_what_is_no_document_at_all_is_told_as_the_whole() -> None:
+    with pytest.raises(ArtifactRejected, match="the whole"):
+        parsed(MoveMade, 7, "a move")
+
+
+@pytest.mark.parametrize("has_skill", [None, True, False])
+def test_a_champion_in_brief_has_the_verdict_of_its_pointer(has_skill: bool | None) -> None:
+    found = {
+        "version": 3,
+        "hyper_parameters": {},
+        "schema": [{"name": "sma"}],
+        "searched_at": END,
+        "trained_at": END,
+        "data": {"snapshot": "0" * 64},
+        "metrics": {},
+        "extra": {},
+    }
+    verdict = None if has_skill is None else VerdictPart(has_skill=has_skill, p_value=0.01, decided_for=END)
+    assert summary_of(found, pointer(verdict=verdict)).has_skill is has_skill
+
+
+def test_a_conflict_names_the_documents_that_have_a_name_of_ours() -> None:
+    assert _Conflict([None, str(GOLD), {"odd": 1}]).ids == {str(GOLD)}

@@ -18,7 +18,7 @@ from brain.core.moment import Moment
 from brain.core.signing import Signer
 from brain.learning.candidate import Decision, Skipped
 from brain.store.browse import history, last_decisions, list_models, verify_models
-from brain.store.champions import Champion, Refused
+from brain.store.champions import Champion, Refused, read_present
 from brain.store.models import ModelStore
 from brain.store.pointers import LAST_NUMBER, SIGNED, counted, verify_pointer, written
 from brain.store.verdicts import Verdict
@@ -347,3 +347,16 @@ def test_counters_are_seen_under_the_name_of_the_model(judged: ModelStore) -> No
     other = Signer([SecretStr("another signing key")])
     with pytest.raises(ArtifactRejected):
         verify_pointer(stored(judged), GOLD, other)
+
+
+def test_moves_are_read_only_where_they_are_asked_for(judged: ModelStore) -> None:
+    assert read_present(judged.backend, [GOLD], moves=False)[GOLD].moves == ()
+    assert [move["version"] for move in read_present(judged.backend, [GOLD])[GOLD].moves] == [1]
+
+
+def test_a_document_with_an_odd_name_among_the_pointers_keeps_nobody_from_reading_them(judged: ModelStore) -> None:
+    odd = {**stored(judged), "_id": {"odd": 1}, "target": "RETURNS10"}
+    judged.backend.database["champions"].insert_one(odd, bypass_document_validation=True)
+    found = read_present(judged.backend, [GOLD, model_key("SILVER", 10)])
+    assert found[GOLD].pointer is not None
+    assert found[model_key("SILVER", 10)].pointer is None
