@@ -22,6 +22,7 @@ from brain.usecases import USE_CASES
 from brain.usecases.direction.names import model_key
 from brain.usecases.published import make_ready, shown_of_all
 from brain.usecases.published import shown as shown_tables
+from brain.warehouse.bar_writing import make_bar_tables
 from brain.warehouse.read import ask
 from brain.workspace import open_workspace
 from local.cookbook import answered, questions, seal, shown
@@ -50,6 +51,7 @@ assets: {GOLD: {}, SP500: {}, VIX: {}, "O'NEIL [x]": {table: SP500}}
 use_cases:
   recommendations: {shop: {orders: {table: orders, quantity: quantity, value: value}}}
   segments: {bootstraps: 4}
+  anomalies: {feeds: [bars]}
 """
 SHOPS_DAYS = (date(2024, 1, 15), date(2024, 1, 22))
 DAYS = (date(2018, 6, 29), date(2018, 7, 31), date(2018, 8, 31), date(2018, 10, 31))
@@ -174,6 +176,8 @@ def _without_answers(page: str) -> str:
 
 
 def test_everything_that_a_reader_sees_is_commented(filled: Settings) -> None:
+    make_bar_tables(filled.warehouse_url)  # no bar has come here, and nobody has watched a feed
+    assert make_ready(run_of(filled, DAYS[-1], "anomalies"))
     seen = {name for (name,) in told(filled, READABLE).rows}
     assert {"probabilities", "probabilities_long", "probability_ledger", "customer_segments"} < seen
     assert not told(filled, WITHOUT_COMMENT).rows

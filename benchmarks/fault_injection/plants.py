@@ -177,6 +177,17 @@ def _no_signature() -> None:
     _replace(Signer, "problem", lambda self, purpose, value, signature: "")
 
 
+def _believe_staged() -> None:
+    from brain.lake.lake import Lake
+    from brain.scoring import staged
+
+    def content(lake: Lake, path: str, sha256: str) -> bytes:
+        return lake.read_signed(path)
+
+    _no_signature()
+    _replace(staged, "_content", content)
+
+
 def _rows_unchecked() -> None:
     from brain.lake.segments import RowFiles, read_file
 
@@ -246,6 +257,6 @@ PLANTS = {
         _believe_halves,
         "recommendations",
     ),
-    "staged": Plant("staged rows are believed unsigned", ("staged",), (), ("true", "traced"), _no_signature),
+    "staged": Plant("staged rows are believed unsigned", ("staged",), (), ("true", "traced"), _believe_staged),
     "verdict": Plant("the verdict is not signed", ("document",), (), ("true",), _unsigned_verdict),
 }

@@ -28,7 +28,7 @@ ASSETS = ["GOLD", "VIX"]
 THURSDAY = Moment(datetime(2018, 6, 28, 22, tzinfo=UTC))
 FRIDAY = Moment(datetime(2018, 6, 29, 22, tzinfo=UTC))
 CATALOGUE = """
-defaults: {horizons: [5, 20], training: {trials: 1, folds: 3, classifiers: [logistic]%s}}
+defaults: {horizons: [5, 20], training: {trials: 1, folds: 3, classifiers: [logistic], max_age_days: 30%s}}
 assets: [GOLD, VIX]
 """
 
