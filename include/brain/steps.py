@@ -105,13 +105,13 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
 
 
 def skip_untouched(run: Run, names: Sequence[str]) -> list[UnitResult]:
-    """What `train` says of those units none of whose models needs training; the others are left out."""
+    """What `train` says of units none of whose models needs training; of all, that they failed, where none can be read."""
     try:
         untouched = run.use_case.untouched(run, names)
         run.store.save([result for results in untouched.values() for result in results], run.moment)
     except BrainError as error:
-        log.info("every unit is looked at: %s", error)
-        return []
+        log.error("%s", error)
+        return [UnitResult(name, False, str(error), error) for name in names]
     return [_trained(run, name, results) for name, results in untouched.items()]
 
 

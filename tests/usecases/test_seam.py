@@ -249,6 +249,9 @@ class Averages(Visits):
     ledgers = ()
     overview = Overview("Averages", "SELECT * FROM visit_averages ORDER BY shop")
 
+    def untouched(self, run: Run, units: Sequence[str]) -> dict[str, Sequence[TrainingResult]]:
+        return {}
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         return []
 

@@ -104,6 +104,9 @@ class Visits:
     def has_target(self, name: str) -> bool:
         return name == TARGET
 
+    def untouched(self, run: Run, units: Sequence[str]) -> dict[str, Sequence[TrainingResult]]:
+        return {}
+
     def train(self, run: Run, unit: str, targets: Sequence[str], *, force: bool) -> Sequence[TrainingResult]:
         from sklearn.linear_model import LinearRegression
 

@@ -6,6 +6,7 @@ Importing it is cheap: on a day with nothing new neither scikit-learn nor a row 
 from __future__ import annotations
 
 import json
+import logging
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from brain.learning.candidate import ChampionSummary
     from brain.usecases.direction.catalogue import AssetSpec
     from brain.usecases.protocol import Run
+
+log = logging.getLogger(__name__)
 
 _CODE = ("usecases/direction", "learning", "portable")
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "lightgbm", "scipy")
@@ -53,8 +56,17 @@ def untouched(run: Run, units: Sequence[str]) -> dict[str, list[Skipped]]:
     found: dict[str, dict[ModelKey, ChampionSummary]] = {name: {} for name in units}
     for key, champion in run.store.champion_summaries(list(units)).items():
         found[key.entity][key] = champion.basis
-    told = {name: _skipped(run, name, champions) for name, champions in found.items() if champions}
+    told = {name: _looked_up(run, name, champions) for name, champions in found.items() if champions}
     return {name: skipped for name, skipped in told.items() if skipped}
+
+
+def _looked_up(run: Run, name: str, champions: Mapping[ModelKey, ChampionSummary]) -> list[Skipped]:
+    """As `_skipped`; of an asset of which something cannot be read training says so."""
+    try:
+        return _skipped(run, name, champions)
+    except Exception as error:
+        log.info("%s is looked at: %s", name, error)
+        return []
 
 
 def _skipped(run: Run, name: str, champions: Mapping[ModelKey, ChampionSummary]) -> list[Skipped]:
