@@ -381,7 +381,7 @@ def test_a_shop_goes_through_the_dags_of_its_use_cases(
 ) -> None:
     shop.load(read_connections(machine)["BRAIN_DEMO_URL"], shop.orders())
     text = f"{CATALOGUE}{shop.CATALOGUE.removeprefix(chr(10))}  segments: {{period_days: 28}}\n"
-    text += "  anomalies: {feeds: [{table: bars, database: warehouse}], detectors: [jump]}\n"
+    text += "  anomalies: {feeds: [{table: bars, database: warehouse}], detectors: [jump], history_days: 5000}\n"
     (machine.parent / "catalogue.yaml").write_text(text)
     shown = {"recommend_to_customers": "recommendations", "segment_customers": "customer_segments"}
     watched = finished(client, "find_anomalies")

@@ -105,7 +105,7 @@ def train(run: Run, names: Sequence[str], targets: Sequence[str] = (), *, force:
 
 
 def skip_untouched(run: Run, names: Sequence[str]) -> list[UnitResult]:
-    """What `train` says of units none of whose models needs training; of all, that they failed, where none can be read."""
+    """What `train` says of units none of whose models needs training; that all failed, where no model can be read."""
     try:
         untouched = run.use_case.untouched(run, names)
         run.store.save([result for results in untouched.values() for result in results], run.moment)
