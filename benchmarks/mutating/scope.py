@@ -68,12 +68,14 @@ SUBJECTS = {
         _store("moves", "pointers", "models", "retention", "past_champions", "taking_back", "standalone"),
     ),
     "writing": Subject(
-        ("store.writing",), _store("moves", "writing", "models", "pointers", "standalone", "foreign_hands", "tampering")
+        ("store.writing",),
+        _store("moves", "writing", "approval", "models", "pointers", "standalone", "foreign_hands", "tampering"),
     ),
     "publish": Subject(
         ("warehouse.publish",),
         tuple(
-            f"tests/warehouse/test_{name}.py" for name in ("noting", "tables", "fence", "publish", "explaining_tables")
+            f"tests/warehouse/test_{name}.py"
+            for name in ("noting", "news", "tables", "fence", "publish", "explaining_tables")
         ),
     ),
     "fencing": Subject(

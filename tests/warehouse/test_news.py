@@ -64,6 +64,13 @@ def test_a_new_row_is_told_once(settings: Settings) -> None:
     assert noticed(settings) == [("a", "found", MONDAY.at), ("b", "found", TUESDAY.at)]
 
 
+def test_a_table_beside_it_may_be_no_news(settings: Settings) -> None:
+    plain = replace(FINDS, name="plain", news=None)
+    rows = pd.DataFrame({"thing": ["a"], "size": [1.0]})
+    publish(settings.warehouse_url, "watching", [TableRows(FINDS, rows), TableRows(plain, rows)], [], MONDAY)
+    assert noticed(settings) == [("a", "found", MONDAY.at)]
+
+
 def test_rows_that_are_refused_tell_nobody(settings: Settings) -> None:
     publish_finds(settings, MONDAY, a=1)
     with pytest.raises(PublishError, match="finds"):

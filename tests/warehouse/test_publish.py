@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from brain.usecases.direction.catalogue import Assets, parse_assets
 from brain.usecases.direction.tables import PROBABILITY_DETAILS, probabilities
 from brain.warehouse.connection import transaction
 from brain.warehouse.grid import complete
-from brain.warehouse.publish import Publication, TableRows, publish
+from brain.warehouse.publish import Publication, TableCounts, TableRows, publish
 from brain.warehouse.read import ask
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ def test_history_grows_only_where_something_changed(settings: Settings) -> None:
     changed.loc[0, "model_version"] = 2
     show(settings, shown, changed, TUESDAY)
     assert rows(settings, "SELECT count(*), max(model_version) FROM probability_history") == [(9, 2)]
+
+
+def test_a_publication_in_a_line_says_what_is_new_in_the_ledger_where_something_is() -> None:
+    told = Publication(MONDAY.at, {"probability_details": TableCounts(3, 2, 1, 6)})
+    assert told.line() == "3 rows are fresh, 2 stale, 1 removed"
+    assert replace(told, noted=4).line() == "3 rows are fresh, 2 stale, 1 removed, 4 new in the ledger"
 
 
 def test_history_tells_what_was_shown_last_when_a_number_comes_back(settings: Settings) -> None:
