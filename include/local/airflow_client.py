@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,8 @@ from brain.core.errors import EmbeddedServerError, ServerUnreachable
 
 ACTIVE = frozenset({"queued", "running"})
 REQUEST_SECONDS = 30.0
+QUEUED_SECONDS = 120.0
+QUEUED_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,11 @@ class AirflowClient:
 
     def started_by(self, run: DagRun) -> list[tuple[str, str]]:
         """DAG and run ids of the runs that `run` started by updating a dataset."""
-        events = self._get("/assets/events", source_dag_id=run.dag_id, source_run_id=run.run_id)["asset_events"]
-        return [(made["dag_id"], made["run_id"]) for event in events for made in event["created_dagruns"]]
+        return [(made["dag_id"], made["run_id"]) for event in self._updates(run) for made in event["created_dagruns"]]
 
     def updated_a_dataset(self, run: DagRun) -> bool:
         """Whether `run` updated any dataset, so that a run downstream is to be expected."""
-        found = self._get("/assets/events", source_dag_id=run.dag_id, source_run_id=run.run_id)
-        return bool(found["asset_events"])
+        return bool(self._updates(run))
 
     def tasks(self, run: DagRun) -> list[TaskRun]:
         """Every task instance of the run."""
@@ -140,6 +141,23 @@ class AirflowClient:
     def _token(self) -> str:
         login = {"username": self.user, "password": self.password}
         return str(self._send("POST", "/auth/token", login, token="")["access_token"])
+
+    def _updates(self, run: DagRun) -> list[dict[str, Any]]:
+        """The updates of datasets that `run` made.
+
+        Airflow 3.3 answers with an error of its own while a run that an update started is queued: such a run has no
+        start date, and the answer's model demands one. So the question is asked again until that run has started.
+        """
+        deadline = time.monotonic() + QUEUED_SECONDS
+        while True:
+            try:
+                found = self._get("/assets/events", source_dag_id=run.dag_id, source_run_id=run.run_id)
+            except EmbeddedServerError as error:
+                if "HTTP 500" not in error.found or time.monotonic() > deadline:
+                    raise
+                time.sleep(QUEUED_POLL_SECONDS)
+            else:
+                return list(found["asset_events"])
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
         suffix = f"?{urllib.parse.urlencode(query, doseq=True)}" if query else ""

@@ -43,9 +43,8 @@ class Broker:
         return self.home / "logs" / "broker.log"
 
     def pid(self) -> int | None:
-        """The running server's process id; None when there is none, whatever a stale file says."""
-        recorded = process.recorded_pid(self._pid_file)
-        return recorded if process.is_running(recorded, self.data) else None
+        """The running server's process id; None when there is none."""
+        return process.running_pid(self._pid_file, self.data)
 
     def start(self, port: int) -> int:
         """Start the server, unless it runs on `port`, there or, if that is taken, on another port.

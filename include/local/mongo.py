@@ -60,9 +60,8 @@ class Mongo:
         return self.home / "logs" / "mongod.log"
 
     def pid(self) -> int | None:
-        """The running server's process id; None when there is none, whatever a stale lock file says."""
-        recorded = process.recorded_pid(self.data / "mongod.lock")
-        return recorded if process.is_running(recorded, self.data) else None
+        """The running server's process id; None when there is none."""
+        return process.running_pid(self.data / "mongod.lock", self.data)
 
     def start(self, port: int) -> int:
         """Start the server, unless it runs on `port`, there or, if that is taken, on another port.

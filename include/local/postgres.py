@@ -92,9 +92,8 @@ class Postgres:
         return self.home / "logs" / "postgres.log"
 
     def pid(self) -> int | None:
-        """The running postmaster's process id; None when there is none, whatever a stale pid file says."""
-        recorded = process.recorded_pid(self._pid_path)
-        return recorded if process.is_running(recorded, self.data) else None
+        """The running postmaster's process id; None when there is none."""
+        return process.running_pid(self._pid_path, self.data)
 
     def start(self, port: int) -> int:
         """Start the server, unless it runs, on `port` or, if that is taken, on another one.

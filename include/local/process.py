@@ -63,6 +63,12 @@ def recorded_pid(path: Path) -> int | None:
     return int(first) if re.fullmatch(rb"[0-9]{1,7}", first) else None
 
 
+def running_pid(path: Path, folder: Path) -> int | None:
+    """The id in a server's pid file if that server runs in `folder`; None otherwise, whatever a stale file says."""
+    recorded = recorded_pid(path)
+    return recorded if is_running(recorded, folder) else None
+
+
 def is_running(pid: int | None, folder: Path) -> bool:
     """Whether `pid` is alive and works in `folder`: process ids are reused, so the number alone says nothing."""
     if not pid:
