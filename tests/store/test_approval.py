@@ -127,8 +127,10 @@ def test_a_newer_version_that_waits_takes_the_place_of_the_older(
 ) -> None:
     asking.add([worse(make_candidate, LATER, seed=2)])
     assert waits(asking) == [("GOLD", 3, 1)]
-    asking.add([worse(make_candidate, NEXT, seed=3)])
+    (older,) = asking.add([worse(make_candidate, NEXT, seed=3)])
     assert waits(asking) == [("GOLD", 3, 1)], "an older run takes nothing back"
+    assert isinstance(older, Saved)
+    assert (older.version, older.promoted, older.waits) == (4, False, ""), "nobody is asked about it"
 
 
 def test_a_newer_version_that_is_promoted_leaves_nothing_waiting_not_even_after_a_rollback(

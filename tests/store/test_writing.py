@@ -55,6 +55,12 @@ def test_a_candidate_that_cannot_be_exported_stops_no_other(
     assert batches == [2]
 
 
+def test_a_sequence_model_is_checked_on_rows_of_its_steps(store: ModelStore, make_candidate: MakeCandidate) -> None:
+    (refused,) = store.add([make_candidate(steps=6)])
+    assert isinstance(refused, Refused)
+    assert f"expected (6, {len(FEATURES)}): steps and features" in str(refused.error)
+
+
 def test_a_document_that_the_collection_refuses_stops_no_other_of_its_batch(
     store: ModelStore, make_candidate: MakeCandidate, batches: list[int]
 ) -> None:
