@@ -174,19 +174,6 @@ def test_who_loses_a_race_stores_its_version_once(
     assert [past.version for past in history(standalone, GOLD)] == [2, 1]
 
 
-def test_what_a_lost_connection_did_not_write_is_written_by_the_next_attempt(
-    standalone: ModelStore, make_candidate: MakeCandidate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def cut(*_: Any, **__: Any) -> Any:
-        monkeypatch.undo()
-        raise pymongo.errors.AutoReconnect("connection closed")
-
-    monkeypatch.setattr(pymongo.collection.Collection, "insert_many", cut)
-    assert all(isinstance(saved, Saved) for saved in standalone.add([make_candidate("GOLD"), make_candidate("WTI")]))
-    assert all(isinstance(one, Champion) for one in standalone.champions(["GOLD", "WTI"]))
-    assert [past.version for past in history(standalone, GOLD)] == [1]
-
-
 def test_opening_twice_changes_nothing(settings: Settings, store: ModelStore, make_candidate: MakeCandidate) -> None:
     store.add([make_candidate()])
     assert ModelStore.open(settings, "direction").champion_version(GOLD) == 1
