@@ -75,7 +75,7 @@ SUBJECTS = {
         ("warehouse.publish",),
         tuple(
             f"tests/warehouse/test_{name}.py"
-            for name in ("noting", "news", "tables", "fence", "publish", "explaining_tables")
+            for name in ("noting", "news", "following", "tables", "fence", "publish", "explaining_tables")
         ),
     ),
     "fencing": Subject(

@@ -11,7 +11,7 @@ import pytest
 
 from brain.core.errors import TableBusy
 from brain.warehouse.connection import transaction
-from brain.warehouse.fence import hold, newest_published
+from brain.warehouse.fence import advance, hold, newest_published
 from brain.warehouse.publish import TableCounts
 from brain.warehouse.read import stale_models
 from brain.warehouse.tables import Column, History
@@ -168,6 +168,22 @@ def test_the_second_of_two_first_writers_waits_for_the_table_and_goes_on(setting
     second.join()
     assert failed == []
     assert told(settings, "SELECT work FROM writer_fences ORDER BY 1") == [("work 1",), ("work 2",)]
+
+
+def test_who_has_waited_for_a_newer_publication_comes_behind_it(settings: Settings) -> None:
+    show(settings, SALES, frame(("Bern", 1, 9, 2.5)), MONDAY)
+    done = []
+    late = threading.Thread(target=lambda: done.append(show(settings, SALES, frame(("Bern", 1, 3, 2.5)), TUESDAY)))
+    with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
+        hold(cursor, "shops")
+        late.start()
+        late.join(1)
+        assert late.is_alive()
+        cursor.execute("UPDATE sales SET pieces = 12, published_at = %s", (WEDNESDAY.at,))
+        advance(cursor, "shops", WEDNESDAY)
+    late.join()
+    assert [one.behind for one in done] == [WEDNESDAY.at]
+    assert told(settings, "SELECT pieces FROM sales") == [(12,)]
 
 
 def test_the_reader_can_neither_take_nor_read_a_fence(settings: Settings) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 from typing import TYPE_CHECKING
 
-from brain.warehouse.publish import TableRows, publish
-from tests.warehouse.ledgers import OPENINGS, day, execute, moment, rows, say, told
+from brain.warehouse.connection import transaction
+from brain.warehouse.fence import hold
+from brain.warehouse.grid import complete
+from brain.warehouse.publish import TableRows, note, publish
+from tests.warehouse.ledgers import LEDGER, OPENINGS, day, execute, moment, rows, say, told
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from brain.core.moment import Moment
     from brain.core.settings import Settings
+
+
+def note_past(settings: Settings, at: Moment, frame: pd.DataFrame) -> int:
+    given = [TableRows(OPENINGS, complete(OPENINGS, frame, None))]
+    return note(settings.warehouse_url, "shops", given, at, [LEDGER])
 
 
 def test_a_row_that_was_not_computed_is_not_noted(settings: Settings) -> None:
@@ -48,3 +60,34 @@ def test_what_an_earlier_release_published_is_noted_with_the_first_publication(s
     say(settings, moment(3), rows(day(3), {("Bern", 1): 0.8}))
     noted = "SELECT as_of, probability, published_at, hindcast FROM openings_ledger ORDER BY 1"
     assert told(settings, noted) == [(day(1), 0.6, moment(1).at, False), (day(3), 0.8, moment(3).at, False)]
+
+
+def test_a_hindcast_is_noted_once_and_shown_to_no_reader(settings: Settings) -> None:
+    past = rows(day(1), {("Bern", 1): 0.7, ("Thun", 1): 0.6})
+    assert [note_past(settings, moment(1), past), note_past(settings, moment(1), past)] == [2, 0]
+    noted = "SELECT shop, probability, published_at, hindcast FROM openings_ledger ORDER BY 1"
+    assert told(settings, noted) == [("Bern", 0.7, moment(1).at, True), ("Thun", 0.6, moment(1).at, True)]
+    say(settings, moment(2), rows(day(2), {("Bern", 1): 0.8}))
+    note_past(settings, moment(1), rows(day(1), {("Bern", 1): 0.1}))
+    assert told(settings, "SELECT probability FROM openings") == [(0.8,)]
+    assert told(settings, "SELECT count(*) FROM openings_history") == [(1,)]
+
+
+def test_a_hindcast_notes_first_what_an_earlier_release_published(settings: Settings) -> None:
+    given = [TableRows(OPENINGS, rows(day(1), {("Bern", 1): 0.6}))]
+    publish(settings.warehouse_url, "shops", given, [], moment(1))
+    assert note_past(settings, moment(1), rows(day(1), {("Bern", 1): 0.9, ("Thun", 1): 0.5})) == 1
+    noted = "SELECT shop, probability, hindcast FROM openings_ledger ORDER BY 1"
+    assert told(settings, noted) == [("Bern", 0.6, False), ("Thun", 0.5, True)]
+
+
+def test_a_hindcast_waits_for_a_publication_that_is_under_way(settings: Settings) -> None:
+    say(settings, moment(2), rows(day(2), {("Bern", 1): 0.8}))
+    noting = threading.Thread(target=note_past, args=(settings, moment(1), rows(day(1), {("Bern", 1): 0.7})))
+    with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
+        hold(cursor, "shops")
+        noting.start()
+        noting.join(1)
+        assert noting.is_alive()
+    noting.join()
+    assert told(settings, "SELECT count(*) FROM openings_ledger") == [(2,)]
