@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from brain.warehouse.fence import advance, hold, newest_published
 from brain.warehouse.publish import TableCounts
 from brain.warehouse.read import stale_models
 from brain.warehouse.tables import Column, History
+from brain.warehouse.upgrade import upgrade
 from tests.warehouse.conftest import MONDAY, SALES, TUESDAY, WEDNESDAY, execute, frame, show, told
 
 if TYPE_CHECKING:
@@ -170,13 +171,25 @@ def test_the_second_of_two_first_writers_waits_for_the_table_and_goes_on(setting
     assert told(settings, "SELECT work FROM writer_fences ORDER BY 1") == [("work 1",), ("work 2",)]
 
 
-def test_who_has_waited_for_a_newer_publication_comes_behind_it(settings: Settings) -> None:
+def test_who_is_overtaken_after_its_tables_were_prepared_comes_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     show(settings, SALES, frame(("Bern", 1, 9, 2.5)), MONDAY)
-    done = []
+    done, prepared, overtaking = [], threading.Event(), threading.Event()
+
+    def overtaken(*given: Any) -> Any:
+        found = upgrade(*given)
+        prepared.set()
+        overtaking.wait(30)
+        return found
+
+    monkeypatch.setattr("brain.warehouse.publish.upgrade", overtaken)
     late = threading.Thread(target=lambda: done.append(show(settings, SALES, frame(("Bern", 1, 3, 2.5)), TUESDAY)))
+    late.start()
+    prepared.wait(30)
     with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
         hold(cursor, "shops")
-        late.start()
+        overtaking.set()
         late.join(1)
         assert late.is_alive()
         cursor.execute("UPDATE sales SET pieces = 12, published_at = %s", (WEDNESDAY.at,))

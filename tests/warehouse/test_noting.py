@@ -6,6 +6,8 @@ import threading
 from datetime import date
 from typing import TYPE_CHECKING
 
+import pytest
+
 from brain.warehouse.connection import transaction
 from brain.warehouse.fence import hold
 from brain.warehouse.grid import complete
@@ -81,8 +83,11 @@ def test_a_hindcast_notes_first_what_an_earlier_release_published(settings: Sett
     assert told(settings, noted) == [("Bern", 0.6, False), ("Thun", 0.5, True)]
 
 
-def test_a_hindcast_waits_for_a_publication_that_is_under_way(settings: Settings) -> None:
+def test_a_hindcast_waits_for_a_publication_that_is_under_way(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     say(settings, moment(2), rows(day(2), {("Bern", 1): 0.8}))
+    monkeypatch.setattr("brain.warehouse.publish.upgrade", lambda *_: {})  # it waits, too, and has nothing to do
     noting = threading.Thread(target=note_past, args=(settings, moment(1), rows(day(1), {("Bern", 1): 0.7})))
     with transaction(settings.warehouse_url) as connection, connection.cursor() as cursor:
         hold(cursor, "shops")
