@@ -64,7 +64,7 @@ def run(quick: bool) -> Report:
                 keep(pieces[-1])
         names = QUICK_PLANTS if quick else tuple(name for name, one in PLANTS.items() if one.play == "direction")
         shown = {name: finds(running, reference, name) is not None for name in names}
-    return _report(targets, pieces, shown, time.perf_counter() - start)
+    return report(targets, pieces, shown, time.perf_counter() - start)
 
 
 def missing(targets: Mapping[str, int], pieces: list[Piece]) -> int:
@@ -77,7 +77,8 @@ def total(pieces: list[Piece]) -> Counter[str]:
     return sum((Counter(piece.counts) for piece in pieces), Counter())
 
 
-def _report(targets: Mapping[str, int], pieces: list[Piece], shown: Mapping[str, bool], seconds: float) -> Report:
+def report(targets: Mapping[str, int], pieces: list[Piece], shown: Mapping[str, bool], seconds: float) -> Report:
+    """What all pieces together count and found, and which defects put in on purpose were shown."""
     counts = total(pieces)
     found = [f"seed {piece.seed}: {told}" for piece in pieces for told in piece.found]
     rows: list[tuple[Any, ...]] = [(kind, counts[kind]) for kind in TARGETS]

@@ -1,6 +1,7 @@
 """Airflow's own faults, the long form: a month caught up while tasks and schedulers are killed, beside a reader.
 
-What is done stands in `benchmarks/airflow_faults/story.py`; `tests/faults` plays a week of it on every commit.
+What is done stands in `benchmarks/airflow_faults/story.py`; `tests/faults` plays some days of it on every commit, and
+asks the same figures.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ def run(quick: bool) -> Report:
         reader.start()
         story = play(machine, days, rounds)
         reader.stop()
-        figures = _figures(machine, reader, story)
+        found = figures(machine, reader, story)
     return Report(
         title=f"{len(story.moments)} days caught up by a real Airflow while its parts are killed",
         columns=("what was done", "times", "what must hold", "violations"),
-        rows=_rows(figures),
-        figures={**figures, "seconds": round(time.monotonic() - began)},
+        rows=_rows(found),
+        figures={**found, "seconds": round(time.monotonic() - began)},
         notes=[
             "A task is killed while a lock holds it in the middle of its step: extracting, storing what it trained, "
             "publishing. A scheduler is killed with its workers and their tasks.",
@@ -64,7 +65,8 @@ def run(quick: bool) -> Report:
     )
 
 
-def _figures(machine: Machine, reader: Reader, story: Story) -> dict[str, int]:
+def figures(machine: Machine, reader: Reader, story: Story) -> dict[str, int]:
+    """What was done to a machine whose story has ended, and each rule that was broken."""
     ended = [one.state for dag_id in DAGS[1:] for one in machine.operator.runs(dag_id)]
     expected = set(aftermath.undisturbed_history(machine, story.trained))
     return {

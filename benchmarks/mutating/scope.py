@@ -84,7 +84,10 @@ SUBJECTS = {
     "replay": Subject(("scoring.replay",), ("tests/scoring/test_replay.py",)),
     "incremental": Subject(
         ("extract.incremental", "extract.changes", "extract.plan"),
-        tuple(f"tests/extract/test_{name}.py" for name in ("changes", "incremental", "silent_losses", "future")),
+        tuple(
+            f"tests/extract/test_{name}.py"
+            for name in ("changes", "incremental", "silent_losses", "future", "lost_files")
+        ),
     ),
 }
 QUICK = ("splits", "calibration", "evidence", "base-rates", "signing")  # no server, seconds

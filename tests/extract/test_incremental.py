@@ -106,6 +106,19 @@ def test_a_revision_outside_the_overlap_is_found(market: Market, lake: Lake, cha
     assert (revision.first.isoformat(), revision.rows) == ("2020-01-15", 1)
 
 
+def test_a_correction_in_the_overlap_makes_the_whole_table_be_read(sqlite: Market, lake: Lake) -> None:
+    frame = asset_frame()
+    play(sqlite, lake, 299)
+    frame.loc[[20, 290], "momentum"] = 7.0
+    sqlite.put("GOLD", frame)
+    report = extract(sqlite, lake, day(frame, -1))
+    assert report.corrected_dates == (day(frame, 20), day(frame, 290))
+    assert report.rows_read > 310, "the overlap, then all"
+    manifest = lake.manifest("assets", "GOLD")
+    assert manifest is not None
+    assert manifest.checked_in_full == day(frame, 299)
+
+
 def test_a_return_that_becomes_empty_again_is_a_correction(sqlite: Market, lake: Lake) -> None:
     frame = asset_frame()
     play(sqlite, lake, 300)
