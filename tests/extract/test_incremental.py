@@ -232,6 +232,17 @@ def test_rows_beyond_the_retention_are_dropped_by_whole_quarters(sqlite: Market,
     assert report.purged == 300 - len(kept)
 
 
+def test_rows_that_come_late_or_vanish_are_not_counted_as_beyond_the_retention(sqlite: Market, lake: Lake) -> None:
+    frame = asset_frame()
+    sqlite.put("GOLD", frame.drop(index=280).iloc[:298])
+    extract(sqlite, lake, day(frame, 298))
+    sqlite.put("GOLD", frame.drop(index=[284, 285]))
+    report = extract(sqlite, lake, day(frame, 299), spec(retention={"keep": "6m"}))
+    assert (report.rows_new, report.corrected_dates) == (1, tuple(day(frame, row) for row in (280, 284, 285)))
+    assert report.snapshot is not None
+    assert report.purged == 300 - 2 - len(lake.read(report.snapshot))
+
+
 def test_columns_that_are_no_numbers_are_left_out_and_named(sqlite: Market, lake: Lake) -> None:
     import sqlalchemy as sa
 
