@@ -7,19 +7,21 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from brain.core.moment import Moment
 from brain.core.source_table import KeyKind, SourceTable
 from brain.lake.columns import Column
 from brain.lake.commit import Commit, commit
+from brain.lake.keyed import KeyedContent, ordered
 from brain.lake.row_content import RowContent
 from brain.lake.rows import Rows
 from brain.portable.export import OnnxModel
 from brain.portable.heads import Identity
 from brain.portable.preparation import prepared, sequences
 from brain.scoring.batch import Score, Wanted, score_newest
-from brain.scoring.replay import Published, Replay, replay
+from brain.scoring.replay import Published, Replay, TableReplay, replay
 from brain.store.verdicts import Verdict
 from brain.usecases.direction.names import model_key
 from tests.portable.test_outputs import said, written
@@ -76,6 +78,24 @@ def test_a_published_probability_comes_out_again(store: ModelStore, lake: Lake, 
 
 def test_what_could_not_be_recomputed_is_identical_to_nothing(published: Published) -> None:
     assert not Replay(replace(published, value=np.nan)).identical
+
+
+def test_a_table_is_identical_if_it_has_rows_and_nothing_was_in_the_way() -> None:
+    assert TableReplay(3).identical
+    assert not TableReplay(0).identical
+    assert not TableReplay(3, ("a customer has another list",)).identical
+
+
+def test_a_number_that_all_rows_of_a_table_made_is_referred_to_its_table(
+    store: ModelStore, lake: Lake, published: Published, moment: Moment
+) -> None:
+    table = SourceTable("any", SPACE, "GOLD", "orders", key=("line",), kind=KeyKind.NAMES)
+    manifest = lake.manifest(SPACE, "GOLD")
+    lines = ordered(table, pa.table({"line": pa.array(["a", "b"], pa.large_string()), "pieces": [1.0, 2.0]}))
+    content = KeyedContent(table.key, lines, moment.day)
+    orders = commit(lake, Commit(table, manifest, "new", content, moment, checked_in_full=True), warnings=0)
+    (obstacle,) = replay(store, lake, SPACE, replace(published, data_sha256=orders.data_sha256)).obstacles
+    assert "`brain replay` recomputes the table" in obstacle
 
 
 def test_a_row_that_the_model_cannot_take_is_named(
