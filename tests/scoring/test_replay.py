@@ -89,12 +89,12 @@ def test_a_table_is_identical_if_it_has_rows_and_nothing_was_in_the_way() -> Non
 def test_a_number_that_all_rows_of_a_table_made_is_referred_to_its_table(
     store: ModelStore, lake: Lake, published: Published, moment: Moment
 ) -> None:
-    table = SourceTable("any", SPACE, "GOLD", "orders", key=("line",), kind=KeyKind.NAMES)
-    manifest = lake.manifest(SPACE, "GOLD")
+    table = SourceTable("any", SPACE, "SHOP", "orders", key=("line",), kind=KeyKind.NAMES)
     lines = ordered(table, pa.table({"line": pa.array(["a", "b"], pa.large_string()), "pieces": [1.0, 2.0]}))
     content = KeyedContent(table.key, lines, moment.day)
-    orders = commit(lake, Commit(table, manifest, "new", content, moment, checked_in_full=True), warnings=0)
-    (obstacle,) = replay(store, lake, SPACE, replace(published, data_sha256=orders.data_sha256)).obstacles
+    orders = commit(lake, Commit(table, None, "new", content, moment, checked_in_full=True), warnings=0)
+    of_shop = replace(published, key=model_key("SHOP", 25), data_sha256=orders.data_sha256)
+    *_, obstacle = replay(store, lake, SPACE, of_shop).obstacles
     assert "`brain replay` recomputes the table" in obstacle
 
 
