@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
     from brain.lake.lake import Lake
     from brain.page.settings import PageSettings
-    from brain.usecases.page import Grid, Groups, Lists, Page
+    from brain.usecases.page import Grid, Groups, Lists, Page, Timelines
     from brain.usecases.protocol import UseCase
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 JSON = "application/json"
-PARTS = ("card", "data_docs", "groups", "health", "lists", "members", "models", "overview", "settings")
+PARTS = ("card", "data_docs", "groups", "health", "lists", "members", "models", "overview", "settings", "timelines")
+MOST_SECONDS = 10**11  # since or before 1970: what PostgreSQL can tell
 KEPT_SECONDS = 30.0  # for which settings are not looked up again
 
 
@@ -53,7 +54,7 @@ def _contained(make: Callable[P, object]) -> Callable[P, Response]:
 
 @_contained
 def overview(name: str) -> object:
-    """All that is published of a use case: a grid's cells, lists, or groups."""
+    """All that is published of a use case: a grid's cells, lists, groups, or who has a timeline."""
     from brain.page.overview import overview as cells
     from brain.usecases.page import Grid
 
@@ -99,6 +100,42 @@ def member(name: str, wanted: str) -> object:
         and knows(url, of, wanted)
     ]
     return {"use_case": use_case.name, "title": page.title, "words": vars(page.words), "elsewhere": elsewhere, **told}
+
+
+@_contained
+def members(name: str, part: str) -> object:
+    """Those with a timeline whose name has a part."""
+    from brain.page import timelines
+
+    return timelines.members(_settings().warehouse_url, _with_timelines(name)[1], part)
+
+
+@_contained
+def timeline(name: str, unit: str, wanted: str) -> object:
+    """One timeline: its points, its newest marks, and what looks for them."""
+    from brain.page import timelines
+
+    use_case, page = _with_timelines(name)
+    told = timelines.timeline(_settings().warehouse_url, page, unit, wanted)
+    return {"use_case": use_case.name, "title": page.title, "words": vars(page.words), **told}
+
+
+@_contained
+def points(name: str, unit: str, wanted: str, since: float, until: float) -> object:
+    """The points of a timeline between two times."""
+    from brain.page import timelines
+
+    span = tuple(min(max(one, -MOST_SECONDS), MOST_SECONDS) if isfinite(one) else 0.0 for one in (since, until))
+    return timelines.points(_settings().warehouse_url, _with_timelines(name)[1], unit, wanted, (span[0], span[1]))
+
+
+@_contained
+def marks(name: str, unit: str, wanted: str, skip: int) -> object:
+    """Older marks of a timeline."""
+    from brain.page import timelines
+
+    most = min(max(skip, 0), MOST_SECONDS)
+    return timelines.marks(_settings().warehouse_url, _with_timelines(name)[1], unit, wanted, most)
 
 
 @_contained
@@ -218,10 +255,12 @@ def _chosen(name: str) -> tuple[UseCase, Page]:
 
 
 def _kind(page: Page) -> ModuleType:
-    """What reads a page with members."""
-    from brain.page import groups, lists
-    from brain.usecases.page import Lists
+    """What reads a page that is no grid."""
+    from brain.page import groups, lists, timelines
+    from brain.usecases.page import Lists, Timelines
 
+    if isinstance(page, Timelines):
+        return timelines
     return lists if isinstance(page, Lists) else groups
 
 
@@ -247,7 +286,16 @@ def _with_members(name: str) -> tuple[UseCase, Lists | Groups]:
 
     use_case, page = _chosen(name)
     if not isinstance(page, Lists | Groups):
-        raise _no_page(f"member of {page.title!r}", [pair for pair in _pages() if pair[1].words.member])
+        raise _no_page(f"member of {page.title!r}", [pair for pair in _pages() if isinstance(pair[1], Lists | Groups)])
+    return use_case, page
+
+
+def _with_timelines(name: str) -> tuple[UseCase, Timelines]:
+    from brain.usecases.page import Timelines
+
+    use_case, page = _chosen(name)
+    if not isinstance(page, Timelines):
+        raise _no_page(f"timeline of {page.title!r}", [pair for pair in _pages() if isinstance(pair[1], Timelines)])
     return use_case, page
 
 

@@ -95,7 +95,7 @@ def description() -> dict[str, Any]:
 
 @app.get("/api/overview")
 def overview(use_case: str = "") -> Response:
-    """All that is published: a grid's cells, lists, or groups. Without `use_case` the first of which there is any."""
+    """All that is published, by the kind of page. Without `use_case` the first of which there is any."""
     return answers.overview(use_case)
 
 
@@ -109,6 +109,30 @@ def names(beginning: str = "", use_case: str = "") -> Response:
 def member(name: str, use_case: str = "") -> Response:
     """What is published of one member: her lists with the reason of each place, or her group."""
     return answers.member(use_case, name)
+
+
+@app.get("/api/members")
+def members(part: str = "", use_case: str = "") -> Response:
+    """Those with a timeline whose name has a part: up to 2,000, and how many there are."""
+    return answers.members(use_case, part)
+
+
+@app.get("/api/timeline")
+def timeline(unit: str, member: str, use_case: str = "") -> Response:
+    """One timeline: its points, its newest marks, and what looks for them."""
+    return answers.timeline(use_case, unit, member)
+
+
+@app.get("/api/points")
+def points(unit: str, member: str, since: float, until: float, use_case: str = "") -> Response:
+    """The points of a timeline between two times, in seconds since 1970."""
+    return answers.points(use_case, unit, member, since, until)
+
+
+@app.get("/api/marks")
+def marks(unit: str, member: str, skip: int = 0, use_case: str = "") -> Response:
+    """Marks of a timeline, the newest first, after the first `skip`."""
+    return answers.marks(use_case, unit, member, skip)
 
 
 @app.get("/api/card")
