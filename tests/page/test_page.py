@@ -292,7 +292,7 @@ def test_a_database_that_is_down_is_named_and_the_rest_goes_on(
 
     def asked(**changes: str) -> dict[str, tuple[int, Any]]:
         settings = PageSettings.load({}, {**variables, **changes})
-        monkeypatch.setattr(answers, "_settings", lambda: settings)
+        monkeypatch.setattr(answers, "page_settings", lambda: settings)
         found = {
             "overview": answers.overview(""),
             "model": answers.model("", "SP500", "5"),

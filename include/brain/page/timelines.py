@@ -107,7 +107,8 @@ def timeline(url: SecretStr, page: Timelines, unit: str, member: str) -> dict[st
     """All of one timeline.
 
     Returns:
-        ``points`` as `points` tells them, over all times; ``marks`` as `marks` tells them, the newest; ``makers``.
+        ``points`` as `points` tells them, over all times; ``marks`` as `marks` tells them, the newest; ``makers``;
+        ``feedback_table``: where people say what they think of the marks, None where nowhere.
 
     Raises:
         ModelNotFound: Nothing is published of it.
@@ -119,6 +120,7 @@ def timeline(url: SecretStr, page: Timelines, unit: str, member: str) -> dict[st
         told = _marks(reader, page, whose, 0) if page.marks else None
         made_by = _makers(reader, page, page.makers, whose) if page.makers else None
         of = [one for one in _units(reader, page) if one["unit"] == unit]
+        place = _feedback_table(reader, page, unit)
     return {
         "kind": KIND,
         "unit": unit,
@@ -129,6 +131,7 @@ def timeline(url: SecretStr, page: Timelines, unit: str, member: str) -> dict[st
         "points": drawn,
         "marks": told,
         "makers": made_by,
+        "feedback_table": place,
     }
 
 
@@ -157,11 +160,12 @@ def marks(url: SecretStr, page: Timelines, unit: str, member: str, skip: int) ->
         BrainError: The warehouse does not answer, or its table cannot be read.
     """
     with reading(url) as reader:
-        return _marks(reader, page, _known(reader, page, unit, member), skip)
+        told = _marks(reader, page, _known(reader, page, unit, member), skip)
+        return {**told, "feedback_table": _feedback_table(reader, page, unit)}
 
 
 def feedback_place(url: SecretStr, page: Timelines, mark: str) -> str | None:
-    """The name of the table in which people say what they think of a mark; None where there is none.
+    """The name of the table in which people say what they think of a published mark; None where there is none.
 
     Raises:
         ModelNotFound: No such mark is published.
@@ -185,6 +189,17 @@ def feedback_place(url: SecretStr, page: Timelines, mark: str) -> str | None:
         raise _unknown(f"{page.words.item} {mark!r}", "one that is published")
     ((place,),) = found
     return str(place) if place else None
+
+
+def _feedback_table(reader: Reader, page: Timelines, unit: str) -> str | None:
+    """Where people say what they think of the marks of a unit."""
+    if page.marks is None or page.marks.feedback is None:
+        return None
+    query = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(
+        *map(sql.Identifier, (page.marks.feedback.table, page.table.layout.identifier, page.unit))
+    )
+    found = reader.rows(query, [unit])
+    return str(found[0][0]) if found and found[0][0] else None
 
 
 def _there(reader: Reader, page: Timelines, *tables: Any) -> bool:

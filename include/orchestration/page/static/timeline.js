@@ -103,10 +103,10 @@ class View {
   async older(button) {
     button.disabled = true;
     try {
-      const { marks, said } = await ask("api/marks", { ...this.whose, skip: this.all.length }, this.signal);
+      const { marks, feedback } = await ask("api/marks", { ...this.whose, skip: this.all.length }, this.signal);
       const known = new Set(this.all.map((one) => one.mark));
       this.all = [...this.all, ...marks.filter((one) => !known.has(one.mark))];
-      if (this.found.feedback && said) Object.assign(this.found.feedback.said, said);
+      if (this.found.feedback) Object.assign(this.found.feedback.said, feedback.said);
       if (!marks.length) this.found.marks.there = this.all.length;
       this.fillList();
       this.chart?.redraw();
