@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PATH = "/behind/a/proxy"
 USERS = {"admin": "admin", "editor": "user", "viewer": "viewer", "nobody": ""}  # and their roles
 COOKIE = "_token"
-SECONDS = 120.0
+SECONDS = 300.0
 
 
 @dataclass(frozen=True)

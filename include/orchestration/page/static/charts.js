@@ -147,7 +147,7 @@ function shade(plot, marks) {
     if (right < bbox.left || left > end) continue;
     const start = Math.max(left, bbox.left), width = Math.min(right, end) - start;
     ctx.fillStyle = colour(faint ? "--faint" : SHADES[Math.min(rank, 2)]);
-    ctx.globalAlpha = chosen ? 0.45 : 0.22;
+    ctx.globalAlpha = chosen ? 0.36 : 0.22;
     ctx.fillRect(start, bbox.top, width, bbox.height);
     ctx.globalAlpha = 1;
     ctx.fillRect(start, bbox.top, width, 4 * unit);

@@ -12,9 +12,10 @@ export function showTimelines(main, found, signal) {
   const field = el("input", { type: "search", id: "filter", placeholder: `Filter by ${words.member}`, "aria-label": `Filter by ${words.member}`, value: kept, autocomplete: "off", spellcheck: "false" });
   const show = (told) => { counts.textContent = sums(told, found); fill(place, [members(told, found)]); };
   let timer, turn = 0;
+  const whole = () => !kept || found.there === found.members.length;
   const look = async () => {
     const now = ++turn;
-    if (!kept || found.there === found.members.length) return show(here(found));
+    if (whole()) return show(here(found));
     try {
       const told = await ask("api/members", { part: kept }, signal);
       if (now === turn) show(told);
@@ -22,7 +23,7 @@ export function showTimelines(main, found, signal) {
       if (error.name !== "AbortError") place.replaceChildren(problem(error));
     }
   };
-  field.addEventListener("input", () => { kept = field.value.trim(); clearTimeout(timer); timer = setTimeout(look, PAUSE); });
+  field.addEventListener("input", () => { kept = field.value.trim(); clearTimeout(timer); timer = setTimeout(look, PAUSE); if (whole()) look(); });
   main.replaceChildren(
     bar(field, counts),
     ...units.filter((one) => one.stale).map((one) => el("p", { class: "problem" }, `Stale: ${one.unit}, ${one.reason ?? "no reason is given"}`)),
