@@ -12,7 +12,7 @@ from brain.core.errors import CatalogueError, UnknownName
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.doctor import examine
-from tests.bars.conftest import CLOCK
+from tests.bars.conftest import CLOCK, bar
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -308,8 +308,8 @@ def test_no_answer_holds_a_secret(viewer: httpx.Client, variables: dict[str, str
 
 def test_the_api_is_described_for_who_may_use_it(viewer: httpx.Client) -> None:
     described = answer(viewer, "openapi.json")["paths"]
-    names = ("overview", "names", "member", "card", "model", "series", "health", "training")
-    names += ("members", "timeline", "points", "marks", "feedback")
+    names = {"overview", "names", "member", "card", "model", "series", "health", "training"}
+    names |= {"members", "timeline", "points", "marks", "feedback"}
     assert set(described) == {f"/api/{name}" for name in names}
     methods = {path.rpartition("/")[2]: set(told) for path, told in described.items()}
     assert methods == {name: {"post" if name == "feedback" else "get"} for name in names}
