@@ -161,7 +161,7 @@ def forge(context: Any, served: PageServer, variables: dict[str, str], mark: str
     before = rows(variables, "SELECT * FROM anomaly_feedback ORDER BY 1")
     page.goto(FOREIGN)
     page.wait_for_function("document.title !== ''")
-    assert page.title().count("rejected") == 2, "what needs leave of the page's server does not get it"
+    assert page.title().split() == ["rejected"] * 4, "no answer reaches another site, whether it was sent or not"
     with page.expect_navigation():
         page.evaluate("document.forms[0].submit()")
     assert "Feedback comes from the page itself" in page.content()
