@@ -21,7 +21,7 @@ FOLDER = "SECRETS_FOLDER"
 FERNET = ("airflow_fernet_key", "brain_encryption_keys")
 DRAWN = (
     *("postgres_password", "market_owner_password", "brain_source_password", "brain_writer_password"),
-    *("bi_reader_password", "airflow_db_password", "metabase_db_password"),
+    *("brain_feedback_password", "bi_reader_password", "airflow_db_password", "metabase_db_password"),
     *("mongo_root_password", "mongo_brain_password", "mongo_member_key", "redis_password"),
     *("kafka_brain_password", "kafka_producer_password"),
     *("airflow_admin_password", "airflow_fernet_key", "airflow_jwt_secret", "airflow_secret_key"),
@@ -32,6 +32,7 @@ DERIVED = {
     "brain_source_url": ("brain_source_password", "postgresql+psycopg2://brain_source:{}@postgres:5432/market"),
     "brain_warehouse_url": ("brain_writer_password", "postgresql+psycopg2://brain_writer:{}@postgres:5432/warehouse"),
     "brain_reader_url": ("bi_reader_password", "postgresql+psycopg2://bi_reader:{}@postgres:5432/warehouse"),
+    "brain_feedback_url": ("brain_feedback_password", "postgresql+psycopg2://brain_feedback:{}@postgres:5432/market"),
     "brain_demo_url": ("market_owner_password", "postgresql+psycopg2://market_owner:{}@postgres:5432/market"),
     "brain_mongo_url": (
         "mongo_brain_password",

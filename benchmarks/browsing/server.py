@@ -1,4 +1,4 @@
-"""Airflow's API server alone, below a path, with the plugins of this checkout and users of three kinds."""
+"""Airflow's API server alone, below a path, with the plugins of this checkout and users of four kinds."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PATH = "/behind/a/proxy"
-USERS = {"admin": "admin", "viewer": "viewer", "nobody": ""}  # and their roles
+USERS = {"admin": "admin", "editor": "user", "viewer": "viewer", "nobody": ""}  # and their roles
 COOKIE = "_token"
-SECONDS = 120.0
+SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def page_server(
 
 
 def _widen(airflow: Airflow, running: PageServer) -> None:
-    """Put Airflow below a path, and let three users in."""
+    """Put Airflow below a path, and let its users in."""
     path = airflow.folder / "airflow.cfg"
     parser = configparser.RawConfigParser()
     parser.read(path)

@@ -4,6 +4,7 @@
 \set ON_ERROR_STOP on
 \set market_owner_password `cat "${BRAIN_SECRETS:-/run/secrets}/market_owner_password"`
 \set brain_source_password `cat "${BRAIN_SECRETS:-/run/secrets}/brain_source_password"`
+\set brain_feedback_password `cat "${BRAIN_SECRETS:-/run/secrets}/brain_feedback_password"`
 \set brain_writer_password `cat "${BRAIN_SECRETS:-/run/secrets}/brain_writer_password"`
 \set bi_reader_password `cat "${BRAIN_SECRETS:-/run/secrets}/bi_reader_password"`
 \set airflow_password `cat "${BRAIN_SECRETS:-/run/secrets}/airflow_db_password"`
@@ -20,6 +21,7 @@ CREATE TEMPORARY TABLE wanted (
 INSERT INTO wanted VALUES
     ('market_owner', :'market_owner_password', 'market', NULL),
     ('brain_source', :'brain_source_password', NULL, 'market'),
+    ('brain_feedback', :'brain_feedback_password', NULL, NULL),
     ('brain_writer', :'brain_writer_password', 'warehouse', NULL),
     ('bi_reader', :'bi_reader_password', NULL, 'warehouse'),
     ('airflow', :'airflow_password', 'airflow', NULL),
@@ -53,11 +55,15 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', owns) FROM wanted WHERE o
 REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 SELECT format('GRANT CONNECT ON DATABASE %I TO %I', reads, role) FROM wanted WHERE reads IS NOT NULL \gexec
+-- The Brain page writes as this one what people say of anomalies: what it may is granted with the table, by its owner.
+GRANT CONNECT ON DATABASE market TO brain_feedback;
+ALTER ROLE brain_feedback CONNECTION LIMIT 20;
 
 \connect market
 ALTER SCHEMA public OWNER TO market_owner;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO brain_source;
+GRANT USAGE ON SCHEMA public TO brain_feedback;
 ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT SELECT ON TABLES TO brain_source;
 ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT USAGE ON SCHEMAS TO brain_source;
 

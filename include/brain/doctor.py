@@ -228,8 +228,8 @@ def _topics(settings: Settings) -> Iterator[Check]:
 def _broker(settings: Settings, bars: BarSettings) -> str:
     from brain.ingestion import look
 
-    found = look(settings, bars)
-    return f"{found} topics of bars"
+    topics, unread = look(settings, bars)
+    return f"{topics} topics of bars; messages not read yet: {unread:,}"
 
 
 def _reader(settings: Settings) -> str:

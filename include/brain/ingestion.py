@@ -119,23 +119,24 @@ def read_bars(settings: Settings, bars: BarSettings, moment: Moment, clock: date
     return BarsRead((*missing, *_results(partitions)), written, tuple(dropped))
 
 
-def look(settings: Settings, bars: BarSettings) -> int:
-    """How many topics of bars there are.
+def look(settings: Settings, bars: BarSettings) -> tuple[int, int]:
+    """How many topics of bars there are, and how many of their messages were not read yet.
 
     Raises:
         SettingsError: No broker is named.
-        ServerUnreachable: The broker does not answer.
-        TopicError: A topic that the catalogue names is missing.
+        ServerUnreachable: The broker or the warehouse does not answer.
+        TopicError: A topic that the catalogue names is missing, was made anew, or has lost messages that were not read.
     """
     broker = _broker(settings)
     try:
-        missing, partitions = _look(broker, bars, {})
+        missing, partitions = _look(broker, bars, marks(settings.warehouse_url))
     finally:
         broker.close()
-    for result in missing:
-        if result.error is not None:
-            raise result.error
-    return len({place.topic for place in partitions})
+    errors = [result.error for result in missing if result.error is not None]
+    for error in (*errors, *(error for one in partitions.values() for error in one.errors)):
+        raise error
+    unread = sum(max(one.end - one.start, 0) for one in partitions.values())
+    return len({place.topic for place in partitions}), unread
 
 
 def count_messages(url: SecretStr, bars: BarSettings) -> int:

@@ -2,7 +2,8 @@
 
 | database  | owner        | who else                                                  |
 |-----------|--------------|-----------------------------------------------------------|
-| market    | market_owner | brain_source reads every present and future table         |
+| market    | market_owner | brain_source reads every present and future table;        |
+|           |              | brain_feedback connects: what it may is granted a table   |
 | warehouse | brain_writer | bi_reader connects; it reads what brain_writer grants,    |
 |           |              | within limits, and can stop no publication                |
 | airflow   | airflow      | nobody                                                    |
@@ -23,7 +24,9 @@ from local.state import State
 
 OWNERS = {"market": "market_owner", "warehouse": "brain_writer", "airflow": "airflow"}
 READERS = {"market": "brain_source", "warehouse": "bi_reader"}
-ROLES = (*OWNERS.values(), *READERS.values())
+FEEDBACK, FEEDBACK_IN = "brain_feedback", "market"  # the Brain page writes as this one what people say of anomalies
+FEEDBACK_CONNECTIONS = 20
+ROLES = (*OWNERS.values(), *READERS.values(), FEEDBACK)
 
 MAINTENANCE = ("postgres", "template1")  # nobody but the superuser has work there, and no limit of ours holds there
 
@@ -58,34 +61,41 @@ def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
         for role in ROLES:
             _ensure_role(cursor, role, state.password(role))
         _limit_reader(cursor)
+        limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(sql.Identifier(FEEDBACK))
+        cursor.execute(limit, (FEEDBACK_CONNECTIONS,))
         for database in MAINTENANCE:
-            limit_database(cursor, database, None)
+            limit_database(cursor, database)
         for database, owner in OWNERS.items():
             _ensure_database(cursor, database, owner)
-            limit_database(cursor, database, READERS.get(database))
+            limit_database(cursor, database, *visitors(database))
         cursor.execute("ALTER DATABASE airflow SET synchronous_commit = off")
     for database, owner in OWNERS.items():
         with closing(postgres.connect(database, port)) as connection, connection, connection.cursor() as cursor:
-            _limit_schema(cursor, owner, READERS.get(database))
+            _limit_schema(cursor, owner, *visitors(database))
             if database == "market":
                 _open_future_tables(cursor, owner, READERS[database])
             if database == "warehouse":
                 _limit_functions(cursor, owner)
 
 
-def limit_database(cursor: psycopg2.extensions.cursor, database: str, reader: str | None) -> None:
-    """Let only the owner and `reader` connect; needed again for a copy of a database, which keeps no such rights."""
+def visitors(database: str) -> tuple[str, ...]:
+    """Who besides its owner may connect to a database."""
+    return (*((READERS[database],) if database in READERS else ()), *((FEEDBACK,) if database == FEEDBACK_IN else ()))
+
+
+def limit_database(cursor: psycopg2.extensions.cursor, database: str, *visiting: str) -> None:
+    """Let only the owner and `visiting` connect; needed again for a copy of a database, which keeps no such rights."""
     cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
-    if reader:
+    for role in visiting:
         grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
-        cursor.execute(grant.format(sql.Identifier(database), sql.Identifier(reader)))
+        cursor.execute(grant.format(sql.Identifier(database), sql.Identifier(role)))
 
 
 def copy_database(cursor: psycopg2.extensions.cursor, template: str, name: str) -> None:
     """Make `name`, with the tables and rights of `template`, a database that nobody is connected to."""
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy")
     cursor.execute(create.format(*(sql.Identifier(word) for word in (name, template, OWNERS[template]))))
-    limit_database(cursor, name, READERS.get(template))
+    limit_database(cursor, name, *visitors(template))
 
 
 def _ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
@@ -130,11 +140,11 @@ def _ensure_database(cursor: psycopg2.extensions.cursor, database: str, owner: s
         cursor.execute(create.format(sql.Identifier(database), sql.Identifier(owner)))
 
 
-def _limit_schema(cursor: psycopg2.extensions.cursor, owner: str, reader: str | None) -> None:
+def _limit_schema(cursor: psycopg2.extensions.cursor, owner: str, *visiting: str) -> None:
     cursor.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(owner)))
     cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    if reader:
-        cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(reader)))
+    for role in visiting:
+        cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
 
 
 def _open_future_tables(cursor: psycopg2.extensions.cursor, owner: str, reader: str) -> None:

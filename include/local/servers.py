@@ -66,6 +66,7 @@ class Servers:
             "BRAIN_ENCRYPTION_KEYS": self.state.fernet_key("encryption"),
             "BRAIN_DEMO_URL": self.postgres_url("market_owner", source),
             "BRAIN_READER_URL": self.postgres_url("bi_reader", warehouse),
+            "BRAIN_FEEDBACK_URL": self.postgres_url("brain_feedback", source),
             **({"BRAIN_KAFKA_URL": Broker.url(self.broker_port)} if self.broker_port else {}),
         }
 

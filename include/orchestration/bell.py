@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset as Dataset
 from airflow.sdk import AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
+from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,9 +21,10 @@ from brain.core.catalogue import load_catalogue
 from brain.core.errors import BrainError
 from brain.core.settings import KafkaUrl, find_catalogue, find_home, read_settings
 from brain.usecases import USE_CASES
+from orchestration.connections import given_broker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,8 @@ class BarsBell(BaseEventTrigger):
         heard: int | None = None
         while True:
             try:
-                found = await asyncio.to_thread(messages_there)
-            except BrainError as error:
+                found = await asyncio.to_thread(messages_there, await given_broker())
+            except (BrainError, AirflowException, AirflowRuntimeError) as error:
                 log.warning("no look at the topics: %s", error)
             else:
                 if found != heard:
@@ -67,8 +69,11 @@ class BarsBell(BaseEventTrigger):
             await asyncio.sleep(self.every_seconds)
 
 
-def messages_there() -> int:
+def messages_there(given: Mapping[str, str]) -> int:
     """How many messages the topics of bars have ever had.
+
+    Args:
+        given: What an Airflow Connection says of the broker, by variable.
 
     Raises:
         CatalogueError: The catalogue is wrong.
@@ -78,7 +83,7 @@ def messages_there() -> int:
     from brain.ingestion import count_messages
 
     bars = load_catalogue(find_catalogue(os.environ, find_home(os.environ)), USE_CASES).bars
-    return 0 if bars is None else count_messages(read_settings(BrokerSettings).kafka_url, bars)
+    return 0 if bars is None else count_messages(read_settings(BrokerSettings, overrides=given).kafka_url, bars)
 
 
 def when_bars_come() -> AssetOrTimeSchedule | None:

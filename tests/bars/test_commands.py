@@ -12,7 +12,7 @@ from brain.core.errors import CatalogueError, UnknownName
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.doctor import examine
-from tests.bars.conftest import CLOCK
+from tests.bars.conftest import CLOCK, bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,8 +77,9 @@ def test_the_doctor_looks_for_the_topics(feed: Feed, typed: Path) -> None:
     (told,) = [check for check in examine(feed.settings.home, Moment(CLOCK)) if check.subject == "topics of bars"]
     assert (told.ok, "no such topic" in told.message) == (False, True)
     feed.make("A")
+    feed.send("A", bar(0))
     (told,) = [check for check in examine(feed.settings.home, Moment(CLOCK)) if check.subject == "topics of bars"]
-    assert (told.ok, told.message) == (True, "1 topics of bars")
+    assert (told.ok, told.message) == (True, "1 topics of bars; messages not read yet: 1")
 
 
 def test_the_tables_are_there_before_the_first_bar(feed: Feed, typed: Path) -> None:

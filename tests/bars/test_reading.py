@@ -14,6 +14,9 @@ from brain.core.errors import ServerUnreachable, SettingsError, TableBusy, Topic
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.core.topics import Place
+from brain.ingestion import look
+from brain.page.bars import LATELY, arriving
+from brain.page.reading import reading
 from brain.warehouse.bar_upkeep import rewind
 from brain.warehouse.bar_writing import Mark, ReadBar, Step, Written, marks, write
 from local.broker import Broker
@@ -119,6 +122,37 @@ def test_a_topic_that_vanished_is_told(feed: Feed) -> None:
     (gone,) = feed.read().results
     assert "bars of it were read before" in gone.reason
     assert feed.closes() == {("A", "01-05 12:00"): 2.0}
+
+
+def test_how_bars_arrive_is_told(feed: Feed) -> None:
+    """What the page's Health shows, and what the doctor says besides."""
+    for symbol in ("A", "B", "C"):
+        feed.make(symbol)
+    with reading(feed.settings.warehouse_url) as reader:
+        assert arriving(reader) is None
+    feed.send("A", bar(0), bar(90), "{")
+    feed.send("B", bar(5), "[", "[")
+    feed.read(CLOCK - 2 * LATELY)
+    assert look(feed.settings, feed.bars) == (3, 0)
+    feed.send("A", bar(3), "}")
+    feed.send("C", "}")
+    assert look(feed.settings, feed.bars) == (3, 3)
+    feed.read()
+    with reading(feed.settings.warehouse_url) as reader:
+        told = arriving(reader)
+    assert told is not None
+    found = {one["topic"]: one for one in told["topics"]}
+    assert list(found) == [feed.topic(symbol) for symbol in "CBA"], "most behind comes first"
+    newest = NOON + timedelta(minutes=90)
+    assert (told["newest"], told["there"], told["since"]) == (newest, 3, told["read_at"] - LATELY)
+    assert [one["behind"] for one in told["topics"]] == [None, 85 * 60, 0]
+    assert [(one["messages"], one["symbols"], one["refused"]) for one in told["topics"]] == [
+        (1, 0, 1),
+        (3, 1, 0),
+        (5, 1, 1),
+    ]
+    assert told["refused"] == sum(one["messages"] for one in told["reasons"]) == 2
+    assert all(one["reason"].startswith("no JSON") for one in told["reasons"])
 
 
 @pytest.mark.parametrize("again", [1, 2, 5], ids=["shorter", "as long", "longer"])

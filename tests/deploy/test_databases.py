@@ -82,7 +82,7 @@ def _rows(cluster: Postgres, port: int, database: str, query: str, *values: Any)
 def test_roles_are_those_of_the_embedded_server(deployed: tuple[Postgres, int], servers: Servers) -> None:
     roles = list(ROLES)
     expected = _rows(servers.postgres, servers.postgres_port, "postgres", ROLE_RIGHTS, roles)
-    assert len(expected) == 5
+    assert len(expected) == 6
     assert _rows(*deployed, "postgres", ROLE_RIGHTS, roles) == expected
 
 
@@ -116,6 +116,7 @@ def test_the_image_is_the_major_version_that_is_tested(
     [
         ("market_owner", "market_owner_password", "market"),
         ("brain_source", "brain_source_password", "market"),
+        ("brain_feedback", "brain_feedback_password", "market"),
         ("brain_writer", "brain_writer_password", "warehouse"),
         ("bi_reader", "bi_reader_password", "warehouse"),
         ("airflow", "airflow_db_password", "airflow"),
@@ -132,7 +133,9 @@ def test_a_role_logs_in_with_its_password_and_no_other(
         psycopg2.connect(**address, password=role)
 
 
-@pytest.mark.parametrize("name", ["brain_source_url", "brain_warehouse_url", "brain_reader_url", "brain_demo_url"])
+@pytest.mark.parametrize(
+    "name", ["brain_source_url", "brain_warehouse_url", "brain_reader_url", "brain_feedback_url", "brain_demo_url"]
+)
 def test_a_derived_url_logs_in(deployed: tuple[Postgres, int], secrets: dict[str, str], name: str) -> None:
     url = secrets[name].replace("@postgres:5432/", f"@{ports.LOOPBACK}:{deployed[1]}/")
     with closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
@@ -235,6 +238,7 @@ def test_nobody_enters_without_a_password(mongo: int) -> None:
 LOGINS = {  # role: its password's file, and the databases it may enter
     "market_owner": ("market_owner_password", {"market"}),
     "brain_source": ("brain_source_password", {"market"}),
+    "brain_feedback": ("brain_feedback_password", {"market"}),
     "brain_writer": ("brain_writer_password", {"warehouse"}),
     "bi_reader": ("bi_reader_password", {"warehouse"}),
     "airflow": ("airflow_db_password", {"airflow"}),

@@ -16,6 +16,7 @@ PASSWORDS = {  # of a URL of our own servers
     "brain_source_url": "brain_source_password",
     "brain_warehouse_url": "brain_writer_password",
     "brain_reader_url": "bi_reader_password",
+    "brain_feedback_url": "brain_feedback_password",
     "brain_demo_url": "market_owner_password",
     "brain_mongo_url": "mongo_brain_password",
     "brain_kafka_url": "kafka_brain_password",

@@ -34,7 +34,7 @@ QUEUE = {"celery_broker_url", "celery_result_url"}
 SECRETS_OF = {
     "postgres": {
         *("postgres_password", "market_owner_password", "brain_source_password", "brain_writer_password"),
-        *("bi_reader_password", "airflow_db_password", "metabase_db_password"),
+        *("brain_feedback_password", "bi_reader_password", "airflow_db_password", "metabase_db_password"),
     },
     "mongo": {"mongo_root_password", "mongo_member_key"},
     "mongo-init": {"mongo_root_password", "mongo_brain_password"},
@@ -44,7 +44,7 @@ SECRETS_OF = {
     "metabase-init": {"metabase_admin_password", "brain_reader_url"},
     "warehouse-init": PIPELINES,
     "airflow-init": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key", "airflow_admin_password"},
-    "airflow-api-server": (AIRFLOWS - QUEUE) | {"brain_reader_url"},
+    "airflow-api-server": (AIRFLOWS - QUEUE) | {"brain_reader_url", "brain_feedback_url"},
     "airflow-scheduler": AIRFLOWS - {"airflow_secret_key"},
     "airflow-dag-processor": {"airflow_db_url", "airflow_fernet_key"},
     "airflow-triggerer": {"airflow_db_url", "airflow_fernet_key", "airflow_secret_key", "brain_kafka_url"},
@@ -202,7 +202,7 @@ def test_brain_reads_its_variables_and_its_files(
 
 def test_the_deployed_urls_name_the_driver_that_we_use(secrets: dict[str, str]) -> None:
     urls = {name: value for name, value in secrets.items() if "postgresql" in value}
-    assert len(urls) == 6
+    assert len(urls) == 7
     assert all(value.removeprefix("db+").startswith("postgresql+psycopg2://") for value in urls.values())
 
 

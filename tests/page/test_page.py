@@ -19,7 +19,16 @@ from fastapi.routing import APIRoute
 
 from benchmarks.browsing.chromium import chromium, missing
 from benchmarks.browsing.server import ROOT, PageServer, page_server
-from tests.page.views import log_in, see_a_card, see_how_it_is, see_the_groups, see_the_heat_map, see_the_lists
+from tests.page import saying
+from tests.page.views import (
+    log_in,
+    see_a_card,
+    see_a_timeline,
+    see_how_it_is,
+    see_the_groups,
+    see_the_heat_map,
+    see_the_lists,
+)
 from tests.page.world import ODD, QUOTED
 
 if TYPE_CHECKING:
@@ -49,6 +58,12 @@ def viewer(served: PageServer) -> Iterator[httpx.Client]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def editor(served: PageServer) -> Iterator[httpx.Client]:
+    with client(served, "editor") as found:
+        yield found
+
+
 def answer(viewer: httpx.Client, path: str, **parameters: str) -> Any:
     found = viewer.get(path, params=parameters)
     assert found.status_code == 200, found.text
@@ -75,9 +90,13 @@ def test_who_has_no_role_sees_nothing(served: PageServer) -> None:
         assert {path: nobody.get(path[1:]).status_code for path in paths()} == dict.fromkeys(paths(), 403)
 
 
-def test_nothing_but_get_is_answered(viewer: httpx.Client) -> None:
+def test_nothing_but_feedback_is_written(served: PageServer, editor: httpx.Client) -> None:
     methods = ("POST", "PUT", "PATCH", "DELETE")
-    assert {viewer.request(method, "api/overview").status_code for method in methods} == {405}
+    assert {editor.request(method, "api/overview").status_code for method in methods} == {405}
+    assert {editor.request(method, "api/feedback").status_code for method in methods[1:]} == {405}
+    for user, status in ((None, 401), ("nobody", 403), ("viewer", 403)):
+        with client(served, user) as asking:
+            assert saying.say(asking, "any").status_code == status, user
 
 
 def test_a_browser_is_told_to_load_nothing_from_elsewhere(viewer: httpx.Client) -> None:
@@ -164,7 +183,9 @@ def test_health_names_the_failed_expectation_and_its_page_opens(viewer: httpx.Cl
 def test_lists_say_how_they_are_made_and_why_each_place(viewer: httpx.Client) -> None:
     found = answer(viewer, "api/overview", use_case="recommendations")
     assert (found["kind"], len(found["scores"])) == ("lists", 3)
-    assert [one["name"] for one in found["use_cases"]] == ["direction", "recommendations", "segments"]
+    assert [one["name"] for one in found["use_cases"]] == [
+        *("direction", "recommendations", "segments", "anomalies"),
+    ]
     lists = {one["name"]: one for one in found["lists"]}
     assert set(lists) == {"buy_again", "new_for_you", "for_you"}
     assert all(one["method"] and one["why"] and one["claim"] in (True, False) for one in lists.values())
@@ -209,9 +230,45 @@ def test_health_of_lists_and_groups_is_told_without_what_never_comes_true(viewer
         assert sum(answer(viewer, "api/training", use_case=use_case)["actions"].values()) >= 1
 
 
+def test_a_timeline_has_its_points_marks_and_detectors(viewer: httpx.Client) -> None:
+    found = answer(viewer, "api/overview", use_case="anomalies")
+    assert {(one["member"], one["marks"], one["unjudged"]) for one in found["members"]} == {("GOLD", 2, 2), (ODD, 2, 2)}
+    whose = {"use_case": "anomalies", "unit": "bars", "member": ODD}
+    told = answer(viewer, "api/timeline", **whose)
+    assert {one["kind"] for one in told["marks"]["marks"]} == {"bad tick", "stuck value"}
+    assert len(told["points"]["at"]) == told["points"]["there"] > 100
+    assert [one["claim"] for one in told["makers"]["makers"]] == [True] * 3
+    assert (told["feedback"]["may"], told["feedback"]["said"]) == (False, {})
+    first = told["points"]["at"][0]
+    closer = answer(viewer, "api/points", **whose, since=str(first), until=str(first + 3600))
+    assert closer["at"] == [first, first + 3600]
+    assert answer(viewer, "api/points", **whose, since="-inf", until="nan")["there"] == 0
+    assert answer(viewer, "api/marks", **whose, skip="1")["marks"] == told["marks"]["marks"][1:]
+    assert answer(viewer, "api/members", use_case="anomalies", part="gol")["there"] == 1
+
+
+def test_an_editor_says_what_she_thinks_and_the_next_run_reads_it(
+    viewer: httpx.Client, editor: httpx.Client, variables: dict[str, str]
+) -> None:
+    saying.said_read_and_taken_back(viewer, editor, variables)
+
+
+def test_what_was_said_is_in_the_audit_log_of_airflow(served: PageServer, editor: httpx.Client) -> None:
+    headers = {"Authorization": f"Bearer {served.token('admin')}"}
+    found = httpx.get(f"{served.url}/api/v2/eventLogs", params={"event": "brain_feedback"}, headers=headers, timeout=60)
+    told = found.json()["event_logs"]
+    assert {one["owner"] for one in told} == {"editor"}, "who may not is refused before"
+    assert any("a holiday" in one["extra"] for one in told)
+
+
 @pytest.mark.parametrize(
     ("path", "parameters"),
     [
+        ("api/timeline", {"unit": "bars", "member": "nobody", "use_case": "anomalies"}),
+        ("api/timeline", {"unit": "bars", "member": "GOLD", "use_case": "segments"}),
+        ("api/points", {"unit": "x", "member": "GOLD", "since": "0", "until": "1", "use_case": "anomalies"}),
+        ("api/marks", {"unit": "bars", "member": "GOLD\0", "use_case": "anomalies"}),
+        ("api/members", {"use_case": "direction"}),
         ("api/member", {"name": "nobody", "use_case": "segments"}),
         ("api/member", {"name": "c0010\0", "use_case": "recommendations"}),
         ("api/member", {"name": "SP500"}),
@@ -251,13 +308,19 @@ def test_no_answer_holds_a_secret(viewer: httpx.Client, variables: dict[str, str
 
 def test_the_api_is_described_for_who_may_use_it(viewer: httpx.Client) -> None:
     described = answer(viewer, "openapi.json")["paths"]
-    names = ("overview", "names", "member", "card", "model", "series", "health", "training")
+    names = {"overview", "names", "member", "card", "model", "series", "health", "training"}
+    names |= {"members", "timeline", "points", "marks", "feedback"}
     assert set(described) == {f"/api/{name}" for name in names}
-    assert all(set(methods) == {"get"} and methods["get"]["description"] for methods in described.values())
+    methods = {path.rpartition("/")[2]: set(told) for path, told in described.items()}
+    assert methods == {name: {"post" if name == "feedback" else "get"} for name in names}
+    assert all(how["description"] for told in described.values() for how in told.values())
 
 
-def test_a_person_finds_their_way(served: PageServer) -> None:
-    """Log in, see the heat map in Airflow's frame, go through it by keyboard, open a card, go back, look at health."""
+def test_a_person_finds_their_way(served: PageServer, variables: dict[str, str]) -> None:
+    """Log in, see the heat map in Airflow's frame, go through it by keyboard, open a card, go back, look at health.
+
+    Then another confirms an anomaly, and a page of another origin tries so in vain.
+    """
     if reason := missing():
         pytest.skip(f"THE BRAIN PAGE IS NOT SEEN BY A BROWSER HERE: {reason}")
     with chromium() as browser:
@@ -278,9 +341,13 @@ def test_a_person_finds_their_way(served: PageServer) -> None:
         frame.get_by_role("link", name="Overview", exact=True).click()
         see_the_lists(frame, page)
         see_the_groups(frame, page)
+        see_a_timeline(frame, page)
         assert frame.locator("html").get_attribute("data-theme") == "dark"
         assert [url for url in asked if not url.startswith((served.url, "data:", "blob:"))] == []
         assert troubles == []
+        context = browser.new_context()
+        mark = saying.confirm_by_a_click(context, served, variables)
+        saying.forge(context, served, variables, mark)
 
 
 def test_a_database_that_is_down_is_named_and_the_rest_goes_on(
@@ -292,7 +359,7 @@ def test_a_database_that_is_down_is_named_and_the_rest_goes_on(
 
     def asked(**changes: str) -> dict[str, tuple[int, Any]]:
         settings = PageSettings.load({}, {**variables, **changes})
-        monkeypatch.setattr(answers, "_settings", lambda: settings)
+        monkeypatch.setattr(answers, "page_settings", lambda: settings)
         found = {
             "overview": answers.overview(""),
             "model": answers.model("", "SP500", "5"),

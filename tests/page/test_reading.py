@@ -36,7 +36,7 @@ from brain.quality.result import Finding, GateResult
 from brain.usecases import USE_CASES
 from brain.usecases.direction.names import NAME
 from brain.usecases.direction.page import PAGE, closes
-from brain.usecases.page import Grid, Groups, Lists
+from brain.usecases.page import Grid, Groups, Lists, Timelines
 from brain.warehouse.connection import transaction
 from brain.warehouse.notices import Place, Problem, note
 
@@ -211,7 +211,7 @@ def test_no_address_leads_out_of_the_data_docs(tmp_path: Path, address: str) -> 
 
 def test_every_page_declares_columns_that_its_tables_have() -> None:
     pages = [use_case.page for use_case in USE_CASES.values() if use_case.page is not None]
-    assert {type(page) for page in pages} == {Grid, Lists, Groups}
+    assert {type(page) for page in pages} == {Grid, Lists, Groups, Timelines}
     for page in pages:
         needed = {page.unit}
         if isinstance(page, Grid):
@@ -226,7 +226,23 @@ def test_every_page_declares_columns_that_its_tables_have() -> None:
             needed |= {*page.figures, *page.trust}
             of_members = {page.member, page.unit, page.name, page.as_of, page.before, page.moved}
             assert {*of_members, *(axis.column for axis in page.axes)} <= names(page.members)
+        elif isinstance(page, Timelines):
+            needed |= {page.as_of, *page.lacking, *of_timelines(page)}
         assert needed <= names(page.table)
+
+
+def of_timelines(page: Timelines) -> set[str]:
+    """What the page's own table needs for feedback; the other tables have all that they are asked for."""
+    whose, marks, makers, band = {page.unit, page.member}, page.marks, page.makers, page.band
+    assert marks is not None
+    assert makers is not None
+    assert marks.feedback is not None
+    assert band is not None
+    assert {*whose, page.at, band.low, band.high, *(column for _, column in page.lines)} <= names(page.points)
+    told = {marks.key, marks.start, marks.end, marks.kind, marks.told, marks.degree, marks.status, marks.verdict}
+    assert {*whose, *told, marks.note, *marks.found} <= names(marks.table)
+    assert {*whose, makers.name, makers.claim, makers.why, makers.about, *makers.figures} <= names(makers.table)
+    return {marks.feedback.table}
 
 
 def names(table: PublishedTable) -> set[str]:

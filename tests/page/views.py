@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from benchmarks.browsing.server import PageServer
 
 
-def log_in(page: Any, served: PageServer) -> None:
+def log_in(page: Any, served: PageServer, user: str = "viewer") -> None:
     page.goto(f"{served.url}/")
-    page.locator("input[name=username]").fill("viewer")
+    page.locator("input[name=username]").fill(user)
     page.locator("input[name=password]").fill(served.password)
     page.locator("button[type=submit]").click()
     page.get_by_text("Brain").first.wait_for()
@@ -62,6 +62,30 @@ def see_the_groups(frame: Any, page: Any) -> None:
     frame.get_by_role("link", name="Health").click()
     frame.get_by_role("heading", name="Health: Segments").wait_for()
     frame.get_by_role("heading", name="Scorecard").wait_for(state="detached")
+
+
+def see_a_timeline(frame: Any, page: Any) -> None:
+    frame.get_by_role("link", name="Overview", exact=True).click()
+    frame.get_by_role("link", name="Anomalies").click()
+    frame.get_by_text("2 symbols; 0 anomalies going on").wait_for()
+    frame.get_by_role("searchbox").fill("gold")
+    assert frame.locator("main section").first.get_by_role("row").count() == 2  # the head, and GOLD
+    frame.get_by_role("searchbox").fill("")
+    frame.get_by_role("link", name=ODD).click()  # shown as it is, not run
+    frame.get_by_role("heading", name=f"Symbol {ODD}").wait_for()
+    frame.locator("canvas").first.wait_for()
+    assert frame.locator("article.mark").count() == 2
+    frame.get_by_text("for 16 bars, where it usually changes by").first.wait_for()
+    assert frame.get_by_role("cell", name="admitted: it adds").count() == 3
+    frame.get_by_role("button", name="Look closer").first.click()
+    assert frame.locator("article.mark[aria-current]").count() == 1
+    frame.get_by_role("button", name="Show all").click()
+    frame.get_by_text("As a table: 119 points").click()
+    frame.get_by_role("columnheader", name="usual, from", exact=True).wait_for()
+    frame.get_by_text("Who may start runs of find_anomalies in Airflow").wait_for()
+    assert frame.get_by_role("button", name="Confirm").count() == 0
+    page.reload()
+    frame.get_by_role("heading", name=f"Symbol {ODD}").wait_for()
 
 
 def see_the_heat_map(frame: Any, page: Any) -> None:

@@ -1,4 +1,4 @@
-"""Two days of the pipeline for the page: a shop, an asset that is well, one quarantined, one without a table."""
+"""Two days of the pipeline: a shop, bars, an asset that is well, one quarantined, one without a table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import psycopg2
 from brain.core.moment import Moment
 from brain.core.settings import Settings
 from brain.demo.load import load_demo
+from brain.demo.market_bars import make_feedback
 from brain.pipeline import run_all
 from brain.steps import document
 from brain.store.champions import Move
@@ -20,6 +21,7 @@ from brain.usecases.direction.names import model_key
 from brain.warehouse.notices import Place, Problem, note
 from brain.workspace import open_workspace
 from tests.databases import fresh_connections, fresh_models
+from tests.usecases.anomalies import bars
 from tests.usecases.segments.orders import START, order_lines, put
 
 if TYPE_CHECKING:
@@ -38,6 +40,10 @@ defaults:
 use_cases:
   recommendations: {shop: {orders: {table: orders, quantity: quantity, value: value}}}
   segments: {bootstraps: 3}
+  anomalies:
+    feeds: [{table: bars, database: warehouse, volume: volume}]
+    feedback: anomaly_feedback
+    detectors: [jump, stuck, gap]
 assets:
   SP500:
   VIX:
@@ -50,7 +56,8 @@ def world(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
     """The BRAIN_* variables of a brain with a past.
 
     SP500 is as it should be. VIX was quarantined on the second day, so that its cells are stale. The third asset has a
-    name that is markup, and no table. Of the shop's customers one has a name that is markup, and one quotes.
+    name that is markup, and no table. Of the shop's customers one has a name that is markup, and one quotes. Bars of
+    two symbols have faults; the name of one is markup.
     """
     catalogue = folder / "catalogue.yaml"
     catalogue.write_text(f"{CATALOGUE}  {yaml_text(ODD)}: {{table: nowhere}}\n")
@@ -66,6 +73,8 @@ def world(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
             if day == DAYS[1]:
                 spoil(connections["BRAIN_DEMO_URL"])
             put(connections["BRAIN_DEMO_URL"], orders_until(day))
+            bars.load(connections["BRAIN_WAREHOUSE_URL"], bars_until(day))
+            make_feedback(connections["BRAIN_DEMO_URL"])
             run = open_workspace(Settings.load({}, variables))
             moment = Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC))
             run_all(run, moment, workers=1)
@@ -93,6 +102,14 @@ def orders_until(day: date) -> pd.DataFrame:
     lines["time"] += pd.Timestamp(DAYS[-1]) - pd.Timestamp(START + timedelta(days=400))
     lines["customer"] = lines["customer"].replace({"c0000": ODD, "c0001": QUOTED})
     return lines[lines["time"] < pd.Timestamp(day) + pd.Timedelta(days=1)]
+
+
+def bars_until(day: date) -> pd.DataFrame:
+    """Bars with faults, of GOLD and of a symbol whose name is markup, as they were known at the end of a day."""
+    found = bars.frame(*(bars.spoiled(bars.series(name, seed=seed)) for seed, name in enumerate(("GOLD", ODD))))
+    until = pd.Timestamp(DAYS[-1], tz="UTC") + pd.Timedelta(hours=20)
+    found["at"] += until - found["at"].max()
+    return found[found["at"] < pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)]
 
 
 def spoil(url: str) -> None:

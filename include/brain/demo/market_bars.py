@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ANOMALIES = "anomalies"
 FEEDBACK = "anomaly_feedback"
+SAYS = "brain_feedback"  # the role that may write what people say
 BAD_TICK, BAD_DAY = "2017-12-26 22:00", "2017-12-28"  # what was planted: `spoiled`
 
 
@@ -60,5 +61,13 @@ def make_feedback(url: str) -> None:
 
 
 def _make(cursor: Cursor) -> None:
-    columns = sql.SQL("anomaly text PRIMARY KEY, verdict text, note text")
-    cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(sql.Identifier(FEEDBACK), columns))
+    table = sql.Identifier(FEEDBACK)
+    columns = sql.SQL("anomaly text PRIMARY KEY, verdict text, note text, said_by text, said_at timestamptz")
+    cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(table, columns))
+    for column, kind in (("said_by", "text"), ("said_at", "timestamptz")):  # an earlier release made none of these
+        add = sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}")
+        cursor.execute(add.format(table, sql.Identifier(column), sql.SQL(kind)))
+    cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (SAYS,))
+    if cursor.fetchall():  # on the embedded server and that of the compose file: the Brain page writes as this role
+        grant = sql.SQL("GRANT SELECT, INSERT, UPDATE ON {} TO {}")
+        cursor.execute(grant.format(table, sql.Identifier(SAYS)))

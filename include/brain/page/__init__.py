@@ -1,1 +1,1 @@
-"""What the Brain page shows, as plain values: read from warehouse, model store and lake, never written."""
+"""What the Brain page shows, as plain values: read from warehouse, model store and lake. Written is only feedback."""

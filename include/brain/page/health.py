@@ -12,6 +12,7 @@ from brain.core.errors import LakeError, StorageUnavailable
 from brain.core.moment import Moment
 from brain.extract.report import NOT_OK
 from brain.lake.snapshot import folder_name
+from brain.page.bars import arriving
 from brain.page.reading import reading
 from brain.quality.gate import results_folder
 from brain.usecases.page import Grid
@@ -57,6 +58,7 @@ def health(url: SecretStr, use_case: str, page: Page) -> dict[str, Any]:
             "claims": _claims(reader, page) if isinstance(page, Grid) else [],
             "alarms": _alarms(reader, use_case),
             "problems": _problems(reader, use_case),
+            "bars": arriving(reader),
             **_drift(reader, use_case),
         }
 

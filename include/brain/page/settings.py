@@ -25,6 +25,7 @@ class PageSettings(BaseModel):
     home: Path
     given_warehouse: PostgresUrl | None = Field(default=None, alias="BRAIN_WAREHOUSE_URL")
     given_reader: PostgresUrl | None = Field(default=None, alias="BRAIN_READER_URL")
+    feedback_url: PostgresUrl | None = Field(default=None, alias="BRAIN_FEEDBACK_URL")
     given_mongo: MongoUrl | None = Field(default=None, alias="BRAIN_MONGO_URL")
     given_keys: SigningKeys | None = Field(default=None, alias="BRAIN_SIGNING_KEYS")
     lake_url: str = Field(alias="BRAIN_LAKE_URL")

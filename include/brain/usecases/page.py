@@ -1,6 +1,7 @@
 """What the Brain page shows of a use case: which columns of its tables mean what, in whose words.
 
-A use case chooses the kind of page that its tables make: a grid of cells, ranked lists, or groups of members.
+A use case chooses the kind of page that its tables make: a grid of cells, ranked lists, groups of members, or timelines
+with marks.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class Words:
         short: Stands after a target in a column's head: ``5d``.
         value: What a cell says.
         base: What one would say without a model.
-        member: Whom a list is for, or who is in a group.
-        item: What is on a list.
+        member: Whom a list is for, who is in a group, or whose timeline it is.
+        item: What is on a list, or what a mark on a timeline is.
     """
 
     unit: str
@@ -183,3 +184,133 @@ class Groups(Page):
     figures: tuple[str, ...]
     trust: tuple[str, ...]
     axes: tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Band:
+    """Between what the values of a timeline usually lie.
+
+    Args:
+        name: For people.
+        low, high: Names of columns of the points.
+    """
+
+    name: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What people may say of a mark.
+
+    Args:
+        verdict: As the table of feedback has it.
+        ask: What a person does by it: a verb.
+        meaning: What follows from it, as a sentence.
+    """
+
+    verdict: str
+    ask: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How people say what they think of a mark: a row in a table of theirs, which the next run reads.
+
+    Args:
+        table: Name of the column of the page's table with the name of that table; empty where there is none.
+        mark, verdict, note: Names of its columns; the first is its key.
+        by, at: Names of columns with who said it and when, for those that the table has.
+        dag: Name of the DAG that reads it: who may start it may say something.
+    """
+
+    table: str
+    mark: str
+    verdict: str
+    note: str
+    by: str
+    at: str
+    answers: tuple[Answer, ...]
+    dag: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """Stretches of timelines in which something was found.
+
+    Args:
+        table: A row a mark, with columns called as `unit` and `member` of the page are.
+        key: Name of its key column.
+        start, end: Names of its columns with its first and its last time.
+        kind, told: Names of its columns that say what it is, and why, in words.
+        degree: Name of its column that says how much, as one of `degrees`; of those the least comes first.
+        status, open: Name of its column that says whether it goes on, and what it says then.
+        verdict, note: Names of its columns with what people say of it, as far as a run has read it.
+        found: Names of its columns that say who found it, and when.
+    """
+
+    table: PublishedTable
+    key: str
+    start: str
+    end: str
+    kind: str
+    told: str
+    degree: str
+    degrees: tuple[str, ...]
+    status: str
+    open: str
+    verdict: str
+    note: str
+    found: tuple[str, ...]
+    feedback: Feedback | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Makers:
+    """What looks for marks on a timeline, and with what right.
+
+    Args:
+        table: A row a timeline and maker, with columns called as `unit` and `member` of the page are.
+        word: What people call one.
+        name: Name of its key column that tells the maker.
+        claim: Name of its boolean column that says whether it is used.
+        why: Name of its column that says so in words.
+        about: Name of its column that says what it looks for.
+        figures: Names of its columns that measure it, the one that they are ordered by first.
+    """
+
+    table: PublishedTable
+    word: str
+    name: str
+    claim: str
+    why: str
+    about: str
+    figures: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timelines(Page):
+    """A timeline of each member of each unit: values, what is usual, and marks on stretches of it.
+
+    Args:
+        table: A row a unit.
+        as_of: Name of its column with the time of its newest data.
+        lacking: Names of its columns that say what was left out; empty if nothing was.
+        points: A row a point of a timeline; has a column called as `unit` is.
+        member: Name of the column that says whose timeline it is, also in the tables of marks and makers.
+        at: Name of the column of `points` with its time.
+        lines: What is drawn, in words and by column of `points`.
+        band: What is drawn behind them.
+    """
+
+    as_of: str
+    lacking: tuple[str, ...]
+    points: PublishedTable
+    member: str
+    at: str
+    lines: tuple[tuple[str, str], ...]
+    band: Band | None = None
+    marks: Marks | None = None
+    makers: Makers | None = None

@@ -27,8 +27,11 @@ _SETTING = "BRAIN_WAREHOUSE_URL or the Airflow Connection brain_warehouse"
 
 
 @contextmanager
-def transaction(url: SecretStr) -> Iterator[Connection]:
+def transaction(url: SecretStr, setting: str = _SETTING) -> Iterator[Connection]:
     """A connection whose work is committed at the end, or not at all.
+
+    Args:
+        setting: Where the URL comes from, for the remedy.
 
     Raises:
         ServerUnreachable: Nothing answers, or the connection was cut; nothing was committed.
@@ -48,7 +51,7 @@ def transaction(url: SecretStr) -> Iterator[Connection]:
             **dict(parts.query),
         )
     except psycopg2.OperationalError as error:
-        raise refusal(error, parts, _SETTING) from None
+        raise refusal(error, parts, setting) from None
     try:
         with connection:
             yield connection

@@ -27,11 +27,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 JSON = "application/json"
-PARTS = ("card", "data_docs", "groups", "health", "lists", "members", "models", "overview", "settings")
+PARTS = (
+    "card",
+    "data_docs",
+    "feedback",
+    "groups",
+    "health",
+    "lists",
+    "members",
+    "models",
+    "overview",
+    "settings",
+    "timelines",
+)
 KEPT_SECONDS = 30.0  # for which settings are not looked up again
 
 
-def _contained(make: Callable[P, object]) -> Callable[P, Response]:
+def contained(make: Callable[P, object]) -> Callable[P, Response]:
     """What `make` gives as JSON; where it cannot, the status and a sentence for people, never a traceback."""
 
     @wraps(make)
@@ -40,26 +52,26 @@ def _contained(make: Callable[P, object]) -> Callable[P, Response]:
             made = make(*args, **kwargs)
             return made if isinstance(made, Response) else _json(made)
         except ModelNotFound as error:
-            return _problem(404, str(error))
+            return problem_of(404, str(error))
         except BrainError as error:
             log.warning("%s: %s", make.__name__, error)
-            return _problem(503, str(error))
+            return problem_of(503, str(error))
         except Exception:
             log.exception("an error of the page itself")
-            return _problem(500, "The page itself has failed; the log of Airflow's API server says where. Report it.")
+            return problem_of(500, "The page itself has failed; the log of Airflow's API server says where. Report it.")
 
     return answered
 
 
-@_contained
+@contained
 def overview(name: str) -> object:
-    """All that is published of a use case: a grid's cells, lists, or groups."""
+    """All that is published of a use case: a grid's cells, lists, groups, or who has a timeline."""
     from brain.page.overview import overview as cells
     from brain.usecases.page import Grid
 
-    use_case, page = _chosen(name)
+    use_case, page = chosen(name)
     filled = _filled()
-    shown = [(one, of) for one, of in _pages() if of is page or of.table.name in filled]
+    shown = [(one, of) for one, of in pages() if of is page or of.table.name in filled]
     own = {
         "use_case": use_case.name,
         "use_cases": [{"name": one.name, "title": of.title} for one, of in shown],
@@ -67,32 +79,32 @@ def overview(name: str) -> object:
         "words": vars(page.words),
     }
     if not isinstance(page, Grid):
-        return {**own, **_kind(page).overview(_settings().warehouse_url, page)}
-    packed = cells(_settings().warehouse_url, page)
+        return {**own, **_kind(page).overview(page_settings().warehouse_url, page)}
+    packed = cells(page_settings().warehouse_url, page)
     return Response(f"{_text(own)[:-1]},{packed.lstrip()[1:]}", media_type=JSON)  # two objects as one
 
 
-@_contained
+@contained
 def names(name: str, beginning: str) -> object:
     """Members whose name begins so."""
     from brain.page.members import names as found
 
     _, page = _with_members(name)
-    return {"names": found(_settings().warehouse_url, page, beginning)}
+    return {"names": found(page_settings().warehouse_url, page, beginning)}
 
 
-@_contained
+@contained
 def member(name: str, wanted: str) -> object:
     """What is published of one member, and which other pages know one of that name."""
     from brain.page.members import knows
     from brain.usecases.page import Groups, Lists
 
     use_case, page = _with_members(name)
-    url = _settings().warehouse_url
+    url = page_settings().warehouse_url
     told = _kind(page).member(url, page, wanted)
     elsewhere = [
         {"name": one.name, "title": of.title}
-        for one, of in _pages()
+        for one, of in pages()
         if isinstance(of, Lists | Groups)
         and of is not page
         and of.words.member == page.words.member
@@ -101,16 +113,16 @@ def member(name: str, wanted: str) -> object:
     return {"use_case": use_case.name, "title": page.title, "words": vars(page.words), "elsewhere": elsewhere, **told}
 
 
-@_contained
+@contained
 def card(name: str, unit: str, target: str) -> object:
     """What the warehouse says of a cell."""
     from brain.page.card import card as found
 
     use_case, page = _with_cells(name)
-    return found(_settings().warehouse_url, use_case.name, page, unit, target)
+    return found(page_settings().warehouse_url, use_case.name, page, unit, target)
 
 
-@_contained
+@contained
 def model(name: str, unit: str, target: str) -> object:
     """What the model store says of a cell."""
     from brain.page import models
@@ -126,10 +138,10 @@ def model(name: str, unit: str, target: str) -> object:
             expected="one of the overview",
             remedy="Go back to the overview: it lists them all.",
         ) from None
-    return models.model(models.opened(_settings(), use_case.name), key)
+    return models.model(models.opened(page_settings(), use_case.name), key)
 
 
-@_contained
+@contained
 def series(name: str, unit: str, since: str) -> object:
     """What the values of a unit are about, over time."""
     _, page = _with_cells(name)
@@ -141,14 +153,14 @@ def series(name: str, unit: str, since: str) -> object:
     return {"name": page.series.name, "days": days, "values": values}
 
 
-@_contained
+@contained
 def health(name: str) -> object:
     """The last runs of each step."""
     from brain.page import health as found
     from brain.page.data_docs import address_of
 
-    use_case, page = _chosen(name)
-    told = found.health(_settings().warehouse_url, use_case.name, page)
+    use_case, page = chosen(name)
+    told = found.health(page_settings().warehouse_url, use_case.name, page)
     for one in told["refused"]:
         one["findings"] = found.failed_expectations(_lake(), use_case.name, one)
         address = address_of(use_case.name, one["unit"], one["interval_end"])
@@ -157,13 +169,13 @@ def health(name: str) -> object:
     return {"title": page.title, **told}
 
 
-@_contained
+@contained
 def training(name: str) -> object:
     """What training last decided."""
     from brain.page import models
 
-    use_case, _ = _chosen(name)
-    return models.training(models.opened(_settings(), use_case.name))
+    use_case, _ = chosen(name)
+    return models.training(models.opened(page_settings(), use_case.name))
 
 
 def data_docs(name: str, headers: Mapping[str, str]) -> Response:
@@ -173,7 +185,7 @@ def data_docs(name: str, headers: Mapping[str, str]) -> Response:
     try:
         content = read_page(_lake(), name or "index.html")
     except BrainError as error:
-        return _problem(503, str(error))
+        return problem_of(503, str(error))
     if content is None:
         return unknown(f"page {name!r}", "a page of the Data Docs, which extraction writes")
     return Response(content, media_type="text/html; charset=utf-8", headers=dict(headers))
@@ -190,10 +202,11 @@ def prepare() -> None:
 
 def unknown(found: str, expected: str) -> Response:
     """The answer where there is nothing."""
-    return _problem(404, f"There is no {found}; expected {expected}.")
+    return problem_of(404, f"There is no {found}; expected {expected}.")
 
 
-def _pages() -> list[tuple[UseCase, Page]]:
+def pages() -> list[tuple[UseCase, Page]]:
+    """The use cases that have a page."""
     from brain.usecases import USE_CASES
 
     return [(one, one.page) for one in USE_CASES.values() if one.page is not None]
@@ -203,25 +216,27 @@ def _filled() -> frozenset[str]:
     """The tables of pages that have a row."""
     from brain.page.reading import filled
 
-    return filled(_settings().warehouse_url, [page.table.layout for _, page in _pages()])
+    return filled(page_settings().warehouse_url, [page.table.layout for _, page in pages()])
 
 
-def _chosen(name: str) -> tuple[UseCase, Page]:
+def chosen(name: str) -> tuple[UseCase, Page]:
     """The page of that use case; without a name the first of which something is published."""
-    known = _pages()
+    known = pages()
     if not name:
         return _first(known)
     found = next(((one, page) for one, page in known if name == one.name), None)
     if found is None:
-        raise _no_page(f"use case {name!r}", known)
+        raise no_page(f"use case {name!r}", known)
     return found
 
 
 def _kind(page: Page) -> ModuleType:
-    """What reads a page with members."""
-    from brain.page import groups, lists
-    from brain.usecases.page import Lists
+    """What reads a page that is no grid."""
+    from brain.page import groups, lists, timelines
+    from brain.usecases.page import Lists, Timelines
 
+    if isinstance(page, Timelines):
+        return timelines
     return lists if isinstance(page, Lists) else groups
 
 
@@ -236,22 +251,23 @@ def _first(known: Sequence[tuple[UseCase, Page]]) -> tuple[UseCase, Page]:
 def _with_cells(name: str) -> tuple[UseCase, Grid]:
     from brain.usecases.page import Grid
 
-    use_case, page = _chosen(name)
+    use_case, page = chosen(name)
     if not isinstance(page, Grid):
-        raise _no_page(f"cell of {page.title!r}", [pair for pair in _pages() if isinstance(pair[1], Grid)])
+        raise no_page(f"cell of {page.title!r}", [pair for pair in pages() if isinstance(pair[1], Grid)])
     return use_case, page
 
 
 def _with_members(name: str) -> tuple[UseCase, Lists | Groups]:
     from brain.usecases.page import Groups, Lists
 
-    use_case, page = _chosen(name)
+    use_case, page = chosen(name)
     if not isinstance(page, Lists | Groups):
-        raise _no_page(f"member of {page.title!r}", [pair for pair in _pages() if pair[1].words.member])
+        raise no_page(f"member of {page.title!r}", [pair for pair in pages() if isinstance(pair[1], Lists | Groups)])
     return use_case, page
 
 
-def _no_page(what: str, known: Sequence[tuple[UseCase, Page]]) -> ModelNotFound:
+def no_page(what: str, known: Sequence[tuple[UseCase, Page]]) -> ModelNotFound:
+    """What is said where a page has no such thing; `known` are those that have."""
     return ModelNotFound(
         what,
         found="no such page",
@@ -260,7 +276,8 @@ def _no_page(what: str, known: Sequence[tuple[UseCase, Page]]) -> ModelNotFound:
     )
 
 
-def _settings() -> PageSettings:
+def page_settings() -> PageSettings:
+    """Where the page reads, looked up anew now and then."""
     return _settings_at(int(monotonic() // KEPT_SECONDS))
 
 
@@ -278,7 +295,7 @@ def _settings_at(time: int) -> PageSettings:  # noqa: ARG001 - the key of the ca
 def _lake() -> Lake:
     from brain.lake.lake import Lake
 
-    settings = _settings()
+    settings = page_settings()
     return Lake(settings.lake_url, settings.verifier if settings.given_keys else None)
 
 
@@ -303,7 +320,8 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def _problem(status: int, problem: str) -> Response:
+def problem_of(status: int, problem: str) -> Response:
+    """A sentence for people, and the status that goes with it."""
     return Response(json.dumps({"problem": problem}), status, media_type=JSON)
 
 

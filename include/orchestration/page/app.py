@@ -1,16 +1,16 @@
-"""The page as an application of its own, to be mounted by the plugin: guarded as a whole, GET only."""
+"""The page as an application of its own, to be mounted by the plugin: guarded as a whole, GET only but for feedback."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
-from fastapi import Depends, FastAPI, Response
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import Depends, FastAPI, Request, Response
 
-from orchestration.page import answers
+from orchestration.page import answers, timeline_answers
+from orchestration.page.rights import MayStart, Refused, Said, may_feed_back, may_look, said
 from orchestration.page.static_files import STATIC
 
 if TYPE_CHECKING:
@@ -65,14 +65,20 @@ async def beginning(_: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(
     title="The Brain page",
     version="1",
-    description="What Brain has published, and what stands behind it. Everything is read-only.",
-    dependencies=[Depends(requires_access_view(AccessView.WEBSITE))],
+    description="What Brain has published, and what stands behind it. Nothing but feedback is written.",
+    dependencies=[may_look],
     docs_url=None,
     redoc_url=None,
     openapi_url=None,
     lifespan=beginning,
 )
 app.add_middleware(WithHeaders)
+
+
+@app.exception_handler(Refused)
+async def refused(_: Request, error: Refused) -> Response:
+    """Why something is not taken, as every other problem is told."""
+    return answers.problem_of(error.status, error.problem)
 
 
 @app.get("/", include_in_schema=False)
@@ -95,7 +101,7 @@ def description() -> dict[str, Any]:
 
 @app.get("/api/overview")
 def overview(use_case: str = "") -> Response:
-    """All that is published: a grid's cells, lists, or groups. Without `use_case` the first of which there is any."""
+    """All that is published, by the kind of page. Without `use_case` the first of which there is any."""
     return answers.overview(use_case)
 
 
@@ -109,6 +115,36 @@ def names(beginning: str = "", use_case: str = "") -> Response:
 def member(name: str, use_case: str = "") -> Response:
     """What is published of one member: her lists with the reason of each place, or her group."""
     return answers.member(use_case, name)
+
+
+@app.get("/api/members")
+def members(part: str = "", use_case: str = "") -> Response:
+    """Those with a timeline whose name has a part: up to 2,000, and how many there are."""
+    return timeline_answers.members(use_case, part)
+
+
+@app.get("/api/timeline")
+def timeline(unit: str, member: str, may: MayStart, use_case: str = "") -> Response:
+    """One timeline: its points, its newest marks with what people say of them, and what looks for marks."""
+    return timeline_answers.timeline(use_case, unit, member, may)
+
+
+@app.get("/api/points")
+def points(unit: str, member: str, since: float, until: float, use_case: str = "") -> Response:
+    """The points of a timeline between two times, in seconds since 1970."""
+    return timeline_answers.points(use_case, unit, member, since, until)
+
+
+@app.get("/api/marks")
+def marks(unit: str, member: str, may: MayStart, skip: int = 0, use_case: str = "") -> Response:
+    """Marks of a timeline, the newest first, after the first `skip`."""
+    return timeline_answers.marks(use_case, unit, member, skip, may)
+
+
+@app.post("/api/feedback", dependencies=may_feed_back)
+def feedback(told: Annotated[Said, Depends(said)], user: GetUserDep, use_case: str = "") -> Response:
+    """Say what you think of a mark: `mark`, `verdict` (empty takes it back) and `note`, as JSON."""
+    return timeline_answers.say(use_case, told.mark, (told.verdict, told.note), user.get_name())
 
 
 @app.get("/api/card")

@@ -1,7 +1,8 @@
 """What people say of published anomalies: a table that they edit, read with the bars.
 
-A row names an anomaly by the key it has in `anomalies`, and the verdict: `confirmed` or `dismissed`. The detectors'
-admission counts a confirmed one as a fault to be found, and an alert in a dismissed one as two false alerts.
+A row names an anomaly by the key it has in `anomalies`, and the verdict: `confirmed` or `dismissed`, or empty where
+somebody took it back. The detectors' admission counts a confirmed one as a fault to be found, and an alert in a
+dismissed one as two false alerts.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from brain.usecases.anomalies.inputs import KEY, NOTE, VERDICT
-from brain.usecases.anomalies.names import CONFIRMED, DISMISSED, SPACE, feedback_name
+from brain.usecases.anomalies.names import CONFIRMED, DISMISSED, KEY, NOTE, SPACE, VERDICT, feedback_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,8 @@ def feedback_of(table: pd.DataFrame) -> Feedback:
     rows: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         anomaly, verdict, note = (_text(row[name]) for name in (KEY, VERDICT, NOTE))
+        if not verdict:
+            continue
         if verdict.lower() not in (CONFIRMED, DISMISSED):
             ignored.append(f"{anomaly}: the verdict {verdict!r} is neither {CONFIRMED} nor {DISMISSED}")
             continue

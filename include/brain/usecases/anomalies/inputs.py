@@ -12,7 +12,7 @@ from brain.core.table_settings import ExtractionSettings
 from brain.quality.engine import validate
 from brain.quality.result import GateResult
 from brain.quality.rules import between
-from brain.usecases.anomalies.names import NAME, SPACE, feedback_name
+from brain.usecases.anomalies.names import KEY, NAME, NOTE, SPACE, VERDICT, feedback_name
 from brain.usecases.protocol import Input
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from brain.quality.gate import Check
     from brain.usecases.anomalies.catalogue import AnomaliesSection, Feed
 
-KEY, VERDICT, NOTE = "anomaly", "verdict", "note"
 _RULES = (
     between("values", "warn", "table", "unknown",
         "a share of {found} of the lines without a finite value: they are left out", max_value=0.05),

@@ -7,6 +7,8 @@ from brain.core.keys import ModelKey
 NAME = "anomalies"
 SPACE = "anomalies"
 FEEDBACK = "feedback"
+KEY, VERDICT, NOTE = "anomaly", "verdict", "note"  # columns of the table that people edit
+SAID_BY, SAID_AT = "said_by", "said_at"  # and those that it may have
 CONFIRMED, DISMISSED = "confirmed", "dismissed"
 DETECTORS = (  # by name only: Airflow reads the catalogue without NumPy
     *("robust_z", "jump", "stuck", "burst", "drift", "gap", "volume"),

@@ -136,6 +136,7 @@ def _feed_row(
         "alerts_per_week": section.alerts_per_week,
         "not_watched": "; ".join(lacking) + more or None,
         "left_out": bars.told() or None,
+        "feedback_table": section.feedback,
         "data_sha256": bars.snapshot.data_sha256,
     }
 

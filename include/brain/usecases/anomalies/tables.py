@@ -25,6 +25,7 @@ ANOMALY_FEEDS = PublishedTable(
         Column("not_watched", "text", "Symbols that were not watched, and why; empty if all were."),
         Column("left_out", "text", "Bars that did not count, and why; empty if all did."),
         Column("feedback_ignored", "text", "Rows of the feedback that make no sense, and why; empty if all do."),
+        Column("feedback_table", "text", "Table of the source database in which people confirm or dismiss."),
         Column("data_sha256", "text", "Hash of the snapshot of bars behind it."),
         _STALE,
         Column(REASON, "text", "Why it is stale."),

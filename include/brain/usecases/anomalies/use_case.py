@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from brain.usecases.anomalies.catalogue import AnomaliesSection
 from brain.usecases.anomalies.names import DETECTORS, NAME, SPACE, model_key
+from brain.usecases.anomalies.page import PAGE
 from brain.usecases.anomalies.tables import ANOMALIES, ANOMALY_FEEDS, ANOMALY_SCORES, DETECTOR_SCORECARD, OVERVIEW
 from brain.usecases.protocol import Input, Overview, Unit
 
@@ -44,7 +45,7 @@ class Anomalies:
     views: tuple[View, ...] = ()
     overview: Overview = OVERVIEW
     scorecard: Overview | None = None
-    page: Page | None = None
+    page: Page | None = PAGE
 
     def discover(self, section: Any, source: Source) -> Section:
         found: Section = section

@@ -37,6 +37,9 @@ async function show() {
     } else if (view === "of" && rest.length === 1) {
       const { showMember } = await import("./member.js");
       if (!signal.aborted) await showMember(main, rest, signal);
+    } else if (view === "of" && rest.length === 2) {
+      const { showTimeline } = await import("./timeline.js");
+      if (!signal.aborted) await showTimeline(main, rest, signal);
     } else if (view === "") {
       const asked = place().chosen === begun && first ? first : ask("api/overview", {}, signal);
       first = null;

@@ -1,5 +1,5 @@
-// Two charts with uPlot, which is loaded with the first one.
-import { el } from "./dom.js";
+// Three charts with uPlot, which is loaded with the first one.
+import { el, precise } from "./dom.js";
 
 let loading = null;
 
@@ -19,10 +19,9 @@ const day = (text) => Date.parse(`${String(text).slice(0, 10)}T00:00:00Z`) / 100
 const axis = (more) => ({ stroke: () => colour("--quiet"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line") }, ...more });
 
 // A chart as wide as its place, drawn anew in other colours when the theme changes.
-async function drawn(make, data, signal) {
+async function drawn(make, data, signal, height = 260) {
   const Plot = await library();
   const place = el("div", { class: "chart" });
-  const height = 260;
   let plot = null;
   const width = () => Math.max(280, place.clientWidth);
   const draw = () => {
@@ -79,4 +78,81 @@ export function reliability(pools, signal) {
       { label: "came true", stroke: () => colour("--series"), width: 2, value: share, points: { show: true, size: 7 } },
     ],
   }), data, signal);
+}
+
+// Ticks of a time in UTC: hours by 24, and below the first of a day which day it is.
+const moments = (_, ticks, __, ___, apart) => ticks.map((tick, at) => {
+  const told = new Date(tick * 1000).toISOString(), today = told.slice(0, 10);
+  if (apart >= 86400) return today;
+  const fresh = !at || new Date(ticks[at - 1] * 1000).toISOString().slice(0, 10) !== today;
+  return `${told.slice(11, apart < 60 ? 19 : 16)}${fresh ? `\n${today}` : ""}`;
+});
+const SHADES = ["--second", "--down4", "--bad"]; // of a mark, by how much
+const NEAR = 6; // pixels from a mark at which a pointer is on it
+const PAUSE = 200; // milliseconds after which a stretch that is looked at is asked for
+
+// Values over time with what is usual behind them, and marks: numbered as in the list, shaded by how much.
+// Args: marks as [{ number, from, to, rank, faint }], asked for at each drawing; more gives the points of a stretch.
+// Returns the place, and what shows a stretch, or all.
+export async function timeline({ points, lines, band }, marks, { onPoint, onPick, more }, signal) {
+  let plot = null, asked = 0, timer;
+  const part = (of) => [of.at, ...(band ? [of.low, of.high] : []), ...of.lines];
+  const whole = part(points);
+  const on = (found) => {
+    const at = found.cursor.left;
+    if (at === null || at < 0) return null;
+    return marks().find(({ from, to }) => found.valToPos(from, "x") - NEAR <= at && at <= found.valToPos(to, "x") + NEAR) ?? null;
+  };
+  const closer = (low, high) => {
+    if (!points.thinned) return;
+    clearTimeout(timer);
+    const turn = ++asked;
+    timer = setTimeout(async () => {
+      const found = await more(low, high).catch(() => null); // what is drawn stays
+      if (found?.at.length && turn === asked) { plot.setData(part(found), false); plot.redraw(); }
+    }, PAUSE);
+  };
+  const all = () => { asked += 1; clearTimeout(timer); plot?.setData(whole, true); };
+  const show = (low, high) => { plot?.setScale("x", { min: low, max: high }); closer(low, high); };
+  const value = (_, one) => precise(one);
+  const place = await drawn((Plot) => ({
+    tzDate: (time) => Plot.tzDate(new Date(time * 1000), "Etc/UTC"),
+    scales: { x: { time: true } },
+    axes: [axis({ values: moments }), axis({ size: 70 })],
+    cursor: { drag: { x: true, y: false }, bind: { dblclick: () => () => { all(); return null; } } },
+    bands: band ? [{ series: [2, 1], fill: () => `${colour("--up2")}99` }] : [],
+    series: [
+      { label: "UTC", value: (_, time) => (time ? new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
+      ...(band ? ["from", "to"].map((word) => ({ label: `${band}, ${word}`, stroke: () => colour("--up3"), width: 0, value, points: { show: false } })) : []),
+      ...lines.map((name, at) => ({ label: name, stroke: () => colour(at ? "--second" : "--series"), width: 1.5, value, points: { size: 4 } })),
+    ],
+    hooks: {
+      ready: [(found) => { plot = found; found.over.addEventListener("click", () => { const one = on(found); if (one) onPick(one); }); }],
+      drawAxes: [(found) => shade(found, marks())],
+      setCursor: [(found) => onPoint(on(found))],
+      setSelect: [(found) => { if (found.select.width > 0) closer(found.posToVal(found.select.left, "x"), found.posToVal(found.select.left + found.select.width, "x")); }],
+    },
+  }), whole, signal, 340);
+  return { place, all, show, redraw: () => plot?.redraw(false) };
+}
+
+function shade(plot, marks) {
+  const { ctx, bbox } = plot, unit = devicePixelRatio, end = bbox.left + bbox.width;
+  let free = end + 99 * unit; // the newest is drawn first, and older numbers only where there is room left of it
+  ctx.save();
+  ctx.font = `600 ${11 * unit}px system-ui, sans-serif`;
+  ctx.textAlign = "center";
+  for (const { number, from, to, rank, faint, chosen } of marks) {
+    const left = plot.valToPos(from, "x", true), right = Math.max(plot.valToPos(to, "x", true), left + 3 * unit);
+    if (right < bbox.left || left > end) continue;
+    const start = Math.max(left, bbox.left), width = Math.min(right, end) - start;
+    ctx.fillStyle = colour(faint ? "--faint" : SHADES[Math.min(rank, 2)]);
+    ctx.globalAlpha = chosen ? 0.36 : 0.22;
+    ctx.fillRect(start, bbox.top, width, bbox.height);
+    ctx.globalAlpha = 1;
+    ctx.fillRect(start, bbox.top, width, 4 * unit);
+    const middle = Math.min(Math.max(start + width / 2, bbox.left + 8 * unit), end - 8 * unit);
+    if (free - middle > 16 * unit) { ctx.fillText(String(number), middle, bbox.top + 17 * unit); free = middle; }
+  }
+  ctx.restore();
 }

@@ -33,22 +33,27 @@ export const address = (...parts) => addressIn(place().chosen, ...parts);
 
 export class Problem extends Error {}
 
-export async function ask(path, parameters = {}, signal = undefined) {
+export async function ask(path, parameters = {}, signal = undefined, how = {}) {
   const { chosen } = place();
   const query = new URLSearchParams({ ...parameters, ...(chosen ? { use_case: chosen } : {}) }).toString();
   let answer;
   try {
-    answer = await fetch(query ? `${path}?${query}` : path, { headers: { Accept: "application/json" }, signal });
+    answer = await fetch(query ? `${path}?${query}` : path, { headers: { Accept: "application/json" }, signal, ...how });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("Airflow's API server does not answer. Look whether it runs, then load the page again.");
   }
   if (answer.status === 401) throw new Problem("You are not logged in to Airflow any more. Log in, then load the page again.");
-  if (answer.status === 403) throw new Problem("Your Airflow user may not see this page. Ask who administers Airflow for a role that may view the UI.");
+  if (answer.status === 403 && !how.method) throw new Problem("Your Airflow user may not see this page. Ask who administers Airflow for a role that may view the UI.");
   const told = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Problem(told.problem ?? `The page got the answer ${answer.status}. Load it again.`);
   return told;
 }
+
+// What a person says. The header is one that no other site may send: a browser asks first, and is refused.
+export const say = (path, said) => ask(path, {}, undefined, {
+  method: "POST", body: JSON.stringify(said), headers: { Accept: "application/json", "Content-Type": "application/json", "X-Brain-Page": "1" },
+});
 
 export function problem(error) {
   const text = error instanceof Problem ? error.message : `The page itself has failed (${error.message}). Report it.`;
@@ -98,7 +103,8 @@ export function number(value) {
   return value.toLocaleString("en", { maximumFractionDigits: digits }).replace("-", "−");
 }
 
-export const several = (size, word) => `${count(size)} ${word}${size === 1 ? "" : "s"}`;
+export const plural = (word) => (/[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`);
+export const several = (size, word) => `${count(size)} ${size === 1 ? word : plural(word)}`;
 
 // A value of a published column, by its kind.
 export function shown(value, kind) {
@@ -110,6 +116,9 @@ export function shown(value, kind) {
   if (kind === "moment") return when(value);
   return String(value);
 }
+
+// A value as it was measured: as many digits as tell it apart from the next one.
+export const precise = (value) => (value === null || value === undefined ? "" : Number(value).toLocaleString("en", { maximumSignificantDigits: 6 }).replace("-", "−"));
 
 // The use cases that have a page, where there are several.
 export function otherPages(found) {

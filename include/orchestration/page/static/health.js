@@ -1,5 +1,5 @@
 // How the pipeline is. The warehouse and the model store answer by themselves: one may be down.
-import { airflowLink, ask, cellAddress, count, el, later, list, percent, signed, table, when } from "./dom.js";
+import { airflowLink, ask, cellAddress, count, el, later, list, percent, several, signed, table, when } from "./dom.js";
 
 const minute = (moment) => when(moment).replace(" UTC", "");
 
@@ -16,6 +16,7 @@ export async function showHealth(main, signal) {
     part("Problems", problems, "What people were told of: what lasts, and what was solved in the last two weeks."),
     part("Alarms", alarms, "Live numbers that their outcomes refute; training searches these models anew."),
     part("Stale and failed", unwell),
+    part("Bars", bars),
     el("div", { class: "columns" },
       part("Extraction", ({ extractions }) => table("Extraction runs", ["moment, UTC", "units", "new rows", "corrected", "warned", "refused", "s"],
         extractions.map((one) => [minute(one.interval_end), count(one.units), count(one.rows_new), count(one.corrected), count(one.warnings), count(one.refused), Number(one.seconds).toFixed(1)]), "No extraction has run yet.")),
@@ -54,6 +55,27 @@ const listed = (units) => units.length > 12 ? `${units.slice(0, 12).join(", ")} 
 
 function unwell({ unwell: all, words }) {
   return table("Stale and failed", [words.target ? "cells" : "rows", "of them without a number", `${words.unit}s`, "reason"], all.map((one) => [count(one.cells), count(one.failed), listed(one.units), one.reason ?? "no reason is given"]), "None: everything is fresh.");
+}
+
+// A stretch of time as people say it.
+function lasting(seconds) {
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (days >= 2) return several(days, "day");
+  if (days || hours) return [several(24 * days + hours, "hour"), minutes && !days ? several(minutes, "minute") : ""].filter(Boolean).join(" ");
+  return minutes ? several(minutes, "minute") : several(Math.round(seconds), "second");
+}
+
+function bars({ bars: told }) {
+  if (!told) return null; // none come by topics here
+  const { topics, reasons, refused } = told, ago = (Date.now() - Date.parse(told.newest)) / 1000;
+  const newest = told.newest ? `The newest bar is of ${when(told.newest)}: ${lasting(Math.max(ago, 0))} ago by the clock of this computer.` : "No message was a bar so far.";
+  return [
+    el("p", {}, `${newest} The last run that found messages was that of ${when(told.read_at)}. In the week before it ${refused ? `${several(refused, "message")} ${refused === 1 ? "was" : "were"} refused` : "no message was refused"}.`),
+    table("Topics", ["topic", "newest bar, UTC", "behind the newest of all", "symbols", "last read", "messages", "refused lately", "deleted unread"],
+      topics.map((one) => [one.topic, one.newest ? minute(one.newest) : "none", one.behind === null ? "" : one.behind ? lasting(one.behind) : "not", count(one.symbols), minute(one.read_at), count(one.messages), count(one.refused), count(one.lost)])),
+    topics.length < told.there ? el("p", { class: "quiet" }, `The ${count(topics.length)} that are most behind, of ${several(told.there, "topic")}.`) : null,
+    reasons.length ? table("Refused messages", ["why refused", "messages", "topics", "last"], reasons.map((one) => [one.reason, count(one.messages), count(one.topics), when(one.last)])) : null,
+  ];
 }
 
 function waiting({ waiting: all }) {

@@ -12,6 +12,7 @@ export async function showOverview(main, asked, signal) {
   document.getElementById("published").textContent = found.published_at ? `Published ${when(found.published_at)}` : "";
   if (found.kind === "lists") return (await import("./lists.js")).showLists(main, found, signal);
   if (found.kind === "groups") return (await import("./groups.js")).showGroups(main, found, signal);
+  if (found.kind === "timelines") return (await import("./timelines.js")).showTimelines(main, found, signal);
   if (!found.rows.length) return main.replaceChildren(...empty());
   new Overview(found, signal).show(main);
 }
