@@ -50,15 +50,17 @@ class Fault:
 def plant(series: Series, random: Generator, *, each: int, scale: float = 1.0) -> tuple[Series, list[Fault]]:
     """The series with `each` faults of every kind that it can have, spread evenly and in mixed order.
 
+    Fewer where there is no room for so many; and of some kinds only, drawn by chance, where there is none for all.
+
     Args:
         scale: Of all sizes; 0.5 halves them. Bars are at least 2.
     """
     kinds = [kind for kind in KINDS if kind != VOLUME or np.isfinite(series.volume).mean() > 0.5]
     room = (len(series) - LONGEST) // (LONGEST + APART)
-    each = min(each, room // len(kinds))
-    if each < 1:
+    if room < 1:
         return series, []
-    order = random.permutation(np.repeat(np.arange(len(kinds)), each))
+    each = min(each, room // len(kinds))
+    order = random.permutation(np.repeat(np.arange(len(kinds)), max(each, 1)))[:room]
     width = (len(series) - LONGEST) // len(order)
     starts = np.arange(len(order)) * width + random.integers(1, max(2, width - LONGEST - GRACE), len(order))
     size = measure(series).size

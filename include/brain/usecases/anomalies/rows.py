@@ -13,6 +13,7 @@ from brain.usecases.anomalies.episodes import severity
 from brain.usecases.anomalies.names import GOING_ON, OVER
 from brain.usecases.anomalies.tables import ANOMALIES, ANOMALY_SCORES, DETECTOR_SCORECARD
 from brain.usecases.anomalies.telling import tell
+from brain.usecases.anomalies.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -159,7 +160,7 @@ def _scores(feed: str, one: Watched) -> pd.DataFrame:
             "value": value,
             "usual_low": low,
             "usual_high": high,
-            "score": np.maximum(table.max(axis=0, initial=0.0), 0.0),
+            "score": together({name: found[: len(at)] for name, found in one.scores.items()}, len(at)),
             "detector": who,
         }
     )
