@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from brain.usecases.anomalies.scores import together
 
 from benchmarks.bounds import between
 from benchmarks.report import Report
@@ -13,7 +14,6 @@ from benchmarks.watching.metrics import average_precision, vus_pr
 from benchmarks.watching.rivals import SubPca
 from brain.usecases.anomalies.detectors import DETECTORS
 from brain.usecases.anomalies.learning import Wanted, learn, scores_of
-from brain.usecases.anomalies.scores import together
 
 if TYPE_CHECKING:
     from benchmarks.watching.labelled import Feed, Group
@@ -42,7 +42,18 @@ def run(quick: bool) -> Report:
     for metric in METRICS:
         won = sum(figures[f"{one.name}: {metric}"] >= figures[f"{one.name}: best single, {metric}"] for one in given)
         figures[f"groups no worse than the best single detector, {metric}"] = won
-    columns = ("group", "from", "readings judged", "labelled", "metric", OURS, "best single", "which", *SHOWN, "admitted")
+    columns = (
+        "group",
+        "from",
+        "readings judged",
+        "labelled",
+        "metric",
+        OURS,
+        "best single",
+        "which",
+        *SHOWN,
+        "admitted",
+    )
     notes = [
         f"Learned on the first {PAST:.0%} of the readings, or on those before the first label where it comes sooner;"
         f" nothing labelled is among them. The budget is one false alert in {READINGS} readings.",

@@ -75,7 +75,9 @@ def _web(folder: Path) -> Group:
 def _accelerometer(folder: Path) -> Group:
     """Three axes, a reading a minute, one minute labelled."""
     path = folder / "streamad/util/data/multiDS.csv"
-    return Group("accelerometer", "streamad: multiDS", (_feed({n: _table(path, n, "label") for n in ("v1", "v2", "v3")}),))
+    return Group(
+        "accelerometer", "streamad: multiDS", (_feed({n: _table(path, n, "label") for n in ("v1", "v2", "v3")}),)
+    )
 
 
 def _solar(folder: Path) -> Group:

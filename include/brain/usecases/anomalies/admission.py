@@ -110,7 +110,7 @@ class _Trial:
         return self._mean(self.found(names))
 
     def better(self, names: Sequence[str], others: Sequence[str]) -> bool:
-        """Whether a set finds so much more than another that it is hardly chance: the faults are the same, so in pairs."""
+        """Whether a set finds so much more than another that it is hardly chance; in pairs, as the faults are the same."""
         first, second = self.around(names), self.around(others)
         error = float(np.sqrt(np.sum((first - second) ** 2))) / max(len(first), 1)
         return self._mean(first) - self._mean(second) >= max(LEAST_GAIN, SURE * error)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WEEK = 7 * 86_400.0
 DEPTH = 64  # times the budget up to which the tail of a detector is looked at
-RATES = 24  # halvings of the rate's range
+RATES = 14  # halvings of the rate's range
 HILL = 10  # of the largest episodes, those that tell how the tail goes on
 
 
@@ -139,20 +139,20 @@ class Tail:
         """
         if not len(self.tried) or self.tried[0] <= 0:
             return self.least if self.least > 0 else np.inf
-        fitting = np.flatnonzero(self.counts <= episodes)
-        if len(fitting):
-            place = int(fitting[-1])
-            above = self.tried[place]
-            found = (above + self.tried[place + 1]) / 2 if place + 1 < len(self.tried) else above
+        place = int(np.searchsorted(self.counts, episodes, side="right")) - 1
+        if place >= 0:
+            above = float(self.tried[place])
+            found = (above + float(self.tried[place + 1])) / 2 if place + 1 < len(self.tried) else above
         else:
-            found = self._beyond(episodes)
-        return max(float(found), self.least)
+            found = float(self.tried[0]) * (1 / max(episodes, 1e-3)) ** self._spread
+        return max(found, self.least)
 
-    def _beyond(self, episodes: float) -> float:
-        known = (self.counts <= HILL) & (self.tried > 0)
-        top = self.tried[known]
+    @cached_property
+    def _spread(self) -> float:
+        """How far the largest scores lie apart, between 0.01 and 1."""
+        top = self.tried[(self.counts <= HILL) & (self.tried > 0)]
         spread = float(np.mean(np.log(top / top[-1]))) if len(top) > 1 else 0.1
-        return float(self.tried[0] * (1 / max(episodes, 1e-3)) ** min(max(spread, 0.01), 1.0))
+        return min(max(spread, 0.01), 1.0)
 
 
 def allowed(budget: float) -> float:
