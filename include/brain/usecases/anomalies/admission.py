@@ -2,10 +2,11 @@
 
 The past is cut in two. Thresholds come from the first part; faults are planted into copies of the second. What is found
 is the mean at a quarter of the budget, at the budget and at four times it, so that a set does not shine at one point
-only, which bars to come will miss by chance. Each detector that is admitted lowers what all others may spend, so two ways are gone, and the set that finds more is taken:
-one at a time comes in, the one that adds most first; and of all one at a time leaves, the one that is missed least.
-One that adds nothing is not admitted, whatever it is worth alone. A detector that has learned makes room for a rule, or
-for none, where no significant part of the recall is lost: what a rule does needs no network.
+only, which bars to come will miss by chance. Each detector that is admitted lowers what all others may spend, so two
+ways are gone, and the set that finds more is taken: one at a time comes in, the one that adds most first; and of all
+one at a time leaves, the one that is missed least. One that adds nothing is not admitted, whatever it is worth alone.
+A detector that has learned makes room for a rule, or for none, where no significant part of the recall is lost: what a
+rule does needs no network.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class _Trial:
         return self._mean(self.found(names))
 
     def better(self, names: Sequence[str], others: Sequence[str]) -> bool:
-        """Whether a set finds so much more than another that it is hardly chance; in pairs, as the faults are the same."""
+        """Whether a set finds so much more than another that it is hardly chance; the faults are the same: in pairs."""
         first, second = self.around(names), self.around(others)
         error = float(np.sqrt(np.sum((first - second) ** 2))) / max(len(first), 1)
         return self._mean(first) - self._mean(second) >= max(LEAST_GAIN, SURE * error)
