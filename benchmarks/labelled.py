@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brain.usecases.anomalies.together import together
 
 from benchmarks.bounds import between
 from benchmarks.report import Report
@@ -14,6 +13,7 @@ from benchmarks.watching.metrics import average_precision, vus_pr
 from benchmarks.watching.rivals import SubPca
 from brain.usecases.anomalies.detectors import DETECTORS
 from brain.usecases.anomalies.learning import Wanted, learn, scores_of
+from brain.usecases.anomalies.together import together
 
 if TYPE_CHECKING:
     from benchmarks.watching.labelled import Feed, Group
@@ -56,7 +56,7 @@ def run(quick: bool) -> Report:
     )
     notes = [
         f"Learned on the first {PAST:.0%} of the readings, or on those before the first label where it comes sooner;"
-        f" nothing labelled is among them, but for the solar inverter, where a stuck stretch is and nobody is told of it."
+        f" nothing labelled is among them, but for two stuck stretches of the solar inverter, of which nobody is told."
         f" The budget is one false alert in {READINGS} readings.",
         "No constant was chosen on these series. A group's figure is the mean over its series.",
         "The best single detector is the one that is best on the group's own labels, of all ours and Sub-PCA: nobody"

@@ -83,11 +83,12 @@ def _accelerometer(folder: Path) -> Group:
 def _solar(folder: Path) -> Group:
     """Power of an inverter every quarter of an hour; the package's authors have put three stuck stretches into it.
 
-    The first is so early that nothing can be learned before it: it stays in the past, and nobody is told.
+    The first is so early that nothing can be learned before it: it stays in the past, which ends before the third, and
+    so does the second; nobody is told.
     """
     path = folder / "pvanalytics/data/ac_power_inv_2173_stale_data.csv"
     series, labels = _table(path, "value_normalized", "stale_data_mask")
-    cut = float(series.at[int(len(series) * PAST)])
+    cut = float(series.at[(_stretches(labels)[1][1] + _stretches(labels)[2][0]) // 2])
     feed = Feed({"inverter": series}, {"inverter": labels}, cut)
     return Group("solar power", "pvanalytics: inverter 2173, stuck values put in", (feed,))
 
@@ -98,6 +99,12 @@ def _feed(given: dict[str, tuple[Series, np.ndarray]]) -> Feed:
         first = min(int(np.flatnonzero(labels)[0]), int(len(series) * PAST))
         cut = min(cut, float(series.at[first]))
     return Feed({n: one for n, (one, _) in given.items()}, {n: labels for n, (_, labels) in given.items()}, cut)
+
+
+def _stretches(labels: np.ndarray) -> np.ndarray:
+    """First and after the last of each labelled stretch, shape (stretches, 2)."""
+    found: np.ndarray = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(int), [0]]))).reshape(-1, 2)
+    return found
 
 
 def _table(path: Path, value: str, label: str, step: float = 1.0) -> tuple[Series, np.ndarray]:

@@ -37,12 +37,12 @@ def past(**scores: np.ndarray) -> Past:
     return Past(AT, scores, {}, merge=3)
 
 
-@pytest.mark.parametrize("budget", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("budget", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize("names", [("a",), ("a", "b", "c")])
 def test_all_together_stay_within_the_budget(budget: float, names: tuple[str, ...]) -> None:
     known = past(**NOISE)
     found = known.together(known.thresholds(names, budget)) / known.weeks
-    assert 0.5 * budget <= found <= budget
+    assert 0.4 * budget <= found <= budget
 
 
 def test_a_budget_below_one_alert_goes_beyond_what_was_seen() -> None:

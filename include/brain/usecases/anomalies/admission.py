@@ -5,8 +5,8 @@ is the mean at a quarter of the budget, at the budget and at four times it, so t
 only, which bars to come will miss by chance. Each detector that is admitted lowers what all others may spend, so two
 ways are gone, and the set that finds more is taken: one at a time comes in, the one that adds most first; and of all
 one at a time leaves, the one that is missed least. One that adds nothing is not admitted, whatever it is worth alone.
-A detector that has learned makes room for a rule, or for none, where no significant part of the recall is lost: what a
-rule does needs no network.
+Rules come first: detectors that have learned are admitted only where the best set with them finds significantly more
+than the best set of rules, and each makes room for a rule, or for none, where that will do.
 """
 
 from __future__ import annotations
@@ -137,17 +137,24 @@ def admit(past: Past, copies: Sequence[Spoiled], budget: float, learned: Collect
     """
     trial, names = _Trial(past, copies, budget), list(past.scores)
     rules = [name for name in names if name not in learned]
-    ways = [_one_by_one(trial, names), _all_but(trial, names)] if len(trial.kinds) else [[]]
-    admitted = _simpler(trial, max(ways, key=lambda way: (trial.worth(way), -len(way))), rules)
-    whole = trial.worth(admitted)
+    admitted = _chosen(trial, rules)
+    if trial.better(whole := _chosen(trial, names), admitted):
+        admitted = _simpler(trial, whole, rules)
+    worth = trial.worth(admitted)
     standings = {}
     for name in names:
-        gain = trial.worth([*admitted, name]) - whole
+        gain = trial.worth([*admitted, name]) - worth
         if name in admitted:
-            gain = whole - max(trial.worth(way) for way in _without(admitted, name, rules if name in learned else []))
+            gain = worth - max(trial.worth(way) for way in _without(admitted, name, rules if name in learned else []))
         standings[name] = Standing(name in admitted, trial.recall([name]), gain)
     counts = {str(kind): int((trial.kinds == kind).sum()) for kind in dict.fromkeys(trial.kinds)}
     return Admission(tuple(admitted), standings, trial.by_kind(trial.found(admitted)), counts)
+
+
+def _chosen(trial: _Trial, names: Sequence[str]) -> list[str]:
+    """Of some detectors, those that find most, by both ways."""
+    ways = [_one_by_one(trial, names), _all_but(trial, names)] if len(trial.kinds) and names else [[]]
+    return max(ways, key=lambda way: (trial.worth(way), -len(way)))
 
 
 def _one_by_one(trial: _Trial, names: Sequence[str]) -> list[str]:

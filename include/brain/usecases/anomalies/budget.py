@@ -156,8 +156,8 @@ class Tail:
 
 
 def allowed(budget: float) -> float:
-    """How many episodes may be counted where `budget` are wanted: with their standard error (Poisson) they reach it."""
-    return float(((np.sqrt(1 + 4 * budget) - 1) / 2) ** 2)
+    """How many episodes may be counted where `budget` are wanted: fewer by the standard error, half at least."""
+    return float(max(budget - np.sqrt(budget), budget / 2))
 
 
 def within(at: Values, spans: Spans) -> Mask:

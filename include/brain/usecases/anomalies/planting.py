@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 BAD_TICK, STUCK, BURST, DRIFT, GAP, VOLUME = "bad tick", "stuck value", "volatility burst", "drift", "gap", "volume"
-KINDS = (BAD_TICK, STUCK, BURST, DRIFT, GAP, VOLUME)
+RECORD = "record"  # a value as far off as none before: where large ones are usual, a bad tick of usual size is nothing
+KINDS = (BAD_TICK, STUCK, BURST, DRIFT, GAP, VOLUME, RECORD)
 
 TICK_SIZES = (8.0, 20.0)  # usual sizes that one value is off
+RECORD_TIMES = (1.5, 3.0)  # times the largest change of the series that one value is off
 STUCK_BARS = (8, 24)  # bars that the value does not move
 BURST_SIZES, BURST_BARS = (3.0, 6.0), (8, 24)  # times that changes are larger
 DRIFT_SIZES, DRIFT_BARS = (0.8, 1.6), (24, 48)  # usual sizes a bar, always in one direction
@@ -63,8 +65,8 @@ def plant(series: Series, random: Generator, *, each: int, scale: float = 1.0) -
     order = random.permutation(np.repeat(np.arange(len(kinds)), max(each, 1)))[:room]
     width = (len(series) - LONGEST) // len(order)
     starts = np.arange(len(order)) * width + random.integers(1, max(2, width - LONGEST - GRACE), len(order))
-    size = measure(series).size
-    made = _Made(series.value.copy(), series.volume.copy(), np.ones(len(series), bool), size, random, scale)
+    size, largest = measure(series).size, float(np.abs(series.change).max())
+    made = _Made(series.value.copy(), series.volume.copy(), np.ones(len(series), bool), size, largest, random, scale)
     faults = []
     for place, number in zip(starts, order, strict=True):
         last = made.add(kinds[number], int(place))
@@ -83,6 +85,7 @@ class _Made:
     volume: Values
     kept: NDArray[np.bool_]
     size: Values
+    largest: float
     random: Generator
     scale: float
 
@@ -95,10 +98,16 @@ class _Made:
             DRIFT: self._drift,
             GAP: self._gap,
             VOLUME: self._volume,
+            RECORD: self._record,
         }[kind](first)
 
     def _bad_tick(self, first: int) -> int:
         off = self._sign() * self._drawn(TICK_SIZES) * self.size[first]
+        self._move(slice(first, first + 1), np.array([off]))
+        return first
+
+    def _record(self, first: int) -> int:
+        off = self._sign() * self._drawn(RECORD_TIMES) * self.largest
         self._move(slice(first, first + 1), np.array([off]))
         return first
 
