@@ -31,7 +31,6 @@ FINDS = {
     "gap": "gap",
     "volume": "volume",
     "isolation_forest": "volatility burst",
-    "shape": "volatility burst",
     "lstm": "bad tick",
 }
 

@@ -10,7 +10,7 @@ FEEDBACK = "feedback"
 CONFIRMED, DISMISSED = "confirmed", "dismissed"
 DETECTORS = (  # by name only: Airflow reads the catalogue without NumPy
     *("robust_z", "jump", "stuck", "burst", "drift", "gap", "volume"),
-    *("spectral_residual", "isolation_forest", "shape", "lstm"),
+    *("spectral_residual", "isolation_forest", "lstm"),
 )
 GOING_ON, OVER = "going on", "over"
 

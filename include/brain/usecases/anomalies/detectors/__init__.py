@@ -11,7 +11,6 @@ from brain.usecases.anomalies.detectors.gap import Gap
 from brain.usecases.anomalies.detectors.jump import Jump
 from brain.usecases.anomalies.detectors.lstm import Lstm
 from brain.usecases.anomalies.detectors.robust_z import RobustZ
-from brain.usecases.anomalies.detectors.shape import Shape
 from brain.usecases.anomalies.detectors.spectral import SpectralResidual
 from brain.usecases.anomalies.detectors.stuck import Stuck
 from brain.usecases.anomalies.detectors.volume import Volume
@@ -31,7 +30,6 @@ _ALL: tuple[Detector, ...] = (
     Volume(),
     SpectralResidual(),
     IsolationForest(),
-    Shape(),
     Lstm(),
 )
 DETECTORS: Mapping[str, Detector] = {detector.name: detector for detector in _ALL}
