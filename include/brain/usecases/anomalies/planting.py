@@ -32,6 +32,7 @@ BURST_SIZES, BURST_BARS = (3.0, 6.0), (8, 24)  # times that changes are larger
 DRIFT_SIZES, DRIFT_BARS = (0.8, 1.6), (24, 48)  # usual sizes a bar, always in one direction
 GAP_BARS = (3, 12)  # bars that are missing
 VOLUME_TIMES, VOLUME_BARS = (8.0, 30.0), (3, 12)  # times that the volume is larger, or smaller
+FARTHEST = 20.0  # in logarithms, that a value is moved: readings near zero have changes without bounds
 LONGEST, APART = 48, 24  # bars of a fault, and at least between two
 GRACE = 4  # bars after its end in which a fault may still be noticed
 
@@ -146,7 +147,10 @@ class _Made:
         return np.log(self.value[first:last]) if self._logs else self.value[first:last].copy()
 
     def _move(self, where: slice, by: Values) -> None:
-        self.value[where] = self.value[where] * np.exp(by) if self._logs else self.value[where] + by
+        if self._logs:
+            self.value[where] *= np.exp(np.clip(by, -FARTHEST, FARTHEST))
+        else:
+            self.value[where] += by
 
     @property
     def _logs(self) -> bool:
