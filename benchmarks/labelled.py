@@ -59,8 +59,8 @@ def run(quick: bool) -> Report:
         f" nothing labelled is among them, but for two stuck stretches of the solar inverter, of which nobody is told."
         f" The budget is one false alert in {READINGS} readings.",
         "No constant was chosen on these series. After a first look at them one kind of planted fault was added, a"
-        " value as far off as none before, and what a short past is asked for was eased on other short series; principal"
-        " components were tried as a detector and left out.",
+        " value as far off as none before, and what a short past is asked for was eased on other short series;"
+        " principal components were tried as a detector and left out.",
         "A group's figure is the mean over its series.",
         "The best single detector is the one that is best on the group's own labels, of all ours and Sub-PCA: nobody"
         " can choose it beforehand.",
