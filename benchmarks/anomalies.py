@@ -1,4 +1,4 @@
-"""Planted faults in real bars at one false alert a week, labelled readings of sensors, and a thousand symbols."""
+"""Planted faults in real bars and in sensors at one false alert a week, and a thousand symbols."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 
 from benchmarks.bounds import at_least, at_most, between
 from benchmarks.report import Report
-from benchmarks.watching.data import bleeding, daphnet, eurusd, usdchf
-from benchmarks.watching.metrics import average_precision, vus_pr
+from benchmarks.watching.data import daphnet, eurusd, usdchf
 from benchmarks.watching.rivals import SubPca, fixed_lstm
 from brain.portable.evaluate import read_model
 from brain.usecases.anomalies.budget import Past
 from brain.usecases.anomalies.detectors import DETECTORS
 from brain.usecases.anomalies.graph import detector_model
-from brain.usecases.anomalies.learning import Learned, Wanted, joined, learn, ripe, scores_of
+from brain.usecases.anomalies.learning import Learned, Wanted, joined, learn, ripe, scores_of, watch
 from brain.usecases.anomalies.planting import Fault, plant
 from brain.usecases.anomalies.series import Series
 from brain.usecases.anomalies.watching import Served, watch_all
@@ -31,20 +30,19 @@ COPIES, EACH = 4, 12
 SUB_PCA, FIXED_LSTM, OURS = "Sub-PCA", "LSTM at 0.65", "admitted together"
 RIVALS_OF = ("lstm", "isolation_forest", "spectral_residual", "robust_z")
 KINDS = ("bad tick", "stuck value", "volatility burst", "drift", "gap")
-WIDEST = 64  # readings over which labels fade
 READINGS = 1000  # of a sensor, in which it may give one false alert
-DAY, SYMBOLS, HISTORY = 390, 1000, 20
+DAY, SYMBOLS, HISTORY, FEW = 390, 1000, 20, 6
 
 HOLDS = {
-    "*: admitted together: false alerts a week": at_most(1.6),
+    "*: admitted together: false alerts a week": at_most(1.1),
     "*: admitted together: recall": at_least(0.8),
     "*: admitted together: kinds at 0.9": between(0, 5),
     "*: admitted together, halved: recall": at_least(0.4),
     "*: better than the best single one": at_least(0.02),
     "*: recall of *": between(0, 1),
     "Daphnet: *": between(0, 9),
-    "UCR 135: *": between(0, 1),
     "*: LSTM adds": between(-1, 1),
+    "*: LSTM admitted": between(0, 1),
 }
 TIMED = ("seconds: *",)
 RIVALS = ("*: rival *",)
@@ -89,15 +87,22 @@ def run(quick: bool) -> Report:
         " faults planted there. False alerts are counted on the others as they are, recall on copies with faults.",
         "Sizes were set before anything was measured and are drawn anew here. Recall is the mean over five kinds;"
         " faults of volume are told beside it, where bars have a volume.",
+        "The share of faults is what the admitted detectors find together; alone, each has the whole budget.",
         "The ranges of sizes, the detectors' windows and the rules of admission were looked at on the first half of"
         " USDCHF only, before this benchmark was written; EURUSD and the rest of USDCHF were not looked at.",
         f"{FIXED_LSTM}: the system that this one replaces, its error in the unit of the price; all others of the table"
         " get a threshold at one alert a week on the same past.",
     ]
     if not quick:
-        labelled = _sensors() | _labelled()
-        figures |= labelled
-        notes += [f"{name}: {value:.4g}" for name, value in labelled.items()]
+        sensors = _sensors()
+        figures |= sensors
+        notes += [f"{name}: {value:.4g}" for name, value in sensors.items()]
+        figures |= (spent := _training())
+        notes.append(
+            f"Training on {HISTORY} days of {DAY} bars a symbol: "
+            + "; ".join(f"{name.split(', ', 1)[1]} {seconds:.2f} s of one core" for name, seconds in spent.items())
+            + "."
+        )
         figures["seconds: 1,000 symbols of 390 bars"] = seconds = _thousand()
         notes.append(
             f"Detection for {SYMBOLS:,} symbols of {DAY} bars took {seconds:.0f} s of one core, all detectors."
@@ -111,13 +116,13 @@ def _add(series: Series, quick: bool, rows: list[tuple[Any, ...]], figures: dict
     cut = float(series.at[int(len(series) * PAST)])
     wanted = Wanted(tuple(DETECTORS), BUDGET, MERGE, LEAST_BARS)
     learned = learn({series.symbol: series.between(-np.inf, cut)}, wanted)
-    watch = learned.watches[series.symbol]
+    watched = learned.watches[series.symbol]
     rival = SubPca.fit(series.between(-np.inf, cut))
     copies = 2 if quick else COPIES
     whole, half = (_judged(series, cut, learned, rival, scale, copies) for scale in (1.0, 0.5))
     alone = {SUB_PCA: [SUB_PCA], **{name: [name] for name in DETECTORS}}
-    found = {OURS: whole.told(watch.thresholds), FIXED_LSTM: whole.told({FIXED_LSTM: 1.0})}
-    halved = {OURS: half.told(watch.thresholds), FIXED_LSTM: half.told({FIXED_LSTM: 1.0})}
+    found = {OURS: whole.told(watched.thresholds), FIXED_LSTM: whole.told({FIXED_LSTM: 1.0})}
+    halved = {OURS: half.told(watched.thresholds), FIXED_LSTM: half.told({FIXED_LSTM: 1.0})}
     for who, names in alone.items():
         limits = whole.past.thresholds(names, BUDGET)
         found[who], halved[who] = whole.told(limits), half.told(limits)
@@ -135,7 +140,8 @@ def _add(series: Series, quick: bool, rows: list[tuple[Any, ...]], figures: dict
         f"{label}: {OURS}: kinds at 0.9": sum(ours[kind] >= 0.9 for kind in KINDS),
         f"{label}: {OURS}, halved: recall": round(halved[OURS]["recall"], 4),
         f"{label}: better than the best single one": round(ours["recall"] - best, 4),
-        f"{label}: LSTM adds": round(watch.admission.standings["lstm"].gain, 4),
+        f"{label}: LSTM admitted": int(watched.admission.standings["lstm"].admitted),
+        f"{label}: LSTM adds": round(watched.admission.standings["lstm"].gain, 4),
         **{f"{label}: recall of {kind}": round(ours[kind], 4) for kind in KINDS},
         **{f"{label}: recall of {kind}, halved": round(halved[OURS][kind], 4) for kind in KINDS},
     }
@@ -191,46 +197,43 @@ def _sensors() -> dict[str, float]:
     }
 
 
-def _labelled() -> dict[str, float]:
-    """The one labelled series that a package carries: the admitted set and the best single detector."""
-    given = bleeding()
-    if given is None:
-        return {}
-    series, labels = given
-    first = int(np.flatnonzero(labels)[0])
-    cut = float(series.at[min(first, len(series) - 7501)])
-    budget = 7 * 86_400 / (series.step * READINGS)
-    learned = learn({series.symbol: series.between(-np.inf, cut)}, Wanted(tuple(DETECTORS), budget, MERGE, LEAST_BARS))
-    late = series.at >= cut
-    scores = {one: found[late] for one, found in scores_of(series, learned.scorers, list(learned.scorers)).items()}
-    limits = learned.watches[series.symbol].thresholds
-    together = np.max([scores[one] / limit for one, limit in limits.items()] or [np.zeros(late.sum())], axis=0)
+def _training() -> dict[str, float]:
+    """Seconds of one core that training takes, of what is done once for a feed and of each symbol's part."""
+    few = _many(FEW)
+    wanted = Wanted(tuple(DETECTORS), BUDGET, MERGE, LEAST_BARS)
+    start = time.process_time()
+    learned = learn(few, wanted)
+    whole = time.process_time() - start
+    start = time.process_time()
+    for one in few.values():
+        watch(one, learned.scorers, wanted)
+    each = (time.process_time() - start) / FEW
+    start = time.process_time()
+    for one in few.values():
+        scores_of(one, learned.scorers, list(learned.scorers))
+    once = (time.process_time() - start) / FEW
+    return {
+        "seconds: training, once a feed": round(whole - FEW * each, 2),
+        "seconds: training, a symbol": round(each, 3),
+        "seconds: training, a symbol, its scores once": round(once, 3),
+    }
+
+
+def _many(count: int) -> dict[str, Series]:
+    """Random walks of so many symbols, with a bar a minute of trading days."""
+    random = np.random.default_rng(0)
+    days = np.arange(HISTORY)[:, None] * 86_400 + 1.7e9 - 1.7e9 % 86_400
+    at = (days + 34_200 + 60 * np.arange(DAY)).ravel().astype(np.float64)
     found = {}
-    for metric in ("VUS-PR", "average precision"):
-        found[f"UCR 135: {metric}, admitted together"] = round(_measure(metric, labels[late], together), 4)
-        singles = [_measure(metric, labels[late], one) for one in scores.values()]
-        found[f"UCR 135: {metric}, best single detector"] = round(max(singles), 4)
+    for name in (f"S{number:04d}" for number in range(count)):
+        value = 100 * np.exp(np.cumsum(random.normal(0, 1e-3, len(at))))
+        found[name] = Series(name, at, value, np.exp(random.normal(size=len(at))))
     return found
-
-
-def _measure(metric: str, labels: np.ndarray, scores: np.ndarray) -> float:
-    return vus_pr(labels, scores, WIDEST) if metric == "VUS-PR" else average_precision(labels, scores)
 
 
 def _thousand() -> float:
     """Seconds of one core for the newest day of many symbols, with every detector admitted for each."""
-    random = np.random.default_rng(0)
-    days = np.arange(HISTORY)[:, None] * 86_400 + 1.7e9 - 1.7e9 % 86_400
-    at = (days + 34_200 + 60 * np.arange(DAY)).ravel().astype(np.float64)
-    many = [
-        Series(
-            f"S{number:04d}",
-            at,
-            100 * np.exp(np.cumsum(random.normal(0, 1e-3, len(at)))),
-            np.exp(random.normal(size=len(at))),
-        )
-        for number in range(SYMBOLS)
-    ]
+    many = list(_many(SYMBOLS).values())
     wanted = Wanted(tuple(DETECTORS), BUDGET, MERGE, LEAST_BARS)
     learned = learn({one.symbol: one for one in many[:3]}, wanted)
     places = {one.symbol: place for place, one in enumerate(many)}
@@ -240,6 +243,7 @@ def _thousand() -> float:
         content = detector_model(scorer, np.full(SYMBOLS, 5.0), rows).content
         served.append(Served(name, 1, read_model(content, name), places, dict.fromkeys(places, 5.0)))
     start = time.process_time()
-    looked = list(watch_all(many, served, (float(days[-1, 0]), float(at[-1])), MERGE, {}))
+    newest = float(many[0].at[-1])
+    looked = list(watch_all(many, served, (newest - 86_400 / 2, newest), MERGE, {}))
     assert len(looked) == SYMBOLS
     return time.process_time() - start

@@ -1,7 +1,8 @@
 """Thresholds from an alert budget: so many alerts a week on a symbol's own past, all admitted detectors together.
 
 Alerts that are near to one another are one episode. Every detector of a set gets the same rate of episodes, the highest
-at which all of them together stay within the budget on the bars that are counted.
+at which all of them together stay within the budget on the bars that are counted, and so far below it as such a count
+may be off by chance: a rate that was kept on some weeks is exceeded on half of those to come.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
+    Integers = NDArray[np.int64]
     Mask = NDArray[np.bool_]
     Spans = Sequence[tuple[float, float]]
 
 WEEK = 7 * 86_400.0
 DEPTH = 64  # times the budget up to which the tail of a detector is looked at
-RATES = 24  # halvings of the rate's range
+RATES = 14  # halvings of the rate's range
 HILL = 10  # of the largest episodes, those that tell how the tail goes on
 
 
@@ -62,11 +64,15 @@ class Past:
 
     def episodes(self, alerts: Mask) -> int:
         """How many episodes some alerts (n,) are."""
-        places = np.flatnonzero(alerts & self._counted)
-        if not len(places):
+        return self._episodes(np.flatnonzero(alerts))
+
+    def _episodes(self, places: Integers) -> int:
+        """The same of the places of alerts, ascending."""
+        counted = places[self._counted[places]]
+        if not len(counted):
             return 0
-        twice = sum(bool(alerts[one].any()) for one in self._dismissed)
-        return 1 + int((np.diff(places) > self.merge).sum()) + twice
+        twice = sum(bool(one[places].any()) for one in self._dismissed)
+        return 1 + int((np.diff(counted) > self.merge).sum()) + twice
 
     def tail(self, detector: str) -> Tail:
         """What a detector's large scores are."""
@@ -79,17 +85,19 @@ class Past:
         most = int(min(len(scores), max(200, DEPTH * np.ceil(self.weeks))))
         largest = np.unique(np.partition(scores, len(scores) - most)[len(scores) - most :])[::-1]
         tried = largest[np.unique(np.geomspace(1, len(largest), min(len(largest), 120)).astype(int) - 1)]
-        counts = np.array([self.episodes(self.scores[detector] >= one) for one in tried], np.float64)
-        return Tail(tried, np.maximum.accumulate(counts), self.least.get(detector, 0.0))
+        places = np.flatnonzero(self.scores[detector] >= tried[-1])
+        large = self.scores[detector][places]
+        counts = np.array([self._episodes(places[large >= one]) for one in tried], np.float64)
+        return Tail(tried, np.maximum.accumulate(counts), self.least.get(detector, 0.0), places, large)
 
     def thresholds(self, detectors: Sequence[str], budget: float) -> dict[str, float]:
-        """By detector, its threshold: all together stay within `budget` episodes a week on these bars."""
-        low, high = 0.0, budget * self.weeks
-        allowed = budget * self.weeks
+        """By detector, its threshold: all together stay within what `allowed` says of `budget` episodes a week."""
+        most = allowed(budget * self.weeks)
+        low, high = 0.0, most
         for _ in range(RATES):
             rate = (low + high) / 2
             given = self._at_rate(detectors, rate)
-            low, high = (rate, high) if self.together(given) <= allowed else (low, rate)
+            low, high = (rate, high) if self._together(given) <= most else (low, rate)
         return self._at_rate(detectors, low)
 
     def together(self, thresholds: Mapping[str, float]) -> int:
@@ -99,17 +107,30 @@ class Past:
             alerts |= self.scores[detector] >= threshold
         return self.episodes(alerts)
 
+    def _together(self, thresholds: Mapping[str, float]) -> int:
+        """The same where no threshold is below what its tail has: only the places of the tails are looked at."""
+        tails = [(self.tail(detector), threshold) for detector, threshold in thresholds.items()]
+        places = [tail.places[tail.large >= threshold] for tail, threshold in tails]
+        return self._episodes(np.unique(np.concatenate(places)) if places else np.empty(0, np.int64))
+
     def _at_rate(self, detectors: Sequence[str], episodes: float) -> dict[str, float]:
         return {detector: self.tail(detector).threshold(episodes) for detector in detectors}
 
 
 @dataclass(frozen=True)
 class Tail:
-    """Thresholds that were tried, descending, and how many episodes each gives."""
+    """Thresholds that were tried, descending, and how many episodes each gives.
+
+    Args:
+        least: What no threshold is below.
+        places, large: The bars with at least the lowest score that was tried, and their scores.
+    """
 
     tried: Values
     counts: Values
     least: float
+    places: Integers
+    large: Values
 
     def threshold(self, episodes: float) -> float:
         """The lowest threshold tried that gives at most so many episodes.
@@ -118,20 +139,25 @@ class Tail:
         """
         if not len(self.tried) or self.tried[0] <= 0:
             return self.least if self.least > 0 else np.inf
-        fitting = np.flatnonzero(self.counts <= episodes)
-        if len(fitting):
-            place = int(fitting[-1])
-            above = self.tried[place]
-            found = (above + self.tried[place + 1]) / 2 if place + 1 < len(self.tried) else above
+        place = int(np.searchsorted(self.counts, episodes, side="right")) - 1
+        if place >= 0:
+            above = float(self.tried[place])
+            found = (above + float(self.tried[place + 1])) / 2 if place + 1 < len(self.tried) else above
         else:
-            found = self._beyond(episodes)
-        return max(float(found), self.least)
+            found = float(self.tried[0]) * (1 / max(episodes, 1e-3)) ** self._spread
+        return max(found, self.least)
 
-    def _beyond(self, episodes: float) -> float:
-        known = (self.counts <= HILL) & (self.tried > 0)
-        top = self.tried[known]
+    @cached_property
+    def _spread(self) -> float:
+        """How far the largest scores lie apart, between 0.01 and 1."""
+        top = self.tried[(self.counts <= HILL) & (self.tried > 0)]
         spread = float(np.mean(np.log(top / top[-1]))) if len(top) > 1 else 0.1
-        return float(self.tried[0] * (1 / max(episodes, 1e-3)) ** min(max(spread, 0.01), 1.0))
+        return min(max(spread, 0.01), 1.0)
+
+
+def allowed(budget: float) -> float:
+    """How many episodes may be counted where `budget` are wanted: fewer by the standard error, half at least."""
+    return float(max(budget - np.sqrt(budget), budget / 2))
 
 
 def within(at: Values, spans: Spans) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ import numpy as np
 
 from brain.core.errors import BrainError
 from brain.usecases.anomalies.admission import Spoiled, admit
-from brain.usecases.anomalies.budget import Past
+from brain.usecases.anomalies.budget import Past, within
 from brain.usecases.anomalies.detectors import DETECTORS
 from brain.usecases.anomalies.detectors.detector import Known
+from brain.usecases.anomalies.detectors.rule import Rule
 from brain.usecases.anomalies.planting import Fault, plant
 
 if TYPE_CHECKING:
@@ -32,8 +34,9 @@ log = logging.getLogger(__name__)
 
 CONFIRMED_KIND = "confirmed by people"
 SAMPLE = 10_000  # bars of all symbols that learned detectors are fitted on
-EACH, COPIES = 12, 4  # faults of a kind in a copy, at most; copies, until there are enough
+EACH, COPIES, MANY = 12, 4, 24  # faults of a kind in a copy, at most; copies, of a short past many, until enough
 ENOUGH = 20  # faults of each kind
+LONG = 1_000  # bars that have room for some faults of each kind
 TRAINED_PART = 0.5  # of the past, from which thresholds come while detectors are admitted
 
 
@@ -126,17 +129,30 @@ def watch(one: Series, scorers: Mapping[str, Scorer], wanted: Wanted, judged: Ju
     if real:
         faults = [Fault(CONFIRMED_KIND, begin, end) for begin, end in spans]
         copies.append(Spoiled(one.at, scores, faults))
-    admission = admit(first, copies, wanted.budget)
+    learned = [name for name in names if not isinstance(DETECTORS[name], Rule)]
+    admission = admit(first, copies, wanted.budget, learned)
     admitted = sorted(admission.admitted)
     later = _past(one.at[~early], {name: scores[name][~early] for name in names}, names, wanted, (spans, false))
     rate = later.together(first.thresholds(admitted, wanted.budget)) / max(later.weeks, 1e-9)
     return Watch(past.thresholds(admitted, wanted.budget), admission, rate)
 
 
-def scores_of(one: Series, scorers: Mapping[str, Scorer], names: Sequence[str]) -> dict[str, Values]:
-    """By detector, how strange it finds each bar; nothing before it has seen enough bars."""
-    known = Known(one)
-    return {name: ripe(name, scorers[name].score(DETECTORS[name].look(known))) for name in names}
+def scores_of(
+    one: Series, scorers: Mapping[str, Scorer], names: Sequence[str], where: NDArray[np.bool_] | None = None
+) -> dict[str, Values]:
+    """By detector, how strange it finds each bar; nothing before it has seen enough bars.
+
+    Args:
+        where: The bars that are scored, all if not given; the others get nothing.
+    """
+    known, found = Known(one), {}
+    for name in names:
+        rows = DETECTORS[name].look(known)
+        scores = np.zeros(len(rows))
+        wanted = slice(None) if where is None else where
+        scores[wanted] = scorers[name].score(rows[wanted])
+        found[name] = ripe(name, scores)
+    return found
 
 
 def ripe(detector: str, scores: Values) -> Values:
@@ -168,17 +184,18 @@ def _spoiled(one: Series, cut: float, scorers: Mapping[str, Scorer], names: Sequ
     """Copies of the past with faults after `cut`, until there are enough of each kind."""
     before, after = one.between(-np.inf, cut), one.between(cut, np.inf)
     copies: list[Spoiled] = []
-    while len(copies) < COPIES:
+    counts: Counter[str] = Counter()
+    while len(copies) < (COPIES if len(after) >= LONG else MANY):
         random = np.random.default_rng(seed_of(f"{one.symbol} {len(copies)}"))
         changed, faults = plant(after, random, each=EACH)
         if not faults:
             break
         spoiled = joined(before, changed)
-        scores = scores_of(spoiled, scorers, names)
-        late = spoiled.at >= cut
-        copies.append(Spoiled(spoiled.at[late], {name: found[late] for name, found in scores.items()}, faults))
-        each = min(sum(fault.kind == kind for fault in faults) for kind in {fault.kind for fault in faults})
-        if each * len(copies) >= ENOUGH:
+        touched = within(spoiled.at, [(fault.first, fault.last) for fault in faults])  # no other score is looked at
+        scores = scores_of(spoiled, scorers, names, touched)
+        copies.append(Spoiled(spoiled.at[touched], {name: found[touched] for name, found in scores.items()}, faults))
+        counts.update(fault.kind for fault in faults)
+        if min(counts.values()) >= ENOUGH:
             break
     return copies
 

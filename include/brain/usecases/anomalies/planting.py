@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 BAD_TICK, STUCK, BURST, DRIFT, GAP, VOLUME = "bad tick", "stuck value", "volatility burst", "drift", "gap", "volume"
-KINDS = (BAD_TICK, STUCK, BURST, DRIFT, GAP, VOLUME)
+RECORD = "record"  # a value as far off as none before: where large ones are usual, a bad tick of usual size is nothing
+KINDS = (BAD_TICK, STUCK, BURST, DRIFT, GAP, VOLUME, RECORD)
 
 TICK_SIZES = (8.0, 20.0)  # usual sizes that one value is off
+RECORD_TIMES = (1.5, 3.0)  # times the largest change of the series that one value is off
 STUCK_BARS = (8, 24)  # bars that the value does not move
 BURST_SIZES, BURST_BARS = (3.0, 6.0), (8, 24)  # times that changes are larger
 DRIFT_SIZES, DRIFT_BARS = (0.8, 1.6), (24, 48)  # usual sizes a bar, always in one direction
 GAP_BARS = (3, 12)  # bars that are missing
 VOLUME_TIMES, VOLUME_BARS = (8.0, 30.0), (3, 12)  # times that the volume is larger, or smaller
+FARTHEST = 20.0  # in logarithms, that a value is moved: readings near zero have changes without bounds
 LONGEST, APART = 48, 24  # bars of a fault, and at least between two
 GRACE = 4  # bars after its end in which a fault may still be noticed
 
@@ -50,19 +53,21 @@ class Fault:
 def plant(series: Series, random: Generator, *, each: int, scale: float = 1.0) -> tuple[Series, list[Fault]]:
     """The series with `each` faults of every kind that it can have, spread evenly and in mixed order.
 
+    Fewer where there is no room for so many; and of some kinds only, drawn by chance, where there is none for all.
+
     Args:
         scale: Of all sizes; 0.5 halves them. Bars are at least 2.
     """
     kinds = [kind for kind in KINDS if kind != VOLUME or np.isfinite(series.volume).mean() > 0.5]
     room = (len(series) - LONGEST) // (LONGEST + APART)
-    each = min(each, room // len(kinds))
-    if each < 1:
+    if room < 1:
         return series, []
-    order = random.permutation(np.repeat(np.arange(len(kinds)), each))
+    each = min(each, room // len(kinds))
+    order = random.permutation(np.repeat(np.arange(len(kinds)), max(each, 1)))[:room]
     width = (len(series) - LONGEST) // len(order)
     starts = np.arange(len(order)) * width + random.integers(1, max(2, width - LONGEST - GRACE), len(order))
-    size = measure(series).size
-    made = _Made(series.value.copy(), series.volume.copy(), np.ones(len(series), bool), size, random, scale)
+    size, largest = measure(series).size, float(np.abs(series.change).max())
+    made = _Made(series.value.copy(), series.volume.copy(), np.ones(len(series), bool), size, largest, random, scale)
     faults = []
     for place, number in zip(starts, order, strict=True):
         last = made.add(kinds[number], int(place))
@@ -81,6 +86,7 @@ class _Made:
     volume: Values
     kept: NDArray[np.bool_]
     size: Values
+    largest: float
     random: Generator
     scale: float
 
@@ -93,10 +99,16 @@ class _Made:
             DRIFT: self._drift,
             GAP: self._gap,
             VOLUME: self._volume,
+            RECORD: self._record,
         }[kind](first)
 
     def _bad_tick(self, first: int) -> int:
         off = self._sign() * self._drawn(TICK_SIZES) * self.size[first]
+        self._move(slice(first, first + 1), np.array([off]))
+        return first
+
+    def _record(self, first: int) -> int:
+        off = self._sign() * self._drawn(RECORD_TIMES) * self.largest
         self._move(slice(first, first + 1), np.array([off]))
         return first
 
@@ -135,7 +147,10 @@ class _Made:
         return np.log(self.value[first:last]) if self._logs else self.value[first:last].copy()
 
     def _move(self, where: slice, by: Values) -> None:
-        self.value[where] = self.value[where] * np.exp(by) if self._logs else self.value[where] + by
+        if self._logs:
+            self.value[where] *= np.exp(np.clip(by, -FARTHEST, FARTHEST))
+        else:
+            self.value[where] += by
 
     @property
     def _logs(self) -> bool:

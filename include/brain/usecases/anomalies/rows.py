@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from brain.usecases.anomalies.detectors import DETECTORS
+from brain.usecases.anomalies.detectors.rule import Rule
 from brain.usecases.anomalies.episodes import severity
 from brain.usecases.anomalies.names import GOING_ON, OVER
 from brain.usecases.anomalies.tables import ANOMALIES, ANOMALY_SCORES, DETECTOR_SCORECARD
 from brain.usecases.anomalies.telling import tell
+from brain.usecases.anomalies.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +114,7 @@ def scorecard_rows(feed: str, models: Iterable[StoredModel]) -> pd.DataFrame:
                     "symbol": symbol,
                     "detector": name,
                     "admitted": admitted,
-                    "verdict": _verdict(found),
+                    "verdict": _verdict(name, found),
                     "alone": found["alone"],
                     "gain": found["gain"],
                     "together": found["together"],
@@ -127,10 +129,11 @@ def scorecard_rows(feed: str, models: Iterable[StoredModel]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(DETECTOR_SCORECARD.row_names))
 
 
-def _verdict(found: Mapping[str, Any]) -> str:
+def _verdict(name: str, found: Mapping[str, Any]) -> str:
     alone, gain = f"{found['alone']:.0%} alone", found["gain"]
     if found["admitted"]:
-        return f"admitted: it adds {gain:.0%} of the faults ({alone})"
+        beside = "" if isinstance(DETECTORS[name], Rule) else " that no rule in its place finds"
+        return f"admitted: it adds {gain:.0%} of the faults{beside} ({alone})"
     if not found["faults"]:
         return "not measured: too few bars to plant faults"
     return f"{NOTHING_ADDED}: the others find {'as many' if gain <= 0 else f'all but {gain:.1%}'} without it ({alone})"
@@ -159,7 +162,7 @@ def _scores(feed: str, one: Watched) -> pd.DataFrame:
             "value": value,
             "usual_low": low,
             "usual_high": high,
-            "score": np.maximum(table.max(axis=0, initial=0.0), 0.0),
+            "score": together({name: found[: len(at)] for name, found in one.scores.items()}, len(at)),
             "detector": who,
         }
     )

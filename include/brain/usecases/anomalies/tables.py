@@ -79,7 +79,7 @@ ANOMALY_SCORES = PublishedTable(
         Column("value", "double precision", "The close, or what the sensor reads."),
         Column("usual_low", "double precision", "Three usual changes below the bar before."),
         Column("usual_high", "double precision", "Three usual changes above it."),
-        Column("score", "double precision", "The largest score by the threshold; 1 and more is an alert.", low=0),
+        Column("score", "double precision", "What all say together; 1 and more is an alert.", low=0),
         Column("detector", "text", "The detector that says so; empty where the symbol has none."),
         _STALE,
         _PUBLISHED,
