@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from brain.extract.chunk import Asked, extract_tables
 from brain.extract.report import ExtractionReport
 from brain.lake.lake import Lake
 from brain.quality.facts import Facts
+from brain.quality.result import GateResult
+from brain.quality.together import judge_together
 from brain.source.connect import Source
 from brain.usecases.direction.inputs import asset_check, asset_table
 from tests.extract.conftest import Market, asset_frame, last_dates, spec
@@ -120,8 +122,12 @@ def test_what_is_read_does_not_pile_up(
     source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch, tables: int, rows: int
 ) -> None:
     judged: list[int] = []
-    judge = chunk.judge_together
-    monkeypatch.setattr(chunk, "judge_together", lambda facts: (judged.append(len(facts)), judge(facts))[1])
+
+    def counted(facts: Sequence[Facts]) -> list[GateResult | Exception]:
+        judged.append(len(facts))
+        return judge_together(facts)
+
+    monkeypatch.setattr(chunk, "judge_together", counted)
     monkeypatch.setattr(chunk, "MOST_TABLES", tables)
     monkeypatch.setattr(chunk, "MOST_ROWS", rows)
     found = extract_tables(asked(source, ("A", "B", "C", "D", "BAD")), lake, at(DAYS[-1]))

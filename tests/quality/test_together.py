@@ -20,7 +20,7 @@ from brain.demo.load import demo_frame
 from brain.lake.lake import Lake
 from brain.quality import together
 from brain.quality.docs import build_data_docs
-from brain.quality.engine import judge, prepare
+from brain.quality.engine import judge, prepare, run_suite
 from brain.quality.facts import Facts
 from brain.quality.gate import keep_result
 from brain.quality.result import GateResult
@@ -67,7 +67,7 @@ def facts_of(name: str, frame: pd.DataFrame, *, unchanged: bool = False, **quali
 
 def told(results: Results) -> list[Any]:
     """The results as they are kept, without what says when and on which batch."""
-    plain = []
+    plain: list[Any] = []
     for result in results:
         if isinstance(result, Exception):
             plain.append((type(result), str(result)))
@@ -118,8 +118,12 @@ def test_each_gets_what_it_gets_alone(planted: list[Facts], expected: Results, f
 
 def test_great_expectations_is_asked_once_for_all(planted: list[Facts], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    run = together.run_suite
-    monkeypatch.setattr(together, "run_suite", lambda name, *rest: (asked.append(name), run(name, *rest))[1])
+
+    def counted(name: str, *rest: Any) -> Any:
+        asked.append(name)
+        return run_suite(name, *rest)
+
+    monkeypatch.setattr(together, "run_suite", counted)
     monkeypatch.setattr(together, "judge", lambda facts: asked.append(f"alone {facts.subject}"))
     judge_together(planted[: len(PLANTED)])
     assert asked == sorted(["table", "names", "rows", "columns", "features"] * 2, key=asked.index)

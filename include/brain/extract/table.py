@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from brain.core.errors import BrainError, LakeError, QualityError, SourceTableError
@@ -45,7 +45,7 @@ class Unjudged:
     change: Commit
     report: ExtractionReport
     full: bool
-    notes: frozenset[str] = frozenset()
+    notes: set[str] = field(default_factory=set)
     damaged: frozenset[str] = frozenset()
 
     @property
