@@ -102,7 +102,7 @@ def test_a_corrected_row_is_found_in_what_it_touches(lake: Lake) -> None:
     trained(lake, known(ROWS))
     for row, least, most in ((ROWS - 200, 1, FOLDS - 6), (5, 0, 0)):
         frame = known(ROWS)
-        frame.loc[row, "momentum_1"] += 0.001
+        frame["momentum_1"] = frame["momentum_1"].where(frame.index != row, 0.001)
         found = kept_forecasts(lake, "WALK", HORIZONS)
         numbers = bits(refreshed(frame, found))
         assert numbers == anew(frame)
