@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from brain.core.errors import LakeError, StorageUnavailable
 from brain.lake.snapshot import folder_name
 from brain.learning.kept import KeptForecasts, from_bytes, to_bytes
+from brain.usecases.direction.names import NAME
+from brain.usecases.protocol import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDER = "kept/direction"
+FOLDER = f"{KEPT}/{NAME}"
 
 
 def kept_forecasts(lake: Lake, asset: str, horizons: Iterable[int]) -> dict[int, KeptForecasts]:
