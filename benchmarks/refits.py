@@ -38,6 +38,7 @@ SERIES = ("DAX", "CHF", "BMW")
 HORIZONS, QUICK_HORIZONS = (1, 5, 20), (1, 5)
 ROWS, QUICK_ROWS = 3000, 700
 DAYS, QUICK_DAYS = 3, 1
+LATER = 200  # rows after the search
 PLACES, QUICK_PLACES = 6, 1
 RULES = (5, 20)
 START = datetime(2023, 1, 1, tzinfo=UTC)
@@ -61,6 +62,11 @@ class Asset:
     frame: pd.DataFrame
     spec: AssetSpec
 
+    @property
+    def first(self) -> int:
+        """How many of its rows are known when its models are searched."""
+        return len(self.frame) - LATER
+
     def known(self, rows: int) -> pd.DataFrame:
         """Its table when it had so many rows."""
         frame = self.frame[:rows].copy()
@@ -77,10 +83,9 @@ class Asset:
 
 def run(quick: bool) -> Report:
     assets = [_asset(name, quick) for name in (SERIES[:1] if quick else SERIES)]
-    first = (QUICK_ROWS if quick else ROWS) - 200
-    champions = [_champions(asset, first) for asset in assets]
+    champions = [_champions(asset, asset.first) for asset in assets]
     kept = [
-        _next_days(asset, found, first, QUICK_DAYS if quick else DAYS)
+        _next_days(asset, found, asset.first, QUICK_DAYS if quick else DAYS)
         for asset, found in zip(assets, champions, strict=True)
     ]
     slow, fast, found, asked, differing, size, models = np.sum(kept, axis=0)
@@ -99,7 +104,7 @@ def run(quick: bool) -> Report:
         ("forecasts of folds found again", figures["found_share"], ""),
     ]
     ages = (0, *(every - 1 for every in RULES))
-    said = _said([*zip(assets, champions, strict=True)], ages, first, QUICK_PLACES if quick else PLACES)
+    said = _said([*zip(assets, champions, strict=True)], ages, QUICK_PLACES if quick else PLACES)
     for every in RULES:
         figures |= _compared(every, said[every - 1], said[0])
         added, error = figures[f"loss_added_{every}"], figures[f"loss_added_error_{every}"]
@@ -169,7 +174,7 @@ def _bits(model: Candidate) -> object:
 
 
 def _said(
-    assets: Sequence[tuple[Asset, Champions]], ages: Sequence[int], first: int, places: int
+    assets: Sequence[tuple[Asset, Champions]], ages: Sequence[int], places: int
 ) -> dict[int, NDArray[np.float64]]:
     """By age, log losses and probabilities of models so many rows old, shape (places, series x horizons, 2)."""
     said: dict[int, list[list[tuple[float, float]]]] = {age: [] for age in ages}
@@ -177,7 +182,7 @@ def _said(
         for age in ages:
             said[age].append([])
         for asset, champions in assets:
-            end = len(asset.frame) - max(asset.spec.horizons) - place * (first // 2 // places)
+            end = len(asset.frame) - max(asset.spec.horizons) - place * (asset.first // 2 // places)
             row = _row(asset, end)
             for age in ages:
                 for model in asset.trained(end - age, champions, {}):
