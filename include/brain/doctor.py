@@ -153,13 +153,13 @@ def _tried(sources: Sources, given: Input, moment: Moment) -> Trial:
 
     from brain.extract.table import extract_table
     from brain.lake.lake import Lake
-    from brain.quality.engine import prepare
+    from brain.quality.engine import judge, prepare
     from brain.usecases.protocol import Trial
 
     prepare()
     with tempfile.TemporaryDirectory(prefix="brain-doctor-") as folder:
         lake, source = Lake(folder), sources.of(given.table.database)
-        report = extract_table(source, lake, given.table, moment, lambda f, **how: given.check(f, moment, **how))
+        report = extract_table(source, lake, given.table, moment, lambda f, **how: judge(given.check(f, moment, **how)))
         if report.error or report.snapshot is None:
             return Trial(refused=(report.error.found if report.error else report.reason,))
         return given.trial(lake.read(report.snapshot)) if given.trial else Trial()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, time
 from functools import partial
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     from brain.learning.candidate import TrainingResult
     from brain.quality.result import GateResult
     from brain.scoring.blocks import Rows
-    from brain.source.connect import Sources
     from brain.store.champions import Refused
     from brain.store.writing import Saved
-    from brain.usecases.protocol import Input, Run, Unit
+    from brain.usecases.protocol import Run, Unit
     from brain.warehouse.evaluation import Evaluation
     from brain.warehouse.publish import Publication
     from brain.warehouse.tables import PublishedTable
@@ -64,6 +64,7 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
     Args:
         full: Read whole tables again.
     """
+    from brain.extract.chunk import Asked, extract_tables
     from brain.source.connect import Sources
     from brain.usecases.published import try_to_make_ready
     from brain.warehouse.extraction_runs import record_runs
@@ -71,11 +72,20 @@ def extract(run: Run, names: Sequence[str], *, full: bool = False) -> list[UnitR
     run.settings.models_signer.require_signing()
     try_to_make_ready(run)
     sources = Sources(run.settings, run.source.schema_name)
+    inputs = {name: run.use_case.inputs(run, name) for name in names}
+    asked = [
+        Asked(partial(sources.of, given.table.database), given.table, given.check)
+        for name in names
+        for given in inputs[name]
+    ]
     reports: list[ExtractionReport] = []
     results = []
     try:
+        extraction = extract_tables(asked, run.lake, run.moment, full=full)
         for name in names:
-            found = [_extract(run, sources, given, full=full) for given in run.use_case.inputs(run, name)]
+            found = list(islice(extraction, len(inputs[name])))
+            for report in found:
+                log.log(logging.INFO if report.ok else logging.ERROR, "%s", report.line())
             _mark_corrected(run, name, found)
             results.append(extracted(name, found))
             reports += found
@@ -259,25 +269,6 @@ def run_folders() -> tuple[str, ...]:
 def _item(run: Run, name: str) -> str:
     """How progress names a unit: use cases may have units of the same name."""
     return f"{run.use_case.name} {name}"
-
-
-def _extract(run: Run, sources: Sources, given: Input, *, full: bool) -> ExtractionReport:
-    from brain.extract.report import ExtractionReport
-    from brain.extract.table import extract_table
-    from brain.quality.gate import gate_for
-
-    table = given.table
-    try:
-        gate = gate_for(run.lake, table, run.moment, given.check)
-        report = extract_table(sources.of(table.database), run.lake, table, run.moment, gate, full=full)
-    except Exception as error:  # one unit must not end its chunk; the report turns red and names it
-        log.exception("extracting %s", table.name)
-        unforeseen = UnforeseenError.during("extraction", table.name, error)
-        report = ExtractionReport(
-            table.use_case, table.name, run.moment, "failed", reason=str(unforeseen), error=unforeseen
-        )
-    log.log(logging.INFO if report.ok else logging.ERROR, "%s", report.line())
-    return report
 
 
 def _mark_corrected(run: Run, name: str, reports: Sequence[ExtractionReport]) -> None:

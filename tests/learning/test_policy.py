@@ -48,6 +48,29 @@ def test_train_refresh_or_skip(
     assert reason in decision.reason
 
 
+@pytest.mark.parametrize(
+    ("champion", "data_sha256", "day", "alarm", "told"),
+    [
+        (CHAMPION, NEW, 2, None, ("skip", "2 new rows")),
+        (CHAMPION, OLD, 2, None, ("skip", "nothing new")),
+        (None, NEW, 2, None, ("search", "no champion")),
+        (CHAMPION, NEW, 121, None, ("search", "searched 120 days ago, more than 90")),
+        (CHAMPION, NEW, 2, Alarm(CHAMPION.searched_at, "worse"), ("search", "alarm: worse")),
+        (replace(CHAMPION, degraded="worse"), NEW, 2, None, ("search", "degraded: worse")),
+    ],
+)
+def test_only_a_refresh_waits_for_more_rows(
+    champion: ChampionSummary | None, data_sha256: Sha256, day: int, alarm: Alarm | None, told: tuple[str, str]
+) -> None:
+    now = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
+    features, settings = ("x", "y"), TrainingSettings()
+    found = decide(
+        champion, features=features, data_sha256=data_sha256, now=now, settings=settings, alarm=alarm,
+        waiting="2 new rows",
+    )  # fmt: skip
+    assert (found.action, found.reason) == told
+
+
 @pytest.mark.parametrize(("data_sha256", "action"), [(OLD, "skip"), (NEW, "refresh")])
 def test_a_refresh_that_lost_skill_is_not_searched_when_its_own_run_is_run_again(
     data_sha256: Sha256, action: str

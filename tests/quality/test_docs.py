@@ -14,9 +14,10 @@ from brain.core.moment import Moment
 from brain.demo.load import demo_frame
 from brain.lake.lake import Lake
 from brain.quality.docs import build_data_docs
-from brain.quality.gate import gate_for
+from brain.quality.engine import judge
+from brain.quality.gate import keep_result
 from brain.usecases.direction.catalogue import AssetSpec
-from brain.usecases.direction.inputs import asset_check, asset_table
+from brain.usecases.direction.inputs import asset_check
 
 NOW = Moment(dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC))
 ODD = "<b>50% & Co</b>"
@@ -38,8 +39,7 @@ def pages(lake: Lake) -> Path:
 
 def _judge(lake: Lake, name: str, frame: pd.DataFrame) -> None:
     spec = AssetSpec(name=name, table="T")
-    gate = gate_for(lake, asset_table(spec), NOW, asset_check(spec))
-    gate(frame, total_rows=len(frame), unchanged=False)
+    keep_result(lake, "direction", NOW, judge(asset_check(spec)(frame, NOW, total_rows=len(frame), unchanged=False)))
 
 
 def test_the_index_links_a_page_for_each_verdict(pages: Path) -> None:
@@ -71,8 +71,8 @@ def test_a_warning_is_not_called_a_failure(lake: Lake) -> None:
     late = Moment(NOW.at + dt.timedelta(days=900))
     for name, frame in {"SP500": good, "VIX": good.assign(High=good["Low"] - 1)}.items():
         spec = AssetSpec(name=name, table="T")
-        gate = gate_for(lake, asset_table(spec), late, asset_check(spec))
-        gate(frame, total_rows=len(frame), unchanged=False)
+        result = judge(asset_check(spec)(frame, late, total_rows=len(frame), unchanged=False))
+        keep_result(lake, "direction", late, result)
     folder = Path(build_data_docs(lake, late)).parent
     warned, refused = ((folder / f"direction.{name}.html").read_text() for name in ("SP500", "VIX"))
     assert '<span class="passed">passed</span>' in warned

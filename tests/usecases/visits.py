@@ -17,7 +17,8 @@ from brain.core.source_table import KeyKind, SourceTable
 from brain.core.table_settings import RetentionSettings, TableName
 from brain.learning.candidate import Candidate, DataReference, Decision, TrainingResult, TrainingWindow
 from brain.portable.heads import Identity
-from brain.quality.engine import validate
+from brain.quality.engine import judge
+from brain.quality.facts import Facts
 from brain.quality.result import GateResult
 from brain.quality.rules import between
 from brain.scoring.batch import Score, Unscored, Wanted, score_newest
@@ -154,7 +155,7 @@ class Visits:
         return None
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
-        return _check(rows[FORECASTS.name], run.moment, total_rows=1, unchanged=False)
+        return judge(_check(rows[FORECASTS.name], run.moment, total_rows=1, unchanged=False))
 
     def derived(self, section: Shops) -> tuple[DerivedTable, ...]:
         return ()
@@ -178,9 +179,8 @@ class Visits:
         return pd.concat(found)
 
 
-def _check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
-    findings, results = validate(RULES, {"rows": frame}, {}, "visits")
-    return GateResult("visits", len(frame), ("visitors",), tuple(findings), results)
+def _check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> Facts:
+    return Facts("visits", len(frame), RULES, {"rows": frame})
 
 
 def _row(found: Score | Unscored) -> dict[str, Any]:

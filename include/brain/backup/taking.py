@@ -24,7 +24,7 @@ from brain.lake.storage import open_storage
 from brain.store import copying as store_copy
 from brain.store import document, pointers
 from brain.store.connection import database, explained
-from brain.usecases.protocol import SHARED
+from brain.usecases.protocol import KEPT, SHARED
 from brain.warehouse import copying as warehouse_copy
 from brain.warehouse.connection import transaction
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from brain.warehouse.copying import TableCopy
 
 FORMATS = {"documents": document.FORMAT, "pointers": pointers.FORMAT, "manifests": lake_manifest.FORMAT}
-MADE_AGAIN = frozenset({SHARED, "usual_shares"})  # caches of the lake
+MADE_AGAIN = frozenset({SHARED, KEPT, "usual_shares"})  # caches of the lake
 PARTS = ("brain-*.zst", "lake-*.zst", "warehouse-*.zst", "settings-*.zst", f"{NAME}.writing")
 TRIES, PAUSE_SECONDS = 60, 0.5
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from brain.core.errors import BrainError, LakeError, QualityError, SourceTableError
@@ -24,10 +24,43 @@ if TYPE_CHECKING:
     from brain.lake.manifest import Manifest, Version
     from brain.lake.snapshot import Snapshot
     from brain.quality.gate import Gate
+    from brain.quality.result import GateResult
     from brain.source.connect import Source
 
 
 _READERS = {KeyKind.NAMES: read_keyed, KeyKind.EVENTS: read_events}
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """What was read of a table: committed once the gate has passed its rows.
+
+    Args:
+        report: What the extraction did so far.
+        full: Every row is compared with the source because that was asked for.
+        notes: Names of segments that were noted as lost.
+        damaged: Those that are.
+    """
+
+    change: Commit
+    report: ExtractionReport
+    full: bool
+    notes: set[str] = field(default_factory=set)
+    damaged: frozenset[str] = frozenset()
+
+    @property
+    def unchanged(self) -> bool:
+        """The rows have passed before, and not every row is there to be judged by rules that may have come since.
+
+        A keyed table is read in full every time; a full check of any other shows all its rows again.
+        """
+        checked = self.change.checked_in_full and (self.full or self.change.table.kind is not KeyKind.NAMES)
+        return self.change.status == "unchanged" and not checked
+
+    @property
+    def in_full(self) -> bool:
+        """The gate sees every row, by every rule."""
+        return self.change.checked_in_full and not self.unchanged
 
 
 def extract_table(
@@ -47,53 +80,65 @@ def extract_table(
         snapshot then stays the latest.
     """
     started = time.perf_counter()
-    report = ExtractionReport(table.use_case, table.name, moment, "failed")
     try:
-        report = _extract(source, lake, table, report, gate, full=full)
+        found = read_table(source, lake, table, moment, full=full)
+        if isinstance(found, Unjudged):
+            content = found.change.content
+            result = gate(content.frame(), total_rows=content.total_rows, unchanged=found.unchanged)
+            found = commit_judged(lake, found, result)
     except BrainError as error:
-        error = _named(error, table)
-        report = replace(report, error=error, reason=str(error), snapshot=_previous(lake, table))
-    watermark = report.snapshot.watermark if report.snapshot else None
-    return replace(report, watermark=watermark, seconds=time.perf_counter() - started)
+        found = failed(lake, table, moment, error)
+    return finished(found, time.perf_counter() - started)
 
 
-def _extract(
-    source: Source, lake: Lake, table: SourceTable, report: ExtractionReport, gate: Gate, *, full: bool
-) -> ExtractionReport:
+def finished(report: ExtractionReport, seconds: float) -> ExtractionReport:
+    """The report with how long it took, and how far the rows reach."""
+    return replace(report, watermark=report.snapshot.watermark if report.snapshot else None, seconds=seconds)
+
+
+def failed(lake: Lake, table: SourceTable, moment: Moment, error: BrainError) -> ExtractionReport:
+    """The report of a table with which something went wrong."""
+    error, kept = _named(error, table), _previous(lake, table)
+    return ExtractionReport(table.use_case, table.name, moment, "failed", snapshot=kept, reason=str(error), error=error)
+
+
+def read_table(
+    source: Source, lake: Lake, table: SourceTable, moment: Moment, *, full: bool = False
+) -> Unjudged | ExtractionReport:
+    """Read what `extract_table` reads; the report where the lake knows the moment already, so that nothing is read."""
+    report = ExtractionReport(table.use_case, table.name, moment, "failed")
     manifest = lake.manifest_to_extend(table.space, table.name)
     if manifest is not None:
         full = full or lake.is_older(manifest)  # what the later one knew of old rows is to be found again
         _require_same_key(table, manifest)
-        if report.moment < manifest.latest.moment:
-            _require_no_newer(source, table, report.moment, manifest.latest)
+        if moment < manifest.latest.moment:
+            _require_no_newer(source, table, moment, manifest.latest)
             return _replayed(lake, table, report, manifest)
     read = _READERS.get(table.kind, read_rows)
     if manifest is None:
-        change, report = read(source, lake, table, None, report, full=full)
-        return _judge(lake, gate, change, report, full=full)
+        return Unjudged(*read(source, lake, table, None, report, full=full), full)
     notes = noted(lake, manifest)
-    thorough = full or check_is_due(table, report.moment, manifest)
+    thorough = full or check_is_due(table, moment, manifest)
     damaged = damaged_segments(lake, manifest, thorough=thorough)
     change, report = read(source, lake, table, manifest, report, full=full, damaged=damaged)
-    report = _judge(lake, gate, change, report, full=full)
-    if report.ok:
-        forget(lake, manifest, notes - damaged if report.status == "unchanged" else notes)
-    return report
+    return Unjudged(change, report, full, notes, damaged)
 
 
-def _judge(lake: Lake, gate: Gate, change: Commit, report: ExtractionReport, *, full: bool) -> ExtractionReport:
-    table, status, content = change.table, change.status, change.content
-    # A full check shows all rows again, because rules may have come since; a keyed table is read in full every time.
-    checked = change.checked_in_full and (full or table.kind is not KeyKind.NAMES)
-    passed_before = status == "unchanged" and not checked
-    result = gate(content.frame(), total_rows=content.total_rows, unchanged=passed_before)
-    told = result.to_json()
-    in_full = change.checked_in_full and not passed_before
-    before = 0 if in_full or change.manifest is None else change.manifest.warned
+def commit_judged(lake: Lake, read: Unjudged, result: GateResult) -> ExtractionReport:
+    """Commit what was read if the gate has passed it, or keep it out.
+
+    Raises:
+        StorageUnavailable: The disk is full, or another run has committed meanwhile.
+    """
+    change, report, told = read.change, read.report, result.to_json()
+    table, manifest = change.table, change.manifest
+    before = 0 if read.in_full or manifest is None else manifest.warned
     report = replace(report, findings=tuple(told["findings"]), warnings=result.warnings, warned_before=before)
     if result.passed:
-        snapshot = commit(lake, change, warnings=result.warnings, judged_in_full=in_full)
-        return replace(report, status=status, snapshot=snapshot)
+        snapshot = commit(lake, change, warnings=result.warnings, judged_in_full=read.in_full)
+        if manifest is not None:
+            forget(lake, manifest, read.notes - read.damaged if change.status == "unchanged" else read.notes)
+        return replace(report, status=change.status, snapshot=snapshot)
     report = replace(report, status="quarantined", snapshot=_previous(lake, table), reason=result.reason)
     address = lake.quarantine(table.space, table.name, report.moment, {**report.record(), **told})
     error = QualityError(

@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from brain.learning import linear, search_space
 from brain.learning.families import families
+from brain.learning.kept import Stretch, key_of
 from brain.learning.recipe import recipes_of
 from brain.portable.heads import log_odds
 from brain.portable.mean import LIMIT, LogOddsMean
@@ -145,6 +146,47 @@ def forecast(training: TrainingRows, fitted: Fitted, fold: Fold) -> FoldForecast
     """What a model fitted to the fold's training rows says of its test rows."""
     odds: Values = np.clip(fitted.log_odds(training.X[fold.test]), -LIMIT, LIMIT)  # as a head takes them
     return FoldForecast(fold, odds, fitted.center)
+
+
+def walk(training: TrainingRows, parameters: Mapping[str, Any]) -> tuple[list[FoldForecast], Fitted]:
+    """What the model of `parameters` says of each fold, fitted before it, and the model fitted to all labelled rows.
+
+    A fit of which `training.kept` knows what it would say is not made.
+    """
+    walked = [_walk(training, recipe) for recipe in recipes_of(parameters)]
+    if len(walked) == 1:
+        return walked[0]
+    said = [
+        FoldForecast(
+            parts[0].fold,
+            np.mean([part.odds for part in parts], axis=0),
+            float(np.mean([part.center for part in parts])),
+        )
+        for parts in zip(*(forecasts for forecasts, _ in walked), strict=True)
+    ]
+    return said, _FittedMean(tuple(fitted for _, fitted in walked))
+
+
+def _walk(training: TrainingRows, recipe: Mapping[str, Any]) -> tuple[list[FoldForecast], Fitted]:
+    folds = training.folds.all
+    if linear.is_plain(recipe):  # to fit all of them takes less time than to look them up
+        *past, fitted = fit(training, recipe, [*(fold.train for fold in folds), training.rows])
+        return [forecast(training, model, fold) for model, fold in zip(past, folds, strict=True)], fitted
+    said = [_said(training, recipe, fold) for fold in folds]
+    return said, fit(training, recipe, [training.rows])[0]
+
+
+def _said(training: TrainingRows, recipe: Mapping[str, Any], fold: Fold) -> FoldForecast:
+    """As `forecast`, of a fit that is only made where it is not known what it would say."""
+    end, last = training.sampled(fold.train), int(fold.test[-1])
+    stretch = Stretch.covering(int(training.sample[end - 1]) + 1, last)
+    key = key_of(recipe, training.weight, *training.past_sha256[end], stretch)
+    found = training.kept.find(key, training.X, stretch, last)
+    if found is None:
+        fitted = _fit_once(training, recipe, end)
+        odds: Values = np.clip(fitted.log_odds(stretch.filled(training.X)), -LIMIT, LIMIT)  # as a head takes them
+        found = training.kept.keep(key, training.X, stretch, fitted.center, odds)
+    return FoldForecast(fold, found.odds[fold.test - stretch.first], found.center)
 
 
 @cache

@@ -45,6 +45,7 @@ def decide(
     settings: TrainingSettings,
     force: bool = False,
     alarm: Alarm | None = None,
+    waiting: str = "",
 ) -> Decision:
     """What to do for one model.
 
@@ -56,6 +57,7 @@ def decide(
         settings: `classifiers` and `max_age_days` are used.
         force: Search in any case.
         alarm: The last one against the model; it counts until a search after it.
+        waiting: Why the new rows are not worth a refresh yet; empty if they are.
     """
     if force:
         return Decision("search", "forced")
@@ -74,7 +76,7 @@ def decide(
     if champion.degraded and champion.trained_at != now:  # next time: the same run again is to change nothing
         return Decision("search", f"degraded: {champion.degraded}")
     if champion.data_sha256 != data_sha256:
-        return Decision("refresh", "new rows")
+        return Decision("skip", waiting) if waiting else Decision("refresh", "new rows")
     return Decision("skip", "nothing new")
 
 

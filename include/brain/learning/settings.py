@@ -41,6 +41,9 @@ class TrainingSettings(Section):
     )
     seed: int = Field(7, ge=0, description="Seed of every random choice: the same rows and seed give the same model.")
     max_age_days: int = Field(90, ge=1, description="A champion searched longer ago than this is searched anew.")
+    refresh_after_rows: int = Field(
+        1, ge=1, description="A champion is refitted every so many rows, and served as it is in between."
+    )
     search_on_drift: bool = Field(
         True, description="A champion whose features have drifted since it was searched is searched anew."
     )

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brain.learning.kept import KeptForecasts, growing_sha256
 from brain.learning.splits import WalkForward, thinned, walk_forward
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from brain.core.keys import ModelKey
@@ -31,6 +34,7 @@ class TrainingRows:
         span: Rows until a label is known; labels of rows closer than this overlap.
         folds: Empty where the history is thin.
         thin: Why the history is too short to prove or disprove skill; empty if it is not.
+        kept: What models of these rows said before.
     """
 
     key: ModelKey
@@ -40,6 +44,7 @@ class TrainingRows:
     span: int
     folds: WalkForward = field(default_factory=WalkForward)
     thin: str = ""
+    kept: KeptForecasts = field(default_factory=KeptForecasts)
 
     def with_folds(self, folds: int, embargo: int) -> TrainingRows:
         """The same with folds for validation, or with the reason why there can be none.
@@ -93,6 +98,13 @@ class TrainingRows:
         A search fits to the selection folds, and the backtest of what it found does so again.
         """
         return {}
+
+    @cached_property
+    def past_sha256(self) -> Mapping[int, tuple[str, str]]:
+        """Hashes of features and labels of the training rows before each fold, by how many they are."""
+        ends = np.array([self.sampled(fold.train) for fold in self.folds.all], dtype=np.intp)
+        rows, labels = (growing_sha256(values[self.sample], ends) for values in (self.X, self.labels))
+        return {end: (rows[end], labels[end]) for end in rows}
 
     def sampled(self, train: Rows) -> int:
         """How many training rows are not later than the rows at `train`, ascending."""

@@ -10,7 +10,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import QualityError
-from brain.quality.result import Finding
+from brain.quality.facts import Facts
+from brain.quality.result import Finding, GateResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from brain.quality.rules import Rule
 
-_EXAMPLES = 5
+EXAMPLES = 5  # of what breaks a rule
 _PATCHING = threading.Lock()
 
 
@@ -38,40 +39,59 @@ def validate(
     Returns:
         The findings, and Great Expectations' results by suite as plain JSON.
     """
-    _require_facts(rules, facts, subject)
-    findings, results = [], {}
-    for suite, frame in facts.items():
-        stated = [rule for rule in rules if rule.suite == suite and frame[rule.arguments["column"]].notna().any()]
-        if stated:
-            outcome = _run(f"{subject} {suite}", stated, frame, "BASIC")
-            names = frame[row_ids[suite]].astype(str) if suite in row_ids else None
-            broken = [rule for rule in stated if not _by_rule(outcome)[rule.name].success]
-            detailed = outcome if names is None or not broken else _run(subject, broken, frame, "SUMMARY")
-            findings += [_finding(subject, rule, _by_rule(detailed)[rule.name], names) for rule in broken]
+    told = judge(Facts(subject, 0, tuple(rules), facts, row_ids))
+    return list(told.findings), dict(told.validation)
+
+
+def judge(facts: Facts) -> GateResult:
+    """Apply the rules to the facts of one subject.
+
+    Raises:
+        QualityError: A rule is on a fact that is not there, or cannot be computed.
+    """
+    require_facts(facts)
+    findings: list[Finding] = []
+    results: dict[str, Any] = {}
+    for suite, frame in facts.frames.items():
+        if stated := facts.stated(suite):
+            outcome = run_suite(f"{facts.subject} {suite}", stated, frame, "BASIC")
+            names = frame[facts.row_ids[suite]].astype(str) if suite in facts.row_ids else None
+            broken = [rule for rule in stated if not by_rule(outcome)[rule.name].success]
+            detailed = outcome if names is None or not broken else run_suite(facts.subject, broken, frame, "SUMMARY")
+            findings += [_finding(facts.subject, rule, by_rule(detailed)[rule.name], names) for rule in broken]
             results[suite] = outcome.to_json_dict()
-    return findings, results
+    return result_of(facts, findings, results)
 
 
-def _require_facts(rules: Sequence[Rule], facts: Mapping[str, pd.DataFrame], subject: str) -> None:
+def result_of(facts: Facts, findings: Sequence[Finding], results: Mapping[str, Any]) -> GateResult:
+    """What the gate says of a subject."""
+    return GateResult(facts.subject, facts.rows, tuple(rule.name for rule in facts.rules), tuple(findings), results)
+
+
+def require_facts(facts: Facts) -> None:
     """A rule on facts that are not there would never be broken."""
-    for rule in rules:
+    for rule in facts.rules:
         column = rule.arguments["column"]
-        if rule.suite not in facts or column not in facts[rule.suite]:
+        if rule.suite not in facts.frames or column not in facts.frames[rule.suite]:
             raise QualityError(
-                subject,
+                facts.subject,
                 found=f"the rule {rule.name!r} on {column!r} of the facts {rule.suite!r}, which are not there",
-                expected=f"one of the facts {', '.join(facts)}, with that column",
+                expected=f"one of the facts {', '.join(facts.frames)}, with that column",
                 remedy="Correct the rule's suite or column, or compute the fact.",
             )
 
 
-def _by_rule(outcome: Any) -> dict[str, Any]:
+def by_rule(outcome: Any) -> dict[str, Any]:
+    """Its results by the name of their rule."""
     return {result.expectation_config.meta["rule"]: result for result in outcome.results}
 
 
-def _run(name: str, rules: Sequence[Rule], frame: pd.DataFrame, detail: str) -> Any:
-    """Validate; ``BASIC`` counts what is unexpected, ``SUMMARY`` also finds where and takes twice as long."""
-    result_format = {"result_format": detail, "partial_unexpected_count": _EXAMPLES}
+def run_suite(name: str, rules: Sequence[Rule], frame: pd.DataFrame, detail: str) -> Any:
+    """Validate; ``BASIC`` counts what is unexpected, ``SUMMARY`` also finds where and takes twice as long.
+
+    ``COMPLETE`` finds all of it.
+    """
+    result_format = {"result_format": detail, "partial_unexpected_count": EXAMPLES}
     with warnings.catch_warnings():
         # Great Expectations imports deprecated modules and makes deprecated calls of its own.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -132,7 +152,7 @@ def _batch_definition() -> Any:
 
 
 def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | None) -> Finding:
-    if problem := _not_computed(outcome):
+    if problem := not_computed(outcome):
         raise QualityError(
             subject,
             found=f"the rule {rule.name!r} cannot be computed: {problem}",
@@ -141,14 +161,23 @@ def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | Non
         )
     result = outcome.result
     examples = () if names is None else tuple(names.loc[result["partial_unexpected_index_list"]])
-    count = int(result["unexpected_count"])
+    return finding_of(rule, int(result["unexpected_count"]), examples, result["partial_unexpected_list"][0])
+
+
+def finding_of(rule: Rule, count: int, examples: tuple[str, ...], found: object) -> Finding:
+    """A finding in the words of its rule.
+
+    Args:
+        examples: The first rows that break it; none where its rows have no names.
+        found: The first value that breaks it.
+    """
     shown = ", ".join(examples) + (", …" if count > len(examples) else "")
     words = rule.message.replace("(s)", "" if count == 1 else "s")
-    message = words.format(count=count, examples=shown, found=str(result["partial_unexpected_list"][0]))
+    message = words.format(count=count, examples=shown, found=str(found))
     return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)
 
 
-def _not_computed(outcome: Any) -> str:
+def not_computed(outcome: Any) -> str:
     """What kept a rule from being computed; empty if nothing did."""
     told = outcome.exception_info  # of the rule as a whole, or of each metric that it needs
     each = [told] if "raised_exception" in told else told.values()

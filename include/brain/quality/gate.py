@@ -1,4 +1,4 @@
-"""The gate in front of the lake: a check judges the rows of a table, and the lake keeps what it said."""
+"""The gate in front of the lake: what a check says of the rows of a table, and what the lake keeps of the result."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from brain.core.errors import LakeError, StorageUnavailable
 from brain.lake.snapshot import folder_name
-from brain.quality.engine import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from brain.core.moment import Moment
-    from brain.core.source_table import SourceTable
     from brain.lake.lake import Lake
+    from brain.quality.facts import Facts
     from brain.quality.result import GateResult
 
 log = logging.getLogger(__name__)
@@ -26,8 +25,8 @@ RESULTS = "quality"
 class Check(Protocol):
     """What a use case has to say about the rows of one of its tables."""
 
-    def __call__(self, frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
-        """Judge `frame`, the rows known at `moment`.
+    def __call__(self, frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> Facts:
+        """The facts of `frame`, the rows known at `moment`, and the rules on them.
 
         Args:
             frame: What was read: the whole table, or in an incremental run its newest rows; those before have passed
@@ -38,22 +37,10 @@ class Check(Protocol):
 
 
 class Gate(Protocol):
-    """A check for one table at one moment."""
+    """What judges the rows of one table."""
 
     def __call__(self, frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
-        """As `Check`."""
-
-
-def gate_for(lake: Lake, table: SourceTable, moment: Moment, check: Check) -> Gate:
-    """The gate to hand to `extract_table`; the lake keeps every result (see `keep_result`)."""
-    prepare()
-
-    def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
-        result = check(frame, moment, total_rows=total_rows, unchanged=unchanged)
-        keep_result(lake, table.use_case, moment, result)
-        return result
-
-    return gate
+        """Judge `frame`; the arguments are those of `Check`."""
 
 
 def keep_result(lake: Lake, use_case: str, moment: Moment, result: GateResult) -> str:

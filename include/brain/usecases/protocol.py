@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SHARED = "shared"  # lake folder for what all chunks of a run share: shared/<day>/<name>
+KEPT = "kept"  # lake folder for what one training spares the next: kept/<use case>/<unit>
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from brain import pipeline, steps
 from brain.core.moment import Moment
 from brain.demo.load import load_demo
 from brain.lake.lake import Lake
 from brain.usecases.direction import untouched as subject
-from brain.usecases.direction.names import model_key
+from brain.usecases.direction.names import SPACE, model_key
 from brain.usecases.direction.training import train_unit
 from brain.usecases.direction.untouched import untouched
 from brain.workspace import Workspace, open_workspace
@@ -93,6 +94,59 @@ def test_new_rows_are_looked_at(trained: Workspace, demo_url: str) -> None:
     run = trained.run("direction", FRIDAY)
     steps.extract(run, ASSETS)
     assert list(untouched(run, ASSETS)) == ["GOLD"]
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (0, ["skip: 1 new row; refitted every 3 rows", "skip: 2 new rows; refitted every 3 rows", "refresh: new rows"]),
+        (1, ["skip: 1 new row; refitted every 3 rows", "refresh: new rows", "skip: 1 new row; refitted every 3 rows"]),
+    ],
+)
+def test_models_wait_for_the_turn_of_their_asset(
+    trained: Workspace, demo_url: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    place: int, told: list[str],
+) -> None:  # fmt: skip
+    """`place` is that of the row that is known, among the three of a turn."""
+    workspace, found = with_catalogue(settings, tmp_path, ", refresh_after_rows: 3"), []
+    run = workspace.run("direction", THURSDAY)
+    assert all(result.ok for result in steps.train(run, ["VIX"], force=True))
+    known = run.lake.latest(SPACE, "VIX")
+    assert known is not None
+    monkeypatch.setattr(subject, "crc32", lambda _: place - known.rows + 3_000_000)
+    for day in (date(2018, 6, 29), date(2018, 7, 2), date(2018, 7, 3)):
+        load_demo(demo_url, as_of=day, assets=["VIX"])
+        run = workspace.run("direction", Moment(datetime(day.year, day.month, day.day, 22, tzinfo=UTC)))
+        steps.extract(run, ["VIX"])
+        results, skipped = looked_at(run, "VIX"), untouched(run, ["VIX"])
+        (reason,) = {f"{result.decision.action}: {result.decision.reason}" for result in results}
+        found.append(reason)
+        assert skipped == ({"VIX": results} if reason.startswith("skip") else {})
+        assert all(result.ok for result in steps.train(run, ["VIX"]))
+    assert found == told
+
+
+def test_corrected_rows_and_other_code_do_not_wait(
+    trained: Workspace, demo_url: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = with_catalogue(settings, tmp_path, ", refresh_after_rows: 1000000")
+    assert all(result.ok for result in steps.train(workspace.run("direction", THURSDAY), ASSETS, force=True))
+    load_demo(demo_url, as_of=date(2018, 6, 29), assets=["VIX"])
+    run = workspace.run("direction", FRIDAY)
+    assert all(result.ok for result in steps.extract(run, ["VIX"]))
+    assert list(untouched(run, ASSETS)) == ASSETS
+    with monkeypatch.context() as patched:
+        patched.setattr(subject, "hash_of_code", lambda *_: "another library")
+        assert untouched(run, ASSETS) == {}
+        assert {result.decision.action for result in looked_at(run, "VIX")} == {"refresh"}
+    engine = sa.create_engine(demo_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("""UPDATE "VIX" SET rsi_2 = 7 WHERE "Date" = '2018-06-27'"""))
+    engine.dispose()
+    run = workspace.run("direction", Moment(FRIDAY.at + timedelta(days=1)))
+    assert all(result.ok for result in steps.extract(run, ["VIX"], full=True))
+    assert list(untouched(run, ASSETS)) == ["GOLD"]
+    assert {result.decision.action for result in looked_at(run, "VIX")} == {"refresh"}
 
 
 def test_another_catalogue_is_looked_at(trained: Workspace, settings: Settings, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from brain.core.moment import Moment
 from brain.lake.columns import to_frame
+from brain.quality.engine import judge
 from brain.usecases.shop import repeats
 from brain.usecases.shop.catalogue import ShopSettings
 from brain.usecases.shop.orders import clean_lines
@@ -60,7 +61,7 @@ def test_numbers_are_customers_too() -> None:
 
 def judged(*rows: tuple[Any, ...]) -> dict[str, str]:
     frame: pd.DataFrame = to_frame(lines(*rows))
-    result = orders_check(SHOP)(frame, MOMENT, total_rows=len(frame), unchanged=False)
+    result = judge(orders_check(SHOP)(frame, MOMENT, total_rows=len(frame), unchanged=False))
     assert result.passed
     return {finding.rule: finding.message for finding in result.findings}
 

@@ -9,8 +9,7 @@ import pandas as pd
 
 from brain.core.source_table import KeyKind, SourceTable
 from brain.core.table_settings import ExtractionSettings
-from brain.quality.engine import validate
-from brain.quality.result import GateResult
+from brain.quality.facts import Facts
 from brain.quality.rules import between
 from brain.usecases.anomalies.names import KEY, NAME, NOTE, SPACE, VERDICT, feedback_name
 from brain.usecases.protocol import Input
@@ -65,10 +64,8 @@ def feed_inputs(section: AnomaliesSection, feed: Feed) -> tuple[Input, ...]:
 def bars_check(feed: Feed) -> Check:
     """What the gate says of new bars; strange ones are what detectors are for, so it only warns."""
 
-    def check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:  # noqa: ARG001
-        facts = {"table": bar_facts(frame, feed)}
-        findings, results = validate(_RULES, facts, {}, feed.name)
-        return GateResult(feed.name, len(frame), tuple(rule.name for rule in _RULES), tuple(findings), results)
+    def check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> Facts:  # noqa: ARG001
+        return Facts(feed.name, len(frame), _RULES, {"table": bar_facts(frame, feed)})
 
     return check
 
@@ -83,7 +80,7 @@ def bar_facts(frame: pd.DataFrame, feed: Feed) -> pd.DataFrame:
 
 
 def _anything(subject: str) -> Check:
-    def check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:  # noqa: ARG001
-        return GateResult(subject, len(frame), ())
+    def check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> Facts:  # noqa: ARG001
+        return Facts(subject, len(frame))
 
     return check

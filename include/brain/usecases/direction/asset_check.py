@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from brain.core.errors import SourceTableError
-from brain.quality.engine import validate
-from brain.quality.result import GateResult
+from brain.quality.engine import judge
+from brain.quality.facts import Facts
 from brain.usecases.direction.asset_facts import column_facts, row_facts, table_facts
 from brain.usecases.direction.asset_rules import asset_rules, table_rules
 from brain.usecases.direction.bad_ticks import bad_ticks
@@ -19,6 +19,7 @@ from brain.usecases.direction.names import CLOSE, DATE, target_name
 
 if TYPE_CHECKING:
     from brain.core.moment import Moment
+    from brain.quality.result import GateResult
     from brain.usecases.direction.catalogue import AssetSpec
 
 _ROW_IDS = {"rows": DATE, "columns": "column", "features": "feature", "names": "name"}
@@ -32,7 +33,19 @@ def check_asset(
     total_rows: int | None = None,
     unchanged: bool = False,
 ) -> GateResult:
-    """Judge an asset's rows.
+    """Judge an asset's rows; the arguments are those of `asset_facts`."""
+    return judge(asset_facts(frame, spec, moment, total_rows=total_rows, unchanged=unchanged))
+
+
+def asset_facts(
+    frame: pd.DataFrame,
+    spec: AssetSpec,
+    moment: Moment,
+    *,
+    total_rows: int | None = None,
+    unchanged: bool = False,
+) -> Facts:
+    """The facts of an asset's rows, and the rules on them.
 
     Args:
         frame: ``Date`` and float64 columns, the whole snapshot or its newest rows.
@@ -52,8 +65,7 @@ def check_asset(
         columns = column_facts(frame, spec, whole=len(frame) == total)
         rows = row_facts(frame).assign(bad_tick=ticks)
         facts |= {"rows": rows, "columns": columns, "features": _feature_facts(frame, spec)}
-    findings, results = validate(rules, facts, _ROW_IDS, spec.name)
-    return GateResult(spec.name, len(frame), tuple(rule.name for rule in rules), tuple(findings), results)
+    return Facts(spec.name, len(frame), rules, facts, _ROW_IDS)
 
 
 def _feature_facts(frame: pd.DataFrame, spec: AssetSpec) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from brain.learning.blend import blend_slope, recency, shares_of_their_own
-from brain.learning.fitting import fit, forecast
+from brain.learning.fitting import walk
 from brain.learning.probability import log_loss
 from brain.learning.recent import recent
 from brain.learning.rounding import rounded
@@ -85,8 +85,7 @@ class Backtest:
 def backtest(cell: Cell, parameters: Mapping[str, Any]) -> Backtest:
     """Forecast every fold from its past, then blend each evidence fold by what the folds before it had shown."""
     training, folds = cell.training, cell.training.folds.all
-    *past, fitted = fit(training, parameters, [*(fold.train for fold in folds), training.rows])
-    said = [forecast(training, model, fold) for model, fold in zip(past, folds, strict=True)]
+    said, fitted = walk(training, parameters)
     rows = np.concatenate([part.fold.test for part in said])
     lengths = [len(part.fold.test) for part in said]
     known_by = np.array([training.known_by(fold.train) for fold in folds])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from brain.learning.kept import KeptForecasts
 from brain.learning.training_rows import TrainingRows
 from brain.usecases.direction.names import model_key
 
@@ -48,8 +49,17 @@ class Cell:
         return self.base_rates.rate(self.horizon, self.today)
 
 
-def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, base_rates: BaseRates) -> Cell:
+def cut_cell(
+    dataset: AssetDataset,
+    horizon: int,
+    settings: TrainingSettings,
+    base_rates: BaseRates,
+    kept: KeptForecasts | None = None,
+) -> Cell:
     """The cell of one horizon.
+
+    Args:
+        kept: What is known of its forecasts.
 
     Raises:
         TrainingError: The horizon was refused when the dataset was prepared.
@@ -57,7 +67,8 @@ def cut_cell(dataset: AssetDataset, horizon: int, settings: TrainingSettings, ba
     if horizon in dataset.refused:
         raise dataset.refused[horizon]
     key = model_key(dataset.asset, horizon)
-    rows = TrainingRows(key, dataset.X, dataset.design, dataset.labels[horizon], span=horizon)
+    labels = dataset.labels[horizon]
+    rows = TrainingRows(key, dataset.X, dataset.design, labels, span=horizon, kept=kept or KeptForecasts())
     training = rows.with_folds(settings.folds, settings.embargo)
     if dataset.blind:
         training = replace(rows, thin=dataset.blind)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from brain.core.errors import TrainingError
 from brain.core.source_table import SourceTable
-from brain.usecases.direction.asset_check import check_asset
+from brain.usecases.direction.asset_check import asset_facts
 from brain.usecases.direction.dataset import misnamed, prepare
 from brain.usecases.direction.names import CLOSE, DATE, NAME, PRICE_COLUMNS, SPACE, TARGET_PATTERN, target_name
 from brain.usecases.protocol import Trial
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brain.core.moment import Moment
+    from brain.quality.facts import Facts
     from brain.quality.gate import Check
-    from brain.quality.result import GateResult
     from brain.usecases.direction.catalogue import AssetSpec
 
 DISCOVERED_BY = (DATE, CLOSE)
@@ -53,8 +53,8 @@ def asset_table(spec: AssetSpec) -> SourceTable:
 def asset_check(spec: AssetSpec) -> Check:
     """The check in front of the asset's snapshots."""
 
-    def check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> GateResult:
-        return check_asset(frame, spec, moment, total_rows=total_rows, unchanged=unchanged)
+    def check(frame: pd.DataFrame, moment: Moment, /, *, total_rows: int, unchanged: bool) -> Facts:
+        return asset_facts(frame, spec, moment, total_rows=total_rows, unchanged=unchanged)
 
     return check
 

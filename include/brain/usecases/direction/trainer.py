@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.learning.candidate import ChampionSummary, DataReference
     from brain.learning.fitting import Fitted
+    from brain.learning.kept import KeptForecasts
     from brain.learning.policy import Alarm
     from brain.learning.search import SearchResult
     from brain.learning.settings import TrainingSettings
@@ -57,12 +58,14 @@ class History:
         data: Which snapshot it is.
         peers: Shares of ups among the other assets; 1/2 where they are not given.
         corrected: Columns that the extraction found corrected again and again, each with the evidence.
+        kept: By horizon, what is known of the forecasts of its models.
     """
 
     frame: pd.DataFrame
     data: DataReference
     peers: PeerShares | None = None
     corrected: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[int, KeptForecasts] = field(default_factory=dict)
 
     def made_from(self, spec: AssetSpec) -> str:
         """A hash of what decides the features of its models."""
@@ -78,6 +81,7 @@ def train_asset(
     horizons: Sequence[int] | None = None,
     force: bool = False,
     alarms: Mapping[int, Alarm] = MappingProxyType({}),
+    waiting: Mapping[int, str] = MappingProxyType({}),
 ) -> list[TrainingResult]:
     """One result for each horizon, in the asset's order; a failure leaves the others untouched.
 
@@ -88,6 +92,7 @@ def train_asset(
             the slopes of the blends start from what the others that are trained now had shown.
         force: Search every model anew.
         alarms: By horizon, what live outcomes say against the model.
+        waiting: By horizon, why its new rows are not worth a refresh yet.
     """
     chosen = [horizon for horizon in spec.horizons if horizons is None or horizon in horizons]
     try:
@@ -98,7 +103,7 @@ def train_asset(
     strengths = history.peers.strengths_by_row(list(dataset.labels), dataset.dates) if history.peers else {}
     asset = _Asset(
         spec, dataset, BaseRates.of(dataset.labels, peers, strengths), history.data, moment.at, force, alarms,
-        history.made_from(spec),
+        history.made_from(spec), waiting, history.kept,
     )  # fmt: skip
     with quiet_single_thread():
         found = [_train_model(asset, horizon, champions.get(horizon)) for horizon in chosen]
@@ -118,6 +123,8 @@ class _Asset:
     force: bool
     alarms: Mapping[int, Alarm]
     made_from: str
+    waiting: Mapping[int, str]
+    kept: Mapping[int, KeptForecasts]
 
 
 @dataclass(frozen=True)
@@ -149,11 +156,12 @@ def _train_model(asset: _Asset, horizon: int, champion: ChampionSummary | None) 
         settings=asset.spec.training,
         force=asset.force,
         alarm=asset.alarms.get(horizon),
+        waiting=asset.waiting.get(horizon, ""),
     )
     if decision.action == "skip":
         return Skipped(key, decision)
     try:
-        cell = cut_cell(asset.dataset, horizon, asset.spec.training, asset.base_rates)
+        cell = cut_cell(asset.dataset, horizon, asset.spec.training, asset.base_rates, asset.kept.get(horizon))
         return _model(asset, cell, decision, champion)
     except TrainingError as error:
         return _failed(key, error)

@@ -10,10 +10,11 @@ from brain.core.errors import SourceTableError
 from brain.learning.candidate import Candidate, DataReference
 from brain.learning.policy import needs_approval
 from brain.usecases.direction.drift import drift_alarms
+from brain.usecases.direction.keeping import keep_forecasts, kept_forecasts
 from brain.usecases.direction.names import SPACE, horizon_of, is_target, model_key
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
-from brain.usecases.direction.untouched import corrected_columns
+from brain.usecases.direction.untouched import corrected_columns, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,16 +52,23 @@ def train_unit(run: Run, asset: str, targets: Sequence[str], *, force: bool) -> 
     summaries = run.store.champion_summaries([asset])
     champions = {horizon_of(key.target): found for key, found in summaries.items() if _is_known(key)}
     bases = {horizon: champion.basis for horizon, champion in champions.items()}
+    told = waiting(run, spec, bases.values())
+    few = {horizon: told[base.data_sha256] for horizon, base in bases.items() if base.data_sha256 in told}
     frame = run.lake.read(snapshot)
+    drifted = drift_alarms(run, spec, frame, {horizon: base for horizon, base in bases.items() if horizon not in few})
+    kept = kept_forecasts(run.lake, asset, spec.horizons)
     results = train_asset(
-        History(frame, data, counts.without(asset), corrected_columns(run, asset)),
+        History(frame, data, counts.without(asset), corrected_columns(run, asset), kept),
         spec,
         bases,
         moment=run.moment,
         horizons=tuple(map(horizon_of, targets)) or None,
         force=force,
-        alarms={**drift_alarms(run, spec, frame, bases), **_live_alarms(run, asset, bases)},
+        alarms={**drifted, **_live_alarms(run, asset, bases)},
+        waiting=few,
     )
+    if run.is_recorded:
+        keep_forecasts(run.lake, asset, kept)
     return [_asking(result, summaries.get(result.key), spec.training) for result in results]
 
 

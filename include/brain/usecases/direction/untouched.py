@@ -9,6 +9,7 @@ import json
 import logging
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from brain.core.own_code import hash_of_code
 from brain.learning.candidate import Skipped
@@ -17,9 +18,10 @@ from brain.usecases.direction.column_leaks import corrected
 from brain.usecases.direction.names import CLOSE, SPACE, model_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from brain.core.keys import ModelKey, Sha256
+    from brain.lake.manifest import Version
     from brain.learning.candidate import ChampionSummary
     from brain.usecases.direction.catalogue import AssetSpec
     from brain.usecases.protocol import Run
@@ -42,16 +44,47 @@ def made_from(data_sha256: Sha256, spec: AssetSpec, refused: Mapping[str, str]) 
 
 def corrected_columns(run: Run, asset: str) -> Mapping[str, str]:
     """Columns that were corrected again and again in the extractions known at the moment of the run."""
+    return corrected(_known_versions(run, asset), CLOSE)
+
+
+def _known_versions(run: Run, asset: str) -> list[Version]:
+    """The versions of an asset's rows known at the moment of the run, oldest first."""
     manifest = run.lake.manifest(SPACE, asset)
     versions = manifest.versions if manifest else ()
-    return corrected((version for version in versions if version.moment.at <= run.moment.at), CLOSE)
+    return [version for version in versions if version.moment.at <= run.moment.at]
+
+
+def waiting(run: Run, spec: AssetSpec, champions: Iterable[ChampionSummary]) -> dict[Sha256, str]:
+    """By the snapshot they were trained on, why some champions are served as they are, although rows are new.
+
+    Models are refitted every `training.refresh_after_rows` rows, assets in turn, so that every day has its share of
+    them. Those of another catalogue or code, or of rows that were corrected or are not known any more, never wait.
+    """
+    every = spec.training.refresh_after_rows
+    if every == 1:
+        return {}
+    versions, refused = _known_versions(run, spec.name), corrected_columns(run, spec.name)
+    places = {version.data_sha256: place for place, version in enumerate(versions[:-1])}
+    offset = crc32(spec.name.encode()) % every
+    told = {}
+    for champion in champions:
+        place = places.get(champion.data_sha256)
+        if place is None or champion.made_from != made_from(champion.data_sha256, spec, refused):
+            continue
+        before, now = versions[place].rows, versions[-1].rows
+        same_turn = (before + offset) // every == (now + offset) // every
+        if same_turn and all(version.status == "appended" for version in versions[place + 1 :]):
+            new = f"{now - before} new {'row' if now - before == 1 else 'rows'}"
+            told[champion.data_sha256] = f"{new}; refitted every {every} rows"
+    return told
 
 
 def untouched(run: Run, units: Sequence[str]) -> dict[str, list[Skipped]]:
     """The assets none of whose models needs training, with a result for each horizon.
 
-    Such an asset has champions that were all made of its newest snapshot, by this code and this catalogue: whoever
-    looked at the rows would find the same features and the same drift, and skip them.
+    Such an asset has champions that were all made by this code and this catalogue, and of its newest snapshot, or of
+    one before it while they wait for their turn: whoever looked at the rows would find the same features and the same
+    drift, and skip them.
     """
     found: dict[str, dict[ModelKey, ChampionSummary]] = {name: {} for name in units}
     for key, champion in run.store.champion_summaries(list(units)).items():
@@ -75,8 +108,8 @@ def _skipped(run: Run, name: str, champions: Mapping[ModelKey, ChampionSummary])
     snapshot = run.lake.as_of(SPACE, name, run.moment)
     if snapshot is None:
         return []
-    now = made_from(snapshot.data_sha256, spec, corrected_columns(run, name))
-    if any(champion.made_from != now for champion in champions.values()):
+    refused, few = corrected_columns(run, name), waiting(run, spec, champions.values())
+    if any(one.made_from != made_from(one.data_sha256, spec, refused) for one in champions.values()):
         return []
     results = []
     for key in (model_key(name, horizon) for horizon in spec.horizons):
@@ -90,6 +123,7 @@ def _skipped(run: Run, name: str, champions: Mapping[ModelKey, ChampionSummary])
             now=run.moment.at,
             settings=spec.training,
             alarm=run.alarm(key),
+            waiting=few.get(champion.data_sha256, ""),
         )
         if decision.action != "skip":
             return []
