@@ -91,10 +91,12 @@ def run(quick: bool) -> Report:
     sizes = tuple(map(int, os.environ.get(SIZES, "").split())) or plan.sizes
     with _folder() as folder:
         kept = Kept(folder / code_of(ROOT / "include") / str(max(plan.shape.horizons)))
-        found, compared, wrong = {}, 0, []
+        found: dict[int, dict[str, Records]] = {}
+        wrong: list[str] = []
+        compared = 0
         for size in sizes:
             found[size], told, not_the_same = _measured(folder, kept, plan, size)
-            compared, wrong = compared + told, [*wrong, *not_the_same]
+            compared, wrong = compared + told, wrong + not_the_same
     return _report(plan, found, compared, wrong)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.working_day.world import World
+    from brain.learning.candidate import TrainingResult
     from brain.usecases.protocol import Run
 
 PUBLISHED = "SELECT asset, horizon, probability, has_skill, model_version FROM probability_details"
@@ -51,7 +52,7 @@ def differing(world: World, run: Run, names: Sequence[str]) -> tuple[int, list[s
     return compared, wrong
 
 
-def _refitted(run: Run, name: str, frame: pd.DataFrame) -> Sequence[object]:
+def _refitted(run: Run, name: str, frame: pd.DataFrame) -> Sequence[TrainingResult]:
     spec = run.section.asset(name)
     snapshot = run.lake.as_of(SPACE, name, run.moment)
     assert snapshot is not None
