@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from brain.quality.rules import Rule
 
-_EXAMPLES = 5
+EXAMPLES = 5
 _PATCHING = threading.Lock()
 
 
@@ -38,7 +38,7 @@ def validate(
     Returns:
         The findings, and Great Expectations' results by suite as plain JSON.
     """
-    _require_facts(rules, facts, subject)
+    require_facts(rules, facts, subject)
     findings, results = [], {}
     for suite, frame in facts.items():
         stated = [rule for rule in rules if rule.suite == suite and frame[rule.arguments["column"]].notna().any()]
@@ -52,8 +52,12 @@ def validate(
     return findings, results
 
 
-def _require_facts(rules: Sequence[Rule], facts: Mapping[str, pd.DataFrame], subject: str) -> None:
-    """A rule on facts that are not there would never be broken."""
+def require_facts(rules: Sequence[Rule], facts: Mapping[str, pd.DataFrame], subject: str) -> None:
+    """A rule on facts that are not there would never be broken.
+
+    Raises:
+        QualityError: There is one.
+    """
     for rule in rules:
         column = rule.arguments["column"]
         if rule.suite not in facts or column not in facts[rule.suite]:
@@ -71,7 +75,7 @@ def _by_rule(outcome: Any) -> dict[str, Any]:
 
 def _run(name: str, rules: Sequence[Rule], frame: pd.DataFrame, detail: str) -> Any:
     """Validate; ``BASIC`` counts what is unexpected, ``SUMMARY`` also finds where and takes twice as long."""
-    result_format = {"result_format": detail, "partial_unexpected_count": _EXAMPLES}
+    result_format = {"result_format": detail, "partial_unexpected_count": EXAMPLES}
     with warnings.catch_warnings():
         # Great Expectations imports deprecated modules and makes deprecated calls of its own.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -141,10 +145,19 @@ def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | Non
         )
     result = outcome.result
     examples = () if names is None else tuple(names.loc[result["partial_unexpected_index_list"]])
-    count = int(result["unexpected_count"])
+    return told_finding(rule, int(result["unexpected_count"]), examples, str(result["partial_unexpected_list"][0]))
+
+
+def told_finding(rule: Rule, count: int, examples: tuple[str, ...], found: str) -> Finding:
+    """A rule that was broken, in its words.
+
+    Args:
+        examples: The first that broke it, by name; empty where they have none.
+        found: The first value that broke it.
+    """
     shown = ", ".join(examples) + (", …" if count > len(examples) else "")
     words = rule.message.replace("(s)", "" if count == 1 else "s")
-    message = words.format(count=count, examples=shown, found=str(result["partial_unexpected_list"][0]))
+    message = words.format(count=count, examples=shown, found=found)
     return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from brain.core.errors import LakeError, StorageUnavailable
 from brain.lake.snapshot import folder_name
-from brain.quality.engine import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +45,6 @@ class Gate(Protocol):
 
 def gate_for(lake: Lake, table: SourceTable, moment: Moment, check: Check) -> Gate:
     """The gate to hand to `extract_table`; the lake keeps every result (see `keep_result`)."""
-    prepare()
 
     def gate(frame: pd.DataFrame, /, *, total_rows: int, unchanged: bool) -> GateResult:
         result = check(frame, moment, total_rows=total_rows, unchanged=unchanged)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from brain.core.errors import SourceTableError
 from brain.quality.engine import validate
+from brain.quality.limits import within_limits
 from brain.quality.result import GateResult
 from brain.usecases.direction.asset_facts import column_facts, row_facts, table_facts
 from brain.usecases.direction.asset_rules import asset_rules, table_rules
@@ -46,13 +47,16 @@ def check_asset(
     _require_columns(frame, spec)
     facts = {"table": table_facts(frame, total, moment.day), "names": _name_facts(frame, spec)}
     rules = table_rules(spec.quality)
+    results: dict[str, Any] = {}
     if not unchanged:
         rules = asset_rules(spec.quality)
         ticks = bad_ticks(frame[CLOSE].to_numpy(np.float64)).astype(np.float64)
         columns = column_facts(frame, spec, whole=len(frame) == total)
         rows = row_facts(frame).assign(bad_tick=ticks)
         facts |= {"rows": rows, "columns": columns, "features": _feature_facts(frame, spec)}
-    findings, results = validate(rules, facts, _ROW_IDS, spec.name)
+        findings, results = validate(rules, facts, _ROW_IDS, spec.name)
+    else:
+        findings = within_limits(rules, facts, _ROW_IDS, spec.name)
     return GateResult(spec.name, len(frame), tuple(rule.name for rule in rules), tuple(findings), results)
 
 
