@@ -43,6 +43,8 @@ def differing(world: World, run: Run, names: Sequence[str]) -> tuple[int, list[s
         for result in _refitted(run, name, frame):
             assert isinstance(result, Candidate), f"{result.key} is not refitted: {result}"
             horizon = horizon_of(result.key.target)
+            if run.store.load(result.key).document["decision"]["action"] != "refresh":
+                continue  # an alarm had it searched anew: there is no recipe to begin with
             value, has_skill, _ = shown[name, horizon]
             evaluator = read_model(export(result.pipeline, result.check_rows, "slow").content, "slow")
             newest = frame[list(result.features)].to_numpy()[-1:]

@@ -113,12 +113,17 @@ def _next(process: subprocess.Popen[str], errors: Path) -> dict[str, Any]:
 
 
 def _counted(servers: Servers, wire: Wires) -> dict[str, float]:
-    pids = (servers.mongo.pid(), servers.postgres.pid())
     return {
-        "server_cpu": sum(_cpu_of_tree(pid) for pid in pids if pid is not None),
+        "server_cpu": cpu_of_servers(servers),
         "postgres_bytes": wire.postgres.moved,
         "mongo_bytes": wire.mongo.moved,
     }
+
+
+def cpu_of_servers(servers: Servers) -> float:
+    """CPU seconds of PostgreSQL and MongoDB since they were started."""
+    pids = (servers.mongo.pid(), servers.postgres.pid())
+    return sum(_cpu_of_tree(pid) for pid in pids if pid is not None)
 
 
 def _cpu_of_tree(pid: int) -> float:

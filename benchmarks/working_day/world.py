@@ -110,9 +110,13 @@ def servers_in(folder: Path) -> Servers:
 
 
 class Kept:
-    """What pieces of the benchmark have found, a file a piece: one that was stopped goes on where it was."""
+    """What pieces of the benchmark have found, a file a piece: one that was stopped goes on where it was.
+
+    `made` counts those of this run.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.made = 0
         self._folder = folder / "pieces"
         self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -124,6 +128,7 @@ class Kept:
     def keep(self, name: str, records: list[dict[str, object]]) -> None:
         draft = self._folder / f"{name}.draft"
         draft.write_text(json.dumps(records))
+        self.made += 1
         draft.replace(self._folder / f"{name}.json")
 
 
