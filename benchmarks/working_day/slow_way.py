@@ -14,6 +14,7 @@ from brain.core.keys import Sha256
 from brain.learning.candidate import Candidate, ChampionSummary, DataReference
 from brain.portable.evaluate import read_model
 from brain.portable.export import export
+from brain.portable.preparation import PREPARATIONS
 from brain.usecases.direction.names import DATE, SPACE, horizon_of, model_key
 from brain.usecases.direction.peer_shares import up_counts
 from brain.usecases.direction.trainer import History, train_asset
@@ -47,7 +48,7 @@ def differing(world: World, run: Run, names: Sequence[str]) -> tuple[int, list[s
                 continue  # an alarm had it searched anew: there is no recipe to begin with
             value, has_skill, _ = shown[name, horizon]
             evaluator = read_model(export(result.pipeline, result.check_rows, "slow").content, "slow")
-            newest = frame[list(result.features)].to_numpy()[-1:]
+            newest = PREPARATIONS[result.preparation](frame[list(result.features)].to_numpy()[-1:])
             compared += 1
             if float(result.head.apply(evaluator.outputs(newest), has_skill)[-1]) != value:
                 wrong.append(str(result.key))
