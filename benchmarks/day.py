@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.bounds import at_least, between, exactly
-from benchmarks.report import Report
+from benchmarks.report import RESULTS, Report
 from benchmarks.working_day import market
 from benchmarks.working_day.grid import give_models, keep_models
 from benchmarks.working_day.market import HORIZONS, Shape, asset_name
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from brain.usecases.protocol import Run
 
+PLOT = ROOT / "docs" / "day.svg"
 FOLDER = "BRAIN_DAY_FOLDER"  # where the grid and what was measured stay between runs; a new folder if it is not given
 SIZES = "BRAIN_DAY_ASSETS"
 PIECES = "BRAIN_DAY_PIECES"  # so many pieces of work at a time: where others wait for the machine
@@ -316,3 +318,32 @@ def _notes(plan: Plan, compared: int, wrong: list[str]) -> list[str]:
         " the highest memory of all of them, and bytes over each connection and through files; imports are in it.",
         f"{told}: {len(wrong)} differ{': ' + ', '.join(wrong) if wrong else ''}.",
     ]
+
+
+def draw() -> None:
+    """Plot the kept result: ``python -m benchmarks.day`` draws docs/day.svg."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    mpl.rcParams["svg.hashsalt"] = "day"
+    kept = (RESULTS / "day.md").read_text(encoding="utf-8")
+    figures = json.loads(kept.split("```json")[1].split("```")[0])
+    told = [name.removeprefix("seconds_") for name in figures if name.startswith("seconds_")]
+    figure, axes = pyplot.subplots(figsize=(6, 1 + 0.5 * len(told)))
+    left = [0.0] * len(told)
+    for step in STEPS:
+        assets = [int(word.partition("_")[0]) for word in told]
+        width = [figures[f"cpu_{word}_{step}"] / count for word, count in zip(told, assets, strict=True)]
+        axes.barh(told, width, left=left, label=step)
+        left = [start + one for start, one in zip(left, width, strict=True)]
+    axes.invert_yaxis()
+    axes.set(xlabel="CPU seconds an asset, servers included")
+    axes.legend(fontsize="small")
+    figure.tight_layout()
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    draw()
