@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from brain.quality import engine
 from brain.quality.limits import within_limits
 from brain.quality.rules import Rule, between
 
-LIMITS = (
+LIMITS: tuple[dict[str, Any], ...] = (
     {"min_value": 0},
     {"max_value": 0},
     {"min_value": -1, "max_value": 1},
@@ -36,9 +37,9 @@ def test_it_finds_what_great_expectations_finds(values: list[float], named: bool
     frame = pd.DataFrame({"day": [f"day {place}" for place in range(len(values))], "volume": values})
     words = "{count} row(s) ({examples}); the first is {found}"
     rules = [between(f"rule {place}", "warn", "rows", "volume", words, **one) for place, one in enumerate(LIMITS)]
-    given = (rules, {"rows": frame}, {"rows": "day"} if named else {}, "GOLD")
-    findings, _ = engine.validate(*given)
-    assert within_limits(*given) == findings
+    ids = {"rows": "day"} if named else {}
+    findings, _ = engine.validate(rules, {"rows": frame}, ids, "GOLD")
+    assert within_limits(rules, {"rows": frame}, ids, "GOLD") == findings
     assert bool(findings) == bool(np.isfinite(values).any())
 
 
