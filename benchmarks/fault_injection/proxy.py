@@ -21,11 +21,13 @@ class Proxy:
         target: Where the server listens; may be changed when it has moved.
         port: Where the proxy listens.
         cuts: Connections cut so far.
+        moved: Bytes passed on so far, both ways.
     """
 
     target: int
     port: int = 0
     cuts: int = 0
+    moved: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _swallow: bool = False
     _closed: bool = False
@@ -92,6 +94,7 @@ class Proxy:
                     self.cuts += 1
                     _reset(writer)
                     break
+                self.moved += len(content)
                 writer.write(content)
                 await writer.drain()
         writer.close()

@@ -179,6 +179,7 @@ def publish(until: Until = None, use_case: UseCaseName = None) -> None:
 def run(
     until: Until = None,
     force: Force = False,
+    full: Annotated[bool, typer.Option("--full", help="Read, judge, score and evaluate all, new or not.")] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Training processes; one a core if omitted, 1: this one.")
     ] = None,
@@ -190,7 +191,7 @@ def run(
 
     workspace, moment = _workspace(), _moment(until)
     with following(console, ProgressLog.of(workspace.settings.home, moment)):
-        results = run_all(workspace, moment, force=force, workers=workers)
+        results = run_all(workspace, moment, force=force, full=full, workers=workers)
     _overviews(workspace)
     _tell(result for result in results if not result.ok)
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from brain import steps
+from brain.again import publish_again, scored_from
 from brain.core.workers import ONE_THREAD, deal
 from brain.results import survived
 
@@ -21,11 +22,14 @@ Step = Callable[["Run", Sequence[str]], list["UnitResult"]]
 
 
 def run_all(
-    workspace: Workspace, moment: Moment, *, force: bool = False, workers: int | None = None
+    workspace: Workspace, moment: Moment, *, force: bool = False, full: bool = False, workers: int | None = None
 ) -> list[UnitResult]:
     """Extract, train, judge, score, publish and evaluate every use case once.
 
+    A use case of which nothing is new is not scored again: see `brain.again`.
+
     Args:
+        full: Read every table, judge every row and score every model, whatever was done before.
         workers: Processes to deal the units over; one a core by default, none besides this one for 1.
 
     Returns:
@@ -41,13 +45,16 @@ def run_all(
     progress.expect("evaluate", len(runs))
     results: list[UnitResult] = []
     for run in runs:
-        results += steps.extract(run, names[run.use_case.name])
+        results += steps.extract(run, names[run.use_case.name], full=full)
     results += train_all(workspace, moment, force=force, workers=workers)
     steps.each(runs, steps.judge)
-    scored = steps.each(runs, lambda run: steps.score(run, names[run.use_case.name]))
+    made_from = steps.each(runs, scored_from)
+    shown = {} if full else steps.each(runs, lambda run: publish_again(run, made_from[run.use_case.name]))
+    left = [run for run in runs if not shown.get(run.use_case.name)]
+    scored = steps.each(left, lambda run: steps.score(run, names[run.use_case.name]))
     results += [result for found in scored.values() for result in found]
-    steps.each(runs, lambda run: steps.publish(run, [names[run.use_case.name]]))
-    steps.each(runs, steps.evaluate)
+    steps.each(left, lambda run: steps.publish(run, [names[run.use_case.name]], made_from[run.use_case.name]))
+    steps.each(runs, lambda run: steps.evaluate(run, full=full))
     return results
 
 

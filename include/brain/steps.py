@@ -9,6 +9,7 @@ from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brain.again import remember
 from brain.core.durations import day_before
 from brain.core.errors import (
     BrainError,
@@ -146,8 +147,8 @@ def score(run: Run, names: Sequence[str]) -> list[UnitResult]:
     return [scored(run, name, rows) for name in names]
 
 
-def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
-    """Publish what `score` staged for the chunks, all tables of the use case in one transaction.
+def publish(run: Run, chunks: Iterable[Sequence[str]], made_from: str | None = None) -> Publication:
+    """Publish what `score` staged of `made_from` (see `brain.again`) for the chunks, all tables in one transaction.
 
     Raises:
         PublishError: The staged rows fail the gate; nothing is published.
@@ -173,6 +174,7 @@ def publish(run: Run, chunks: Iterable[Sequence[str]]) -> Publication:
         told = "%s: %s was published already, so %s is only added to the history"
         log.warning(told, name, publication.behind, publication.published_at)
     log.info("%s: %s%s", name, publication.line(), _stale_units(run) if publication.stale else "")
+    remember(run, made_from, publication, result)
     if publication.gone:
         from brain.extract.report import shorten
 

@@ -146,6 +146,9 @@ class Visits:
         found = score_newest(run.store, run.lake, self.space, wanted, run.moment, past=run.is_past)
         return {FORECASTS.name: pd.DataFrame(map(_row, found), columns=list(FORECASTS.row_names))}
 
+    def scored_from(self, run: Run) -> str | None:
+        return None
+
     def reasons(
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:

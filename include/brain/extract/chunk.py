@@ -68,7 +68,6 @@ def extract_tables(
     Args:
         full: As of `extract_table`.
     """
-    prepare()
     group: list[_Read] = []
     for one in asked:
         if any((one.table.space, one.table.name) == (other.table.space, other.table.name) for other in group):
@@ -96,8 +95,11 @@ def _read(asked: Asked, lake: Lake, moment: Moment, *, full: bool) -> _Read:
 
 def _committed(lake: Lake, moment: Moment, group: list[_Read]) -> Iterator[ExtractionReport]:
     """The reports of a group of tables, whose facts are judged together."""
+    asked = [read.facts for read in group if read.facts is not None]
+    if not all(facts.limits_only for facts in asked):
+        prepare()
     start = time.perf_counter()
-    results = iter(judge_together([read.facts for read in group if read.facts is not None]))
+    results = iter(judge_together(asked))
     share = (time.perf_counter() - start) / max(1, len(group))
     for read in group:
         start, found = time.perf_counter(), read.found

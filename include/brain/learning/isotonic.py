@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ def _weights(parts: list[Said]) -> tuple[list[Values], list[Values]]:
 
 def reliability(given: Said) -> Reliability:
     """Isotonic recalibration of what was said, at least one forecast."""
+    from scipy.optimize import isotonic_regression  # a third of a second: nothing is scored on most evaluations
+
     share = given.happened / given.count
     fit = isotonic_regression(share, weights=given.count)
     starts = fit.blocks[:-1]

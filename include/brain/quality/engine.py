@@ -10,8 +10,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from brain.core.errors import QualityError
-from brain.quality.facts import Facts
-from brain.quality.result import Finding, GateResult
+from brain.quality.facts import Facts, require_facts
+from brain.quality.limits import within_limits
+from brain.quality.result import EXAMPLES, Finding, GateResult, finding_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from brain.quality.rules import Rule
 
-EXAMPLES = 5  # of what breaks a rule
 _PATCHING = threading.Lock()
 
 
@@ -50,6 +50,8 @@ def judge(facts: Facts) -> GateResult:
         QualityError: A rule is on a fact that is not there, or cannot be computed.
     """
     require_facts(facts)
+    if facts.limits_only:
+        return result_of(facts, within_limits(facts), {})
     findings: list[Finding] = []
     results: dict[str, Any] = {}
     for suite, frame in facts.frames.items():
@@ -66,19 +68,6 @@ def judge(facts: Facts) -> GateResult:
 def result_of(facts: Facts, findings: Sequence[Finding], results: Mapping[str, Any]) -> GateResult:
     """What the gate says of a subject."""
     return GateResult(facts.subject, facts.rows, tuple(rule.name for rule in facts.rules), tuple(findings), results)
-
-
-def require_facts(facts: Facts) -> None:
-    """A rule on facts that are not there would never be broken."""
-    for rule in facts.rules:
-        column = rule.arguments["column"]
-        if rule.suite not in facts.frames or column not in facts.frames[rule.suite]:
-            raise QualityError(
-                facts.subject,
-                found=f"the rule {rule.name!r} on {column!r} of the facts {rule.suite!r}, which are not there",
-                expected=f"one of the facts {', '.join(facts.frames)}, with that column",
-                remedy="Correct the rule's suite or column, or compute the fact.",
-            )
 
 
 def by_rule(outcome: Any) -> dict[str, Any]:
@@ -162,19 +151,6 @@ def _finding(subject: str, rule: Rule, outcome: Any, names: pd.Series[str] | Non
     result = outcome.result
     examples = () if names is None else tuple(names.loc[result["partial_unexpected_index_list"]])
     return finding_of(rule, int(result["unexpected_count"]), examples, result["partial_unexpected_list"][0])
-
-
-def finding_of(rule: Rule, count: int, examples: tuple[str, ...], found: object) -> Finding:
-    """A finding in the words of its rule.
-
-    Args:
-        examples: The first rows that break it; none where its rows have no names.
-        found: The first value that breaks it.
-    """
-    shown = ", ".join(examples) + (", …" if count > len(examples) else "")
-    words = rule.message.replace("(s)", "" if count == 1 else "s")
-    message = words.format(count=count, examples=shown, found=str(found))
-    return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)
 
 
 def not_computed(outcome: Any) -> str:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from brain.quality.rules import Rule
+
+EXAMPLES = 5  # of what breaks a rule
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -71,3 +75,16 @@ class GateResult:
             "rules": list(self.rules),
             "findings": [asdict(finding) for finding in self.findings],
         }
+
+
+def finding_of(rule: Rule, count: int, examples: tuple[str, ...], found: object) -> Finding:
+    """A finding in the words of its rule.
+
+    Args:
+        examples: The first rows that break it; none where its rows have no names.
+        found: The first value that breaks it.
+    """
+    shown = ", ".join(examples) + (", …" if count > len(examples) else "")
+    words = rule.message.replace("(s)", "" if count == 1 else "s")
+    message = words.format(count=count, examples=shown, found=str(found))
+    return Finding(rule.name, "fail" if rule.severity == "fail" else "warn", message, count, examples)

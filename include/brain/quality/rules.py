@@ -16,6 +16,7 @@ def _unquoted(value: object) -> object:
     return "off" if value is False else value
 
 
+BETWEEN = "ExpectColumnValuesToBeBetween"
 Severity = Annotated[Literal["warn", "fail", "off"], BeforeValidator(_unquoted)]
 
 
@@ -50,4 +51,4 @@ class Rule:
 
 def between(name: str, severity: Severity, suite: str, column: str, message: str, **limits: Any) -> Rule:
     """A rule that every value of `column` lies within `limits` (`min_value`, `max_value`, `strict_min`, …)."""
-    return Rule(name, severity, suite, "ExpectColumnValuesToBeBetween", {"column": column, **limits}, message)
+    return Rule(name, severity, suite, BETWEEN, {"column": column, **limits}, message)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from brain.quality.engine import EXAMPLES, by_rule, finding_of, judge, not_computed, require_facts, result_of, run_suite
+from brain.quality.engine import by_rule, judge, not_computed, result_of, run_suite
+from brain.quality.facts import require_facts
+from brain.quality.result import EXAMPLES, finding_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +61,8 @@ def _groups(asked: Sequence[Facts]) -> Iterable[list[int]]:
 
 
 def _may_be_joined(facts: Facts) -> bool:
+    if facts.limits_only:
+        return False
     try:
         require_facts(facts)
     except Exception:

@@ -263,6 +263,9 @@ class UseCase(Protocol):
         Where `run.is_past`, by the champions of its moment. A row with a value and a reason is shown as stale.
         """
 
+    def scored_from(self, run: Run) -> str | None:
+        """A hash of all that decides what `score` gives, whatever the moment; None where only scoring tells."""
+
     def reasons(
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:

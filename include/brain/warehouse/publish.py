@@ -39,10 +39,10 @@ COPIED_ROWS = 100_000  # as text in memory at a time
 
 @dataclass(frozen=True)
 class TableRows:
-    """What a table is to show, as `brain.warehouse.grid.complete` gives it."""
+    """What a table is to show, as `brain.warehouse.grid.complete` gives it; None is what it shows now."""
 
     table: PublishedTable
-    rows: Rows
+    rows: Rows | None
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ class Publication:
         tables: By name of the table.
         behind: The newest moment published, if that is a newer one: then only histories were added to.
         noted: Rows that the ledgers did not have.
+        mark: Of the rows as they were written, see `publish_shown`; empty where one is stale or has no value.
     """
 
     published_at: datetime
     tables: Mapping[str, TableCounts]
     behind: datetime | None = None
     noted: int = 0
+    mark: str = ""
 
     def line(self) -> str:
         """One line for a person."""
@@ -137,17 +139,85 @@ def publish(
         TableBusy: Another session holds a lock on a table.
     """
     with explained():
-        layouts = layouts_of([given.table for given in tables], derived)
-        undeclared = upgrade(url, use_case, [*layouts, *(ledger.layout for ledger in ledgers)])
-        if any(given.table.news for given in tables):
-            make_ready(url)
+        undeclared = _made_ready(url, use_case, [given.table for given in tables], derived, ledgers)
         with transaction(url) as connection, connection.cursor() as cursor:
             fence.hold(cursor, use_case)
-            for ledger in ledgers:
-                prepare(cursor, ledger)
-            publication = _publish(cursor, use_case, tables, derived, undeclared, moment)
-            noted = [fill(cursor, ledger, moment, is_past=publication.behind is not None) for ledger in ledgers]
-            return replace(publication, noted=sum(noted))
+            return _published(cursor, use_case, tables, derived, undeclared, moment, ledgers)
+
+
+def publish_shown(
+    url: SecretStr,
+    use_case: str,
+    tables: Sequence[PublishedTable],
+    derived: Sequence[DerivedTable],
+    moment: Moment,
+    ledgers: Sequence[Ledger],
+    mark: str,
+) -> Publication | None:
+    """As `publish`, of the rows that the tables show: scoring gave them, and would give them again.
+
+    Args:
+        mark: Of the publication that wrote them.
+
+    Returns:
+        None where the tables have another mark, so that somebody has been at them, or where a newer moment was
+        published in between; nothing was changed.
+
+    Raises:
+        As `publish`.
+    """
+    with explained():
+        undeclared = _made_ready(url, use_case, tables, derived, ledgers)
+        with transaction(url) as connection, connection.cursor() as cursor:
+            fence.hold(cursor, use_case)
+            newest = fence.newest(cursor, use_case, tables)
+            if newest is None or moment.at < newest or _mark(cursor, tables) != mark:
+                return None
+            given = [TableRows(table, None) for table in tables]
+            return _published(cursor, use_case, given, derived, undeclared, moment, ledgers)
+
+
+def _made_ready(
+    url: SecretStr,
+    use_case: str,
+    tables: Sequence[PublishedTable],
+    derived: Sequence[DerivedTable],
+    ledgers: Sequence[Ledger],
+) -> Mapping[str, tuple[str, ...]]:
+    """Columns that nobody declares any more, by table, once every table is as declared."""
+    undeclared = upgrade(url, use_case, [*layouts_of(tables, derived), *(ledger.layout for ledger in ledgers)])
+    if any(table.news for table in tables):
+        make_ready(url)
+    return undeclared
+
+
+def _published(
+    cursor: Cursor,
+    use_case: str,
+    tables: Sequence[TableRows],
+    derived: Sequence[DerivedTable],
+    undeclared: Mapping[str, tuple[str, ...]],
+    moment: Moment,
+    ledgers: Sequence[Ledger],
+) -> Publication:
+    for ledger in ledgers:
+        prepare(cursor, ledger)
+    publication = _publish(cursor, use_case, tables, derived, undeclared, moment)
+    noted = [fill(cursor, ledger, moment, is_past=publication.behind is not None) for ledger in ledgers]
+    mark = "" if publication.behind is not None else _mark(cursor, [given.table for given in tables])
+    return replace(publication, noted=sum(noted), mark=mark)
+
+
+def _mark(cursor: Cursor, tables: Sequence[PublishedTable]) -> str:
+    """Of all rows that the tables show; empty where one is stale or has no value: it says more than was scored."""
+    marks = []
+    for table in tables:
+        cursor.execute(statements.mark(table))
+        ((rows, told, unscored),) = cursor.fetchall()
+        if unscored:
+            return ""
+        marks.append(f"{rows}:{told}")
+    return " ".join(marks)
 
 
 def note(url: SecretStr, use_case: str, tables: Sequence[TableRows], moment: Moment, ledgers: Sequence[Ledger]) -> int:
@@ -263,6 +333,9 @@ def _remember_past(cursor: Cursor, table: PublishedTable, moment: Moment) -> Tab
 def _stage(cursor: Cursor, given: TableRows) -> None:
     table = given.table
     cursor.execute(statements.create_temporary(table.staging))
+    if given.rows is None:
+        cursor.execute(statements.stage_shown(table))
+        return
     for rows in blocks(given.rows):
         _require_whole(table, rows)
         for start in range(0, len(rows), COPIED_ROWS):

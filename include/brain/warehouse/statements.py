@@ -173,6 +173,32 @@ def upsert_computed(table: PublishedTable, undeclared: Iterable[str]) -> sql.Com
     )
 
 
+def stage_shown(table: PublishedTable) -> sql.Composed:
+    """Stage the rows that the table shows."""
+    return sql.SQL("INSERT INTO {} ({names}) SELECT {names} FROM {}").format(
+        _staged(table),
+        sql.Identifier(table.layout.identifier),
+        names=COMMA.join(identifiers(table.row_columns)),
+    )
+
+
+def mark(table: PublishedTable) -> sql.Composed:
+    """How many rows the table shows, a sum over what was scored of them, and how many are stale or without a value.
+
+    Floating-point numbers count by their shortest text, which no two of them share.
+    """
+    stale = sql.SQL(" OR {}").format(sql.Identifier(STALE)) if table.marks_stale else sql.SQL("")
+    return sql.SQL(
+        "SELECT count(*), coalesce(sum(hashtextextended(ROW({names})::text, 0)::numeric), 0)::text,"
+        " count(*) FILTER (WHERE {value} IS NULL{stale}) FROM {table}"
+    ).format(
+        names=COMMA.join(identifiers(table.row_columns)),
+        value=_value(table),
+        stale=stale,
+        table=sql.Identifier(table.layout.identifier),
+    )
+
+
 def added(table: PublishedTable) -> sql.Composed:
     """The staged rows that were computed, and whose key the table does not have."""
     return sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL AND NOT EXISTS (SELECT FROM {} AS kept WHERE {})").format(

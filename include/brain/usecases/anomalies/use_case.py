@@ -87,6 +87,9 @@ class Anomalies:
 
         return score_feeds(run, units)
 
+    def scored_from(self, run: Run) -> str | None:
+        return None
+
     def reasons(
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:

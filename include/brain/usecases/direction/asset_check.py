@@ -65,7 +65,7 @@ def asset_facts(
         columns = column_facts(frame, spec, whole=len(frame) == total)
         rows = row_facts(frame).assign(bad_tick=ticks)
         facts |= {"rows": rows, "columns": columns, "features": _feature_facts(frame, spec)}
-    return Facts(spec.name, len(frame), rules, facts, _ROW_IDS)
+    return Facts(spec.name, len(frame), rules, facts, _ROW_IDS, limits_only=unchanged)
 
 
 def _feature_facts(frame: pd.DataFrame, spec: AssetSpec) -> pd.DataFrame:

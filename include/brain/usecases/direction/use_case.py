@@ -103,6 +103,11 @@ class Direction:
         failing = failing_extractions(run.settings.warehouse_url, self.name, run.moment)
         return score_tables(run.store, run.lake, assets, run.moment, past=run.is_past, failing=failing)
 
+    def scored_from(self, run: Run) -> str | None:
+        from brain.usecases.direction.scored_from import scored_from
+
+        return scored_from(run)
+
     def reasons(
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:

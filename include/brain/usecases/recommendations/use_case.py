@@ -90,6 +90,9 @@ class Recommendations:
         (unit,) = units
         return score_shop(run, unit)
 
+    def scored_from(self, run: Run) -> str | None:
+        return None
+
     def reasons(
         self,
         model: StoredModel,

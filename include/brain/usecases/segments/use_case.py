@@ -85,6 +85,9 @@ class Segments:
 
         return score_shop(run)
 
+    def scored_from(self, run: Run) -> str | None:
+        return None
+
     def reasons(
         self, model: StoredModel, row: NDArray[np.float64], has_skill: bool | None, value: float
     ) -> Sequence[Reason]:
