@@ -16,8 +16,8 @@ import pytest
 from brain.pipeline import run_all
 from brain.usecases.anomalies.picture import picture
 from brain.warehouse.notices import Place
+from local.inbox import html_of, running_inbox
 from orchestration.delivery import deliver
-from tests.inbox import html_of, running_inbox
 from tests.usecases.anomalies.bars import FEEDBACK, NOON, change, frame, load, series, spoiled, told, workspace_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,74 @@
+"""From the broker to the mail, killed anywhere: whether a bar is lost or doubled, and a mail is."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+from benchmarks.bounds import at_least, exactly
+from benchmarks.fault_injection.chain import disturbed, prepared
+from benchmarks.fault_injection.findings import RULES, Findings
+from benchmarks.report import Report
+
+KILLS, DAYS, EACH = 200, 4, 3  # kills at least; days of a world; kills of a step
+QUICK_KILLS, QUICK_DAYS, QUICK_EACH = 4, 2, 1
+STEPS = ("read", "extract", "train", "judge", "score", "publish", "deliver", "tidy")
+NONE = (
+    *("bars lost", "bars doubled", "bars with another value"),
+    *("anomalies not told", "anomalies told in two mails"),
+)
+COUNTED = ("mails", "anomalies told", "bars and refusals", "days compared", "numbers replayed")
+HOLDS = {
+    "found": exactly(0),
+    **{name.replace(" ", "_"): exactly(0) for name in NONE},
+    "kills": at_least(QUICK_KILLS),
+    "mails": at_least(1),
+    "anomalies_told": at_least(2),
+    "bars_and_refusals": at_least(1_000),
+    "days_compared": at_least(QUICK_DAYS),
+    "numbers_replayed": at_least(20),
+}
+TIMED = ("*_seconds", "mails_sent_twice", "killed_in_*")
+
+
+def run(quick: bool) -> Report:
+    """Worlds of some days until so many steps were killed."""
+    kills, days, each = (QUICK_KILLS, QUICK_DAYS, QUICK_EACH) if quick else (KILLS, DAYS, EACH)
+    start, findings = time.perf_counter(), Findings()
+    with prepared(days) as chain:
+        for seed in itertools.count(1):
+            disturbed(chain, seed, days, each, findings)
+            if findings.counts["kills inside steps"] >= kills or findings.found:
+                break
+    counts = findings.counts
+    struck = counts["kills inside steps"]
+    rows: list[tuple[Any, ...]] = [(f"killed in {step}", counts[f"kills in {step}"]) for step in STEPS]
+    rows += [(name, counts[name]) for name in (*NONE, "mails sent twice", *COUNTED)]
+    found = [f"{one.rule}: {one.told}" for one in findings.found]
+    rows += [
+        (f"found against a rule: {RULES[rule]}", sum(one.startswith(f"{rule}: ") for one in found))
+        for rule in ("converges", "traced", "passing", "ends")
+    ]
+    return Report(
+        title=f"From the broker to the mail: {struck} kills, anywhere",
+        columns=("what", "how often"),
+        rows=rows,
+        figures={
+            "found": len(found),
+            "kills": struck,
+            **{f"killed_in_{step}": counts[f"kills in {step}"] for step in STEPS},
+            **{name.replace(" ", "_"): counts[name] for name in (*NONE, "mails sent twice", *COUNTED)},
+            "run_seconds": time.perf_counter() - start,
+        },
+        notes=[
+            *found,
+            "Each step is begun and killed (kill -9) at a random time, then gone through; each day is compared with the"
+            " undisturbed one: every published row, notice, champion and version. Bars come new, late, corrected,"
+            " repeated and broken, in batches of 100.",
+            "A kill counts where it struck between the first and the last line of a step.",
+            "A mail is doubled where an anomaly is told in two mails that no reader of mail knows as one. Between"
+            " sending a mail and remembering that, a kill cannot but let it be sent again: with the same Message-ID, by"
+            " which readers of mail show it once. `mails sent twice` counts these.",
+        ],
+    )
