@@ -7,17 +7,13 @@ import time
 from typing import Any
 
 from benchmarks.bounds import at_least, exactly
-from benchmarks.fault_injection.chain import disturbed, prepared
+from benchmarks.fault_injection.chain import NONE, disturbed, prepared
 from benchmarks.fault_injection.findings import RULES, Findings
 from benchmarks.report import Report
 
 KILLS, DAYS, EACH = 200, 4, 3  # kills at least; days of a world; kills of a step
 QUICK_KILLS, QUICK_DAYS, QUICK_EACH = 4, 2, 1
 STEPS = ("read", "extract", "train", "judge", "score", "publish", "deliver", "tidy")
-NONE = (
-    *("bars lost", "bars doubled", "bars with another value"),
-    *("anomalies not told", "anomalies told in two mails"),
-)
 COUNTED = ("mails", "anomalies told", "bars and refusals", "days compared", "numbers replayed")
 HOLDS = {
     "found": exactly(0),

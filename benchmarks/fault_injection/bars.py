@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 FEED, SYMBOLS, DETECTORS = "bars", ("A", "B"), ("jump", "stuck", "gap")
-KNOWN_DAYS = 25
+KNOWN_DAYS = 45
 CATALOGUE = """
 bars: {{topic: "{topic}", batch_messages: 100}}
 use_cases:
