@@ -32,7 +32,7 @@ use_cases:
     watch_days: 2
     merge_bars: 3
     retrain_days: 1
-    retention: {{snapshot_days: 1, audit: 1d, model_versions: 1}}
+    retention: {{snapshot_days: 30, audit: 30d, model_versions: 9}}
 """
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 _FOUND = "SELECT symbol, at, close FROM bars"
