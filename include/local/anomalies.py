@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from brain.core.settings import Settings
 from local import servers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.console import Console
@@ -47,7 +50,7 @@ def run_anomalies(console: Console, home: Path) -> None:
     for question, query in ANOMALY_QUESTIONS:
         console.print(f"\n{query}", highlight=False)
         show_answer(console, ask(workspace.settings.reader_url, query), question)
-    _mail(console, workspace, home, moment)
+    _mail(console, home, connections, moment)
     told = f"Took        {time.monotonic() - start:.0f} s. Confirm or dismiss: a row in {FEEDBACK}."
     console.print(told, highlight=False)
 
@@ -69,16 +72,19 @@ def _arrive(console: Console, workspace: Workspace) -> Moment:
     return moment
 
 
-def _mail(console: Console, workspace: Workspace, home: Path, moment: Moment) -> None:
+def _mail(console: Console, home: Path, connections: Mapping[str, str], moment: Moment) -> None:
     """Deliver what is to be told into an inbox of this machine, and show what arrived; the pictures become files."""
-    os.environ.setdefault("AIRFLOW_HOME", str(home / "airflow"))
-    os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
     from local.inbox import pictures_of, running_inbox, text_of
-    from orchestration.delivery import deliver
 
     with running_inbox() as inbox:
-        os.environ["AIRFLOW_CONN_BRAIN_SMTP"] = json.dumps(inbox.connection)
-        deliver(workspace.settings, moment)
+        given = {
+            **connections,
+            "BRAIN_HOME": str(home),
+            "AIRFLOW_HOME": str(home / "airflow"),
+            "AIRFLOW_CONN_BRAIN_SMTP": json.dumps(inbox.connection),
+        }
+        command = [sys.executable, "-m", "orchestration.delivery", moment.at.isoformat()]
+        subprocess.run(command, env={**os.environ, **given}, check=True)  # noqa: S603 - a module of ours
     if not inbox.mails:
         console.print("\nMail        none: everything was told before", highlight=False)
     for to, mail in inbox.mails:
