@@ -240,14 +240,16 @@ _ASKING = ("publish", "score")  # what asks PostgreSQL and MongoDB
 
 def _offsets_first() -> None:
     from brain import ingestion
-    from brain.warehouse.bar_writing import Step
+    from brain.warehouse import bar_writing
 
-    whole = ingestion.write
+    whole = bar_writing.write
 
     def write(url: Any, moment: Any, bars: Any, refused: Any, steps: Any) -> Any:
         whole(url, moment, [], [], steps)
         time.sleep(SLOW)
-        return whole(url, moment, bars, refused, {place: Step(step.mark, step.mark) for place, step in steps.items()})
+        return whole(
+            url, moment, bars, refused, {place: bar_writing.Step(step.mark, step.mark) for place, step in steps.items()}
+        )
 
     _replace(ingestion, "write", write)
 

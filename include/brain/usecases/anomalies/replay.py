@@ -95,8 +95,9 @@ def _other_scores(again: _Again, key: ModelKey, shown: pd.DataFrame) -> Iterator
         if isinstance(looked, str):
             yield looked
             continue
-        here = score_rows(key.entity, looked.watched).set_index(["symbol", "at"])
-        rows = here.reindex(pd.MultiIndex.from_frame(made[["symbol", "at"]].astype({"at": here.index.dtypes["at"]})))
+        scores = score_rows(key.entity, looked.watched)
+        asked = made[["symbol", "at"]].astype({"at": scores["at"].dtype})
+        rows = asked.merge(scores, how="left", on=["symbol", "at"])
         other = _differ(made, rows, NUMBERS) | (rows["detector"].to_numpy() != key.target)
         if other.any():
             told = made[other].head(NAMED)
@@ -147,5 +148,8 @@ def _same(then: Any, now: Any) -> bool:
 
 def _differ(shown: pd.DataFrame, here: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Rows in which one of the numbers has other bits."""
-    pairs = ([one[name].to_numpy(np.float64, na_value=np.nan) for one in (shown, here)] for name in names)
-    return np.logical_or.reduce([then.view(np.int64) != now.view(np.int64) for then, now in pairs])
+    other = np.zeros(len(shown), bool)
+    for name in names:
+        then, now = (one[name].to_numpy(np.float64, na_value=np.nan) for one in (shown, here))
+        other |= then.view(np.int64) != now.view(np.int64)
+    return other
