@@ -61,7 +61,7 @@ def text_of(mail: EmailMessage) -> str:
 def pictures_of(mail: EmailMessage) -> dict[str, bytes]:
     """The pictures that are attached to a mail, by the names of their files."""
     attached: list[Any] = list(mail.iter_attachments())
-    return {str(one.get_filename()): one.get_content() for one in attached if one.get_content_type() == "image/png"}
+    return {str(one.get_filename()): one.get_content() for one in attached if str(one.get_filename()).endswith(".png")}
 
 
 @contextmanager
