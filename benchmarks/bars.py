@@ -6,6 +6,7 @@ import resource
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from benchmarks.bounds import at_least, exactly
 from benchmarks.fleet.servers import benchmark_servers, fresh
 from benchmarks.report import Report
-from benchmarks.topics.killed import kill_readers
+from benchmarks.topics.killed import Aftermath, kill_readers
 from benchmarks.topics.late import REPEATS, late_bars
 from brain.core.bar_settings import BarSettings
 from brain.core.moment import Moment
@@ -22,6 +23,9 @@ from brain.demo.bars import send_bars
 from brain.ingestion import read_bars
 from brain.warehouse.read import ask
 from local.broker import Broker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SYMBOLS, MINUTES, QUICK_SYMBOLS, QUICK_MINUTES = 770, 390, 20, 50
 KILLS, QUICK_KILLS = 200, 20
@@ -99,20 +103,24 @@ def _measured(variables: dict[str, str], url: str, quick: bool) -> Report:
             )
         ],
         figures=figures,
-        notes=[
-            f"A topic a symbol, a message a bar. Looking at {symbols} topics without anything new:"
-            f" {figures['nothing_new_seconds']} s.",
-            f"A bar that comes an hour late costs the next extraction {late['late_counted_seconds']:.2f} s where older"
-            f" bars are counted and all are read again, {late['late_looked_up_seconds']:.2f} s where it is looked up by"
-            f" `arrived_at` (1 : {late['late_times']:.0f}). The first bar of the day, corrected, is not seen by the"
-            " first way before the next full check; by the second at once, in"
-            f" {late['corrected_looked_up_seconds']:.2f} s: all files of the lake behind it are compared.",
-            f"Kills: a reader that is killed (kill -9), {kills} times, while bars, corrections"
-            f" and messages that are no bars come in; {after.advanced} had written something,"
-            f" {after.interrupted} had not read all there was. Then every bar, value, refusal and count is compared.",
-            "The broker is the embedded one; the bars are made up.",
-        ],
+        notes=_notes(symbols, kills, after, figures),
     )
+
+
+def _notes(symbols: int, kills: int, after: Aftermath, figures: Mapping[str, Any]) -> list[str]:
+    return [
+        f"A topic a symbol, a message a bar. Looking at {symbols} topics without anything new:"
+        f" {figures['nothing_new_seconds']} s.",
+        f"A bar that comes an hour late costs the next extraction {figures['late_counted_seconds']:.2f} s where older"
+        f" bars are counted and all are read again, {figures['late_looked_up_seconds']:.2f} s where it is looked up by"
+        f" `arrived_at` (1 : {figures['late_times']:.0f}). The first bar of the day, corrected, is not seen by the"
+        " first way before the next full check; by the second at once, in"
+        f" {figures['corrected_looked_up_seconds']:.2f} s: all files of the lake behind it are compared.",
+        f"Kills: a reader that is killed (kill -9), {kills} times, while bars, corrections"
+        f" and messages that are no bars come in; {after.advanced} had written something,"
+        f" {after.interrupted} had not read all there was. Then every bar, value, refusal and count is compared.",
+        "The broker is the embedded one; the bars are made up.",
+    ]
 
 
 def _settings(variables: dict[str, str], url: str) -> Settings:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from brain.core.moment import Moment
     from brain.store.stored_model import StoredModel
+    from brain.usecases.anomalies.episodes import Episode
     from brain.usecases.anomalies.feedback import Feedback
+    from brain.usecases.anomalies.telling import Told
     from brain.usecases.anomalies.watching import Watched
     from brain.usecases.anomalies.withdrawing import Known
 
@@ -68,34 +70,45 @@ def anomaly_rows(
                 known["severity"], known["status"], known["withdrawn"] = severity(known["score"]), status, None
                 found_again.add(known["anomaly"])
                 continue
-            started = _time(told.started)
-            new.append(
-                {
-                    "anomaly": f"{feed} {series.symbol} {started:%Y-%m-%d %H:%M:%S}",
-                    "feed": feed,
-                    "symbol": series.symbol,
-                    "started_at": started,
-                    "ended_at": _time(ended),
-                    "kind": DETECTORS[episode.detector].kind,
-                    "score": episode.score,
-                    "severity": severity(episode.score),
-                    "expected": told.expected,
-                    "seen": told.seen,
-                    "told": told.words,
-                    "detector": episode.detector,
-                    "noticed_by": ", ".join(episode.noticed_by),
-                    "model_version": versions[episode.detector],
-                    "status": status,
-                    "withdrawn": None,
-                    "feedback": None,
-                    "note": None,
-                    "first_published": moment.at,
-                    "scored_at": moment.at,
-                }
-            )
+            new.append(_new(feed, series.symbol, episode, told, ended, status, versions, moment))
     withdraw((row for row in rows if row["anomaly"] not in found_again), looked, known_at)
     found = pd.DataFrame([*rows, *new], columns=list(ANOMALIES.row_names))
     return found.drop_duplicates("anomaly", keep="first").reset_index(drop=True)
+
+
+def _new(
+    feed: str,
+    symbol: str,
+    episode: Episode,
+    told: Told,
+    ended: float,
+    status: str,
+    versions: Mapping[str, int],
+    moment: Moment,
+) -> dict[str, Any]:
+    started = _time(told.started)
+    return {
+        "anomaly": f"{feed} {symbol} {started:%Y-%m-%d %H:%M:%S}",
+        "feed": feed,
+        "symbol": symbol,
+        "started_at": started,
+        "ended_at": _time(ended),
+        "kind": DETECTORS[episode.detector].kind,
+        "score": episode.score,
+        "severity": severity(episode.score),
+        "expected": told.expected,
+        "seen": told.seen,
+        "told": told.words,
+        "detector": episode.detector,
+        "noticed_by": ", ".join(episode.noticed_by),
+        "model_version": versions[episode.detector],
+        "status": status,
+        "withdrawn": None,
+        "feedback": None,
+        "note": None,
+        "first_published": moment.at,
+        "scored_at": moment.at,
+    }
 
 
 def with_feedback(anomalies: pd.DataFrame, feedback: Feedback) -> pd.DataFrame:
