@@ -33,9 +33,9 @@ from local import chain, one_machine
 from local.airflow import USER
 from local.airflow_client import AirflowClient, DagRun, dag_run
 from local.day import run_day
+from local.inbox import html_of, running_inbox
 from local.state import load_state
 from local.walkthrough import run_everything
-from tests.inbox import html_of, running_inbox
 from tests.usecases.recommendations import shop
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import logging
 import multiprocessing
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.preloaded import LIBRARIES, STEPS
@@ -39,6 +39,7 @@ class Task:
         variables: The BRAIN_* variables.
         plant: A defect put in on purpose; see `plants`.
         skew: Seconds by which the process's clock is wrong.
+        environment: Of the process, beside what `variables` tell.
     """
 
     step: str
@@ -49,6 +50,7 @@ class Task:
     chunks: tuple[tuple[str, ...], ...] = ()
     plant: str = ""
     skew: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,10 @@ class Child:
         return self._ours.recv() if self._ours.poll(patience) else None
 
 
-def start_server() -> None:
-    """Begin importing; the first child waits for it."""
+def start_server(*more: str) -> None:
+    """Begin importing, also `more` modules; the first child waits for it."""
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    _CONTEXT.set_forkserver_preload(list(_PRELOADED))
+    _CONTEXT.set_forkserver_preload([*_PRELOADED, *more])
 
 
 def run(task: Task) -> tuple[Outcome, float]:
@@ -133,6 +135,7 @@ def _perform(task: Task, supervisor: Connection) -> None:
     from benchmarks.fault_injection.plants import plant
 
     logging.disable(logging.CRITICAL)
+    os.environ.update(task.environment)
     plant(task.plant)
     skew(task.skew)
     from datetime import datetime
@@ -171,6 +174,20 @@ def _outcome(results: Sequence[Any]) -> Outcome:
 
 def _run(workspace: Workspace, moment: Any, task: Task) -> Run:
     return workspace.run(task.use_case, moment)
+
+
+def _read(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
+    from brain.ingestion import read_bars
+
+    assert workspace.catalogue.bars is not None
+    return read_bars(workspace.settings, workspace.catalogue.bars, moment, moment.at).results
+
+
+def _deliver(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
+    from orchestration.delivery import deliver
+
+    deliver(workspace.settings, moment)
+    return []
 
 
 def _extract(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
@@ -218,6 +235,8 @@ def _repair(workspace: Workspace, moment: Any, task: Task) -> Sequence[Any]:
 
 
 DO = {
+    "read": _read,
+    "deliver": _deliver,
     "extract": _extract,
     "train": _train,
     "judge": _judge,

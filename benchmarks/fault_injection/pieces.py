@@ -33,18 +33,18 @@ class Piece:
         return cls(seed, dict(findings.counts), [f"{one.rule}: {one.told}" for one in findings.found])
 
 
-def kept() -> list[Piece]:
-    """The pieces that were made with the code as it is; none where it differs from its commit."""
-    commit, path = _commit(), _path()
+def kept(of: str = "faults") -> list[Piece]:
+    """The pieces of a benchmark that were made with the code as it is; none where it differs from its commit."""
+    commit, path = _commit(), _path(of)
     if not commit or not path.exists():
         return []
     lines = map(json.loads, path.read_text().splitlines())
     return [Piece(**line["piece"]) for line in lines if line["commit"] == commit]
 
 
-def keep(piece: Piece) -> None:
+def keep(piece: Piece, of: str = "faults") -> None:
     """Add a piece for the next `kept`."""
-    path = _path()
+    path = _path(of)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps({"commit": _commit(), "piece": asdict(piece)}) + "\n")
@@ -55,5 +55,5 @@ def _commit() -> str:
     return (release.commit or "") if release.clean else ""
 
 
-def _path() -> Path:
-    return Path(os.environ.get("BRAIN_HOME", ".brain")) / "faults.jsonl"
+def _path(of: str) -> Path:
+    return Path(os.environ.get("BRAIN_HOME", ".brain")) / f"{of}.jsonl"

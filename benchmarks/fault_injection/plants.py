@@ -236,6 +236,40 @@ def _unsigned_verdict() -> None:
 
 
 _ASKING = ("publish", "score")  # what asks PostgreSQL and MongoDB
+
+
+def _offsets_first() -> None:
+    from brain import ingestion
+    from brain.warehouse import bar_writing
+
+    whole = bar_writing.write
+
+    def write(url: Any, moment: Any, bars: Any, refused: Any, steps: Any) -> Any:
+        whole(url, moment, [], [], steps)
+        time.sleep(SLOW)
+        return whole(
+            url, moment, bars, refused, {place: bar_writing.Step(step.mark, step.mark) for place, step in steps.items()}
+        )
+
+    _replace(ingestion, "write", write)
+
+
+def _told_before_sent() -> None:
+    from brain.warehouse import notices
+
+    whole = notices.deliver
+
+    def deliver(url: Any, moment: Any, channel: Any, send: Any, wanted: Any = lambda _: True) -> int:
+        found: list[Any] = []
+        count = whole(url, moment, channel, found.extend, wanted)
+        time.sleep(SLOW)
+        if found:
+            send(found)
+        return count
+
+    _replace(notices, "deliver", deliver)
+
+
 PLANTS = {
     "parts": Plant("publishing commits table by table", ("kill",), ("publish",), ("whole",), _publish_in_parts),
     "again": Plant("a rerun trains and stores anew", ("kill",), ("judge", "train"), ("converges",), _train_always),
@@ -256,6 +290,12 @@ PLANTS = {
         ("whole",),
         _believe_halves,
         "recommendations",
+    ),
+    "offsets": Plant(
+        "offsets are kept before the bars", ("kill",), ("read",), ("converges",), _offsets_first, "anomalies"
+    ),
+    "told": Plant(
+        "a mail is told before it is sent", ("kill",), ("deliver",), ("converges",), _told_before_sent, "anomalies"
     ),
     "staged": Plant("staged rows are believed unsigned", ("staged",), (), ("true", "traced"), _believe_staged),
     "verdict": Plant("the verdict is not signed", ("document",), (), ("true",), _unsigned_verdict),

@@ -1,8 +1,11 @@
-"""What `make demo NAME=anomalies` does: real bars with one bad day by a broker, every step once, five questions."""
+"""What `make demo NAME=anomalies` does: real bars with a bad day by a broker, every step, five questions, the mail."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ from brain.core.settings import Settings
 from local import servers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.console import Console
@@ -18,11 +22,12 @@ if TYPE_CHECKING:
     from brain.core.moment import Moment
     from brain.workspace import Workspace
 
-PICTURE = "anomaly.png"
+MAILED = "mailed"
 
 
 def run_anomalies(console: Console, home: Path) -> None:
-    """Send the bars, read them from the broker, run every use case of the demo's catalogue, show what was strange.
+    """Send the bars, read them from the broker, run every use case of the demo's catalogue, show what was strange
+    and the mail that tells it.
 
     Raises:
         BrainError: A server, the data or a step failed; the message says what to do.
@@ -45,7 +50,7 @@ def run_anomalies(console: Console, home: Path) -> None:
     for question, query in ANOMALY_QUESTIONS:
         console.print(f"\n{query}", highlight=False)
         show_answer(console, ask(workspace.settings.reader_url, query), question)
-    _draw(console, workspace, home)
+    _mail(console, home, connections, moment)
     told = f"Took        {time.monotonic() - start:.0f} s. Confirm or dismiss: a row in {FEEDBACK}."
     console.print(told, highlight=False)
 
@@ -67,16 +72,25 @@ def _arrive(console: Console, workspace: Workspace) -> Moment:
     return moment
 
 
-def _draw(console: Console, workspace: Workspace, home: Path) -> None:
-    """The picture that a mail would have of the strangest one."""
-    from brain.usecases import USE_CASES
-    from brain.warehouse.notices import Place
-    from brain.warehouse.read import ask
+def _mail(console: Console, home: Path, connections: Mapping[str, str], moment: Moment) -> None:
+    """Deliver what is to be told into an inbox of this machine, and show what arrived; the pictures become files."""
+    from local.inbox import pictures_of, running_inbox, text_of
 
-    url = workspace.settings.warehouse_url
-    worst = ask(url, "SELECT anomaly FROM anomalies ORDER BY score DESC, anomaly LIMIT 1").rows
-    for table in USE_CASES["anomalies"].tables:
-        if worst and table.news and table.news.picture:
-            drawn = table.news.picture(url, Place("anomalies", "publish", worst[0][0]))
-            (home / PICTURE).write_bytes(drawn or b"")
-            console.print(f"\nPicture     {home / PICTURE}: what a mail shows of the strangest", highlight=False)
+    with running_inbox() as inbox:
+        given = {
+            **connections,
+            "BRAIN_HOME": str(home),
+            "AIRFLOW_HOME": str(home / "airflow"),
+            "AIRFLOW_CONN_BRAIN_SMTP": json.dumps(inbox.connection),
+        }
+        command = [sys.executable, "-m", "orchestration.delivery", moment.at.isoformat()]
+        subprocess.run(command, env={**os.environ, **given}, check=True)  # noqa: S603 - a module of ours
+    if not inbox.mails:
+        console.print("\nMail        none: everything was told before", highlight=False)
+    for to, mail in inbox.mails:
+        console.print(f"\nMail        {mail['Subject']}\nTo          {', '.join(to)}\n", highlight=False, markup=False)
+        console.print(text_of(mail), highlight=False, markup=False)
+        for name, picture in pictures_of(mail).items():
+            (home / MAILED).mkdir(exist_ok=True)
+            (home / MAILED / name).write_bytes(picture)
+            console.print(f"Picture     {home / MAILED / name}", highlight=False, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -24,6 +25,8 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from brain.core.catalogue import load_catalogue
 from brain.core.errors import CatalogueError, SettingsError
+from brain.core.moment import Moment
+from brain.core.settings import Settings
 from brain.core.telling import EVERYBODY, Route, TellingSettings
 from brain.usecases import USE_CASES
 from brain.warehouse import notices
@@ -32,8 +35,6 @@ from orchestration import problems as words
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from brain.core.moment import Moment
-    from brain.core.settings import Settings
     from brain.warehouse.notices import Channel, Place, Problem
 
 log = logging.getLogger(__name__)
@@ -202,3 +203,12 @@ def _connection(name: str) -> Any | None:
         return Connection.get(name)
     except AirflowNotFoundException:
         return None
+
+
+def main() -> None:
+    """Tell what is untold at a moment: ``python -m orchestration.delivery 2026-11-20T06:00:00+00:00``."""
+    deliver(Settings.load(), Moment(datetime.fromisoformat(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

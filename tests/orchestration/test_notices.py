@@ -23,11 +23,11 @@ from brain.core.moment import Moment
 from brain.warehouse import notices as table
 from brain.warehouse.notices import Place
 from brain.warehouse.read import ask
+from local.inbox import PLAIN, Inbox, running_inbox
+from local.inbox import html_of as body_of
 from orchestration import delivery, notices
 from orchestration.delivery import deliver
 from orchestration.problems import html_of, of_lateness, of_task, of_units, subject_of, text_of
-from tests.inbox import PLAIN, Inbox, running_inbox
-from tests.inbox import html_of as body_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

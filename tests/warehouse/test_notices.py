@@ -101,6 +101,34 @@ def test_what_could_not_be_told_is_told_by_the_next_run(settings: Settings) -> N
     assert told(settings, later(1)) == ["KO"]
 
 
+def test_a_mail_that_was_sent_before_a_kill_is_sent_again_as_it_was_and_later_news_by_another(
+    settings: Settings,
+) -> None:
+    mails: list[list[str]] = []
+
+    def killed_after(problems: Sequence[Problem]) -> None:
+        mails.append([problem.place.subject for problem in problems])
+        raise KeyboardInterrupt
+
+    def sent(problems: Sequence[Problem]) -> None:
+        mails.append([problem.place.subject for problem in problems])
+
+    def refused(problems: Sequence[Problem]) -> None:
+        raise OSError(f"{len(problems)} problems")
+
+    note(settings.warehouse_url, MONDAY, [KO])
+    with pytest.raises(KeyboardInterrupt):
+        deliver(settings.warehouse_url, MONDAY, "mailed_at", killed_after)
+    gold, silver = (replace(KO, place=replace(KO.place, subject=name)) for name in ("GOLD", "SILVER"))
+    note(settings.warehouse_url, later(1), [gold])
+    assert deliver(settings.warehouse_url, later(1), "mailed_at", sent) == 2
+    assert mails == [["KO"], ["KO"], ["GOLD"]]
+    for problem, problems in ((silver, 1), (replace(KO, place=replace(KO.place, subject="WTI")), 2)):
+        note(settings.warehouse_url, later(2), [problem])
+        with pytest.raises(OSError, match=f"{problems} problems"):
+            deliver(settings.warehouse_url, later(2), "mailed_at", refused)
+
+
 def test_each_way_tells_by_itself(settings: Settings) -> None:
     note(settings.warehouse_url, MONDAY, [KO])
     assert told(settings, MONDAY) == ["KO"]

@@ -45,6 +45,9 @@ class SourceTable:
             that becomes known later is a number.
         joined: Other tables aligned onto its rows; only for a table of days.
         database: Which database it is in; in the warehouse stands what arrives by itself.
+        changed: Column of a table of events with a time that only grows in the order of the commits, and is set anew
+            whenever a line is written: what is above the greatest one known is what has changed.
+        identity: Columns that, with the time, tell a line of such a table apart.
         may_be_empty: A table without a row is no mistake; only for `KeyKind.NAMES`.
     """
 
@@ -62,12 +65,16 @@ class SourceTable:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     may_be_empty: bool = False
     database: Database = "source"
+    changed: str | None = None
+    identity: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.key or (self.kind is not KeyKind.NAMES and len(self.key) != 1):
             raise ValueError(f"{self.name}: the key {self.key} does not fit a table of kind {self.kind}")
         if self.joined and self.kind is not KeyKind.DAY:
             raise ValueError(f"{self.name}: only a table of days can have joined tables, not one of kind {self.kind}")
+        if self.changed and (self.kind is not KeyKind.EVENTS or not {*self.identity} <= {*self.required}):
+            raise ValueError(f"{self.name}: only lines of events that can be told apart are looked up by what changed")
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from brain.lake.manifest import Manifest, Version
 from brain.lake.snapshot import folder_of, snapshot_of
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     import pandas as pd
 
@@ -57,6 +57,7 @@ class Commit:
         status: What the extraction did; "unchanged" writes no version.
         checked_in_full: Every row was compared with the source.
         damaged: Names of segments that are lost; versions that need one go, unless it is written again.
+        reached: As of the version.
     """
 
     table: SourceTable
@@ -66,6 +67,7 @@ class Commit:
     moment: Moment
     checked_in_full: bool
     damaged: frozenset[str] = frozenset()
+    reached: datetime | None = None
 
     @property
     def kept(self) -> Version | None:
@@ -106,6 +108,7 @@ def _write(lake: Lake, change: Commit, warnings: int, judged_in_full: bool) -> S
         segments=segments,
         revision=content.revision,
         warnings=warnings,
+        reached=change.reached,
     )
     manifest = _next(change, version)
     manifest = replace(manifest, warned=warnings) if judged_in_full else manifest

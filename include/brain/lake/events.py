@@ -23,7 +23,7 @@ from brain.lake.manifest import Revision, Segment, Version
 from brain.lake.segments import SEGMENT_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     import pandas as pd
@@ -127,6 +127,13 @@ def differing(old: pa.Table, new: pa.Table) -> tuple[int, int]:
     sides = [np.bincount(part, minlength=len(place)) for part in (place[: len(ours)], place[len(ours) :])]
     more = np.subtract(*sides)
     return int(more[more > 0].sum()), int(-more[more < 0].sum())
+
+
+def told_apart(table: pa.Table, names: Sequence[str], others: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The lines that have in the columns `names` what no line of `others` has, and the rest; both in order."""
+    ours, theirs = (_hashes(one.select(list(names))) for one in (table, others))
+    there = pa.array(np.isin(ours, theirs))
+    return table.filter(pc.invert(there)), table.filter(there)
 
 
 def _parts(table: pa.Table) -> Iterator[pa.Table]:

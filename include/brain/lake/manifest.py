@@ -119,6 +119,7 @@ class Version:
         status: What the extraction that made it did.
         revision: What it corrected; None for a keyed table.
         warnings: Findings of the quality gate that did not stop it.
+        reached: Greatest value known of the column that tells what has changed; None where the table has none.
     """
 
     version: int
@@ -132,6 +133,7 @@ class Version:
     segments: tuple[Segment, ...]
     revision: Revision | None = None
     warnings: int = 0
+    reached: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,7 @@ def _dumped(version: Version, schema: int, tables: int, segments: Sequence[str])
         "warnings": version.warnings,
         "revision": version.revision.to_json() if version.revision else None,
         "segments": segments,
+        **({} if version.reached is None else {"reached": version.reached.isoformat()}),
     }
 
 
@@ -322,6 +325,7 @@ def _loaded(body: Mapping[str, Any], seal: str) -> Manifest:
             segments=tuple(segments[name] for name in value["segments"]),
             revision=Revision.from_json(value["revision"], key) if value["revision"] else None,
             warnings=value["warnings"],
+            reached=datetime.fromisoformat(value["reached"]) if value.get("reached") else None,
         )
 
     return Manifest(

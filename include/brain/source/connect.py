@@ -64,6 +64,7 @@ class Source(Protocol):
         key: str | None = None,
         since: date | datetime | None = None,
         until: date | datetime | None = None,
+        at_least: tuple[str, datetime] | None = None,
         batch_rows: int = 50_000,
     ) -> pa.Table:
         """Every row, in any order; the columns have the types of `ARROW_TYPES`, NULL stays NULL.
@@ -71,6 +72,7 @@ class Source(Protocol):
         Args:
             columns: Columns of any kind but `Kind.OTHER`.
             key: The column that `since` and `until` are about, as in `read`; None reads the whole table.
+            at_least: Another column, of times, and the smallest value that rows may have in it.
 
         Raises:
             SourceTableError: A value is not of its column's type, or the table has changed meanwhile.
@@ -82,8 +84,8 @@ class Source(Protocol):
     ) -> Extent:
         """Count the rows that `read` would give, and find the first and the last key; one query, no row is fetched."""
 
-    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
-        """The greatest key not after `until`; None if there is none."""
+    def newest_key(self, table: str, key: str, until: date | datetime | None) -> datetime | None:
+        """The greatest key, not after `until` if that is given, in UTC without zone; None if there is none."""
 
     def close(self) -> None:
         """Give the connections back."""

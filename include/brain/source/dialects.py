@@ -80,14 +80,17 @@ class SqlSource:
         key: str | None = None,
         since: date | datetime | None = None,
         until: date | datetime | None = None,
+        at_least: tuple[str, datetime] | None = None,
         batch_rows: int = 50_000,
     ) -> pa.Table:
         kinds = self.columns(table)
         schema = pa.schema([(name, ARROW_TYPES[kinds[name]]) for name in columns])
-        source = self._table(table, columns, kinds)
-        query = sa.select(*source.c)
+        source = self._table(table, [*columns, *([at_least[0]] if at_least else [])], kinds)
+        query = sa.select(*(source.c[name] for name in columns))
         if key is not None:
             query = query.where(*_between(source.c[key], since, until))
+        if at_least is not None:
+            query = query.where(source.c[at_least[0]] >= at_least[1])
         batches = []
         for values in self._columnwise(table, query, batch_rows):
             arrays = [to_arrow(table, name, kinds[name], part) for name, part in zip(columns, values, strict=True)]
@@ -106,11 +109,14 @@ class SqlSource:
         first, last = to_times(table, key, keys, zoned=kinds.get(key) is Kind.ZONED_TIME)
         return Extent(rows, first, last)
 
-    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
-        source = self._table(table, [key], self.columns(table))
+    def newest_key(self, table: str, key: str, until: date | datetime | None) -> datetime | None:
+        kinds = {name: kind for name, kind in self.columns(table).items() if name == key}
+        source = self._table(table, [key], kinds)
+        query = sa.select(sa.func.max(source.c[key])).where(*_between(source.c[key], None, until))
         with self._explained(table), self._engine.connect() as connection:
-            found = connection.execute(sa.select(sa.func.max(source.c[key])).where(source.c[key] <= until)).scalar()
-        return None if found is None else first_moment(to_times(table, key, [found]))
+            found = connection.execute(query).scalar()
+        zoned = kinds.get(key) is Kind.ZONED_TIME
+        return None if found is None else first_moment(to_times(table, key, [found], zoned=zoned))
 
     def _columnwise(self, table: str, query: sa.Select[Any], batch_rows: int) -> Iterator[list[Any]]:
         """The rows of a query in bounded batches, each as one tuple of values a column."""

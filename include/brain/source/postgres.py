@@ -44,6 +44,7 @@ _TEXT_BYTES = 30
 _SESSION = {"application_name": "brain", "connect_timeout": "10", "options": "-c default_transaction_read_only=on"}
 _TYPE = b"POSTGRESQL:type"  # where the driver tells a column's type
 _NO_TABLE = "42P01"
+_IN_UTC = " AT TIME ZONE 'UTC'"
 _CASTS = {Kind.NUMBER: "double precision", Kind.WHOLE: "bigint", Kind.TEXT: "text"}
 _FIRST_DAY, _LAST_DAY = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")
 
@@ -99,11 +100,15 @@ class PostgresSource:
         key: str | None = None,
         since: date | datetime | None = None,
         until: date | datetime | None = None,
+        at_least: tuple[str, datetime] | None = None,
         batch_rows: int = 50_000,
     ) -> pa.Table:
         kinds = self.columns(table)
         selected = ", ".join(_as_kind(name, kinds[name]) for name in columns)
         where = [] if key is None else _bounds(key, since, until)
+        if at_least is not None:
+            others = ["AND (", *where[1:], ")"] if where else []
+            where = ["WHERE", _quoted(at_least[0]), ">=", _rendered(at_least[1]), *others]
         query = " ".join(["SELECT", selected, "FROM", self._name(table), *where])
         with self._explained(table), self._batches(query, batch_rows * _TEXT_BYTES * len(columns)) as batches:
             found = batches.read_all().rename_columns(list(columns))
@@ -122,11 +127,12 @@ class PostgresSource:
         first, last = (batch.column(index).to_numpy(zero_copy_only=False) for index in (1, 2))
         return Extent(batch.column(0)[0].as_py(), *(keys.astype("datetime64[us]")[0] for keys in (first, last)))
 
-    def newest_key(self, table: str, key: str, until: date | datetime) -> datetime | None:
-        name = _quoted(key)
-        query = " ".join(["SELECT", f"max({name})", "FROM", self._name(table), "WHERE", name, "<=", _rendered(until)])
+    def newest_key(self, table: str, key: str, until: date | datetime | None) -> datetime | None:
+        name, zoned = _quoted(key), self._types.get(table, {}).get(key) == "timestamptz"
+        where = [] if until is None else ["WHERE", name, "<=", _rendered(until)]
+        newest = f"max({name}){_IN_UTC if zoned else ''}"
         with self._explained(table):
-            ((found,),) = self._query(query)
+            ((found,),) = self._query(" ".join(["SELECT", newest, "FROM", self._name(table), *where]))
         return None if found is None else first_moment(np.array([found], "datetime64[us]"))
 
     def close(self) -> None:
@@ -242,7 +248,7 @@ def _as_number(name: str, type_: str) -> str:
 def _as_kind(name: str, kind: Kind) -> str:
     """The column as the one type that stands for its kind; times with a zone in UTC."""
     if kind is Kind.ZONED_TIME:
-        return f"{_quoted(name)} AT TIME ZONE 'UTC'"
+        return f"{_quoted(name)}{_IN_UTC}"
     return f"CAST({_quoted(name)} AS {_CASTS[kind]})" if kind in _CASTS else _quoted(name)
 
 

@@ -31,6 +31,7 @@ BARS = Layout(
     ),
     filled=frozenset({"open", "high", "low", "close", "arrived_at", "origin", "message_offset"}),
     partitioned_by="at",
+    indexed=("at", "arrived_at"),  # what is new, and what has changed, over all symbols
 )
 
 BAR_OFFSETS = Layout(

@@ -19,6 +19,7 @@ from brain.warehouse.statements import (
     create,
     key_identifiers,
 )
+from brain.warehouse.tables import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,7 +46,9 @@ SELECT name, relkind::text, obj_description(relation.oid, 'pg_class'),
             SELECT attname FROM unnest(conkey) WITH ORDINALITY AS part (number, place)
             JOIN pg_attribute ON attrelid = conrelid AND attnum = number ORDER BY place))
         FROM pg_constraint WHERE conrelid = relation.oid AND contype = 'p'),
-    reloptions
+    reloptions,
+    (SELECT array_agg(relname::text) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE indrelid = relation.oid)
 FROM unnest(%s) AS asked (name) JOIN pg_class AS relation ON relation.oid = to_regclass(quote_ident(name))
 """
 
@@ -71,6 +74,7 @@ class Facts:
         key: Columns of the primary key; empty if there is none.
         key_name: Name of the primary key's constraint.
         options: Storage parameters, as ``name=value``.
+        indexes: Names of all indexes.
     """
 
     kind: str
@@ -81,6 +85,7 @@ class Facts:
     key: tuple[str, ...]
     key_name: str | None
     options: tuple[str, ...]
+    indexes: tuple[str, ...]
 
 
 def read_facts(cursor: Cursor, names: Iterable[str]) -> dict[str, Facts]:
@@ -97,10 +102,12 @@ def _facts(
     checks: dict[str, str] | None,
     key: tuple[str, list[str]] | None,
     options: list[str] | None,
+    indexes: list[str] | None,
 ) -> Facts:
     key_name, parts = key or (None, [])
     named = {name: ColumnFacts(*facts) for name, *facts in columns or ()}
-    return Facts(kind, comment, readable, named, checks or {}, tuple(parts), key_name, tuple(options or ()))
+    many = (tuple(told or ()) for told in (options, indexes))
+    return Facts(kind, comment, readable, named, checks or {}, tuple(parts), key_name, *many)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ def bring_up_to_date(cursor: Cursor, layout: Layout, found: Facts | None, patter
     """
     for statement in [create(layout)] if found is None else changes(layout, found, pattern):
         cursor.execute(statement)
-    for statement in _comments(layout, found):
+    for statement in (*_indexes(layout, found), *_comments(layout, found)):
         cursor.execute(statement)
     if found is None or not found.readable:
         grant_read(cursor, layout.identifier)
@@ -205,6 +212,14 @@ def _key(layout: Layout, found: Facts) -> Iterator[sql.Composed]:
     if found.key_name:
         yield _alter(layout, "DROP CONSTRAINT {}", sql.Identifier(found.key_name))
     yield _alter(layout, "ADD PRIMARY KEY ({})", COMMA.join(key_identifiers(layout)))
+
+
+def _indexes(layout: Layout, found: Facts | None) -> Iterator[sql.Composed]:
+    for column in layout.indexed:
+        name = layout.index_name(column)
+        if found is None or name not in found.indexes:
+            parts = map(sql.Identifier, (name, layout.identifier, folded(column)))
+            yield sql.SQL("CREATE INDEX {} ON {} ({})").format(*parts)
 
 
 def _comments(layout: Layout, found: Facts | None) -> Iterator[sql.Composed]:

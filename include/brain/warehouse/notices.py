@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from psycopg2 import sql
 
@@ -67,6 +67,9 @@ NOTICES = Layout(
         Column("last_seen", "timestamptz", "The moment of the last run that met it.", required=True),
         Column("solved_at", "timestamptz", "The moment of the first run afterwards that did not; empty until then."),
         Column("mailed_at", "timestamptz", "The moment of the run that mailed it; empty until then."),
+        Column(
+            "mailed_with", "text", "What one mail tells has the same here: a mail made again after a kill is the same."
+        ),
         Column("posted_at", "timestamptz", "The moment of the run that posted it to the webhook; empty until then."),
     ),
     filled=frozenset({"kind", "happened", "still_right", "to_do", "link", "last_seen"}),
@@ -143,7 +146,7 @@ def note_events(cursor: Cursor, moment: Moment, events: Sequence[Problem]) -> in
 def untold(url: SecretStr, moment: Moment, channel: Channel) -> list[Problem]:
     """What nobody was told by a channel yet, as `deliver` would hand it on; the oldest first."""
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
-        return [problem for problem, _ in _untold(cursor, moment, channel)]
+        return [one.problem for one in _untold(cursor, moment, channel)]
 
 
 def deliver(
@@ -155,22 +158,78 @@ def deliver(
 ) -> int:
     """Hand `send` what nobody was told by a channel yet, and remember that it was told; how many problems.
 
-    Nothing is remembered where `send` raises: the next run tells it. Others who deliver wait until it is done.
+    Nothing is remembered where `send` raises: the next run tells it. Others who deliver wait until it is done. What one
+    mail tells is written down before it is sent: after a kill later news do not make it another mail.
 
     Args:
         wanted: The others wait for another call.
     """
+    is_mail = channel == "mailed_at"
+    if is_mail:
+        _gather(url, moment, wanted)
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        waiting = [one for one in _untold(cursor, moment, channel) if wanted(one.problem)]
+    messages = dict.fromkeys(one.together if is_mail else None for one in waiting)
+    return sum(_send(url, moment, channel, send, wanted, together) for together in messages)
+
+
+def _send(
+    url: SecretStr,
+    moment: Moment,
+    channel: Channel,
+    send: Callable[[Sequence[Problem]], None],
+    wanted: Callable[[Problem], bool],
+    together: str | None,
+) -> int:
+    """Send one message, unless somebody else has done so; how many problems it told.
+
+    Args:
+        together: Tells what one mail has; None: all that nobody was told yet.
+    """
+    failed: Exception | None = None
     with explained(), transaction(url) as connection, connection.cursor() as cursor:
         fence.hold(cursor, f"{NOTICES.name} {channel}")
-        found = [(problem, since) for problem, since in _untold(cursor, moment, channel) if wanted(problem)]
-        if not found:
-            return 0
-        send([problem for problem, _ in found])
-        mark = _MARK.format(channel=sql.Identifier(channel))
-        for problem, since in found:
-            place = problem.place
-            cursor.execute(mark, (moment.at, place.use_case, place.step, place.subject, since))
-        return len(found)
+        told = [one for one in _untold(cursor, moment, channel) if wanted(one.problem)]
+        told = [one for one in told if together is None or one.together == together]
+        try:
+            if told:
+                send([one.problem for one in told])
+        except Exception as error:  # it was not sent: what else is news by then goes into the same mail
+            failed = error
+        for one in told:
+            if failed is None:
+                mark = _MARK.format(channel=sql.Identifier(channel))
+                cursor.execute(mark, (moment.at, *one.key))
+            elif together is not None:
+                cursor.execute(_TOGETHER, (None, *one.key))
+    if failed is not None:
+        raise failed
+    return len(told)
+
+
+class _Untold(NamedTuple):
+    """A problem, the moment since when it is known, and the mail that it is to be told by."""
+
+    problem: Problem
+    since: datetime
+    together: str | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        place = self.problem.place
+        return place.use_case, place.step, place.subject, self.since
+
+
+def _gather(url: SecretStr, moment: Moment, wanted: Callable[[Problem], bool]) -> None:
+    """Write down what the next mail tells, for good."""
+    if not any(wanted(problem) for problem in untold(url, moment, "mailed_at")):
+        return
+    make_ready(url)
+    with explained(), transaction(url) as connection, connection.cursor() as cursor:
+        fence.hold(cursor, f"{NOTICES.name} mailed_at")
+        found = [one for one in _untold(cursor, moment, "mailed_at") if not one.together and wanted(one.problem)]
+        for one in found:
+            cursor.execute(_TOGETHER, (str(found[0].key), *one.key))
 
 
 def forget_notices(cursor: Cursor, use_case: str, after: Moment) -> None:
@@ -183,13 +242,12 @@ def forget_notices(cursor: Cursor, use_case: str, after: Moment) -> None:
         cursor.execute(statement, {"use_case": use_case, "after": after.at})
 
 
-def _untold(cursor: Cursor, moment: Moment, channel: Channel) -> list[tuple[Problem, datetime]]:
-    """With the moment since when each is known."""
+def _untold(cursor: Cursor, moment: Moment, channel: Channel) -> list[_Untold]:
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (NOTICES.name,))
     if cursor.fetchall() == [(False,)]:
         return []
     cursor.execute(_UNTOLD.format(columns=_COLUMNS, channel=sql.Identifier(channel)), {"since": moment.at - NEWS})
-    return [(_problem(row), row[3]) for row in cursor.fetchall()]
+    return [_Untold(_problem(told), told[3], together) for *told, together in cursor.fetchall()]
 
 
 def _values(problem: Problem, moment: Moment) -> dict[str, object]:
@@ -200,9 +258,9 @@ def _texts(problem: Problem) -> dict[str, object]:
     return {name.name: getattr(problem, name.name) for name in fields(problem) if name.name not in ("place", "lasting")}
 
 
-def _problem(row: tuple[str, str, str, datetime, Kind, str, str, str, str]) -> Problem:
+def _problem(row: Sequence[Any]) -> Problem:
     use_case, step, subject, _, *texts = row
-    return Problem(Place(use_case, step, subject), *texts)  # type: ignore[arg-type]
+    return Problem(Place(use_case, step, subject), *texts)
 
 
 _TEXTS = ("kind", "happened", "still_right", "to_do", "link")
@@ -224,11 +282,12 @@ _INSERT_ONCE = _VALUES + sql.SQL(
     " WHERE NOT EXISTS (SELECT FROM notices WHERE use_case = %(use_case)s AND step = %(step)s"
     " AND subject = %(subject)s) ON CONFLICT DO NOTHING"
 )
-_UNTOLD = sql.SQL(
-    "SELECT {columns} FROM notices WHERE {channel} IS NULL AND solved_at IS NULL AND last_seen > %(since)s"
-    " ORDER BY since, use_case, step, subject"
+_UNTOLD = sql.SQL(  # the table may be of a release that did not have the last column
+    "SELECT {columns}, to_jsonb(notices) ->> 'mailed_with' FROM notices"
+    " WHERE {channel} IS NULL AND solved_at IS NULL AND last_seen > %(since)s ORDER BY since, use_case, step, subject"
 )
 _MARK = sql.SQL("UPDATE notices SET {channel} = %s WHERE use_case = %s AND step = %s AND subject = %s AND since = %s")
+_TOGETHER = "UPDATE notices SET mailed_with = %s WHERE use_case = %s AND step = %s AND subject = %s AND since = %s"
 _FORGET = (
     "DELETE FROM notices WHERE use_case IN (%(use_case)s, '') AND since > %(after)s",
     "UPDATE notices SET solved_at = NULL WHERE use_case IN (%(use_case)s, '') AND solved_at > %(after)s",

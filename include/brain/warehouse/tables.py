@@ -81,6 +81,7 @@ class Layout:
             have to pass does not grow.
         partitioned_by: Name of the column of days or times by whose year or month its rows are kept apart; None keeps
             them together.
+        indexed: Names of the columns by each of which rows are looked up, besides the key.
     """
 
     name: str
@@ -90,11 +91,13 @@ class Layout:
     filled: frozenset[str] = frozenset()
     rewritten: bool = False
     partitioned_by: str | None = None
+    indexed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.identifier for column in self.columns]
         _require(len(set(names)) == len(names), f"{self.name} has two columns of one name")
-        _require({*self.key, *self.filled} <= {column.name for column in self.columns}, f"{self.name} lacks a column")
+        named = {*self.key, *self.filled, *self.indexed}
+        _require(named <= {column.name for column in self.columns}, f"{self.name} lacks a column")
         _require(bool(self.key), f"{self.name} has no key")
         checks = [self.check_name(column) for column in self.columns if column.bounded]
         for name in (self.name, *names, *checks):
@@ -107,6 +110,9 @@ class Layout:
 
     def check_name(self, column: Column) -> str:
         return f"{self.identifier}_{column.identifier}_check"
+
+    def index_name(self, column: str) -> str:
+        return f"{self.identifier}_{folded(column)}_index"
 
     def not_null(self, column: Column) -> bool:
         return column.name in self.key or column.name in self.filled

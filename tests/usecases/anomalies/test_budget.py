@@ -177,7 +177,9 @@ def test_an_anomaly_that_goes_on_stays_one() -> None:
 
     def rows(first: int, until: int, score: float, before: pd.DataFrame, moment: Moment) -> pd.DataFrame:
         episode = Episode(first, until, first, "drift", score, ("drift",))
-        return anomaly_rows("bars", [Watched(known, 0, {}, [episode])], {"drift": 3}, before, 12, moment)
+        return anomaly_rows(
+            "bars", [Watched(known, 0, {}, [episode])], {"drift": 3}, before, 12, lambda _: None, moment
+        )
 
     new = rows(last - 40, last - 5, 1.2, none, early)
     assert (new["status"].tolist(), new["severity"].tolist()) == ([GOING_ON], ["low"])

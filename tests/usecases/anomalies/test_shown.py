@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="brain-airflow-"))
 
@@ -16,8 +16,8 @@ import pytest
 from brain.pipeline import run_all
 from brain.usecases.anomalies.picture import picture
 from brain.warehouse.notices import Place
+from local.inbox import html_of, pictures_of, running_inbox, text_of
 from orchestration.delivery import deliver
-from tests.inbox import html_of, running_inbox
 from tests.usecases.anomalies.bars import FEEDBACK, NOON, change, frame, load, series, spoiled, told, workspace_of
 
 if TYPE_CHECKING:
@@ -91,9 +91,11 @@ def _a_mail_shows_them(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) ->
         for _ in range(2):
             deliver(workspace.settings, NOON)
     ((_, mail),) = inbox.mails
-    attached: list[Any] = [part for part in mail.iter_attachments() if str(part.get_filename()).endswith(".png")]
+    attached = pictures_of(mail)
     assert attached
-    assert all(part.get_content().startswith(PNG) for part in attached)
+    assert all(picture.startswith(PNG) for picture in attached.values())
     assert "stuck value" in html_of(mail)
+    assert "stuck value" in text_of(mail)
+    assert "<" not in text_of(mail)
     found = told(workspace, "SELECT count(*), count(mailed_at) FROM notices WHERE kind = 'found'")
     assert found[0][0] == found[0][1] > 0

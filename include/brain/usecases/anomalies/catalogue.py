@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from brain.core.section import Section
 from brain.core.table_settings import ExtractionSettings, RetentionSettings, TableName
 from brain.usecases.anomalies.names import DETECTORS
+from brain.warehouse.bars import BARS
 
 
 def _named(value: object) -> object:
@@ -42,6 +43,11 @@ class Feed(Section):
     time: str = Field("at", description="Column with the time of the bar.")
     value: str = Field("close", description="Column with the close, or with what the sensor reads.")
     volume: str | None = Field(None, description="Column with the volume; empty where nobody says.")
+    changed: str | None = Field(
+        None,
+        description="Column with a time that only grows and is set anew whenever a line is written: late and corrected"
+        " bars are looked up by it. Of `bars`, which topics fill, it is known; empty where there is none.",
+    )
     zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="Time zone by whose clock the time of day counts: that of the exchange or of the plant."
     )
@@ -50,7 +56,9 @@ class Feed(Section):
     @classmethod
     def _called(cls, given: Any) -> Any:
         if isinstance(given, dict) and not given.get("name"):
-            return {**given, "name": given.get("table", "")}
+            given = {**given, "name": given.get("table", "")}
+        if isinstance(given, dict) and (given.get("table"), given.get("database")) == (BARS.name, "warehouse"):
+            given = {"changed": "arrived_at", **given}
         return given
 
 

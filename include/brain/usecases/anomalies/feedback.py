@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from brain.usecases.anomalies.names import CONFIRMED, DISMISSED, KEY, NOTE, SPACE, VERDICT, feedback_name
+from brain.usecases.anomalies.names import (
+    CONFIRMED,
+    DISMISSED,
+    KEY,
+    NOTE,
+    SPACE,
+    VERDICT,
+    WITHDRAWN,
+    feedback_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,14 +82,14 @@ def feedback_of(table: pd.DataFrame) -> Feedback:
 
 
 def judged(feedback: Feedback, published: pd.DataFrame) -> Judged:
-    """The times of the published anomalies that people have judged.
+    """The times of the published anomalies that people have judged; the bars of withdrawn ones are no more.
 
     Args:
-        published: Rows of `anomalies`: anomaly, symbol, kind, started_at, ended_at.
+        published: Rows of `anomalies`: anomaly, symbol, kind, started_at, ended_at, status.
     """
     real: dict[str, list[tuple[str, float, float]]] = {}
     false: dict[str, list[Span]] = {}
-    for row in published.itertuples():
+    for row in published[published["status"] != WITHDRAWN].itertuples():
         verdict = feedback.verdicts.get(str(row.anomaly))
         span = pd.Timestamp(row.started_at).timestamp(), pd.Timestamp(row.ended_at).timestamp()  # type: ignore[arg-type]
         if verdict == CONFIRMED:

@@ -42,6 +42,8 @@ def feed_inputs(section: AnomaliesSection, feed: Feed) -> tuple[Input, ...]:
         extraction=section.extraction,
         retention=section.retention,
         database=feed.database,
+        changed=feed.changed,
+        identity=tuple(filter(None, [feed.symbol])),
     )
     if section.feedback is None:
         return (Input(bars, bars_check(feed)),)

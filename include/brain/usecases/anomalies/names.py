@@ -14,7 +14,7 @@ DETECTORS = (  # by name only: Airflow reads the catalogue without NumPy
     *("robust_z", "jump", "stuck", "burst", "drift", "gap", "volume"),
     *("spectral_residual", "isolation_forest", "lstm"),
 )
-GOING_ON, OVER = "going on", "over"
+GOING_ON, OVER, WITHDRAWN = "going on", "over", "withdrawn"
 
 
 def model_key(feed: str, detector: str) -> ModelKey:

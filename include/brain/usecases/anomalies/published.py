@@ -20,10 +20,11 @@ COLUMNS = ANOMALIES.row_names
 
 def read_published(url: SecretStr, feed: str, moment: Moment) -> pd.DataFrame:
     """The anomalies of a feed first published before `moment`; a rerun does not see its own."""
-    columns = ", ".join(COLUMNS)
-    query = f"SELECT {columns} FROM {ANOMALIES.name} WHERE feed = %s AND first_published < %s ORDER BY anomaly"  # noqa: S608
+    query = f"SELECT * FROM {ANOMALIES.name} WHERE feed = %s AND first_published < %s ORDER BY anomaly"  # noqa: S608
     try:
-        found = ask(url, query, (feed, moment.at)).rows
+        found = ask(url, query, (feed, moment.at))
     except UnknownTable:
-        found = []
-    return pd.DataFrame(found, columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(COLUMNS))
+    rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    # A release that published before may have known fewer columns.
+    return pd.DataFrame([[row.get(name) for name in COLUMNS] for row in rows], columns=list(COLUMNS), dtype=object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +11,22 @@ import pandas as pd
 from brain.usecases.anomalies.detectors import DETECTORS
 from brain.usecases.anomalies.detectors.rule import Rule
 from brain.usecases.anomalies.episodes import severity
-from brain.usecases.anomalies.names import GOING_ON, OVER
+from brain.usecases.anomalies.names import GOING_ON, OVER, WITHDRAWN
 from brain.usecases.anomalies.tables import ANOMALIES, ANOMALY_SCORES, DETECTOR_SCORECARD
 from brain.usecases.anomalies.telling import tell
 from brain.usecases.anomalies.together import together
+from brain.usecases.anomalies.withdrawing import withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from brain.core.moment import Moment
     from brain.store.stored_model import StoredModel
+    from brain.usecases.anomalies.episodes import Episode
     from brain.usecases.anomalies.feedback import Feedback
+    from brain.usecases.anomalies.telling import Told
     from brain.usecases.anomalies.watching import Watched
+    from brain.usecases.anomalies.withdrawing import Known
 
 SIZES = 3.0  # usual changes that the band for plotting is wide
 NOTHING_ADDED = "adds nothing here"
@@ -34,55 +38,79 @@ def anomaly_rows(
     versions: Mapping[str, int],
     published: pd.DataFrame,
     merge: int,
+    known_at: Known,
     moment: Moment,
 ) -> pd.DataFrame:
     """The published anomalies, those that go on with their new end, and the new ones.
 
-    A published one keeps its key, kind and reason; only its end, its score and whether it goes on may change.
+    A published one keeps its key, kind and reason; only its end, its score and its status may change.
+
+    Args:
+        known_at: What was known of the bars at a moment: `Before.known`.
     """
-    rows: list[dict[str, Any]] = published.assign(status=OVER).to_dict("records")  # type: ignore[assignment]
+    rows: list[dict[str, Any]] = published.to_dict("records")  # type: ignore[assignment]
+    for row in rows:
+        row["status"] = WITHDRAWN if row["status"] == WITHDRAWN else OVER
+    looked = {one.known.series.symbol: one for one in watched}
+    found_again = set()
     by_symbol: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_symbol.setdefault(row["symbol"], []).append(row)
     new = []
-    for one in watched:
+    for one in looked.values():
         series = one.known.series
         near = merge * series.step
         for episode in one.episodes:
             told = tell(one.known, episode)
             ended = float(series.at[episode.last])
             status = GOING_ON if len(series) - 1 - episode.last < merge else OVER
-            known = _touched(by_symbol.get(series.symbol, ()), told.started - near, ended + near)
+            known = _touched(by_symbol.get(series.symbol, ()), told.started, ended, near)
             if known is not None:
                 known["ended_at"] = max(known["ended_at"], _time(ended))
-                known["score"] = max(float(known["score"]), episode.score)
-                known["severity"], known["status"] = severity(known["score"]), status
+                if episode.score > known["score"]:
+                    known["score"], known["scored_at"] = episode.score, moment.at
+                known["severity"], known["status"], known["withdrawn"] = severity(known["score"]), status, None
+                found_again.add(known["anomaly"])
                 continue
-            started = _time(told.started)
-            new.append(
-                {
-                    "anomaly": f"{feed} {series.symbol} {started:%Y-%m-%d %H:%M:%S}",
-                    "feed": feed,
-                    "symbol": series.symbol,
-                    "started_at": started,
-                    "ended_at": _time(ended),
-                    "kind": DETECTORS[episode.detector].kind,
-                    "score": episode.score,
-                    "severity": severity(episode.score),
-                    "expected": told.expected,
-                    "seen": told.seen,
-                    "told": told.words,
-                    "detector": episode.detector,
-                    "noticed_by": ", ".join(episode.noticed_by),
-                    "model_version": versions[episode.detector],
-                    "status": status,
-                    "feedback": None,
-                    "note": None,
-                    "first_published": moment.at,
-                }
-            )
+            new.append(_new(feed, series.symbol, episode, told, ended, status, versions, moment))
+    withdraw((row for row in rows if row["anomaly"] not in found_again), looked, known_at)
     found = pd.DataFrame([*rows, *new], columns=list(ANOMALIES.row_names))
     return found.drop_duplicates("anomaly", keep="first").reset_index(drop=True)
+
+
+def _new(
+    feed: str,
+    symbol: str,
+    episode: Episode,
+    told: Told,
+    ended: float,
+    status: str,
+    versions: Mapping[str, int],
+    moment: Moment,
+) -> dict[str, Any]:
+    started = _time(told.started)
+    return {
+        "anomaly": f"{feed} {symbol} {started:%Y-%m-%d %H:%M:%S}",
+        "feed": feed,
+        "symbol": symbol,
+        "started_at": started,
+        "ended_at": _time(ended),
+        "kind": DETECTORS[episode.detector].kind,
+        "score": episode.score,
+        "severity": severity(episode.score),
+        "expected": told.expected,
+        "seen": told.seen,
+        "told": told.words,
+        "detector": episode.detector,
+        "noticed_by": ", ".join(episode.noticed_by),
+        "model_version": versions[episode.detector],
+        "status": status,
+        "withdrawn": None,
+        "feedback": None,
+        "note": None,
+        "first_published": moment.at,
+        "scored_at": moment.at,
+    }
 
 
 def with_feedback(anomalies: pd.DataFrame, feedback: Feedback) -> pd.DataFrame:
@@ -139,9 +167,13 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
     return f"{NOTHING_ADDED}: the others find {'as many' if gain <= 0 else f'all but {gain:.1%}'} without it ({alone})"
 
 
-def _touched(known: Iterable[dict[str, Any]], first: float, last: float) -> dict[str, Any] | None:
-    """The published anomaly that a stretch touches, the earliest of several."""
-    touching = [row for row in known if row["started_at"] <= _time(last) and row["ended_at"] >= _time(first)]
+def _touched(known: Iterable[dict[str, Any]], first: float, last: float, near: float) -> dict[str, Any] | None:
+    """The published anomaly that a stretch is near to, the earliest of several; a withdrawn one has to be in it."""
+    touching = []
+    for row in known:
+        apart = timedelta(seconds=0 if row["status"] == WITHDRAWN else near)
+        if row["started_at"] - apart <= _time(last) and row["ended_at"] + apart >= _time(first):
+            touching.append(row)
     return min(touching, key=lambda row: row["started_at"], default=None)
 
 

@@ -55,10 +55,18 @@ ANOMALIES = PublishedTable(
         Column("detector", "text", "The detector that noticed most.", required=True),
         Column("noticed_by", "text", "All detectors that noticed it.", required=True),
         Column("model_version", "integer", "Version of that detector's model."),
-        Column("status", "text", "`going on` where it touches the newest bar, `over` else.", required=True),
+        Column(
+            "status",
+            "text",
+            "`going on` where it touches the newest bar; `withdrawn` where its bars were corrected or came late, and"
+            " nothing strange is left of it; else `over`.",
+            required=True,
+        ),
+        Column("withdrawn", "text", "What of its bars has changed, where it is withdrawn; else empty."),
         Column("feedback", "text", "`confirmed` or `dismissed` by a person; empty so far."),
         Column("note", "text", "What that person wrote."),
         Column("first_published", "timestamptz", "The moment of the run that found it.", required=True),
+        Column("scored_at", "timestamptz", "The moment of the run that gave it this score."),
         _STALE,
         _PUBLISHED,
     ),
@@ -120,5 +128,6 @@ DETECTOR_SCORECARD = PublishedTable(
 
 OVERVIEW = Overview(
     "Anomalies",
-    "SELECT symbol, started_at, kind, severity, score, told, feedback FROM anomalies ORDER BY started_at DESC LIMIT 20",
+    "SELECT symbol, started_at, kind, severity, score, status, told, feedback FROM anomalies"
+    " ORDER BY started_at DESC LIMIT 20",
 )

@@ -96,10 +96,9 @@ class Anomalies:
         return ()
 
     def replay(self, run: Run, key: ModelKey) -> TableReplay | None:
-        from brain.scoring.replay import TableReplay
+        from brain.usecases.anomalies.replay import replay_detector
 
-        told = "anomalies are not recomputed by this release; their data_sha256 and model_version say what made them"
-        return TableReplay(0, (told,))
+        return replay_detector(run, key)
 
     def rules(self, run: Run, rows: Mapping[str, pd.DataFrame]) -> GateResult:
         from brain.usecases.anomalies.published_check import check_anomalies

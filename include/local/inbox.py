@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html import unescape
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -28,7 +30,12 @@ class Inbox:
     port: int
     mails: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self,
+        server: Any,  # noqa: ARG002
+        session: Any,  # noqa: ARG002
+        envelope: Any,
+    ) -> str:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append((envelope.rcpt_tos, mail))
         return "250 OK"
@@ -44,6 +51,17 @@ def html_of(mail: EmailMessage) -> str:
     body = mail.get_body(("html",))
     assert body is not None
     return str(body.get_content())
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The body of a mail without its markup, a paragraph a line."""
+    return unescape(re.sub(r"<[^>]*>", "", re.sub(r"</(?:h\d|p)>", "\n", html_of(mail)))).strip()
+
+
+def pictures_of(mail: EmailMessage) -> dict[str, bytes]:
+    """The pictures that are attached to a mail, by the names of their files."""
+    attached: list[Any] = list(mail.iter_attachments())
+    return {str(one.get_filename()): one.get_content() for one in attached if str(one.get_filename()).endswith(".png")}
 
 
 @contextmanager
