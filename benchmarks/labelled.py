@@ -60,8 +60,8 @@ def run(quick: bool) -> Report:
         f" The budget is one false alert in {READINGS} readings.",
         "These series are not unseen. After a first run on them one kind of planted fault was added, a value as far off"
         " as none before; what a short past is asked for was eased on other short series; the solar inverter's past was"
-        " made longer, so that it holds two labelled stretches; and principal components, tried as a detector, were left"
-        " out: on planted faults they ranked worse, and on these labels one group had fallen with them.",
+        " made longer, so that it holds two labelled stretches; and principal components, tried as a detector, were"
+        " left out: on planted faults they ranked worse, and on these labels one group had fallen with them.",
         "A group's figure is the mean over its series.",
         "The best single detector is the one that is best on the group's own labels, of all ours and Sub-PCA: nobody"
         " can choose it beforehand.",
