@@ -5,7 +5,8 @@ came later sees the other's ticket, so that never both have the turn, on any sto
 clock of another machine is asked. Where others lie there, only the one with the first name stays and waits.
 
 A killed writer's ticket is seen unchanged for `SECONDS` by whoever waits, and is then taken away. A living writer
-renews its own long before, each time under another name. One that was paused for longer than that knows it by its own clock.
+renews its own long before, each time under another name. One that was paused for longer than that knows it by its own
+clock.
 """
 
 from __future__ import annotations

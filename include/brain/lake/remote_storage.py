@@ -210,7 +210,7 @@ def _connect(url: str, subject: str) -> tuple[Any, str]:
             subject,
             found=str(error),
             expected="the package that reads such a store",
-            remedy="Install it: for s3:// `pip install 'brain[object-store]'`; docs/deployment.md says which for others.",
+            remedy="Install it: for s3:// `pip install 'brain[object-store]'`; docs/deployment.md has others.",
         ) from error
     except ValueError as error:
         raise SettingsError(
