@@ -36,7 +36,8 @@ ASSETS, QUICK_ASSETS = 24, 12
 WORKERS = 2
 HISTORY = "SELECT t::text FROM probability_history t ORDER BY 1"
 TRIES = """
-SELECT min(start_date), count(*) FROM task_instance WHERE dag_id = 'train_models' AND task_id = 'train' AND try_number > 1
+SELECT min(start_date), count(*) FROM task_instance
+WHERE dag_id = 'train_models' AND task_id = 'train' AND try_number > 1
 """
 CHUNKS = "SELECT count(*) FROM task_instance WHERE dag_id = 'train_models' AND task_id = 'train'"
 COMMITS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'airflow'"
@@ -75,8 +76,9 @@ def run(quick: bool) -> Report:
         rows=[*figures.items()],
         figures={**figures, "seconds": round(time.monotonic() - began)},
         notes=[
-            "Each worker has a folder of its own and shares broker (Valkey), PostgreSQL, MongoDB and lake (SeaweedFS, by"
-            " S3's protocol) by URL. All settings of Airflow but addresses and logins are those of docker-compose.yaml.",
+            "Each worker has a folder of its own and shares broker (Valkey), PostgreSQL, MongoDB and lake (SeaweedFS,"
+            " by S3's protocol) by URL. All of Airflow's settings but addresses, logins and a worker's one slot are"
+            " those of docker-compose.yaml, and so is the command of a worker.",
             "Killed: every process of a worker at once, when it had told of its first models of a chunk. Noticed: until"
             " the first chunk was begun anew, Airflow's delay of 30 s before a second try included.",
             "The day after has one new row an asset and both workers: Airflow's CPU seconds are those of scheduler, API"
@@ -187,7 +189,7 @@ def _alone(team: Team) -> Settings:
 
 
 def _catalogue(assets: list[str]) -> str:
-    training = "{trials: 4, folds: 3, classifiers: [logistic_regression]}"
+    training = "{trials: 4, folds: 3, classifiers: [logistic]}"
     return f"defaults: {{horizons: {[*HORIZONS]}, training: {training}}}\nassets: [{', '.join(assets)}]\n"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class CeleryAirflow(Airflow):
         return {**super().environ(), **self.options}
 
     def worker_environ(self, running: Servers, home: Path) -> dict[str, str]:
-        """What a worker on another machine has: no file of this one, neither the key of tokens nor that of Connections."""
+        """What a worker on another machine has: no file of this one, no key of tokens or of Connections."""
         sections = self._configuration(running)
         given = {
             f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
@@ -123,14 +124,8 @@ class Team:
         (home / "airflow").mkdir(parents=True)
         (home / "airflow" / "airflow.cfg").touch()
         environ = self.airflow.worker_environ(self.running, home)
-        command: list[str | Path] = [
-            "airflow",
-            "celery",
-            "worker",
-            "--skip-serve-logs",
-            "--celery-hostname",
-            f"{name}@%h",
-        ]
+        command = [sys.executable, *compose_file()["services"]["airflow-worker"]["command"][1:]]
+        command += ["--skip-serve-logs", "--celery-hostname", f"{name}@%h"]
         pid = process.spawn(command, home / "worker.log", environ=environ, folder=home)
         self.workers.append(Worker(name, home, pid))
         return self.workers[-1]
@@ -167,10 +162,15 @@ def running_team(catalogue: str, make_market: Any, *, workers: int) -> Iterator[
             process.stop_sessions([worker.pid for worker in team.workers], folder, seconds=5)
 
 
+def compose_file() -> dict[str, Any]:
+    """The document."""
+    document: dict[str, Any] = yaml.safe_load((one_machine.PROJECT / "docker-compose.yaml").read_text())
+    return document
+
+
 def compose_options() -> dict[str, str]:
     """What the compose file sets for every part of Airflow, but for addresses, secrets and who may log in."""
-    document = yaml.safe_load((one_machine.PROJECT / "docker-compose.yaml").read_text())
-    given: dict[str, str] = document["x-airflow-environment"]
+    given: dict[str, str] = compose_file()["x-airflow-environment"]
     kept = {
         name: value for name, value in given.items() if name.startswith("AIRFLOW__") and not name.endswith(ELSEWHERE)
     }

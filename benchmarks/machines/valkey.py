@@ -1,4 +1,4 @@
-"""Valkey from its wheel, as Celery's broker: with a password, and a log of what it has taken, as the compose file has it."""
+"""Valkey from its wheel, as Celery's broker: with a password and a log of what it has taken, as in the compose file."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _ANSWER_SECONDS = 1.0
 def slots() -> int:
     """The tasks that run at once, at least 1.
 
-    With Celery all workers that answer are counted, whatever machine they are on; where none does, one worker is assumed.
+    With Celery all workers that answer are counted, whatever machine they are on; where none does, one is assumed.
     """
     at_most = conf.getint("core", "parallelism")
     if "Celery" in conf.get("core", "executor"):

@@ -38,6 +38,7 @@ WITHOUT_RESULTS_FILE = {
     "docs/decisions/blend-toward-the-base-rate.md",
     "docs/decisions/chunks-not-tasks.md",
     "docs/decisions/gate-over-the-grid.md",
+    "docs/decisions/lease-and-conditional-write.md",
     "docs/decisions/one-machine.md",
     "docs/decisions/own-mutations.md",
     "docs/decisions/ridge-solver.md",

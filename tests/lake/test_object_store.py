@@ -167,6 +167,25 @@ def test_a_server_that_is_away_is_told_as_such(tmp_path: Path, monkeypatch: pyte
         storage.read("a")
 
 
+def test_a_file_with_the_login_is_enough(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `deploy/object-lake.yaml` gives it."""
+    given = {
+        "aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "region": "eu-central-1",
+        "endpoint_url": os.environ["AWS_ENDPOINT_URL_S3"],
+    }
+    login = tmp_path / "lake_login"
+    login.write_text("\n".join(["[default]", *(f"{name} = {value}" for name, value in given.items()), ""]))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(login))
+    monkeypatch.setattr("s3fs.S3FileSystem._cache", {})
+    storage = RemoteStorage(url)
+    storage.write("a", b"1")
+    assert storage.read("a") == b"1"
+
+
 def test_a_process_that_was_forked_reads_and_writes(url: str) -> None:
     storage = RemoteStorage(url)
     storage.write("a", b"parent")
