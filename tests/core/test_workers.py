@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,20 @@ def test_a_worker_that_dies_once_costs_a_second_try(dying: ModuleType, tmp_path:
     items = {name: (name, tmp_path / "died") for name in NAMES}
     assert deal(dying.die_once, items, workers) == [name.lower() for name in NAMES]
     assert (tmp_path / "died").exists()
+
+
+def test_a_daemonic_process_deals_too(dying: ModuleType, tmp_path: Path) -> None:
+    """As the one in which a Celery worker runs a task."""
+
+    def work() -> None:
+        (told,) = deal(dying.die_at_vix, {"GOLD": "GOLD"}, 1)
+        (tmp_path / "told").write_text(str(told))
+
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert (tmp_path / "told").read_text() == "gold"
 
 
 @pytest.mark.parametrize("workers", [1, 3])

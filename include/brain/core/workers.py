@@ -114,6 +114,8 @@ class _Worker:
 
 
 def _start() -> ProcessPoolExecutor:
+    # Python lets no daemonic process have children, and every task of a Celery worker runs in one. Ours end with it.
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_obey_parent)
 
 
