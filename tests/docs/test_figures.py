@@ -36,6 +36,7 @@ WITHOUT_RESULTS_FILE = {
     "docs/decisions/a-run-for-every-moment.md",
     "docs/decisions/arrow-over-copy.md",
     "docs/decisions/blend-toward-the-base-rate.md",
+    "docs/decisions/celery-settings.md",
     "docs/decisions/chunks-not-tasks.md",
     "docs/decisions/gate-over-the-grid.md",
     "docs/decisions/lease-and-conditional-write.md",
