@@ -6,7 +6,7 @@ ARG PYTHON=3.12
 ARG PYTHON_IMAGE=python:${PYTHON}-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-# EXTRAS=airflow,demo adds the demo data; PACKAGES="s3fs" adds what an object store needs.
+# EXTRAS=airflow,demo adds the demo data, airflow,object-store a lake on S3; PACKAGES="gcsfs" any other package.
 ARG EXTRAS=airflow
 ARG PACKAGES=""
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/venv

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from brain.usecases.protocol import Run
 
 PLOT = ROOT / "docs" / "day.svg"
-FOLDER = "BRAIN_DAY_FOLDER"  # where the grid and what was measured stay between runs; a new folder if it is not given
-SIZES = "BRAIN_DAY_ASSETS"
-PIECES = "BRAIN_DAY_PIECES"  # so many pieces of work at a time: where others wait for the machine
+FOLDER = "DAY_FOLDER"  # where the grid and what was measured stay between runs; a new folder if it is not given
+SIZES = "DAY_ASSETS"
+PIECES = "DAY_PIECES"  # so many pieces of work at a time: where others wait for the machine
 UNFINISHED = 75  # exit code: what is left is done by the same command again
 STEPS = ("extract", "train", "judge", "score", "publish", "evaluate")
 SLICED = {"extract": 250, "train": 25}  # units of one piece of work: one takes minutes

@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.machines.object_store import found_by
+from benchmarks.machines.object_store import object_store as shared_objects
 from brain.core.settings import Settings
 from local import servers as embedded
 from local.servers import Servers
@@ -28,7 +30,7 @@ from tests.databases import fresh_connections, fresh_models
 CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 STARTING = {  # fixtures that start servers, or another Airflow
     *("servers", "own_home", "stopped_home", "running", "standalone_url", "deployed", "mongo", "machine"),
-    "airflow_options",
+    *("airflow_options", "object_store"),
 }
 HOME_PREFIX = f"brain-tests-{os.getuid()}-"
 
@@ -77,6 +79,13 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 def _is_quick(config: pytest.Config) -> bool:
     return bool(config.option.markexpr == "quick")
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty bucket of a real server that speaks S3's protocol; this process finds it and logs in."""
+    with shared_objects(tmp_path_factory.mktemp("objects") / "store") as variables, found_by(variables):
+        yield "s3://lake"
 
 
 @pytest.fixture

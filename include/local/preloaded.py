@@ -1,7 +1,8 @@
 """An Airflow component that has already imported what tasks need: ``python -m local.preloaded scheduler``.
 
-The scheduler's local executor forks its workers, and they fork a process for every task. What the scheduler has
-imported, no task has to: the libraries of a step are seconds of CPU time, many tasks are shorter.
+The scheduler's local executor forks its workers, as a Celery worker (``celery worker``) does, and they fork a process
+for every task. What the first has imported, no task has to: the libraries of a step are seconds of CPU time, many tasks
+are shorter.
 """
 
 from __future__ import annotations

@@ -22,17 +22,18 @@ from brain.usecases import USE_CASES
 from brain.usecases.protocol import Run
 from brain.workspace import Work, choose, open_workspace
 from orchestration.connections import settings_of_task
-from orchestration.tasks import chunk_label, chunks, current_moment
+from orchestration.slots import slots
+from orchestration.tasks import Dealing, chunk_label, chunks, current_moment
 
 if TYPE_CHECKING:
     from brain.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-# About how many chunks, and the most units in one: docs/decisions/chunks-not-tasks.md says why.
-EXTRACT_CHUNKS = (2, 50)
-TRAIN_CHUNKS = (6, 10)
-SCORE_CHUNKS = (1, 250)
+# docs/decisions/chunks-not-tasks.md says why.
+EXTRACT_CHUNKS = Dealing(a_slot=1, smallest=1, largest=250)
+TRAIN_CHUNKS = Dealing(a_slot=3, smallest=1, largest=50)
+SCORE_CHUNKS = Dealing(a_slot=1, smallest=100, largest=500)
 
 OURS = frozenset({"brain", "orchestration", "airflow", "task"})  # whose progress a log tells
 _NAMED = 20  # failed units that an event names
@@ -44,14 +45,14 @@ def plan_extraction(units: Sequence[str] | None) -> list[Chunk]:
     """Chunks of units to extract."""
     work = _chosen(units or ())
     _expect(work, "extract", sum(len(one.units) for one in work))
-    return _dealt(work, *EXTRACT_CHUNKS)
+    return _dealt(work, EXTRACT_CHUNKS)
 
 
 def plan_training(units: Sequence[str] | None, targets: Sequence[str] | None) -> list[Chunk]:
     """Chunks of units to train."""
     work = _chosen(units or (), targets or ())
     _expect(work, "train", sum(one.models for one in work))
-    return _dealt(work, *TRAIN_CHUNKS)
+    return _dealt(work, TRAIN_CHUNKS)
 
 
 def plan_scoring() -> list[Chunk]:
@@ -59,7 +60,7 @@ def plan_scoring() -> list[Chunk]:
     work = _chosen()
     _expect(work, "score", sum(len(one.units) for one in work))
     _expect(work, "publish", len(work))
-    return _dealt(work, *SCORE_CHUNKS)
+    return _dealt(work, SCORE_CHUNKS)
 
 
 def plan_use_case(name: str) -> list[Chunk]:
@@ -69,7 +70,7 @@ def plan_use_case(name: str) -> list[Chunk]:
         _expect(work, step, sum(len(one.units) for one in work))
     _expect(work, "train", sum(one.models for one in work))
     _expect(work, "publish", len(work))
-    return _dealt(work, *SCORE_CHUNKS)
+    return _dealt(work, SCORE_CHUNKS)
 
 
 def extract_chunk(chunk: Chunk) -> list[dict[str, Any]]:
@@ -212,11 +213,12 @@ def _expect(work: Sequence[Work], step: str, total: int) -> None:
         one.run.progress.expect(step, total)
 
 
-def _dealt(work: Sequence[Work], count: int, largest: int) -> list[Chunk]:
+def _dealt(work: Sequence[Work], dealing: Dealing) -> list[Chunk]:
+    at_once = slots()
     return [
         {"use_case": one.run.use_case.name, "units": names}
         for one in work
-        for names in chunks(one.names, count, largest)
+        for names in chunks(one.names, at_once, dealing)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, TriggerRule, get_current_context, task
 from airflow.sdk.configuration import conf
@@ -125,9 +125,28 @@ def _moment_of(partition_key: str) -> datetime:
         ) from None
 
 
-def chunks(names: Sequence[str], count: int, largest: int) -> list[list[str]]:
-    """Deal `names` into about `count` chunks of at most `largest`, so that neighbours land in different chunks."""
-    number = max(min(count, len(names)), -(-len(names) // largest))
+class Dealing(NamedTuple):
+    """How the units of a step are dealt into chunks.
+
+    Args:
+        a_slot: Chunks for each task that can run at once.
+        smallest: Units that are worth a task; a chunk has fewer only where there are fewer.
+        largest: Units that a task may have.
+    """
+
+    a_slot: int
+    smallest: int
+    largest: int
+
+
+def chunks(names: Sequence[str], at_once: int, dealing: Dealing) -> list[list[str]]:
+    """Deal `names` into chunks, so that neighbours land in different ones.
+
+    Args:
+        at_once: Tasks that can run at the same time.
+    """
+    wanted = min(dealing.a_slot * at_once, len(names) // dealing.smallest)
+    number = max(wanted, -(-len(names) // dealing.largest))
     return [list(names[start::number]) for start in range(number)]
 
 

@@ -33,6 +33,26 @@ def test_a_worker_that_dies_once_costs_a_second_try(dying: ModuleType, tmp_path:
     assert (tmp_path / "died").exists()
 
 
+def test_a_task_of_a_celery_worker_deals_too(tmp_path: Path) -> None:
+    """It runs in a process that Celery's own library has made, as a daemon."""
+    program = f"""
+import billiard
+from pathlib import Path
+from brain.core.workers import deal
+
+def work():
+    Path({str(tmp_path / "told")!r}).write_text(*deal(str.lower, {{"GOLD": "GOLD"}}, 1))
+
+if __name__ == "__main__":
+    process = billiard.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    process.join()
+"""
+    (tmp_path / "celery_like.py").write_text(program)
+    subprocess.run([sys.executable, tmp_path / "celery_like.py"], check=True, timeout=300)
+    assert (tmp_path / "told").read_text() == "gold"
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_worker_that_dies_each_time_costs_its_own_item(dying: ModuleType, workers: int) -> None:
     done = deal(dying.die_at_vix, {name: name for name in NAMES}, workers)

@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -225,3 +227,43 @@ def test_a_pipe_in_place_of_the_lock_hangs_nobody(tmp_path: Path) -> None:
     with open_storage(str(tmp_path)).locked("a/lock"):
         entered = True
     assert entered
+
+
+def test_threads_that_add_up_under_a_lease_lose_nothing() -> None:
+    storage = open_storage(f"memory://{uuid.uuid4()}")
+    storage.write("sum", b"0")
+
+    def add() -> None:
+        for _ in range(5):
+            with storage.locked("lock"):
+                number = int(storage.read("sum"))
+                time.sleep(0.001)
+                storage.write("sum", str(number + 1).encode())
+
+    running = [threading.Thread(target=add) for _ in range(4)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert storage.read("sum") == b"20"
+    assert storage.names("lock") == []
+
+
+def test_a_killed_writers_ticket_is_taken_away_once_it_has_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brain.lake.lease.SECONDS", 1.0)
+    storage = open_storage(f"memory://{uuid.uuid4()}")
+    storage.write("lock/of-the-dead", b"1")
+    began = time.monotonic()
+    with storage.locked("lock"):
+        assert storage.names("lock") != ["of-the-dead"]
+    assert time.monotonic() - began > 1.0
+    assert storage.names("lock") == []
+
+
+def test_a_turn_that_others_have_all_the_while_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brain.lake.storage.LOCK_SECONDS", 0.5)
+    storage, other = (open_storage(f"memory://{uuid.UUID(int=1)}") for _ in range(2))
+    with storage.locked("lock"):
+        with pytest.raises(StorageUnavailable, match="other writers"), other.locked("lock"):
+            pytest.fail("two have the turn")
+        assert len(storage.names("lock")) == 1

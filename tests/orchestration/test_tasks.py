@@ -15,20 +15,35 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from brain.core.errors import BrainError, MomentRefused, ServerUnreachable, SourceTableError
 from orchestration import tasks
-from orchestration.tasks import LABEL_LENGTH, RETRY_BY_ERROR, chunk_label, chunks, current_moment, report
+from orchestration.tasks import LABEL_LENGTH, RETRY_BY_ERROR, Dealing, chunk_label, chunks, current_moment, report
 
 
 @pytest.mark.parametrize(
-    ("names", "count", "largest", "expected"),
+    ("names", "at_once", "dealing", "expected"),
     [
-        (["A"], 4, 10, [["A"]]),
-        (["A", "B", "C", "D", "E"], 2, 10, [["A", "C", "E"], ["B", "D"]]),
-        (["A", "B", "C", "D", "E"], 1, 2, [["A", "D"], ["B", "E"], ["C"]]),
-        ([], 3, 10, []),
+        (["A"], 4, Dealing(1, 1, 10), [["A"]]),
+        (["A", "B", "C", "D", "E"], 2, Dealing(1, 1, 10), [["A", "C", "E"], ["B", "D"]]),
+        (["A", "B", "C", "D", "E"], 1, Dealing(1, 1, 2), [["A", "D"], ["B", "E"], ["C"]]),
+        (["A", "B", "C", "D"], 1, Dealing(2, 1, 10), [["A", "C"], ["B", "D"]]),
+        (["A", "B", "C", "D", "E"], 8, Dealing(1, 2, 10), [["A", "C", "E"], ["B", "D"]]),
+        (["A", "B", "C"], 8, Dealing(1, 100, 250), [["A", "B", "C"]]),
+        ([], 3, Dealing(1, 1, 10), []),
     ],
 )
-def test_assets_are_dealt_evenly(names: list[str], count: int, largest: int, expected: list[list[str]]) -> None:
-    assert chunks(names, count, largest) == expected
+def test_assets_are_dealt_evenly(names: list[str], at_once: int, dealing: Dealing, expected: list[list[str]]) -> None:
+    assert chunks(names, at_once, dealing) == expected
+
+
+@pytest.mark.parametrize(
+    ("assets", "at_once", "counts"),
+    [(26, 2, (2, 6, 1)), (1000, 2, (4, 20, 2)), (1000, 24, (24, 72, 10)), (3, 8, (3, 3, 1))],
+)
+def test_chunks_follow_from_assets_and_workers(assets: int, at_once: int, counts: tuple[int, int, int]) -> None:
+    from orchestration import runs
+
+    names = [f"A{number}" for number in range(assets)]
+    steps = (runs.EXTRACT_CHUNKS, runs.TRAIN_CHUNKS, runs.SCORE_CHUNKS)
+    assert tuple(len(chunks(names, at_once, dealing)) for dealing in steps) == counts
 
 
 def test_a_chunk_is_named_after_all_its_units() -> None:

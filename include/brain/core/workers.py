@@ -8,8 +8,9 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from brain.core.errors import WorkerDied
 
@@ -114,7 +115,17 @@ class _Worker:
 
 
 def _start() -> ProcessPoolExecutor:
+    _be_free_to_start_processes()
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_obey_parent)
+
+
+def _be_free_to_start_processes() -> None:
+    """Undo what keeps a task of a Celery worker from it: it is marked as a daemon, with a key of Celery's own kind.
+
+    A daemon may have no children, lest they outlive it; ours end with it, see `_obey_parent`.
+    """
+    own: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
+    own |= {"daemon": False, "authkey": AuthenticationString(own["authkey"])}
 
 
 def _obey_parent() -> None:

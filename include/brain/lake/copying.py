@@ -47,13 +47,13 @@ def table_folders(storage: Storage) -> list[str]:
 
 @contextlib.contextmanager
 def standing_still(storage: Storage) -> Iterator[None]:
-    """Keep writers of this machine out of every table; behind a URL nothing can: see `manifests_of`.
+    """Keep writers out of every table; behind a URL they are not, and the caller compares `manifests_of` afterwards.
 
     Raises:
         StorageUnavailable: A table's lock is held for longer than any run takes.
     """
     with contextlib.ExitStack() as locks:
-        for folder in table_folders(storage):
+        for folder in table_folders(storage) if storage.can_stand_still else ():
             locks.enter_context(storage.locked(f"{folder}/{LOCK}"))
         yield
 
@@ -66,7 +66,7 @@ def point_of(storage: Storage, left_out: Collection[str]) -> Point:
     """
     names = [name for top in _below(storage, "") if top not in left_out for name in _files(storage, top)]
     names += [name for name in storage.sizes("") if not name.endswith(UNFINISHED)]
-    others = (name for name in names if not _is_manifest(name) and name.rpartition("/")[2] != LOCK)
+    others = (name for name in names if not _is_manifest(name) and LOCK not in name.split("/"))
     return Point(manifests_of(storage), tuple(sorted(others)))
 
 

@@ -198,7 +198,7 @@ class Lake:
             StorageUnavailable: Another run has written since `expected` was read.
         """
         folder = folder_of(space, name)
-        with self.storage.locked(f"{folder}/lock"):
+        with self.storage.locked(f"{folder}/lock", f"{folder}/manifest.json"):
             present = self._sound(folder)
             if (present.seal if present else "") != (expected.seal if expected else ""):
                 raise StorageUnavailable(

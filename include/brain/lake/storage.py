@@ -46,6 +46,8 @@ class Storage:
     table. All else is `StorageUnavailable`, and stops the run.
     """
 
+    can_stand_still = False  # whether all locks of a lake can be held at once, for as long as it takes
+
     def __init__(self, root: str) -> None:
         self.root = root
 
@@ -101,13 +103,17 @@ class Storage:
         return 0
 
     @contextlib.contextmanager
-    def locked(self, name: str) -> Iterator[None]:  # noqa: ARG002
-        """Keep other writers of this machine out; a remote store has no lock and relies on one run at a time.
+    def locked(self, name: str, guarded: str | None = None) -> Iterator[None]:
+        """Keep other writers out: of this machine by a lock on a file, of a remote store by a lease.
+
+        Args:
+            guarded: The file that `replace` is called for; where a remote store can make sure of it, the file is only
+                replaced as it was found on entering.
 
         Raises:
             StorageUnavailable: Another process has held the lock for `LOCK_SECONDS`.
         """
-        yield
+        raise NotImplementedError
 
     def describe(self, name: str) -> str:
         """The address of a file, without credentials."""
@@ -123,7 +129,7 @@ class Storage:
         subject, found = self.describe(name), f"{type(error).__name__}: {getattr(error, 'strerror', '') or error}"
         one = isinstance(error, (MemoryError, *_KINDS_OF_ONE_FILE)) or error.errno in _OF_ONE_FILE
         if not one or not self._answers():
-            return _unavailable(subject, found)
+            return unavailable(subject, found)
         if isinstance(error, MemoryError | IsADirectoryError) or error.errno in _NO_FILES:
             return damaged(subject, found)
         return LakeError(
@@ -141,6 +147,8 @@ class LocalStorage(Storage):
     the previous file, which mostly lies on the disk already, and not the new one: a power cut may take the newest
     seconds, and then the previous file is whole.
     """
+
+    can_stand_still = True
 
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
@@ -261,7 +269,7 @@ class LocalStorage(Storage):
         return count
 
     @contextlib.contextmanager
-    def locked(self, name: str) -> Iterator[None]:
+    def locked(self, name: str, guarded: str | None = None) -> Iterator[None]:  # noqa: ARG002
         path = self._folder / name
         try:
             try:
@@ -367,7 +375,8 @@ def damaged(subject: str, found: str) -> DamagedFile:
     )
 
 
-def _unavailable(subject: str, found: str) -> StorageUnavailable:
+def unavailable(subject: str, found: str) -> StorageUnavailable:
+    """The error for a lake that does not answer, or takes nothing."""
     return StorageUnavailable(
         subject,
         found=found,
