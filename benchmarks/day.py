@@ -321,7 +321,7 @@ def _notes(plan: Plan, compared: int, wrong: list[str]) -> list[str]:
 
 
 def draw() -> None:
-    """Plot the kept result: ``python -m benchmarks.day`` draws docs/day.svg."""
+    """Plot the kept result: ``python -m benchmarks.day`` draws it as an SVG of the docs."""
     import matplotlib as mpl
 
     mpl.use("svg")
