@@ -328,7 +328,7 @@ def draw() -> None:
     from matplotlib import pyplot
 
     mpl.rcParams["svg.hashsalt"] = "day"
-    kept = (RESULTS / "day.md").read_text(encoding="utf-8")
+    kept = (RESULTS / f"{PLOT.stem}.md").read_text(encoding="utf-8")
     figures = json.loads(kept.split("```json")[1].split("```")[0])
     told = [name.removeprefix("seconds_") for name in figures if name.startswith("seconds_")]
     figure, axes = pyplot.subplots(figsize=(6, 1 + 0.5 * len(told)))
