@@ -17,7 +17,7 @@ def slots() -> int:
 
     With Celery all workers that answer are counted, whatever machine they are on; where none does, one is assumed.
     """
-    at_most = conf.getint("core", "parallelism")
+    at_most: int = conf.getint("core", "parallelism")
     if "Celery" in conf.get("core", "executor"):
         found = _celery_slots() or conf.getint("celery", "worker_concurrency", fallback=1)
     else:
