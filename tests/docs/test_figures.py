@@ -46,9 +46,7 @@ WITHOUT_RESULTS_FILE = {
     "docs/decisions/same-bits.md",
     "docs/decisions/shard-key.md",
     "docs/decisions/verifying-without-signing.md",
-    "docs/decisions/kept-forecasts.md",
     "docs/decisions/one-suite-for-many.md",
-    "docs/decisions/refit-in-turns.md",
 }
 
 
