@@ -107,6 +107,19 @@ def test_an_anomaly_of_bars_that_came_late_or_were_corrected_is_withdrawn_with_t
     _what_was_published_comes_out_again(workspace, stuck)
 
 
+def test_an_anomaly_that_a_stretch_from_an_earlier_one_reaches_is_not_withdrawn(workspace: Workspace) -> None:
+    tick, stuck = key_of(workspace, GOLD, -100), key_of(workspace, GOLD, -20)
+    value = spoiled(GOLD).value.copy()
+    between = range(-89, -30, 11)  # so near to one another that all between the two is one stretch
+    value[list(between)] *= 1.08
+    for place in between:
+        say(workspace, replace(GOLD, value=value), place, NOON.at + timedelta(minutes=5))
+    assert all(result.ok for result in run_all(workspace, SOON, workers=1))
+    states = {row[0]: row[1:] for row in told(workspace, "SELECT anomaly, status, withdrawn, ended_at FROM anomalies")}
+    assert states[tick][2] >= states[stuck][2], "one stretch reaches from the first to the second"
+    assert states[stuck][:2] == ("over", None), "it is still there, and strange"
+
+
 def _what_is_strange_again_is_found_again(workspace: Workspace, tick: str, news: list[tuple[object, ...]]) -> None:
     say(workspace, spoiled(GOLD), -100, NOON.at + timedelta(minutes=7))
     moment = replace(SOON, at=SOON.at + timedelta(hours=1))

@@ -52,7 +52,7 @@ def anomaly_rows(
     for row in rows:
         row["status"] = WITHDRAWN if row["status"] == WITHDRAWN else OVER
     looked = {one.known.series.symbol: one for one in watched}
-    found_again = set()
+    found_again: set[str] = set()
     by_symbol: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_symbol.setdefault(row["symbol"], []).append(row)
@@ -64,13 +64,14 @@ def anomaly_rows(
             told = tell(one.known, episode)
             ended = float(series.at[episode.last])
             status = GOING_ON if len(series) - 1 - episode.last < merge else OVER
-            known = _touched(by_symbol.get(series.symbol, ()), told.started, ended, near)
-            if known is not None:
+            touched = _touched(by_symbol.get(series.symbol, ()), told.started, ended, near)
+            if touched:
+                known = touched[0]
                 known["ended_at"] = max(known["ended_at"], _time(ended))
                 if episode.score > known["score"]:
                     known["score"], known["scored_at"] = episode.score, moment.at
                 known["severity"], known["status"], known["withdrawn"] = severity(known["score"]), status, None
-                found_again.add(known["anomaly"])
+                found_again.update(row["anomaly"] for row in touched)  # in all of them something strange is left
                 continue
             new.append(_new(feed, series.symbol, episode, told, ended, status, versions, moment))
     withdraw((row for row in rows if row["anomaly"] not in found_again), looked, known_at)
@@ -167,14 +168,14 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
     return f"{NOTHING_ADDED}: the others find {'as many' if gain <= 0 else f'all but {gain:.1%}'} without it ({alone})"
 
 
-def _touched(known: Iterable[dict[str, Any]], first: float, last: float, near: float) -> dict[str, Any] | None:
-    """The published anomaly that a stretch is near to, the earliest of several; a withdrawn one has to be in it."""
+def _touched(known: Iterable[dict[str, Any]], first: float, last: float, near: float) -> list[dict[str, Any]]:
+    """The published anomalies that a stretch is near to, the earliest first; a withdrawn one has to be in it."""
     touching = []
     for row in known:
         apart = timedelta(seconds=0 if row["status"] == WITHDRAWN else near)
         if row["started_at"] - apart <= _time(last) and row["ended_at"] + apart >= _time(first):
             touching.append(row)
-    return min(touching, key=lambda row: row["started_at"], default=None)
+    return sorted(touching, key=lambda row: row["started_at"])
 
 
 def _scores(feed: str, one: Watched) -> pd.DataFrame:
