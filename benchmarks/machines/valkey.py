@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 from local import ports, process
 
 _SECONDS = 30.0
-_PASSWORD = "queue-of-a-benchmark"
+_PASSWORD = secrets.token_urlsafe(16)  # a worker that somebody left behind must not take our tasks
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from benchmarks.machines.valkey import valkey
 from local import ports, process
 from local.postgres import Postgres
 from tests.deploy.certificates import Authority
@@ -91,16 +92,22 @@ def database(folder: Path, made: Path, secrets: Mapping[str, str]) -> Iterator[i
 
 
 @pytest.fixture(scope="module")
+def broker(folder: Path) -> Iterator[str]:
+    with valkey(folder / "valkey") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
 def deployed(
-    folder: Path, database: int, interpolate: Callable[..., Any], secrets: Mapping[str, str]
+    folder: Path, database: int, broker: str, interpolate: Callable[..., Any], secrets: Mapping[str, str]
 ) -> Iterator[Deployed]:
-    """Started over TLS. The queue is in the database, which Celery can do too: there is no Redis here."""
+    """Started over TLS."""
     ours, others = Authority.make(folder / "ours.pem"), Authority.make(folder / "others.pem")
     certificate, key = ours.issue(folder / "server", "localhost")
     port = free(48080)
     address = f"@{ports.LOOPBACK}:{database}/"
     here = {name: value.replace("@postgres:5432/", address) for name, value in secrets.items()}
-    here["celery_broker_url"] = here["airflow_db_url"].replace("postgresql", "sqla+postgresql")
+    here["celery_broker_url"] = broker
     here["airflow_tls_certificate"], here["airflow_tls_key"] = certificate.read_text(), key.read_text()
     here["airflow_tls_authority"] = ours.path.read_text()
     given = {"SECRETS_FOLDER": "./secrets", "AIRFLOW_BASE_URL": f"https://localhost:{port}"}
