@@ -58,12 +58,24 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO %I', reads, role) FROM wanted WHE
 -- The Brain page writes as this one what people say of anomalies: what it may is granted with the table, by its owner.
 GRANT CONNECT ON DATABASE market TO brain_feedback;
 ALTER ROLE brain_feedback CONNECTION LIMIT 20;
+ALTER ROLE brain_feedback SET statement_timeout = '10s';
+ALTER ROLE brain_feedback SET transaction_timeout = '10s';
+ALTER ROLE brain_feedback SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE brain_feedback SET lock_timeout = '5s';
+ALTER ROLE brain_feedback SET temp_file_limit = '10MB';
 
 \connect market
 ALTER SCHEMA public OWNER TO market_owner;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO brain_source;
 GRANT USAGE ON SCHEMA public TO brain_feedback;
+-- What anybody may call and neither of them needs: large objects, locks that fill shared memory, messages that fill the
+-- log or the queue of notifications, and ending the sessions of others who share the login.
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure) FROM pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND (
+    proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
+    OR proname IN ('pg_logical_emit_message', 'pg_notify', 'pg_terminate_backend', 'pg_cancel_backend')) \gexec
+GRANT EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint) TO market_owner;
 ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT SELECT ON TABLES TO brain_source;
 ALTER DEFAULT PRIVILEGES FOR ROLE market_owner GRANT USAGE ON SCHEMAS TO brain_source;
 

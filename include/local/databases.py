@@ -26,6 +26,14 @@ OWNERS = {"market": "market_owner", "warehouse": "brain_writer", "airflow": "air
 READERS = {"market": "brain_source", "warehouse": "bi_reader"}
 FEEDBACK, FEEDBACK_IN = "brain_feedback", "market"  # the Brain page writes as this one what people say of anomalies
 FEEDBACK_CONNECTIONS = 20
+# A click takes milliseconds; a session can lift these.
+FEEDBACK_LIMITS = {
+    "statement_timeout": "10s",
+    "transaction_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "5s",
+    "temp_file_limit": "10MB",
+}
 ROLES = (*OWNERS.values(), *READERS.values(), FEEDBACK)
 
 MAINTENANCE = ("postgres", "template1")  # nobody but the superuser has work there, and no limit of ours holds there
@@ -40,8 +48,8 @@ READER_LIMITS = {
     "lock_timeout": "10s",
     "temp_file_limit": "1GB",
 }
-# What anybody may call and no reader needs: large objects, locks that fill shared memory, messages that fill the log or
-# the queue of notifications, and ending the sessions of others who share the login.
+# What anybody may call and no login of ours needs: large objects, locks that fill shared memory, messages that fill the
+# log or the queue of notifications, and ending the sessions of others who share the login.
 REVOKE_FUNCTIONS = """
 DO $$ DECLARE function regprocedure; BEGIN
     FOR function IN
@@ -61,8 +69,7 @@ def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
         for role in ROLES:
             _ensure_role(cursor, role, state.password(role))
         _limit_reader(cursor)
-        limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(sql.Identifier(FEEDBACK))
-        cursor.execute(limit, (FEEDBACK_CONNECTIONS,))
+        _limit_feedback(cursor)
         for database in MAINTENANCE:
             limit_database(cursor, database)
         for database, owner in OWNERS.items():
@@ -74,7 +81,7 @@ def prepare_databases(postgres: Postgres, port: int, state: State) -> None:
             _limit_schema(cursor, owner, *visitors(database))
             if database == "market":
                 _open_future_tables(cursor, owner, READERS[database])
-            if database == "warehouse":
+            if database in ("market", "warehouse"):
                 _limit_functions(cursor, owner)
 
 
@@ -125,6 +132,13 @@ def _limit_reader(cursor: psycopg2.extensions.cursor) -> None:
     cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(role), (READER_CONNECTIONS,))
     writer = sql.Identifier(OWNERS["warehouse"])
     cursor.execute(sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE").format(role, writer))
+
+
+def _limit_feedback(cursor: psycopg2.extensions.cursor) -> None:
+    role = sql.Identifier(FEEDBACK)
+    for name, value in FEEDBACK_LIMITS.items():
+        cursor.execute(sql.SQL("ALTER ROLE {} SET {} = %s").format(role, sql.Identifier(name)), (value,))
+    cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(role), (FEEDBACK_CONNECTIONS,))
 
 
 def _limit_functions(cursor: psycopg2.extensions.cursor, owner: str) -> None:

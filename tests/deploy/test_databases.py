@@ -325,3 +325,18 @@ def test_the_source_and_the_reader_write_nothing_in_their_own_database(
                         cursor.execute(attempt)
                 cursor.execute("SELECT one FROM kept")
                 assert cursor.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("role", ["brain_feedback", "bi_reader"])
+def test_a_login_of_people_takes_no_space_and_no_lock_that_outlives_it(
+    deployed: tuple[Postgres, int], secrets: dict[str, str], role: str
+) -> None:
+    secret, (database,) = LOGINS[role]
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": secrets[secret]}
+    with closing(psycopg2.connect(**address, dbname=database)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for attempt in ("SELECT lo_create(0)", "SELECT pg_advisory_lock(1)", "SELECT pg_notify('any', 'word')"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                cursor.execute(attempt)
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
+        assert "0" not in cursor.fetchall()[0]
