@@ -9,28 +9,21 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-import sqlalchemy as sa
-
+from benchmarks.airflow_faults.market import write_tables
 from benchmarks.bounds import at_least, at_most, exactly
 from benchmarks.fleet.servers import fresh
 from benchmarks.machines.team import Team, Worker, running_team
 from benchmarks.report import Report
 from brain.core.moment import Moment
-from brain.demo.features import forward_returns
 from brain.pipeline import run_all
-from brain.usecases.direction.names import CLOSE, DATE
 from brain.warehouse.read import ask
 from brain.workspace import open_workspace
 from local.chain import ALL, DAGS
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from brain.core.settings import Settings
 
-HORIZONS = (1, 5, 20)
+HORIZONS, LAGS = (1, 5, 20), (1, 5, 10, 20)
 ROWS = 900
 ASSETS, QUICK_ASSETS = 12, 12
 WORKERS = 2
@@ -65,7 +58,11 @@ def run(quick: bool) -> Report:
     assets = [f"A{number:02}" for number in range(QUICK_ASSETS if quick else ASSETS)]
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=1), today]
-    with running_team(_catalogue(assets), lambda url: _fill(url, assets, today.date()), workers=WORKERS) as team:
+
+    def fill(url: str) -> None:
+        write_tables(url, assets, today.date(), ROWS, lags=LAGS, horizons=HORIZONS)
+
+    with running_team(_catalogue(assets), fill, workers=WORKERS) as team:
         figures: dict[str, Any] = {"assets": len(assets), "models": len(assets) * len(HORIZONS)}
         alone = _alone(team)  # a copy of the warehouse, made while that is empty
         figures |= _disturbed_day(team, days[0])
@@ -190,23 +187,3 @@ def _alone(team: Team) -> Settings:
 def _catalogue(assets: list[str]) -> str:
     training = "{trials: 4, folds: 3, classifiers: [logistic]}"
     return f"defaults: {{horizons: {[*HORIZONS]}, training: {training}}}\nassets: [{', '.join(assets)}]\n"
-
-
-def _fill(url: str, assets: list[str], last_day: date) -> None:
-    """Write every asset's table up to `last_day`."""
-    engine = sa.create_engine(url)
-    try:
-        for number, asset in enumerate(assets):
-            _table(number, last_day).to_sql(asset, engine, index=False, if_exists="replace", dtype={DATE: sa.Date()})
-            with engine.begin() as connection:
-                connection.exec_driver_sql(f'ALTER TABLE "{asset}" ADD PRIMARY KEY ("{DATE}")')
-    finally:
-        engine.dispose()
-
-
-def _table(seed: int, last_day: date) -> pd.DataFrame:
-    steps = np.random.default_rng(seed).normal(0.0003, 0.01, ROWS)
-    close = pd.Series(100 * np.exp(np.cumsum(steps)))
-    days = [last_day - timedelta(days=ROWS - 1 - row) for row in range(ROWS)]
-    features = {f"return_{n}": close / close.shift(n) - 1 for n in (1, 5, 10, 20)}
-    return pd.DataFrame({DATE: days, CLOSE: close, **features, **forward_returns(close, [*HORIZONS])})

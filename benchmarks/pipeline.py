@@ -6,7 +6,6 @@ import os
 import shutil
 import statistics
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import yaml
 from psycopg2 import sql
 from rich.console import Console
 
 from benchmarks.bounds import at_least, exactly
+from benchmarks.fleet.memory import watched
 from benchmarks.report import Report
 from brain import steps
 from brain.core.moment import Moment
@@ -57,17 +56,11 @@ class Measured:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time the block, and watch the memory of this process and its children."""
-        ended, peak = threading.Event(), [0.0]
-        watcher = threading.Thread(target=_watch, args=(ended, peak))
-        watcher.start()
-        start = time.perf_counter()
-        try:
+        with watched(SAMPLE_SECONDS) as peak:
+            start = time.perf_counter()
             yield
-        finally:
             self.seconds.setdefault(name, []).append(time.perf_counter() - start)
-            ended.set()
-            watcher.join()
-            self.megabytes.setdefault(name, []).append(peak[0])
+        self.megabytes.setdefault(name, []).append(peak[0])
 
 
 def run(quick: bool) -> Report:
@@ -176,18 +169,3 @@ def _report(workspace: Workspace, direct: Measured, through_airflow: Measured, r
             f"Both sides start from an empty lake, store and warehouse; {differing} of their published numbers differ.",
         ],
     )
-
-
-def _watch(ended: threading.Event, peak: list[float]) -> None:
-    me = psutil.Process()
-    while True:
-        peak[0] = max(peak[0], sum(map(_megabytes, (me, *me.children(recursive=True)))))
-        if ended.wait(SAMPLE_SECONDS):
-            return
-
-
-def _megabytes(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_info().rss) / 2**20
-    except psutil.NoSuchProcess:
-        return 0.0

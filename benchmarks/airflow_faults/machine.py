@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.airflow_faults.market import CATALOGUE, make_market
-from benchmarks.airflow_faults.operator import Operator
+from benchmarks.airflow_faults.operator import Operator, started
 from benchmarks.fleet.servers import fresh
 from brain.core.settings import CATALOGUE_VARIABLE, HOME_VARIABLE, Settings
 from brain.warehouse.read import ask
 from local import chain, one_machine, servers
-from local.airflow import USER, Airflow
+from local.airflow import Airflow
 from local.servers import Servers
-from local.walkthrough import start_airflow, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,13 +93,7 @@ def _start(home: Path, project: Path) -> Machine:
         }
     )
     airflow = Airflow(home, project)
-    client = start_airflow(airflow, running)
-    wait_until_ready(airflow, running, client)
-    operator = Operator(airflow.url(running.state), USER, airflow.password(running.state))
-    chain.await_dags(operator)
-    operator.skip_what_is_due()
-    for dag_id in reversed(chain.DAGS):
-        operator.unpause(dag_id)
+    operator = started(airflow, running, chain.DAGS)
     return Machine(home, airflow, running, operator, Settings.load(os.environ), today, untouched)
 
 

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from brain.core.errors import EmbeddedServerError
+from local.airflow import USER, Airflow
 from local.airflow_client import AirflowClient, DagRun, dag_run
-from local.chain import DAGS
+from local.chain import DAGS, await_dags
+from local.servers import Servers
+from local.walkthrough import start_airflow, wait_until_ready
 
 POLL_SECONDS = 0.5
 PAGE = 100
 BACKFILL_SECONDS = 120.0
+
+
+def started(airflow: Airflow, running: Servers, dags: Sequence[str]) -> Operator:
+    """Start Airflow, wait until it has read its DAGs, and switch those on, of which nothing is due."""
+    client = start_airflow(airflow, running)
+    wait_until_ready(airflow, running, client)
+    operator = Operator(airflow.url(running.state), USER, airflow.password(running.state))
+    await_dags(operator)
+    operator.skip_what_is_due()
+    for dag_id in reversed(dags):
+        operator.unpause(dag_id)
+    return operator
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,14 @@ import psutil
 import yaml
 from pydantic import SecretStr
 
-from benchmarks.airflow_faults.operator import Operator
+from benchmarks.airflow_faults.operator import Operator, started
 from benchmarks.machines.object_store import found_by, object_store
 from benchmarks.machines.valkey import valkey
 from brain.core.settings import CATALOGUE_VARIABLE, HOME_VARIABLE, Settings
 from brain.warehouse.read import ask
 from local import chain, one_machine, process, servers
-from local.airflow import USER, Airflow
+from local.airflow import Airflow
 from local.servers import Servers
-from local.walkthrough import start_airflow, wait_until_ready
 
 ELSEWHERE = ("AUTH_MANAGER", "EXECUTION_API_SERVER_URL", "HOSTNAME_CALLABLE", "BASE_URL", "ENABLE_HEALTH_CHECK", "_CMD")
 NOT_FOR_WORKERS = {("core", "fernet_key"), ("api_auth", "jwt_secret"), ("core", "simple_auth_manager_passwords_file")}
@@ -190,13 +189,7 @@ def _started(home: Path, running: Servers, broker: str) -> Team:
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(CONCURRENCY),
     }
     airflow = CeleryAirflow(home, one_machine.PROJECT, options)
-    client = start_airflow(airflow, running)
-    wait_until_ready(airflow, running, client)
-    operator = Operator(airflow.url(running.state), USER, airflow.password(running.state))
-    chain.await_dags(operator)
-    operator.skip_what_is_due()
-    for dag_id in reversed(chain.ALL):
-        operator.unpause(dag_id)
+    operator = started(airflow, running, chain.ALL)
     given = {**running.connections(), HOME_VARIABLE: str(home), "BRAIN_LAKE_URL": os.environ["BRAIN_LAKE_URL"]}
     return Team(airflow, running, operator, Settings.load({**os.environ, **given}))
 

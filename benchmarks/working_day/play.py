@@ -11,7 +11,6 @@ import logging
 import os
 import resource
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import psutil
 
+from benchmarks.fleet.memory import watched
 from brain import steps
 from brain.again import publish_again, scored_from
 from brain.core.errors import WorkerDied
@@ -73,14 +72,10 @@ def main() -> None:
 
 def measured(day: Day, name: str) -> dict[str, Any]:
     """Do a step; what it took, and what it told."""
-    ended, peak = threading.Event(), [0.0]
-    watcher = threading.Thread(target=_watch, args=(ended, peak))
-    watcher.start()
-    start, cpu, moved = time.perf_counter(), _cpu(), _file_bytes()
-    told = _do(day, name)
-    took = {"seconds": time.perf_counter() - start, "cpu": _cpu() - cpu, "file_bytes": _file_bytes() - moved}
-    ended.set()
-    watcher.join()
+    with watched(SAMPLE_SECONDS) as peak:
+        start, cpu, moved = time.perf_counter(), _cpu(), _file_bytes()
+        told = _do(day, name)
+        took = {"seconds": time.perf_counter() - start, "cpu": _cpu() - cpu, "file_bytes": _file_bytes() - moved}
     return {"step": name.partition(":")[0], **took, "peak_mb": peak[0], **told}
 
 
@@ -139,21 +134,6 @@ def _file_bytes() -> int:
     """Read from and written to files by this process and those that have ended; what libraries are made of is in it."""
     told = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(told["rchar"]) + int(told["wchar"])
-
-
-def _watch(ended: threading.Event, peak: list[float]) -> None:
-    me = psutil.Process()
-    while True:
-        peak[0] = max(peak[0], sum(map(_megabytes, (me, *me.children(recursive=True)))))
-        if ended.wait(SAMPLE_SECONDS):
-            return
-
-
-def _megabytes(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_info().rss) / 2**20
-    except psutil.NoSuchProcess:
-        return 0.0
 
 
 if __name__ == "__main__":

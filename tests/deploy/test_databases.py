@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,6 +264,16 @@ BEYOND = (
 )
 
 
+@contextmanager
+def inside(deployed: tuple[Postgres, int], secrets: dict[str, str], role: str) -> Iterator[Any]:
+    """A cursor in the one database that a role may enter."""
+    secret, (database,) = LOGINS[role]
+    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": secrets[secret]}
+    with closing(psycopg2.connect(**address, dbname=database)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        yield cursor
+
+
 @pytest.mark.parametrize("role", LOGINS)
 def test_a_role_enters_its_own_databases_and_no_other(
     deployed: tuple[Postgres, int], secrets: dict[str, str], role: str
@@ -285,10 +295,7 @@ def test_a_role_enters_its_own_databases_and_no_other(
 def test_a_role_may_do_nothing_beyond_its_databases(
     deployed: tuple[Postgres, int], secrets: dict[str, str], role: str
 ) -> None:
-    secret, (database,) = LOGINS[role]
-    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": secrets[secret]}
-    with closing(psycopg2.connect(**address, dbname=database)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
+    with inside(deployed, secrets, role) as cursor:
         cursor.execute("SET default_transaction_read_only = off")
         for attempt in BEYOND:
             if attempt == f"SET ROLE {role}":
@@ -331,10 +338,7 @@ def test_the_source_and_the_reader_write_nothing_in_their_own_database(
 def test_a_login_of_people_takes_no_space_and_no_lock_that_outlives_it(
     deployed: tuple[Postgres, int], secrets: dict[str, str], role: str
 ) -> None:
-    secret, (database,) = LOGINS[role]
-    address = {"host": ports.LOOPBACK, "port": deployed[1], "user": role, "password": secrets[secret]}
-    with closing(psycopg2.connect(**address, dbname=database)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
+    with inside(deployed, secrets, role) as cursor:
         for attempt in ("SELECT lo_create(0)", "SELECT pg_advisory_lock(1)", "SELECT pg_notify('any', 'word')"):
             with pytest.raises(errors.InsufficientPrivilege):
                 cursor.execute(attempt)

@@ -69,5 +69,7 @@ def _make(cursor: Cursor) -> None:
         cursor.execute(add.format(table, sql.Identifier(column), sql.SQL(kind)))
     cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (SAYS,))
     if cursor.fetchall():  # on the embedded server and that of the compose file: the Brain page writes as this role
-        grant = sql.SQL("GRANT SELECT, INSERT, UPDATE ON {} TO {}")
+        # Not the whole table's UPDATE: who has it may lock the table, and runs would wait.
+        cursor.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(table, sql.Identifier(SAYS)))
+        grant = sql.SQL("GRANT SELECT, INSERT, UPDATE (verdict, note, said_by, said_at) ON {} TO {}")
         cursor.execute(grant.format(table, sql.Identifier(SAYS)))
